@@ -1,0 +1,81 @@
+# make demo       from nothing to a finished loop with its report (.venv, install, local LLM, run)
+# make test       every check: format, lint, types, tests
+# make test-all   the same with the slow tests
+# make bench      the measurements of benchmarks/
+# make clean      remove builds and caches, never runs/ (paid calls, checkpoints); `make distclean` also removes .venv
+#
+# Behind a mirror or for another build of torch, set pip's own variables, e.g.
+#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo
+
+PYTHON ?= python3
+VENV   ?= .venv
+PROMPT ?= a crimson disc to the left of an azure box
+ARGS   ?=
+
+BIN   := $(VENV)/bin
+PIP   := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --quiet -c constraints.txt
+CODE  := agents app evaluators graphs mini prompts runtime tools
+SHELL := /bin/bash
+
+export PYTHONUTF8 = 1
+
+.PHONY: demo install dev view fetch lint types test test-all bench wheel clean distclean help
+
+help:
+	@sed -n '/^# make/s/^# //p' Makefile
+
+demo: install fetch
+	@$(BIN)/inloop opt2i "$(PROMPT)" --iterations 6 $(ARGS)
+
+install: $(VENV)/.installed
+dev: $(VENV)/.installed-dev view
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "inloop needs Python 3.11 or newer; say which one with: make PYTHON=python3.12 ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "installing inloop into $(VENV) (torch is the large part)"
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "installing inloop and its development tools into $(VENV)"
+	$(PIP) -e '.[dev,train]'
+	@touch $(VENV)/.installed $@
+
+fetch: install
+	@$(BIN)/inloop models --fetch
+
+# The type checker follows relative imports through this view of the code folders.
+view:
+	@mkdir -p build/view/inloop
+	@for p in $(CODE); do ln -sfn ../../../$$p build/view/inloop/$$p; done
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: dev
+	$(BIN)/mypy
+
+test: dev lint types
+	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+
+test-all: dev lint types
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
+wheel: dev
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)

@@ -1,0 +1,51 @@
+"""Runs the measurements that are named (default: all), prints a table and keeps the figures in `runs/bench/*.json`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from inloop.runtime.errors import InloopError
+
+from .figures import Options, keep, machine, table
+
+MEASUREMENTS = ("start", "nodes", "models", "loops")
+
+
+def main() -> int:
+    """Measure; 1 where a measurement could not be taken."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)} (default: all)")
+    for name in ("images", "vqa", "clip"):
+        parser.add_argument(f"--{name}", default="mini", metavar="ID", help="mini, a folder or a hub id")
+    parser.add_argument("--llm", default="mini-writer", metavar="LLM", help="as in inloop opt2i")
+    parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, ...")
+    parser.add_argument("--repeats", type=int, default=5, metavar="N", help="how often each time is taken")
+    parser.add_argument("--iterations", type=int, default=2, metavar="N", help="rounds of rewriting in the whole run")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="where the figures go")
+    given = vars(parser.parse_args())
+    names, out = given.pop("names") or MEASUREMENTS, given.pop("out")
+    unknown = sorted(set(names) - set(MEASUREMENTS))
+    if unknown:
+        parser.error(f"there is no measurement {unknown[0]!r}; there are {', '.join(MEASUREMENTS)}")
+    options = Options(**given)
+    about = machine(options.device)
+    print(", ".join(f"{name} {value}" for name, value in about.items()))
+    failed = 0
+    for name in names:
+        print(f"\n{name}", flush=True)
+        try:
+            figures = importlib.import_module(f"{__package__}.{name}").measure(options)
+        except InloopError as error:
+            print(f"  not measured: {error}", file=sys.stderr)
+            failed = 1
+            continue
+        print("\n".join(f"  {line}" for line in table(figures).splitlines()))
+        print(f"  kept in {keep(out, name, figures, about)}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,12 @@
+"""A loosely worded prompt, rewritten until its pictures match it: `inloop opt2i PROMPT` from Python."""
+
+import sys
+
+from inloop.graphs.opt2i import opt2i
+
+outcome = opt2i(*sys.argv[1:] or ["a crimson disc to the left of an azure box"], iterations=5)
+for task in outcome.tasks:
+    print(f"{task.text!r} -> {task.chosen!r}")
+for row in outcome.comparisons:
+    gain = "not measured" if row.gain is None else f"{row.gain:+.1f} points"
+    print(f"{row.evaluator} on unseen seeds, {row.way}: {gain}")

@@ -1,0 +1,424 @@
+"""OPT2I: rewrite a text-to-image prompt until its pictures match it (Mañas et al. 2024, arXiv 2403.17804, algorithm 1).
+
+1. the user's prompt is painted with a few seeds; its scene graph is asked of the pictures (DSG), its phrases compared (dCS)
+2. the LLM sees the best prompts so far with their scores by question, and writes new ones
+3. each is painted with the same seeds and scored against the user's prompt, never against the rewrite
+4. the best k stay; again from 2 until the score is perfect, 30 times, or the budget is spent
+5. what the paper leaves out: the best prompt and the user's are compared on unseen seeds and by the other scorer, beside
+   blind paraphrases and more seeds of the user's prompt at the same number of pictures
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from ..agents.phrases import Phraser, from_scene_graph
+from ..agents.questioner import Questioner, SceneGraph
+from ..agents.rewriter import Rewriter, Shown
+from ..agents.simple_english import simple_scene_graph
+from ..evaluators.dcs import DCS
+from ..evaluators.dsg import DSG, certainty
+from ..runtime.budget import Budget
+from ..runtime.chat import open_chat
+from ..runtime.errors import BadInput, CallFailed, Interrupted
+from ..runtime.protocols import Chat, Evaluator, Identified, ImageGenerator
+from ..runtime.records import BlobRef, ImageRequest, Record
+from ..runtime.runner import Checkpoints, Runner, run
+from ..runtime.runs import RunFolder
+from ..runtime.settings import Settings
+from ..runtime.store import Store
+from ..tools.embeddings import open_clip
+from ..tools.images import open_images
+from ..tools.vqa import open_vqa
+from .loop import LoopState, Ports, build, chapters, first_state, plateau_or_perfect
+from .outcome import HeldOut, Outcome, TaskOutcome, Trial
+from .rivals import Rival, blind_paraphrases, compare, more_seeds
+
+__all__ = ["Opt2iConfig", "graph", "opt2i", "run_opt2i"]
+
+Event = dict[str, Any]
+
+_LONGEST = 4000  # characters of a prompt; text encoders read a few hundred
+
+
+class Opt2iConfig(Record):
+    """What is asked for; models by the specs of `Settings`. `questioner`: another model for the scene graph, or "simple-english"."""
+
+    prompts: tuple[str, ...] = Field(min_length=1)
+    llm: str = "mini-writer"
+    images: str = "mini"
+    vqa: str = "mini"
+    clip: str = "mini"
+    objective: Literal["dsg", "dcs", "both"] = "dsg"
+    iterations: int = Field(default=30, ge=1)
+    candidates: int = Field(default=5, ge=1, le=50)
+    images_per_prompt: int = Field(default=4, ge=1, le=64)
+    history: int = Field(default=5, ge=1, le=20)
+    seed: int = Field(default=0, ge=0, le=1_000_000)
+    heldout_seeds: int = Field(default=8, ge=0, le=64)
+    baselines: bool = True
+    budget: str = ""
+    questioner: str = ""
+    in_flight: int = Field(default=8, ge=1, le=256)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that are optimised on."""
+        return tuple(self.seed * 100_000 + i for i in range(self.images_per_prompt))
+
+    @property
+    def unseen(self) -> tuple[int, ...]:
+        """The seeds that nothing is chosen on."""
+        return tuple(self.seed * 100_000 + 50_000 + i for i in range(self.heldout_seeds))
+
+    @property
+    def extra(self) -> range:
+        """Seeds for the baseline of more seeds, apart from the other two."""
+        return range(self.seed * 100_000 + 60_000, self.seed * 100_000 + 100_000)
+
+
+class Painter:
+    """The `Realiser` of this loop: pictures of texts. One that cannot be painted is a warning and no picture."""
+
+    def __init__(self, images: ImageGenerator, tell: Callable[[Event], None]) -> None:
+        self.images, self.tell = images, tell
+
+    async def realise(self, texts: Sequence[str], seeds: Sequence[int]) -> list[list[BlobRef | None]]:
+        """One picture for each text and seed, all in one request to the batcher."""
+        requests = [ImageRequest(prompt=text, seed=seed) for text in texts for seed in seeds]
+        made: Sequence[BlobRef | None]
+        try:
+            made = await self.images.generate(requests)
+        except CallFailed as error:
+            if error.retryable:
+                raise
+            # one by one, to lose no more than what failed; what was painted is in the ledger
+            made = await asyncio.gather(*(self._one(request) for request in requests))
+        return [list(made[i * len(seeds) : (i + 1) * len(seeds)]) for i in range(len(texts))]
+
+    async def _one(self, request: ImageRequest) -> BlobRef | None:
+        try:
+            return (await self.images.generate([request]))[0]
+        except CallFailed as error:
+            if error.retryable:
+                raise
+            self.tell(
+                {"event": "warning", "text": f"no picture of {request.prompt!r} with seed {request.seed}: {error}"}
+            )
+            return None
+
+
+class PromptProposer:
+    """The `Proposer` of this loop: shows the rewriter the trials with integer scores and their parts."""
+
+    def __init__(
+        self, rewriter: Rewriter, objective: Literal["dsg", "dcs", "both"], tell: Callable[[Event], None]
+    ) -> None:
+        self.rewriter, self.objective, self.tell = rewriter, objective, tell
+
+    async def propose(self, text: str, history: Sequence[Trial], *, n: int, seed: int) -> list[str]:
+        """New prompts; a reply that cannot be had or used is a warning and no prompt."""
+        names = ("dsg", "dcs") if self.objective == "both" else (self.objective,)
+        shown = [
+            Shown(
+                text=trial.text,
+                score=_percent(trial.objective),
+                parts=tuple(
+                    (part.name, _percent(part.value))
+                    for name in names
+                    for part in trial.parts.get(name, ())
+                    if part.value is not None
+                ),
+            )
+            for trial in history
+        ]
+        try:
+            found = await self.rewriter.propose(text=text, history=shown, n=n, seed=seed, objective=self.objective)
+        except CallFailed as error:
+            if error.retryable:
+                raise
+            self.tell({"event": "warning", "text": f"no candidates for {text!r}: {error}"})
+            return []
+        return list(found.texts)
+
+
+def _percent(value: float | None) -> int:
+    return max(0, min(100, round(100 * (value or 0.0))))
+
+
+class _Bench:
+    """The opened models of one run, shared by its prompts."""
+
+    def __init__(self, config: Opt2iConfig, store: Store, settings: Settings) -> None:
+        self.config, self.store = config, store
+        self.images = open_images(config.images, store, settings)
+        self.vqa = open_vqa(config.vqa, store, settings)
+        self.clip = open_clip(config.clip, store, settings)
+        self.chat = open_chat(config.llm, store, settings)
+        other = config.questioner not in ("", config.llm, "simple-english")
+        self.asker = open_chat(config.questioner, store, settings) if other else self.chat
+        self.style_of = {id(self.chat): config.llm, id(self.asker): config.questioner if other else config.llm}
+
+    async def close(self) -> None:
+        """Stop the embedded server and free the models."""
+        for opened in (self.images, self.vqa, self.clip, self.chat, self.asker):
+            await opened.aclose()
+
+    def models(self) -> dict[str, dict[str, str]]:
+        named: dict[str, Identified] = {
+            "llm": self.chat,
+            "images": self.images,
+            "vqa": self.vqa,
+            "clip": self.clip,
+            "questioner": self.asker,
+        }
+        return {role: {"id": tool.model, "revision": tool.revision} for role, tool in named.items()}
+
+    def mini(self, chat: Chat) -> bool:
+        """Whether a chat model speaks the compact format of mini-writer."""
+        return self.style_of[id(chat)] == "mini-writer"
+
+    async def scene_graph(self, text: str, tell: Callable[[Event], None]) -> SceneGraph:
+        """By the questioner; where it fails, by the rules of simple English, which is said."""
+        if self.config.questioner == "simple-english":
+            return simple_scene_graph(text)
+        try:
+            return await Questioner(self.asker, "mini" if self.mini(self.asker) else "dsg").questions(text)
+        except CallFailed as error:
+            if error.retryable:
+                raise
+            tell({"event": "warning", "text": f"{error} The rules for simple English wrote the questions instead."})
+            return simple_scene_graph(text)
+
+    async def phrases(self, text: str, scene: SceneGraph) -> list[str]:
+        """Noun phrases by the LLM, or from the scene graph where the LLM is a small one."""
+        if self.mini(self.asker) or self.config.questioner == "simple-english" or self.config.llm == "smollm2":
+            return from_scene_graph(scene) or [text]
+        try:
+            return await Phraser(self.asker).phrases(text)
+        except CallFailed as error:
+            if error.retryable:
+                raise
+            return from_scene_graph(scene) or [text]
+
+
+def opt2i(
+    *prompts: str,
+    settings: Settings | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+    **options: Any,
+) -> Outcome:
+    """`inloop opt2i` from a script or a notebook: the same run folder, settings and ledger.
+
+    `options` are fields of `Opt2iConfig`; the models are those of `settings` (default: what `inloop config` shows)
+    unless they are named. Raises what `run_opt2i` raises.
+    """
+    opened = settings or Settings.load()
+    models = {name: getattr(opened, name) for name in ("llm", "images", "vqa", "clip")}
+    try:
+        config = Opt2iConfig(prompts=prompts, **{**models, **options})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"{first['loc'][0]} = {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
+    folder = RunFolder.create(opened.runs_dir, "opt2i", config)
+    try:
+        return run(run_opt2i(config, settings=opened, folder=folder, on_event=on_event))
+    finally:
+        folder.close()
+
+
+async def run_opt2i(
+    config: Opt2iConfig,
+    *,
+    settings: Settings,
+    folder: RunFolder,
+    resume: bool = False,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> Outcome:
+    """Optimise every prompt of `config`; the outcome is also in the folder's `result.json`.
+
+    Raises:
+        BadInput: an empty prompt, a budget of 0, an unknown model; before anything is paid.
+        PrerequisiteError: a model or server that cannot be had.
+        Interrupted: Ctrl-C or SIGTERM; the run can be resumed.
+    """
+    for place, prompt in enumerate(config.prompts, start=1):
+        if not prompt.strip():
+            raise BadInput(
+                f"prompt {place} of {len(config.prompts)} is empty ({prompt!r}): write what is to be painted."
+            )
+        if len(prompt) > _LONGEST:
+            raise BadInput(
+                f"prompt {place} of {len(config.prompts)} has {len(prompt)} characters, {prompt[:60]!r}...: give at most {_LONGEST}."
+            )
+    begun, notes = time.monotonic(), list[str]()
+
+    def tell(event: Event) -> None:
+        folder.event(event)
+        if event["event"] == "warning" and "task" not in event:
+            notes.append(event["text"])
+        on_event(event)
+
+    with folder.lock(), Store.open(settings, run_id=folder.id) as store:
+        # what the ledger answers counts as well: the same command stops at the same place, paid or not
+        before = _worked(folder.events())
+        budget = Budget.parse(config.budget, spent=store.ledger.consumed(), elapsed=before)
+        store.ledger.listen(lambda call, cost, cached: budget.charge(cost), once_a_run=True)
+        bench = _Bench(config, store, settings)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(bench.close)
+            tell({"event": "run_started", "run_id": folder.id, "prompts": len(config.prompts), "resumed": resume})
+            tell({"event": "models", "models": bench.models()})
+            checkpoints = await stack.enter_async_context(Checkpoints(folder.checkpoints_path))
+            gate = asyncio.Semaphore(config.in_flight)
+
+            async def one(place: int, prompt: str) -> tuple[TaskOutcome, list[Rival]]:
+                async with gate:
+                    return await _Task(f"p{place}", prompt, bench, budget, checkpoints, tell).run()
+
+            done = await _gather([one(place, prompt) for place, prompt in enumerate(config.prompts, start=1)])
+        tasks = [task for task, _ in done]
+        outcome = Outcome(
+            run_id=folder.id, loop="opt2i", created=folder.created, seconds=round(before + time.monotonic() - begun, 3), config=config.model_dump(mode="json"),
+            models=bench.models(), tasks=tuple(tasks), comparisons=tuple(compare(tasks, [rivals for _, rivals in done])),
+            cost=store.ledger.spent(), calls=_calls(store), notes=tuple(dict.fromkeys([*notes, *budget.notes])),
+        )  # fmt: skip
+    folder.write_result(outcome)
+    tell({"event": "run_done", "seconds": outcome.seconds})
+    return outcome
+
+
+def _worked(events: Sequence[Event]) -> float:
+    """The seconds that the earlier processes of a run were at work."""
+    pairs = itertools.pairwise(events)
+    return sum(
+        float(after["at"]) - float(before["at"]) for before, after in pairs if after.get("event") != "run_started"
+    )
+
+
+def _calls(store: Store) -> dict[str, dict[str, int]]:
+    """By kind: what all processes of the run paid, and what this one reused."""
+    mine, run = store.ledger.counts(), store.ledger.run_counts()
+    paid = {kind: run.get(kind, {}).get("paid", 0) for kind in sorted({*mine, *run})}
+    return {kind: {"paid": number, "reused": mine.get(kind, {}).get("reused", 0)} for kind, number in paid.items()}
+
+
+async def _gather(work: Sequence[Any]) -> list[Any]:
+    """All results in order; at the first error the others are cancelled and it is raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+class _Task:
+    """One prompt from its scene graph to its baselines."""
+
+    def __init__(
+        self, id: str, text: str, bench: _Bench, budget: Budget, checkpoints: Checkpoints, tell: Callable[[Event], None]
+    ) -> None:
+        self.id, self.text, self.bench, self.config = id, " ".join(text.split()), bench, bench.config
+        self.budget, self.checkpoints, self.tell = budget, checkpoints, tell
+        self.warnings: list[str] = []
+
+    async def run(self) -> tuple[TaskOutcome, list[Rival]]:
+        self._warn_of_cut()
+        scene = await self.bench.scene_graph(self.text, self._tell)
+        phrases = await self.bench.phrases(self.text, scene)
+        self.tell(
+            {
+                "event": "graph",
+                "task": self.id,
+                "text": self.text,
+                "questioner": scene.questioner,
+                "questions": [n.model_dump() for n in scene.nodes],
+            }
+        )
+        rewriter = Rewriter(
+            self.bench.chat, "mini" if self.bench.mini(self.bench.chat) else "paper", top=self.config.history
+        )
+        evaluators: dict[str, Evaluator] = {"dsg": DSG(self.bench.vqa, scene), "dcs": DCS(self.bench.clip, phrases)}
+        ports = Ports(
+            proposer=PromptProposer(rewriter, self.config.objective, self._tell), realiser=Painter(self.bench.images, self._tell), evaluators=evaluators,
+            objective=_objective(self.config.objective), stop=plateau_or_perfect(iterations=self.config.iterations), seeds=self.config.seeds,
+            heldout_seeds=self.config.unseen, blobs=self.bench.store.blobs, candidates=self.config.candidates, top=self.config.history,
+            seed=self.config.seed, budget=self.budget, certainty=lambda name, score: certainty(score) if name == "dsg" else None, tell=self.tell,
+        )  # fmt: skip
+        runner = Runner(
+            build(),
+            context=ports,
+            checkpoints=self.checkpoints,
+            thread_id=self.id,
+            max_steps=10 + 5 * (self.config.iterations + 1),
+        )
+        finish = await runner.start_or_resume(dict(first_state(self.id, self.text)))
+        if not finish.finished:
+            raise Interrupted(f"stopped by {finish.stopped}; nothing that was finished is lost")
+        state: LoopState = finish.state
+        trials = chapters(ports.blobs, state["chapter"])
+        held = self._held(state, ports)
+        rivals: list[Rival] = []
+        if self.config.baselines and held and len(trials) > 1 and not self.budget.exhausted():
+            rivals = [
+                await blind_paraphrases(ports, rewriter, trials, held["user"]),
+                await more_seeds(ports, self.config.extra, trials, held["user"]),
+            ]
+        for rival in rivals:
+            self.tell({"event": "baseline", "task": self.id, **rival.model_dump()})
+        self.tell({"event": "task_done", "task": self.id, "stop": state["stop"], "accepted": state["accepted"]})
+        best = next(trial for trial in trials if trial.id == state["history"][-1]["id"])
+        outcome = TaskOutcome(
+            id=self.id, text=self.text, stop=state["stop"], iterations=state["iteration"], questions=scene.nodes, questioner=scene.questioner,
+            phrases=tuple(phrases), trials=tuple(trials), best=best.id, accepted=state["accepted"], heldout_seeds=self.config.unseen, heldout=held,
+            warnings=tuple(self.warnings),
+        )  # fmt: skip
+        return outcome, rivals
+
+    def _tell(self, event: Event) -> None:
+        if event["event"] == "warning":
+            self.warnings.append(event["text"])
+        self.tell({**event, "task": self.id})
+
+    def _warn_of_cut(self) -> None:
+        if len(self.text) < 60:  # shorter than any text encoder's window; asking would load a tokenizer
+            return
+        cut = self.bench.images.cut(self.text)
+        if cut:
+            self._tell(
+                {
+                    "event": "warning",
+                    "text": f"the painter cannot read all of {self.text!r}: {cut!r} is cut off. Say it in fewer words.",
+                }
+            )
+
+    def _held(self, state: LoopState, ports: Ports) -> dict[str, HeldOut]:
+        if not state["heldout"]:
+            return {}
+        return {
+            name: HeldOut.model_validate(value) for name, value in json.loads(ports.blobs.get(state["heldout"])).items()
+        }
+
+
+def _objective(name: str) -> Callable[[Any], float | None]:
+    def value(scores: dict[str, float | None]) -> float | None:
+        if name != "both":
+            return scores[name]
+        return None if scores["dsg"] is None or scores["dcs"] is None else (scores["dsg"] + scores["dcs"]) / 2
+
+    return value
+
+
+graph = build().compile(name="opt2i")
+"""The compiled machine for `langgraph dev` and for users who bring their own `Ports` as context."""

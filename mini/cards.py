@@ -1,0 +1,55 @@
+"""Model cards of the small models: what they are, what they were trained on, what they were measured to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .training import write_sums
+
+__all__ = ["write_card"]
+
+_ABOUT = {
+    "painter": (
+        "mini-diffusion",
+        "A Stable Diffusion pipeline in miniature (`AutoencoderTiny`, `UNet2DConditionModel`, `CLIPTextModel`, DDIM) that paints 64x64 scenes"
+        " of the drawn world. It was trained on **plain wording only** (\"a red circle to the left of a blue square\"); synonyms and other"
+        " syntax are foreign to it. The judges, `mini-clip` and `mini-vqa`, know them. So rewriting a prompt matters here for the reason for"
+        " which it matters with large models: the painter understands less language than the judge.",
+        "On held-out captions, read by the exact reader (`inloop.mini.reader`: sprites and geometry, no model).",
+    ),
+    "vqa": (
+        "mini-vqa",
+        "`BlipForQuestionAnswering` in miniature. It answers yes/no and short open questions about scenes of the drawn world, in plain and in"
+        " varied wording, in the flat, sketch and noisy domains.",
+        "Share of right answers; the yes/no questions are balanced. \"unseen words\" are noun and colour pairs that no training question held."
+        " \"agreement on painted\": with the exact reader, on pictures by mini-diffusion.",
+    ),
+    "clip": (
+        "mini-clip",
+        "`CLIPModel` in miniature, contrasting scenes of the drawn world with captions in plain and in varied wording.",
+        "Recall@1 in batches of 64 different held-out captions in varied wording.",
+    ),
+    "writer": (
+        "mini-writer",
+        "A LoRA adapter (rank 16) of SmolLM2-135M-Instruct (Hugging Face, Apache-2.0) for the roles of rewriter and questioner in the drawn"
+        " world's English. Its rewrites are of mixed quality by design: what was marked wrong mostly becomes plain, the rest is chosen by"
+        " chance. `writer.gguf` is for the embedded server, the safetensors file for peft.",
+        "On held-out prompts in varied wording with held-out pairs of words. A scene graph counts only if every tuple, question and"
+        " dependency is right and none is missing.",
+    ),
+}  # fmt: skip
+
+
+def write_card(name: str, figures: dict[str, float], folder: Path) -> None:
+    """Write `README.md` into a model's folder, and its sums again."""
+    title, about, how = _ABOUT[name]
+    rows = "\n".join(
+        f"| {key} | {value:.1%} |" if value <= 1 else f"| {key} | {value:g} |" for key, value in figures.items()
+    )
+    text = (
+        f"# {title}\n\n{about}\n\nA toy for tests and demonstrations: it knows nothing outside its world.\n\n"
+        f"Trained by `python -m inloop.mini train {name}`; Apache-2.0. The pictures of things are Noto Emoji by Google (Apache-2.0).\n\n"
+        f"## Measured\n{how}\nBy `python -m inloop.mini evaluate {name}`.\n\n| | |\n|---|---|\n{rows}\n"
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    write_sums(folder)

@@ -1,0 +1,237 @@
+"""The drawn world: 64x64 scenes with exact ground truth.
+
+A `Spec` is what a caption says (groups of things, their relation, the background); a `Scene` is one drawing of it, with the
+place, size, colour and mask of every object. Everything a caption leaves open is drawn at random from the seed.
+Sprites: Noto Emoji by Google (Apache-2.0), resized; shapes are drawn here.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, replace
+from importlib import resources
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from .vocabulary import BACKGROUNDS, COLORS, COUNTS, RELATIONS, SHAPES, SIZES, THINGS
+
+__all__ = ["DOMAINS", "SIZE", "Group", "Placed", "Scene", "Spec", "draw", "place", "sample_spec", "sprite"]
+
+SIZE = 64
+Domain: TypeAlias = Literal["flat", "sketch", "noisy"]
+DOMAINS: tuple[Domain, ...] = ("flat", "sketch", "noisy")
+Pixels: TypeAlias = NDArray[np.uint8]
+
+RGB: dict[str, tuple[int, int, int]] = {
+    "red": (220, 30, 35), "green": (35, 155, 55), "blue": (35, 75, 220), "yellow": (250, 210, 30), "purple": (130, 45, 170),
+    "orange": (245, 130, 25), "black": (25, 25, 28), "pink": (250, 120, 185),
+}  # fmt: skip
+BACKGROUND_RGB: dict[str, tuple[int, int, int]] = {
+    "white": (252, 252, 252), "gray": (176, 178, 182), "beige": (236, 220, 188), "mint": (196, 240, 216), "lavender": (216, 206, 246),
+}  # fmt: skip
+PIXELS = {"small": 15, "large": 23}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Some equal objects of a caption. `color` is None for things; `size` None where the caption leaves it open."""
+
+    kind: str
+    color: str | None = None
+    size: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What a caption says. `relation` holds between the first and the second group; None: they only stand together."""
+
+    groups: tuple[Group, ...]
+    relation: str | None = None
+    background: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """One drawn object: `x`, `y` the top left corner and `side` the side of its box, in pixels; `group` its place in the spec."""
+
+    kind: str
+    color: str | None
+    size: str
+    x: int
+    y: int
+    side: int
+    group: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """One drawing of a spec."""
+
+    spec: Spec
+    objects: tuple[Placed, ...]
+    background: str
+    domain: Domain
+    seed: int
+
+    def masks(self) -> NDArray[np.bool_]:
+        """(objects, 64, 64): where each object is drawn."""
+        out = np.zeros((len(self.objects), SIZE, SIZE), dtype=bool)
+        for i, thing in enumerate(self.objects):
+            alpha = sprite(thing.kind, thing.color, thing.side)[..., 3] > 127
+            out[i, thing.y : thing.y + thing.side, thing.x : thing.x + thing.side] = alpha
+        return out
+
+
+def sample_spec(rng: np.random.Generator) -> Spec:
+    """A random caption's content: one object, one relation, two objects or two to four equal ones."""
+    kind_of_scene = rng.choice(["one", "relation", "and", "count"], p=[0.2, 0.45, 0.1, 0.25])
+    background = str(rng.choice(list(BACKGROUNDS))) if rng.random() < 0.2 else None
+    if kind_of_scene == "one":
+        return Spec(groups=(_group(rng, sized=0.4),), background=background)
+    if kind_of_scene == "count":
+        return Spec(
+            groups=(replace(_group(rng, sized=0.1), count=int(rng.choice(list(COUNTS)))),), background=background
+        )
+    first, second = _group(rng, sized=0.12), _group(rng, sized=0.12)
+    while (first.kind, first.color) == (second.kind, second.color):
+        second = _group(rng, sized=0.12)
+    relation = str(rng.choice(list(RELATIONS))) if kind_of_scene == "relation" else None
+    return Spec(groups=(first, second), relation=relation, background=background)
+
+
+def _group(rng: np.random.Generator, *, sized: float) -> Group:
+    size = str(rng.choice(list(SIZES))) if rng.random() < sized else None
+    if rng.random() < 0.6:
+        return Group(kind=str(rng.choice(list(SHAPES))), color=str(rng.choice(list(COLORS))), size=size)
+    return Group(kind=str(rng.choice(list(THINGS))), size=size)
+
+
+def place(spec: Spec, seed: int, *, domain: Domain = "flat") -> Scene:
+    """One drawing of `spec`: objects never overlap, relations hold by at least a fifth of the picture."""
+    rng = np.random.default_rng([seed, 77])
+    sizes = [[g.size or str(rng.choice(list(SIZES)))] * g.count for g in spec.groups]
+    centers = (
+        _pair(spec.relation or str(rng.choice(list(RELATIONS))), rng)
+        if len(spec.groups) == 2
+        else _cluster(spec.groups[0].count, rng)
+    )
+    objects = []
+    for index, (center, size) in enumerate(zip(centers, [s for row in sizes for s in row], strict=True)):
+        group = index if len(spec.groups) == 2 else 0
+        wanted, side = spec.groups[group], PIXELS[size]
+        x, y = (int(np.clip(round(c - side / 2), 1, SIZE - side - 1)) for c in center)
+        objects.append(Placed(kind=wanted.kind, color=wanted.color, size=size, x=x, y=y, side=side, group=group))
+    background = spec.background or (str(rng.choice(list(BACKGROUNDS))) if rng.random() < 0.5 else "white")
+    return Scene(spec=spec, objects=tuple(objects), background=background, domain=domain, seed=seed)
+
+
+def _pair(relation: str, rng: np.random.Generator) -> list[tuple[float, float]]:
+    near, far = rng.uniform(14, 20), rng.uniform(44, 50)
+    middle = rng.uniform(26, 38)
+    one, other = (near, middle + rng.uniform(-4, 4)), (far, middle + rng.uniform(-4, 4))
+    if relation in ("above", "below"):
+        one, other = one[::-1], other[::-1]
+    return [one, other] if relation in ("to the left of", "above") else [other, one]
+
+
+def _cluster(count: int, rng: np.random.Generator) -> list[tuple[float, float]]:
+    anchors = {
+        1: [(32.0, 32.0)],
+        2: [(18.0, 32.0), (46.0, 32.0)],
+        3: [(18.0, 20.0), (46.0, 20.0), (32.0, 46.0)],
+        4: [(18.0, 18.0), (46.0, 18.0), (18.0, 46.0), (46.0, 46.0)],
+    }[count]
+    spread = 7.0 if count == 1 else 1.5
+    shift = rng.uniform(-2, 2, size=2)
+    return [
+        (x + shift[0] + rng.uniform(-spread, spread), y + shift[1] + rng.uniform(-spread, spread)) for x, y in anchors
+    ]
+
+
+def draw(scene: Scene) -> Image.Image:
+    """The scene as a 64x64 RGB picture, the same for the same scene."""
+    canvas = np.empty((SIZE, SIZE, 3), dtype=np.float32)
+    canvas[:] = BACKGROUND_RGB[scene.background]
+    for thing in scene.objects:
+        picture = sprite(thing.kind, thing.color, thing.side).astype(np.float32)
+        if scene.domain == "sketch":
+            picture = _sketched(picture)
+        alpha = picture[..., 3:] / 255
+        view = canvas[thing.y : thing.y + thing.side, thing.x : thing.x + thing.side]
+        view[:] = picture[..., :3] * alpha + view * (1 - alpha)
+    if scene.domain == "noisy":
+        canvas += np.random.default_rng([scene.seed, 78]).normal(0, 18, canvas.shape)
+    return Image.fromarray(np.clip(canvas, 0, 255).round().astype(np.uint8))
+
+
+def _sketched(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Hatched pencil lines inside a solid outline, in the object's own colours."""
+    alpha = picture[..., 3]
+    inside = np.pad(alpha, 1)
+    inner = np.minimum.reduce([inside[:-2, 1:-1], inside[2:, 1:-1], inside[1:-1, :-2], inside[1:-1, 2:]])
+    rows, columns = np.indices(alpha.shape)
+    keep = np.maximum(alpha - inner, alpha * (0.35 + 0.4 * ((rows + columns) % 3 == 0)))
+    return np.dstack([picture[..., :3] * 0.9, keep]).astype(np.float32)
+
+
+@functools.cache
+def sprite(kind: str, color: str | None, side: int) -> Pixels:
+    """(side, side, 4) RGBA picture of one object, anti-aliased."""
+    if kind in SHAPES:
+        alpha = np.asarray(_shape(kind, side * 8).resize((side, side), Image.Resampling.BOX))
+        out = np.empty((side, side, 4), dtype=np.uint8)
+        out[..., :3] = RGB[color or "black"]
+        out[..., 3] = alpha
+        return out
+    return np.asarray(_atlas()[kind].resize((side, side), Image.Resampling.LANCZOS))
+
+
+def _shape(kind: str, side: int) -> Image.Image:
+    image = Image.new("L", (side, side))
+    pen = ImageDraw.Draw(image)
+    unit = side - 1
+
+    def polygon(points: list[tuple[float, float]]) -> None:
+        pen.polygon([(x * unit, y * unit) for x, y in points], fill=255)
+
+    if kind == "circle":
+        pen.ellipse((0, 0, unit, unit), fill=255)
+    elif kind == "ring":
+        pen.ellipse((0, 0, unit, unit), fill=255)
+        pen.ellipse((unit * 0.27, unit * 0.27, unit * 0.73, unit * 0.73), fill=0)
+    elif kind == "square":
+        polygon([(0.06, 0.06), (0.94, 0.06), (0.94, 0.94), (0.06, 0.94)])
+    elif kind == "triangle":
+        polygon([(0.5, 0.04), (1, 0.95), (0, 0.95)])
+    elif kind == "diamond":
+        polygon([(0.5, 0), (0.86, 0.5), (0.5, 1), (0.14, 0.5)])
+    elif kind == "cross":
+        polygon([(0.34, 0.02), (0.66, 0.02), (0.66, 0.98), (0.34, 0.98)])
+        polygon([(0.02, 0.34), (0.98, 0.34), (0.98, 0.66), (0.02, 0.66)])
+    elif kind == "star":
+        angles = [(-math.pi / 2 + i * math.pi / 5, 0.53 if i % 2 == 0 else 0.23) for i in range(10)]
+        polygon([(0.5 + r * math.cos(a), 0.53 + r * math.sin(a)) for a, r in angles])
+    elif kind == "heart":
+        turns = [i / 60 * 2 * math.pi for i in range(60)]
+        curve = [
+            (16 * math.sin(t) ** 3, 13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t))
+            for t in turns
+        ]
+        polygon([(0.5 + x / 34, 0.46 - y / 34) for x, y in curve])
+    return image
+
+
+@functools.cache
+def _atlas() -> dict[str, Image.Image]:
+    with resources.files(__package__ or "").joinpath("sprites.png").open("rb") as file:
+        sheet = Image.open(file).convert("RGBA")
+    cell = sheet.width // 8
+    return {
+        kind: sheet.crop((i % 8 * cell, i // 8 * cell, (i % 8 + 1) * cell, (i // 8 + 1) * cell))
+        for i, kind in enumerate(THINGS)
+    }

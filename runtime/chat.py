@@ -1,0 +1,454 @@
+"""Chat models behind any OpenAI-compatible server; every request goes through the call ledger.
+
+The model: `OpenAIChat.complete` turns a question into requests, each of which is one `Call` in the ledger. A request
+that is finished there is not sent again, and a server of our own is started by the first request that has to be sent.
+
+Invariants:
+- Which requests a question becomes depends on the question and on what the server refuses, never on timing: a second
+  run asks the ledger for the same keys.
+- 400, 401, 403 and 404 are never tried again; 429, 5xx, dropped connections, cut-off streams and garbage are, a
+  bounded number of times, with growing random pauses and not before the `Retry-After` of the server.
+- A server that gives fewer than n choices, or refuses n, gets single requests for the rest, with seed + i.
+- What the user has to mend is a `PrerequisiteError`; one request without a usable answer is a `CallFailed`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+import urllib.error
+import urllib.request
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel
+
+from . import models
+from .errors import BadInput, CallFailed, PrerequisiteError
+from .ledger import Call
+from .local_llm import LocalServer, default_threads
+from .records import Cost, Message, Reply
+from .retries import Problem, Refused, judge
+from .wire import Question, cost_of, fitting, from_completion, from_stream
+
+if TYPE_CHECKING:
+    import openai
+
+    from .settings import Settings
+    from .store import Store
+
+__all__ = ["LocalChat", "OpenAIChat", "open_chat"]
+
+_LOG = logging.getLogger(__name__)
+_LOCAL_CONTEXT = 4096
+_OPENAI = "https://api.openai.com/v1"
+_Connect = Callable[[], Awaitable[tuple[str, str]]]
+
+
+class OpenAIChat:
+    """A chat model behind an OpenAI-compatible server (implements `protocols.Chat`).
+
+    `many=False` says that the server gives one choice a request. `attempts` counts all tries of one request, `pause`
+    is the first pause between two of them in seconds (it doubles), `patience` the longest one that is waited for.
+    Use it as an async context manager, or call `aclose`.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        model: str,
+        base_url: str,
+        api_key: str,
+        revision: str = "",
+        concurrency: int = 8,
+        timeout: float = 120.0,
+        attempts: int = 4,
+        pause: float = 0.5,
+        patience: float = 60.0,
+        many: bool = True,
+        free: bool = False,
+    ) -> None:
+        if concurrency < 1 or attempts < 1:
+            raise BadInput(f"concurrency={concurrency!r}, attempts={attempts!r}: both must be at least 1")
+        self.model = model
+        self.revision = revision or f"{base_url}#{model}"
+        self._store = store
+        self._base_url = base_url
+        self._api_key = api_key
+        self._concurrency = concurrency
+        self._timeout = timeout
+        self._attempts = attempts
+        self._pause = pause
+        self._patience = patience
+        self._free = free
+        self._refused_n: int | None = None if many else 2
+        self._refused_schema = False
+        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = weakref.WeakKeyDictionary()
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        n: int = 1,
+        seed: int | None = None,
+        temperature: float = 1.0,
+        max_tokens: int = 512,
+        stop: Sequence[str] = (),
+        schema: type[BaseModel] | None = None,
+        logprobs: bool = False,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Ask for `n` answers.
+
+        With `schema` every text is JSON that fits it (checked here, also where the server promises it); choices that
+        do not fit are left out. `on_text` gets the pieces of the first choice as they come (again from the start when
+        a cut-off stream is asked again; in one piece when the reply was in the ledger). The same question with the
+        same seed is one call: without a seed too, so ask with seeds where several different answers are wanted.
+
+        Raises:
+            BadInput: no message, n < 1, a negative temperature.
+            PrerequisiteError: the server is down, refuses the key, or does not know the model.
+            CallFailed: refused (400), still failing after all attempts, or no choice fits the schema.
+        """
+        if not messages or not any(message.content.strip() or message.images for message in messages):
+            raise BadInput(f"{list(messages)!r}: there is nothing to ask; give at least one message with a text")
+        if n < 1 or max_tokens < 1 or temperature < 0:
+            raise BadInput(
+                f"n={n!r}, max_tokens={max_tokens!r}, temperature={temperature!r} cannot be used:"
+                " n and max_tokens must be at least 1, temperature at least 0"
+            )
+        asked = Question(
+            messages=tuple(messages), seed=seed, temperature=float(temperature), max_tokens=max_tokens,
+            stop=tuple(stop), schema=schema, logprobs=logprobs, on_text=on_text,
+        )  # fmt: skip
+        got = await self._choices(asked, n)
+        choices = [choice for value, _ in got for choice in value["choices"]][:n]
+        if schema is not None:
+            choices = fitting(choices, schema)
+        return Reply(
+            texts=tuple(choice["text"] for choice in choices),
+            finish_reasons=tuple(choice["finish_reason"] for choice in choices),
+            logprobs=tuple(tuple((token, value) for token, value in choice["logprobs"]) for choice in choices)
+            if logprobs
+            else (),
+            model=self.model,
+            cost=sum((Cost.model_validate(value["cost"]) for value, cached in got if not cached), Cost()),
+            cached=all(cached for _, cached in got),
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        line = self._lines.pop(asyncio.get_running_loop(), None)
+        if line is not None and line.client is not None:
+            await line.client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def connect(self) -> tuple[str, str]:
+        """The base URL and the key of the server; a server of our own is started here."""
+        return self._base_url, self._api_key
+
+    async def _choices(self, asked: Question, n: int) -> list[tuple[dict[str, Any], bool]]:
+        """The ledger's values that together hold n choices (or more, where a server does not count).
+
+        Forms are tried from the best to what every server takes: n choices at once before single ones, the schema
+        kept by the server before the schema in words. Which ones were refused is remembered, here and in the ledger.
+        """
+        natives = [False] if asked.schema is None or self._refused_schema else [True, False]
+        counts = [1] if n == 1 or (self._refused_n is not None and n >= self._refused_n) else [n, 1]
+        refusals: dict[tuple[int, bool], Refused] = {}
+        for native in natives:
+            for count in counts:
+                try:
+                    got = await self._form(asked, n, count=count, native=native)
+                except Refused as refusal:
+                    refusals[count, native] = refusal
+                    continue
+                if count < n and (n, native) in refusals:
+                    self._refused_n = n
+                if native != natives[0]:
+                    self._refused_schema = True
+                for refused_count, refused_native in refusals:
+                    for index in range(n if refused_count == 1 else 1):
+                        await self._note_refusal(asked, n=refused_count, index=index, native=refused_native)
+                return got
+        raise next(iter(refusals.values()))
+
+    async def _form(self, asked: Question, n: int, *, count: int, native: bool) -> list[tuple[dict[str, Any], bool]]:
+        if count == 1:
+            return await self._singles(asked, range(n), native=native)
+        first = await self._request(asked, n=n, index=0, native=native)
+        missing = range(len(first[0]["choices"]), n)
+        return [first, *(await self._singles(asked, missing, native=native))]
+
+    async def _singles(self, asked: Question, places: range, *, native: bool) -> list[tuple[dict[str, Any], bool]]:
+        requests = [self._request(asked, n=1, index=place, native=native) for place in places]
+        if not requests:
+            return []
+        done = await asyncio.gather(*requests, return_exceptions=True)  # what was paid is kept before one fails
+        for result in done:
+            if isinstance(result, BaseException):
+                raise result
+        return [result for result in done if not isinstance(result, BaseException)]
+
+    async def _request(self, asked: Question, *, n: int, index: int, native: bool) -> tuple[dict[str, Any], bool]:
+        """One request through the ledger: {"choices": [...], "cost": {...}} and whether it was there already."""
+        listener = asked.on_text if index == 0 else None
+
+        async def pay() -> tuple[dict[str, Any], Cost]:
+            body = asked.body(self.model, n=n, index=index, native=native, store=self._store)
+            if self._base_url == _OPENAI:  # its newer models refuse the name that everyone else knows
+                body["max_completion_tokens"] = body.pop("max_tokens")
+            return await self._pay(body, listener)
+
+        value, cached = await self._store.ledger.once(self._call(asked, n=n, index=index, native=native), pay)
+        if cached and not value["choices"]:
+            raise Refused("the server is known to refuse this form of request")
+        if cached and listener is not None:
+            listener(value["choices"][0]["text"])
+        return value, cached
+
+    async def _note_refusal(self, asked: Question, *, n: int, index: int, native: bool) -> None:
+        """Note in the ledger that the server does not take this form, so that a second run need not ask.
+
+        Only after a simpler form went through: a 400 for another reason is a failure and is not kept.
+        """
+
+        async def fact() -> tuple[dict[str, Any], Cost]:
+            return {"choices": [], "cost": Cost().model_dump()}, Cost()
+
+        await self._store.ledger.once(self._call(asked, n=n, index=index, native=native), fact)
+
+    def _call(self, asked: Question, *, n: int, index: int, native: bool) -> Call:
+        return Call(
+            kind="llm",
+            model=self.model,
+            revision=self.revision,
+            params=asked.params(n=n, index=index, native=native),
+            inputs=[message.model_dump(mode="json") for message in asked.messages],
+        )
+
+    async def _pay(self, body: dict[str, Any], on_text: Callable[[str], None] | None) -> tuple[dict[str, Any], Cost]:
+        """Send one request, again where that can help."""
+        loop = asyncio.get_running_loop()
+        line = self._lines.setdefault(loop, _Line(self._concurrency))
+        problem: Problem | None = None
+        for attempt in range(1, self._attempts + 1):
+            if problem is not None:
+                pause = problem.wait(self._pause * 2 ** (attempt - 2))
+                if pause > self._patience:
+                    raise CallFailed(
+                        f"{problem.text}; it asks to wait {pause:.0f} s, which is too long", retryable=True
+                    )
+                _LOG.info("%s; trying again in %.1f s (%d of %d)", problem.text, pause, attempt, self._attempts)
+                await asyncio.sleep(pause)
+            async with line.room:
+                begun = time.monotonic()
+                try:
+                    value = await self._send(line, body, on_text)
+                    cost = cost_of(body, value, time.monotonic() - begun, money=0.0 if self._free else None)
+                    value["cost"] = cost.model_dump()
+                    return value, cost
+                except Exception as error:
+                    problem = judge(error, f"the server of {self.model!r} at {self._base_url}")
+        assert problem is not None
+        if problem.down:
+            raise PrerequisiteError(
+                f"{problem.text} ({self._attempts} attempts)",
+                remedy="start the server, or check the address given with --llm; then resume the run",
+            )
+        raise CallFailed(f"{problem.text} ({self._attempts} attempts)", retryable=True)
+
+    async def _send(self, line: _Line, body: dict[str, Any], on_text: Callable[[str], None] | None) -> dict[str, Any]:
+        url, key = await self.connect()
+        client = line.at(url, key, self._timeout)
+        if on_text is None:
+            return from_completion(await client.chat.completions.create(**body))
+        return await from_stream(await client.chat.completions.create(**body, stream=True), body["n"], on_text)
+
+
+class LocalChat(OpenAIChat):
+    """A GGUF file served by ourselves: started by the first request that the ledger cannot answer.
+
+    One request at a time on one slot, so that a seed gives the same text whatever else is asked (see `local_llm`).
+    `model_path` and `adapter_path` are called when the server is started, and may fetch the file.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        model: str,
+        revision: str,
+        model_path: Callable[[], Path],
+        adapter_path: Callable[[], Path] | None = None,
+        threads: int | None = None,
+        n_ctx: int = _LOCAL_CONTEXT,
+        timeout: float = 600.0,
+    ) -> None:
+        super().__init__(
+            store=store,
+            model=model,
+            base_url="http://127.0.0.1 (started by inloop)",
+            api_key="",
+            revision=revision,
+            concurrency=1,
+            timeout=timeout,
+            many=False,
+            free=True,
+        )
+        self._paths = model_path, adapter_path
+        self._threads = threads
+        self._n_ctx = n_ctx
+        self._server: LocalServer | None = None
+
+    async def connect(self) -> tuple[str, str]:
+        """The running server; started, or started again if it died."""
+
+        def start() -> tuple[str, str]:
+            if self._server is None:
+                model, adapter = self._paths
+                self._server = LocalServer(
+                    model(), adapter() if adapter else None, threads=self._threads, n_ctx=self._n_ctx
+                )
+            return self._server.start(), self._server.api_key
+
+        return await asyncio.to_thread(start)
+
+    @property
+    def server(self) -> LocalServer | None:
+        """The server, once it was needed."""
+        return self._server
+
+    async def aclose(self) -> None:
+        """Close the connections and stop the server."""
+        await super().aclose()
+        if self._server is not None:
+            await asyncio.to_thread(self._server.stop)
+
+
+def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None) -> OpenAIChat:
+    """The chat model that `spec` names; nothing is started or fetched before the first request that must be sent.
+
+    `mini-writer` | `smollm2` | `gguf:PATH` | `hf:ORG/REPO[/FILE.gguf]` | `http(s)://HOST:PORT/v1[#MODEL]` |
+    `openai:MODEL`. A URL without a model asks the server for its models at once. `progress` is told about a fetch.
+
+    Raises `BadInput` (no such form) or `PrerequisiteError` (no such file, a server that is down, no key).
+    """
+    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
+
+    def local(
+        name: str, revision: str, path: Callable[[], Path], adapter: Callable[[], Path] | None = None
+    ) -> LocalChat:
+        threads = default_threads(settings.threads)
+        return LocalChat(
+            store=store, model=name, revision=revision, model_path=path, adapter_path=adapter, threads=threads
+        )
+
+    def smollm2() -> Path:
+        return models.fetch("smollm2", settings.cache_dir, progress)
+
+    if spec in ("smollm2", "mini-writer"):
+        base = str(models.MODELS["smollm2"].sha256)
+        if spec == "smollm2":
+            return local(spec, base, smollm2)
+        adapter = _adapter_in(models.bundled("writer"))
+        return local(spec, f"{base}+{models.file_sha256(adapter)}", smollm2, lambda: adapter)
+    if spec.startswith(("gguf:", "hf:")):
+        scheme, _, rest = spec.partition(":")
+        path = Path(rest).expanduser() if scheme == "gguf" else models.hub_gguf(rest)
+        return local(path.name, models.file_sha256(path, settings.cache_dir), lambda: path)
+    if spec.startswith(("http://", "https://")):
+        base_url, _, model = spec.partition("#")
+        base_url = base_url.rstrip("/")
+        if "@" in base_url.split("/")[2]:
+            raise BadInput("a URL with a password would end up in reports; give the key in INLOOP_API_KEY instead")
+        return OpenAIChat(
+            store=store,
+            model=model or _only_model(base_url, key),
+            base_url=base_url,
+            api_key=key or "none",
+            concurrency=settings.concurrency,
+            timeout=settings.timeout,
+        )
+    if spec.startswith("openai:") and len(spec) > len("openai:"):
+        if not key:
+            raise PrerequisiteError(f"{spec!r} needs a key", remedy="set INLOOP_API_KEY or OPENAI_API_KEY")
+        return OpenAIChat(
+            store=store,
+            model=spec.partition(":")[2],
+            revision=spec.partition(":")[2],
+            base_url=_OPENAI,
+            api_key=key,
+            concurrency=settings.concurrency,
+            timeout=settings.timeout,
+        )
+    raise BadInput(
+        f"{spec!r} names no language model; use mini-writer, smollm2, gguf:PATH, hf:ORG/REPO/FILE.gguf,"
+        " http://HOST:PORT/v1[#MODEL] or openai:MODEL"
+    )
+
+
+# ---- one request ----------------------------------------------------------------------------------------------------
+
+
+class _Line:
+    """The connections of one event loop."""
+
+    def __init__(self, concurrency: int) -> None:
+        self.room = asyncio.Semaphore(concurrency)
+        self.client: openai.AsyncOpenAI | None = None
+        self._at = ("", "")
+
+    def at(self, url: str, key: str, timeout: float) -> openai.AsyncOpenAI:
+        import openai
+
+        if self.client is None or self._at != (url, key):
+            self.client = openai.AsyncOpenAI(base_url=url, api_key=key, timeout=timeout, max_retries=0)
+            self._at = (url, key)
+        return self.client
+
+
+# ---- finding models -------------------------------------------------------------------------------------------------
+
+
+def _adapter_in(folder: Path) -> Path:
+    found = sorted(folder.glob("*.gguf"))
+    if len(found) != 1:
+        raise PrerequisiteError(
+            f"the folder {str(folder)!r} must hold exactly one .gguf adapter; it holds {len(found)}",
+            remedy="reinstall inloop, or train it again: python -m inloop.mini train",
+        )
+    return found[0]
+
+
+def _only_model(base_url: str, key: str) -> str:
+    """The id of the first model that the server lists."""
+    remedy = f"start the server, check the address, or name the model: {base_url}#MODEL"
+    request = urllib.request.Request(f"{base_url}/models", headers={"Authorization": f"Bearer {key or 'none'}"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return str(json.load(answer)["data"][0]["id"])
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            remedy = "set the key of this server in INLOOP_API_KEY"
+        raise PrerequisiteError(
+            f"the server at {base_url!r} answered {error.code} when asked for its models", remedy=remedy
+        ) from error
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else f"{type(error).__name__}: {error}"
+        raise PrerequisiteError(
+            f"the server at {base_url!r} does not list its models ({reason})", remedy=remedy
+        ) from error

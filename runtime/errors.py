@@ -1,0 +1,49 @@
+"""The errors a user can meet: what was wrong, why, and what to do about it.
+
+Three kinds, told apart because three different people mend them:
+
+- `PrerequisiteError`: the user's set-up (a server that is down, a model that is not there, a full disk).
+- `BadInput`: the user's input (an empty prompt, a budget of 0).
+- `CallFailed`: one model call did not give a usable answer. It is stored as a failure and never as a score.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BadInput", "CallFailed", "InloopError", "Interrupted", "PrerequisiteError", "RunnerError"]
+
+
+class InloopError(Exception):
+    """Base of every error that inloop raises on purpose; printed without a traceback."""
+
+
+class PrerequisiteError(InloopError):
+    """Something is wrong with the user's set-up; the message names the remedy."""
+
+    def __init__(self, problem: str, *, remedy: str) -> None:
+        super().__init__(f"{problem}\n  What to do: {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
+class BadInput(InloopError, ValueError):
+    """The input cannot be used; the message names the input, the reason and the remedy."""
+
+
+class CallFailed(InloopError):
+    """A model call gave no usable answer.
+
+    `retryable` is True for what may pass by itself (a 429, a 5xx, a dropped connection) and False for what
+    will not (a 400, a 401, a reply that cannot be parsed after its own repairs).
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class Interrupted(InloopError):
+    """Ctrl-C or SIGTERM stopped a run between two steps; `inloop resume` goes on with it."""
+
+
+class RunnerError(InloopError):
+    """A graph broke one of the rules that LangGraph leaves unchecked (see `runtime.runner`)."""

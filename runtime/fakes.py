@@ -1,0 +1,160 @@
+"""Fakes for tests of your own graphs: they answer at once, always the same, and look at nothing.
+
+They fulfil `protocols` and are never chosen by a setting or a flag. What they return says nothing about a model: a run
+with a fake is a test of the code around it. Each counts what it was asked in `asked`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from pydantic import BaseModel
+
+from .blobs import BlobStore
+from .errors import BadInput
+from .records import Answer, BlobRef, Cost, ImageRequest, Message, Reply
+
+__all__ = ["ScriptedChat", "ScriptedEmbedder", "ScriptedImages", "ScriptedVQA"]
+
+
+class ScriptedChat:
+    """FAKE chat model: gives `replies` in turn, or what a function of the messages returns.
+
+    With n > 1, that many replies are taken. Raises `BadInput` when the script is at its end.
+    """
+
+    def __init__(
+        self, replies: Sequence[str] | Callable[[Sequence[Message]], str], *, model: str = "fake-chat"
+    ) -> None:
+        self.model = model
+        self.revision = "fake"
+        self.asked: list[list[Message]] = []
+        self._script = replies if callable(replies) else None
+        self._replies = [] if callable(replies) else list(replies)
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        n: int = 1,
+        seed: int | None = None,
+        temperature: float = 1.0,
+        max_tokens: int = 512,
+        stop: Sequence[str] = (),
+        schema: type[BaseModel] | None = None,
+        logprobs: bool = False,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """The next `n` replies; tokens are counted as words."""
+        self.asked.append(list(messages))
+        texts = tuple(self._next(messages) for _ in range(n))
+        for text in texts if on_text else ():
+            on_text(text)  # type: ignore[misc]
+        return Reply(
+            texts=texts,
+            finish_reasons=("stop",) * n,
+            model=self.model,
+            cost=Cost(
+                calls=1,
+                input_tokens=sum(len(message.content.split()) for message in messages),
+                output_tokens=sum(len(text.split()) for text in texts),
+            ),
+        )
+
+    def _next(self, messages: Sequence[Message]) -> str:
+        if self._script is not None:
+            return self._script(messages)
+        if not self._replies:
+            raise BadInput(
+                f"the script of {self.model!r} is at its end, and it was asked {messages[-1].content[:80]!r}:"
+                " give it one more reply."
+            )
+        return self._replies.pop(0)
+
+
+class ScriptedImages:
+    """FAKE text-to-image model: one flat colour a picture, from the hash of prompt and seed."""
+
+    def __init__(self, blobs: BlobStore, *, size: int = 16, model: str = "fake-images") -> None:
+        self.model = model
+        self.revision = "fake"
+        self.asked: list[ImageRequest] = []
+        self._blobs, self._size = blobs, size
+
+    async def generate(self, requests: Sequence[ImageRequest]) -> list[BlobRef]:
+        """A flat picture for each request."""
+        from PIL import Image
+
+        self.asked += requests
+        sides = (self._size, self._size)
+        return [
+            self._blobs.put_image(Image.new("RGB", sides, tuple(_hash(request.prompt, request.seed)[:3])))
+            for request in requests
+        ]
+
+
+class ScriptedVQA:
+    """FAKE visual question answering: the answers of a dict by question, or of a function of (image, question).
+
+    An answer is a text, or a number that is the probability of yes. A question that the dict does not hold: `BadInput`.
+    """
+
+    def __init__(
+        self,
+        answers: Mapping[str, str | float] | Callable[[BlobRef, str], str | float],
+        *,
+        model: str = "fake-vqa",
+    ) -> None:
+        self.model = model
+        self.revision = "fake"
+        self.asked: list[tuple[BlobRef, str]] = []
+        self._answers = answers
+
+    async def answer(self, asked: Sequence[tuple[BlobRef, str]]) -> list[Answer]:
+        """An answer to each question."""
+        self.asked += asked
+        return [self._one(image, question) for image, question in asked]
+
+    def _one(self, image: BlobRef, question: str) -> Answer:
+        if callable(self._answers):
+            given = self._answers(image, question)
+        elif question in self._answers:
+            given = self._answers[question]
+        else:
+            raise BadInput(f"the script of {self.model!r} has no answer to {question!r}: add one.")
+        if isinstance(given, str):
+            return Answer(text=given, p_yes={"yes": 1.0, "no": 0.0}.get(given.lower()))
+        return Answer(text="yes" if given > 0.5 else "no", p_yes=float(given))
+
+
+class ScriptedEmbedder:
+    """FAKE embedder: unit vectors from hashes; equal things are equal, everything else is near to orthogonal."""
+
+    def __init__(self, *, size: int = 64, model: str = "fake-embedder") -> None:
+        self.model = model
+        self.revision = "fake"
+        self.asked: list[str | BlobRef] = []
+        self._size = size
+
+    async def texts(self, texts: Sequence[str]) -> list[list[float]]:
+        """A unit vector for each text."""
+        self.asked += texts
+        return [_unit("text:" + text, self._size) for text in texts]
+
+    async def images(self, images: Sequence[BlobRef]) -> list[list[float]]:
+        """A unit vector for each picture."""
+        self.asked += images
+        return [_unit("image:" + image.sha256, self._size) for image in images]
+
+
+def _hash(text: str, number: int) -> bytes:
+    return hashlib.sha256(f"{number}:{text}".encode("utf-8", "surrogatepass")).digest()
+
+
+def _unit(text: str, size: int) -> list[float]:
+    raw = b"".join(_hash(text, block) for block in range(size // 32 + 1))[:size]
+    values = [byte - 127.5 for byte in raw]
+    norm = math.sqrt(sum(value * value for value in values))
+    return [value / norm for value in values]

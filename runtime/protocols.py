@@ -1,0 +1,76 @@
+"""What a tool, a chat model or an evaluator must be able to do: small, batch first, async.
+
+`model` and `revision` identify what answered (a hub id and commit, a folder and the sha256 of its weights); they
+are part of every key in the call ledger, and must be known without loading any weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from .records import Answer, BlobRef, ImageRequest, Message, Reply, Sample, Score
+
+__all__ = ["Captioner", "Chat", "Embedder", "Evaluator", "ImageGenerator", "Identified", "VisualQA"]
+
+
+class Identified(Protocol):
+    """Anything that answers calls under a name."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def revision(self) -> str: ...
+
+
+class Evaluator(Protocol):
+    """Scores samples: same length and order. What cannot be scored is a `Score` with value None."""
+
+    @property
+    def name(self) -> str: ...
+    async def score(self, samples: Sequence[Sample]) -> list[Score]: ...
+
+
+class ImageGenerator(Identified, Protocol):
+    """Paints prompts; the same request gives the same picture, whatever it is batched with."""
+
+    async def generate(self, requests: Sequence[ImageRequest]) -> list[BlobRef]: ...
+
+
+class VisualQA(Identified, Protocol):
+    """Answers questions about pictures; one picture is encoded once for all its questions."""
+
+    async def answer(self, asked: Sequence[tuple[BlobRef, str]]) -> list[Answer]: ...
+
+
+class Captioner(Identified, Protocol):
+    """Describes pictures, for a question where one is given."""
+
+    async def caption(self, asked: Sequence[tuple[BlobRef, str | None]]) -> list[str]: ...
+
+
+class Embedder(Identified, Protocol):
+    """Unit vectors (L2 norm 1) of texts and images in one space."""
+
+    async def texts(self, texts: Sequence[str]) -> list[list[float]]: ...
+    async def images(self, images: Sequence[BlobRef]) -> list[list[float]]: ...
+
+
+class Chat(Identified, Protocol):
+    """A chat model behind any OpenAI-compatible server."""
+
+    async def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        n: int = 1,
+        seed: int | None = None,
+        temperature: float = 1.0,
+        max_tokens: int = 512,
+        stop: Sequence[str] = (),
+        schema: type[BaseModel] | None = None,
+        logprobs: bool = False,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply: ...

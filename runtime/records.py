@@ -1,0 +1,153 @@
+"""The records that travel between floors: frozen, JSON only, plain Python numbers.
+
+`None` means "not known" or "could not be scored" everywhere; it is never replaced by 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = [
+    "Answer",
+    "BlobRef",
+    "Candidate",
+    "Cost",
+    "ImageRequest",
+    "Message",
+    "Part",
+    "Record",
+    "Reply",
+    "Report",
+    "Sample",
+    "Score",
+]
+
+
+class Record(BaseModel):
+    """Base of all records: frozen, unknown fields refused, NaN refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class BlobRef(Record):
+    """Address of some bytes in the blob store."""
+
+    sha256: str
+    media_type: str
+    bytes: int
+
+
+class Cost(Record):
+    """What was spent. `money` is in US dollars, None where the price is not known."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    images: int = 0
+    answers: int = 0
+    seconds: float = 0.0
+    money: float | None = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            images=self.images + other.images,
+            answers=self.answers + other.answers,
+            seconds=self.seconds + other.seconds,
+            money=None if self.money is None or other.money is None else self.money + other.money,
+        )
+
+
+class Sample(Record):
+    """What is scored: a text with an image, or a question with its answers."""
+
+    id: str
+    text: str
+    image: BlobRef | None = None
+    question: str | None = None
+    answers: tuple[str, ...] = ()
+    meta: dict[str, Any] = Field(default_factory=dict)
+
+
+class Part(Record):
+    """A piece of a score: one question, one noun phrase, one claim."""
+
+    name: str
+    value: float | None
+    detail: str = ""
+
+
+class Score(Record):
+    """A number with its reasons. `value` None: could not be scored, and `explanation` says why."""
+
+    value: float | None
+    explanation: str = ""
+    parts: tuple[Part, ...] = ()
+    cost: Cost = Cost()
+
+
+class Candidate(Record):
+    """A proposed text with what came of it. `parent` is the text it was derived from."""
+
+    text: str
+    parent: str | None = None
+    scores: dict[str, Score] = Field(default_factory=dict)
+    images: tuple[BlobRef, ...] = ()
+
+
+class Report(Record):
+    """An aggregated score: `ci` is the 95 % interval, `n` the number of scored items."""
+
+    metric: str
+    value: float | None
+    ci: tuple[float, float] | None = None
+    n: int = 0
+    slices: dict[str, float | None] = Field(default_factory=dict)
+    evaluator: str = ""
+    cost: Cost = Cost()
+
+
+class ImageRequest(Record):
+    """One picture to paint: the seed belongs to the picture, not to its place in a batch."""
+
+    prompt: str
+    seed: int
+
+
+class Answer(Record):
+    """A VQA model's answer; `p_yes` is P(yes) / (P(yes) + P(no)) of the first token, None for open questions."""
+
+    text: str
+    p_yes: float | None = None
+
+
+class Message(Record):
+    """One chat message; `images` are put before the text, so that a prefix cache can hold them."""
+
+    role: str
+    content: str
+    images: tuple[BlobRef, ...] = ()
+
+
+class Reply(Record):
+    """What a chat model answered: one text a choice, in the server's order.
+
+    `logprobs`: per choice, the (token, log-probability) pairs; empty unless asked for.
+    `cached`: the reply came from the call ledger, nothing was paid.
+    """
+
+    texts: tuple[str, ...]
+    finish_reasons: tuple[str, ...] = ()
+    logprobs: tuple[tuple[tuple[str, float], ...], ...] = ()
+    model: str = ""
+    cost: Cost = Cost()
+    cached: bool = False
+
+    @property
+    def text(self) -> str:
+        """The first choice."""
+        return self.texts[0]

@@ -1,0 +1,164 @@
+"""Where inloop finds its models, folders and keys.
+
+A value comes from the first of: the flags of a command, the environment (`INLOOP_LLM=...`), `inloop.toml` in the
+working folder, `inloop.toml` in the user's configuration folder, the default. `Settings.sources` tells which.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from .errors import BadInput
+
+__all__ = ["Setting", "Settings", "config_files"]
+
+_FILE = "inloop.toml"
+
+
+class Setting(NamedTuple):
+    """One line of `inloop config`: a secret's value is masked."""
+
+    name: str
+    value: str
+    where: str
+
+
+class Settings(BaseSettings):
+    """The settings of one process. `Settings.load` reads every place; `Settings()` is the bare defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="INLOOP_", env_ignore_empty=True, extra="forbid", frozen=True)
+
+    llm: str = "mini-writer"
+    """The language model: `mini-writer`, `smollm2`, `gguf:PATH`, `http://host:8000/v1[#model]`, `openai:MODEL`."""
+    images: str = "mini"
+    """The text-to-image model: `mini`, a folder, or a hub id such as `stabilityai/sd-turbo`."""
+    vqa: str = "mini"
+    """The visual question answering model: `mini`, a folder, or a hub id."""
+    clip: str = "mini"
+    """The CLIP model: `mini`, a folder, or a hub id."""
+    runs_dir: Path = Path("runs")
+    """Where run folders are made."""
+    store: Path | None = None
+    """The folder of the call ledger and the blobs; default: `.store` in `runs_dir`."""
+    cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("inloop", appauthor=False)))
+    """Where fetched models are kept."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`, ..."""
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads of the models; default: what the libraries choose."""
+    api_key: SecretStr | None = None
+    """The key of the language model's server; also read from `OPENAI_API_KEY`."""
+    concurrency: int = Field(default=8, ge=1)
+    """Requests to the language model in flight at once."""
+    timeout: float = Field(default=120.0, gt=0)
+    """Seconds to wait for one reply of the language model."""
+    spans: bool = False
+    """Write OpenTelemetry spans."""
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    """How much is logged to the standard error."""
+
+    @field_validator("runs_dir", "store", "cache_dir")
+    @classmethod
+    def _home(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
+
+    @field_validator("llm", "images", "vqa", "clip", "device")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must not be empty")
+        return value.strip()
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @property
+    def store_dir(self) -> Path:
+        """The folder of the call ledger and the blobs."""
+        return self.store if self.store is not None else self.runs_dir / ".store"
+
+    @classmethod
+    def load(cls, **flags: Any) -> Settings:
+        """The settings under `flags`; a flag that is None was not given.
+
+        Raises:
+            BadInput: a value that does not fit, an unknown name, a file that is not TOML; it names where that is.
+        """
+        merged: dict[str, Any] = {}
+        where: dict[str, str] = {}
+        for label, values in _layers(flags):
+            for name, value in values.items():
+                if name not in cls.model_fields:
+                    raise BadInput(
+                        f"{label}: there is no setting {name!r}; the settings are {', '.join(cls.model_fields)}."
+                    )
+                if name not in merged:
+                    merged[name], where[name] = value, label
+        try:
+            return cls(**merged)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            shown = "**********" if name == "api_key" else repr(merged.get(name))
+            raise BadInput(
+                f"{where.get(name, name)}: {name} = {shown} cannot be used: {first['msg']}."
+                " `inloop config` shows all settings and where they come from."
+            ) from None
+
+    @classmethod
+    def sources(cls, flags: dict[str, Any] | None = None) -> list[Setting]:
+        """Every setting with its value and where that comes from, in the order of the fields."""
+        loaded = cls.load(**(flags or {}))
+        layers = _layers(flags or {})
+        lines = []
+        for name in cls.model_fields:
+            value = getattr(loaded, name)
+            label = next((label for label, values in layers if name in values), "default")
+            if name == "store" and value is None:
+                value = loaded.store_dir
+            lines.append(Setting(name, "" if value is None else str(value), label))
+        return lines
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: `load` has read every layer by then, and knows where each value comes from."""
+        return (init_settings,)
+
+
+def config_files() -> list[Path]:
+    """The files that are read where they exist, first one first."""
+    return [Path.cwd() / _FILE, Path(platformdirs.user_config_dir("inloop", appauthor=False)) / _FILE]
+
+
+def _layers(flags: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The values of each place, the strongest place first."""
+    layers = [(f"flag --{name.replace('_', '-')}", {name: value}) for name, value in flags.items() if value is not None]
+    environment = EnvSettingsSource(Settings)()
+    layers += [(f"environment INLOOP_{name.upper()}", {name: value}) for name, value in environment.items()]
+    if os.environ.get("OPENAI_API_KEY"):
+        layers.append(("environment OPENAI_API_KEY", {"api_key": os.environ["OPENAI_API_KEY"]}))
+    for path in config_files():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{path} cannot be read: {error}. Mend the file or move it away.") from None
+        layers.append((str(path), values))
+    return layers

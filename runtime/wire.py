@@ -1,0 +1,210 @@
+"""The chat completions format of OpenAI-compatible servers: questions become requests, answers become choices.
+
+A choice is `{"text": ..., "finish_reason": ..., "logprobs": [[token, logprob], ...]}`, as it is kept in the ledger.
+What is no chat completion, or a stream that ends before its choices do, is `Garbage`: never an empty answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from .errors import CallFailed
+from .records import Cost, Message
+from .replies import json_from
+
+if TYPE_CHECKING:
+    from .store import Store
+
+__all__ = ["Garbage", "Question", "cost_of", "fitting", "from_completion", "from_stream"]
+
+
+class Garbage(Exception):
+    """The answer was no chat completion."""
+
+
+class Question:
+    """What `complete` was asked, as requests of different forms."""
+
+    def __init__(
+        self,
+        *,
+        messages: tuple[Message, ...],
+        seed: int | None,
+        temperature: float,
+        max_tokens: int,
+        stop: tuple[str, ...],
+        schema: type[BaseModel] | None,
+        logprobs: bool,
+        on_text: Callable[[str], None] | None,
+    ) -> None:
+        self.messages = messages
+        self.seed = seed
+        self.temperature = temperature
+        self.max_tokens = max_tokens
+        self.stop = stop
+        self.schema = schema
+        self.logprobs = logprobs
+        self.on_text = on_text
+        self.json_schema = None if schema is None else schema.model_json_schema()
+
+    def params(self, *, n: int, index: int, native: bool) -> dict[str, Any]:
+        """What the answer depends on beside model and messages. `sample` tells answers without a seed apart."""
+        return {
+            "n": n,
+            "seed": None if self.seed is None else self.seed + index,
+            "sample": index if self.seed is None else 0,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "stop": list(self.stop),
+            "schema": self.json_schema,
+            "schema_by": None if self.json_schema is None else "server" if native else "prompt",
+            "logprobs": self.logprobs,
+        }
+
+    def body(self, model: str, *, n: int, index: int, native: bool, store: Store) -> dict[str, Any]:
+        """The request as the server gets it."""
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": [_wire(message, store) for message in self.messages],
+            "n": n,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+        }
+        if self.seed is not None:
+            body["seed"] = self.seed + index
+        if self.stop:
+            body["stop"] = list(self.stop)
+        if self.logprobs:
+            body["logprobs"] = True
+        if self.schema is not None and native:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": self.schema.__name__, "schema": self.json_schema},
+            }
+        elif self.schema is not None:
+            wanted = json.dumps(self.json_schema, ensure_ascii=False)
+            hint = {"type": "text", "text": f"Answer with JSON only, of this JSON schema: {wanted}"}
+            last = body["messages"][-1]
+            if isinstance(last["content"], str):
+                last["content"] = f"{last['content']}\n\n{hint['text']}"
+            else:
+                last["content"] = [*last["content"], hint]
+        return body
+
+
+def _wire(message: Message, store: Store) -> dict[str, Any]:
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    parts: list[dict[str, Any]] = []
+    for ref in message.images:
+        data = base64.b64encode(store.blobs.get(ref)).decode("ascii")
+        parts.append({"type": "image_url", "image_url": {"url": f"data:{ref.media_type};base64,{data}"}})
+    return {"role": message.role, "content": [*parts, {"type": "text", "text": message.content}]}
+
+
+def _text_of(message: dict[str, Any]) -> str:
+    content = message["content"]
+    return content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
+
+
+def _estimate(text: str) -> int:
+    """Tokens of a text, roughly: four bytes each, as in English."""
+    return -(-len(text.encode("utf-8")) // 4)
+
+
+def from_completion(got: Any) -> dict[str, Any]:
+    choices = getattr(got, "choices", None)
+    if not isinstance(choices, list) or not choices:
+        raise Garbage(f"{str(got)[:200]!r}")
+    read = []
+    for choice in choices:
+        message = getattr(choice, "message", None)
+        if message is None or not isinstance(message.content, str | None):
+            raise Garbage(f"{str(choice)[:200]!r}")
+        read.append(_choice(message.content or "", choice.finish_reason, getattr(choice, "logprobs", None)))
+    return {"choices": read, "usage": _usage(getattr(got, "usage", None))}
+
+
+async def from_stream(stream: Any, n: int, on_text: Callable[[str], None]) -> dict[str, Any]:
+    texts: dict[int, list[str]] = {}
+    reasons: dict[int, str] = {}
+    tokens: dict[int, list[tuple[str, float]]] = {}
+    usage: dict[str, int] = {}
+    async for chunk in stream:
+        usage = _usage(getattr(chunk, "usage", None)) or usage
+        for choice in getattr(chunk, "choices", None) or []:
+            place = int(choice.index)
+            piece = getattr(choice.delta, "content", None) if choice.delta is not None else None
+            if piece:
+                texts.setdefault(place, []).append(piece)
+                if place == 0:
+                    on_text(piece)
+            if getattr(choice, "logprobs", None) is not None:
+                tokens.setdefault(place, []).extend(_tokens(choice.logprobs))
+            if choice.finish_reason:
+                reasons[place] = choice.finish_reason
+    if not reasons or set(texts) - set(reasons):
+        raise Garbage(f"the stream was cut off after {''.join(texts.get(0, []))[-80:]!r}")
+    read = [
+        {"text": "".join(texts.get(place, [])), "finish_reason": reasons[place], "logprobs": tokens.get(place, [])}
+        for place in sorted(reasons)
+    ]
+    return {"choices": read[:n], "usage": usage}
+
+
+def _choice(text: str, reason: Any, logprobs: Any) -> dict[str, Any]:
+    return {"text": text, "finish_reason": str(reason or ""), "logprobs": _tokens(logprobs)}
+
+
+def _tokens(logprobs: Any) -> list[tuple[str, float]]:
+    content = getattr(logprobs, "content", None) or []
+    return [(str(entry.token), float(entry.logprob)) for entry in content]
+
+
+def _usage(usage: Any) -> dict[str, int]:
+    found = {name: getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")}
+    return {name: value for name, value in found.items() if isinstance(value, int)}
+
+
+def cost_of(body: dict[str, Any], value: dict[str, Any], seconds: float, *, money: float | None) -> Cost:
+    """Tokens as the server counts them, where it counts at all and counts all choices; else an estimate."""
+    usage = value.pop("usage")
+    choices = value["choices"]
+    estimates = [len(choice["logprobs"]) or _estimate(choice["text"]) for choice in choices]
+    output = usage.get("completion_tokens")
+    if output is None or (len(choices) > 1 and output < 0.6 * sum(estimates)):
+        output = max(sum(estimates), output or 0)  # some servers count the first choice only
+    given = usage.get("prompt_tokens")
+    if given is None:
+        given = sum(_estimate(_text_of(message)) for message in body["messages"])
+    return Cost(
+        calls=1,
+        input_tokens=int(given),
+        output_tokens=int(output),
+        seconds=seconds,
+        money=money,
+    )
+
+
+def fitting(choices: list[dict[str, Any]], schema: type[BaseModel]) -> list[dict[str, Any]]:
+    """The choices that fit the schema, their texts as plain JSON."""
+    fitting, problems = [], []
+    for choice in choices:
+        try:
+            value = schema.model_validate(json_from(choice["text"]))
+        except CallFailed as error:
+            problems.append(str(error))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(step) for step in first["loc"])
+            problems.append(f"{place}: {first['msg']}; the reply was {choice['text'][:200]!r}")
+        else:
+            fitting.append({**choice, "text": value.model_dump_json()})
+    if not fitting:
+        raise CallFailed(f"no reply fits the schema {schema.__name__}: {problems[0]}")
+    return fitting

@@ -1,0 +1,182 @@
+"""Randomly initialised models of the real classes and config shapes, scaled down: nothing can be downloaded in tests.
+
+They are saved as folders and opened by path, on the code path of the models that they are shaped after.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from inloop.runtime.settings import Settings
+
+WORDS = (
+    *("a", "the", "red", "blue", "green", "disc", "box", "star", "stars", "two", "to", "left", "of", "is", "there"),
+    *("are", "what", "color", "yes", "no", "on", "and", "in", "picture"),
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(runs_dir=tmp_path / "runs", cache_dir=tmp_path / "cache", device="cpu", threads=1)
+
+
+def clip_tokenizer_files(folder: Path) -> None:
+    """vocab.json and merges.txt as openai/clip ships them: bytes, bytes with </w>, merges, the two marks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    from transformers.convert_slow_tokenizer import bytes_to_unicode  # the byte alphabet of byte-level BPE
+
+    letters = list(bytes_to_unicode().values())
+    vocabulary = [*letters, *(letter + "</w>" for letter in letters)]
+    merges = []
+    for word in WORDS:
+        left = word[0] + ("</w>" if len(word) == 1 else "")
+        for place, letter in enumerate(word[1:], start=1):
+            right = letter + ("</w>" if place == len(word) - 1 else "")
+            if (left, right) not in merges:
+                merges.append((left, right))
+                vocabulary.append(left + right)
+            left += right
+    vocabulary = [*dict.fromkeys(vocabulary), "<|startoftext|>", "<|endoftext|>"]
+    names = {token: place for place, token in enumerate(vocabulary)}
+    (folder / "vocab.json").write_text(json.dumps(names), encoding="utf-8")
+    lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
+    (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def turbo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """stabilityai/sd-turbo: StableDiffusionPipeline with AutoencoderKL and EulerDiscreteScheduler, trailing spacing."""
+    import torch
+    from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    torch.manual_seed(0)
+    root = tmp_path_factory.mktemp("models")
+    clip_tokenizer_files(root / "words")
+    tokenizer = CLIPTokenizer.from_pretrained(root / "words", model_max_length=77)
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        hidden_act="gelu",
+        projection_dim=32,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(16, 32, 32, 32),
+        layers_per_block=1,
+        attention_head_dim=[2, 4, 4, 4],
+        cross_attention_dim=32,
+        norm_num_groups=8,
+        use_linear_projection=True,
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+    )
+    vae = AutoencoderKL(
+        block_out_channels=(8, 16, 16, 16),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+        sample_size=64,
+    )
+    scheduler = EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="trailing", steps_offset=1
+    )
+    pipe = StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=CLIPTextModel(text),
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    folder = root / "sd-turbo-small"
+    pipe.save_pretrained(folder)
+    recipe = {"steps": 1, "guidance": 0.0, "batch": 4}
+    (folder / "inloop.json").write_text(json.dumps(recipe), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """openai/clip-vit-base-patch32, with 32 px pictures and patches of 8."""
+    import torch
+    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
+
+    torch.manual_seed(1)
+    root = tmp_path_factory.mktemp("models")
+    clip_tokenizer_files(root / "words")
+    tokenizer = CLIPTokenizer.from_pretrained(root / "words", model_max_length=77)
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    text = {
+        **small,
+        "vocab_size": len(tokenizer),
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    model = CLIPModel(
+        CLIPConfig(text_config=text, vision_config={**small, "image_size": 32, "patch_size": 8}, projection_dim=16)
+    )
+    pictures = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+    folder = root / "clip-small"
+    model.save_pretrained(folder)
+    CLIPProcessor(image_processor=pictures, tokenizer=tokenizer).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def blip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Salesforce/blip-vqa-base, with 32 px pictures and patches of 8."""
+    import torch
+    from transformers import (
+        BertTokenizer,
+        BlipConfig,
+        BlipForQuestionAnswering,
+        BlipImageProcessorPil,
+        BlipProcessor,
+        BlipTextConfig,
+        BlipVisionConfig,
+    )
+
+    torch.manual_seed(2)
+    root = tmp_path_factory.mktemp("models")
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys([*WORDS, *letters])]
+    vocabulary += [*("##" + letter for letter in letters), "?", "[DEC]", "[ENC]"]
+    (root / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    tokenizer = BertTokenizer(vocab={token: place for place, token in enumerate(vocabulary)})
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    text = BlipTextConfig(
+        **small,
+        vocab_size=len(vocabulary),
+        encoder_hidden_size=32,
+        bos_token_id=vocabulary.index("[DEC]"),
+        pad_token_id=0,
+        eos_token_id=2,
+        sep_token_id=3,
+        max_position_embeddings=64,
+        is_decoder=True,
+        initializer_range=0.5,
+    )
+    vision = BlipVisionConfig(**small, image_size=32, patch_size=8)
+    model = BlipForQuestionAnswering(BlipConfig(text_config=text.to_dict(), vision_config=vision.to_dict()))
+    for weight in model.vision_model.parameters():  # random pictures must look different to it
+        torch.nn.init.normal_(weight, std=0.3)
+    for module in model.vision_model.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            torch.nn.init.ones_(module.weight)
+    folder = root / "blip-small"
+    model.save_pretrained(folder)
+    pictures = BlipImageProcessorPil(size={"height": 32, "width": 32})
+    BlipProcessor(image_processor=pictures, tokenizer=tokenizer).save_pretrained(folder)
+    return folder

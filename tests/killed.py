@@ -1,0 +1,23 @@
+"""A run in a process of its own that can be killed at any moment; imported by that process, so it is no test module."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import stand_ins
+
+import inloop.graphs.opt2i as module
+from inloop.runtime import runs
+from inloop.runtime.checkpoints import Checkpoints
+from inloop.runtime.settings import Settings
+
+__all__ = ["Checkpoints", "go"]
+
+
+def go(runs_dir: str, run_id: str, pause: float) -> None:
+    """Start or resume a run with slow stand-ins for its models, to its end."""
+    stand_ins.install(lambda name, value: setattr(module, name, value), pause=pause)
+    folder = runs.RunFolder.open(Path(runs_dir), run_id)
+    config = module.Opt2iConfig.model_validate(folder.config)
+    asyncio.run(module.run_opt2i(config, settings=Settings(runs_dir=Path(runs_dir)), folder=folder, resume=True))

@@ -1,0 +1,56 @@
+"""The measurements run and give figures that can be true; how fast this machine is, is not tested."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from servers import serving
+from test_errors import answering
+
+ROOT = Path(__file__).parent.parent
+
+
+def benchmarks(*argv, out):
+    command = [sys.executable, "-m", "benchmarks", *argv, "--device", "cpu", "--repeats", "1", "--out", str(out)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def figures(out, name):
+    [path] = out.glob(f"{name}-*.json")
+    told = json.loads(path.read_text(encoding="utf-8"))
+    assert told["date"] and told["machine"]["cores"]
+    return {figure["name"]: figure["value"] for figure in told["figures"]}
+
+
+def test_light_measurements_print_a_table_and_keep_their_figures(tmp_path):
+    done = benchmarks("start", "nodes", out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert 0 < figures(tmp_path, "start")["inloop --help"] < 30
+    found = figures(tmp_path, "nodes")
+    assert all(value > 0 for name, value in found.items() if name.startswith("superstep")) and len(found) == 6
+    assert "superstep, through the runner, with SQLite" in done.stdout
+
+
+def test_what_cannot_be_measured_is_said(tmp_path):
+    done = benchmarks("models", "--images", "no such painter", out=tmp_path)
+    assert done.returncode == 1 and "not measured: 'no such painter'" in done.stderr and "Traceback" not in done.stderr
+    assert benchmarks("wishes", out=tmp_path).returncode == 2
+
+
+@pytest.mark.slow
+def test_model_measurements(tmp_path, turbo_folder, blip_folder, clip_folder):
+    folders = ("--images", str(turbo_folder), "--vqa", str(blip_folder), "--clip", str(clip_folder))
+    with serving() as server:
+        server.behaviours = [answering]
+        done = benchmarks("models", "loops", *folders, "--llm", f"{server.url}#m", "--iterations", "1", out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = figures(tmp_path, "models")
+    assert len(found) == 12 and min(found.values()) > 0
+    found = figures(tmp_path, "loops")
+    assert found["the same command again, model calls made"] == 0
+    assert found["wall time over the busiest model's own"] > 1
+    assert found["8 prompts in flight, wall time"] >= found["8 prompts in flight, images at work"]

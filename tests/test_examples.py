@@ -1,0 +1,129 @@
+"""Every example runs: with the bundled models where their weights are there, and always with small ones of the real classes."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from servers import serving
+from test_errors import answering
+
+from inloop.runtime.models import bundled
+from inloop.runtime.settings import Settings
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def weights_or_skip():
+    from inloop.runtime import models
+    from inloop.runtime.errors import PrerequisiteError
+
+    try:
+        for name in ("painter", "vqa", "clip", "writer"):
+            bundled(name)
+        if models.find("smollm2", Settings.load().cache_dir) is None:
+            pytest.skip("the local language model is not fetched: inloop models --fetch")
+    except PrerequisiteError as error:
+        pytest.skip(f"the bundled models are not trained yet: {error.problem}")
+
+
+@pytest.fixture(params=["small", "bundled"])
+def models(request, tmp_path, monkeypatch):
+    """An empty working folder whose settings name models that are there."""
+    monkeypatch.chdir(tmp_path)
+    for name in [*os.environ]:
+        if name.startswith("INLOOP_"):
+            monkeypatch.delenv(name)
+    if request.param == "bundled":
+        weights_or_skip()
+        yield request.param
+        return
+    for name, fixture in (("IMAGES", "turbo_folder"), ("VQA", "blip_folder"), ("CLIP", "clip_folder")):
+        monkeypatch.setenv(f"INLOOP_{name}", str(request.getfixturevalue(fixture)))
+    with serving() as server:
+        server.behaviours = [answering]
+        monkeypatch.setenv("INLOOP_LLM", f"{server.url}#m")
+        yield request.param
+
+
+@pytest.mark.slow
+def test_the_script(models, tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "opt2i.py"), "a scarlet dot over a bunny"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.startswith("'a scarlet dot over a bunny' -> ") and "inloop: " in done.stdout
+    [result] = tmp_path.glob("runs/opt2i-*/result.json")
+    assert json.loads(result.read_text(encoding="utf-8"))["tasks"][0]["text"] == "a scarlet dot over a bunny"
+
+
+@pytest.mark.slow
+def test_the_notebook(models, tmp_path):
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(EXAMPLES / "01_opt2i.ipynb", as_version=4)
+    began = time.monotonic()
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    kinds = {kind for output in shown for kind in output.get("data", {})}
+    assert {"image/png", "image/svg+xml", "text/markdown"} <= kinds
+    told = "".join(output.get("text", "") for output in shown if output.output_type == "stream")
+    assert "calls paid: 0" in told and "a crimson disc to the left of an azure box" in told
+    assert time.monotonic() - began < (120 if models == "bundled" else 300)
+
+
+def test_notebooks_are_valid_and_hold_no_outputs():
+    import nbformat
+
+    found = sorted(EXAMPLES.glob("*.ipynb"))
+    assert found
+    for path in found:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert code and all(cell.outputs == [] and cell.execution_count is None for cell in code), path.name
+        assert not re.search(r"/(home|root|tmp|Users)/", path.read_text(encoding="utf-8"))
+
+
+def test_langgraph_json_names_a_graph_that_loads():
+    """As LangGraph's own loader does it: a module path and an attribute that is a graph."""
+    from langgraph.pregel import Pregel
+
+    told = json.loads((EXAMPLES / "langgraph.json").read_text(encoding="utf-8"))
+    assert told["graphs"] and all((EXAMPLES / place).resolve().is_dir() for place in told["dependencies"])
+    for name, place in told["graphs"].items():
+        module, _, attribute = place.partition(":")
+        graph = getattr(importlib.import_module(module), attribute)
+        assert isinstance(graph, Pregel) and graph.name == name
+        assert "propose" in graph.get_graph().draw_mermaid()
+
+
+def test_the_readme_names_every_example():
+    told = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    found = [path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*") if path.is_file()]
+    listed = [name for name in found if name != "README.md" and "__pycache__" not in name and "checkpoints" not in name]
+    assert all(f"]({name})" in told for name in listed), listed
+
+
+def test_the_loose_prompts_are_loose_and_mean_something():
+    from inloop.app.run import read_prompts
+    from inloop.mini.grammar import plain
+    from inloop.mini.meaning import spec_of
+
+    prompts = read_prompts(EXAMPLES / "prompts" / "loose.txt")
+    assert len(set(prompts)) == len(prompts) >= 24
+    for prompt in prompts:
+        spec = spec_of(prompt)
+        assert spec is not None and plain(spec).text != prompt, prompt

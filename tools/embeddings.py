@@ -1,0 +1,138 @@
+"""Embeddings: CLIP behind the call ledger, texts and pictures as unit vectors in one space.
+
+Invariants: fp32; batches of one fixed shape, padded, so a vector does not depend on its company; a text that is longer
+than the text encoder is refused, never cut in silence. The ledger keeps the float32 bits.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..runtime.errors import BadInput, CallFailed, InloopError
+from ..runtime.ledger import Call
+from ..runtime.records import BlobRef, Cost
+from .local_model import LocalModel, chunks, settled
+from .weights import Weights, find_weights
+
+if TYPE_CHECKING:
+    from ..runtime.settings import Settings
+    from ..runtime.store import Store
+
+__all__ = ["ClipEmbedder", "open_clip"]
+
+_TEXTS, _IMAGES = 8, 4
+
+
+def open_clip(spec: str, store: Store, settings: Settings) -> ClipEmbedder:
+    """The CLIP model behind `spec`: "mini", a folder of `CLIPModel`, or a hub id.
+
+    Raises:
+        BadInput: no such model, or a model of another kind.
+        PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
+    """
+    weights = find_weights(spec, "clip", settings.cache_dir)
+    if weights.options:
+        raise BadInput(f"{spec!r}: a CLIP model takes no options: leave out {weights.options!r}.")
+    return ClipEmbedder(weights, store, settings)
+
+
+class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
+    """An `Embedder`; see `open_clip`."""
+
+    def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
+        super().__init__(weights, store, settings, max_batch=8 * _TEXTS, linger=0.02)
+        self._model: Any = None
+        self._processor: Any = None
+
+    async def texts(self, texts: Sequence[str]) -> list[list[float]]:
+        """One unit vector a text, in order.
+
+        Raises:
+            BadInput: an empty text, or one that is longer than the text encoder.
+            PrerequisiteError: the model cannot be loaded.
+        """
+        for text in texts:
+            if not text.strip():
+                raise BadInput(f"the text {text!r} is empty: give words to embed.")
+        return await settled([self._embed(text, {"text": text}, _TEXTS) for text in texts])
+
+    async def images(self, images: Sequence[BlobRef]) -> list[list[float]]:
+        """One unit vector a picture, in order.
+
+        Raises:
+            PrerequisiteError: the model cannot be loaded, or a picture is not in the store.
+        """
+        return await settled([self._embed(image, {"image": image.sha256}, _IMAGES) for image in images])
+
+    async def _embed(self, item: str | BlobRef, inputs: dict[str, str], batch: int) -> list[float]:
+        call = Call(kind="embedding", model=self.model, revision=self.revision, params={"batch": batch}, inputs=inputs)
+
+        async def keep(vector: list[float]) -> Any:
+            packed = struct.pack(f"<{len(vector)}f", *vector)
+            return {"size": len(vector), "float32": base64.b64encode(packed).decode("ascii")}
+
+        value = await self._once(call, item, keep, cost=Cost(calls=1))
+        return list(struct.unpack(f"<{value['size']}f", base64.b64decode(value["float32"])))
+
+    def _load(self, device: str) -> None:
+        from transformers import CLIPModel, CLIPProcessor
+
+        self._processor = self.weights.load(CLIPProcessor)
+        self._model = self.weights.load(CLIPModel).float().eval().to(device)
+
+    def _serve(self, items: list[str | BlobRef]) -> list[list[float] | InloopError]:
+        import torch
+
+        outcomes: dict[int, list[float] | InloopError] = {}
+        texts: list[tuple[int, Any]] = []
+        pictures: list[tuple[int, Any]] = []
+        for place, item in enumerate(items):
+            try:
+                if isinstance(item, str):
+                    texts.append((place, self._tokens(item)))
+                else:
+                    picture = self._store.blobs.get_image(item).convert("RGB")
+                    pixels = self._processor.image_processor(picture, return_tensors="pt").pixel_values[0]
+                    pictures.append((place, pixels))
+            except InloopError as error:
+                outcomes[place] = error
+        with torch.inference_mode():
+            for rows, size, embed in ((texts, _TEXTS, self._text), (pictures, _IMAGES, self._picture)):
+                for chunk in chunks(rows, size):
+                    padded = [values for _, values in chunk] + [chunk[0][1]] * (size - len(chunk))
+                    vectors = _pooled(embed(torch.stack(padded).to(self._device))).double()
+                    unit = (vectors / vectors.norm(dim=-1, keepdim=True)).float().cpu()
+                    for (place, _), vector in zip(chunk, unit, strict=False):
+                        finite = bool(torch.isfinite(vector).all())
+                        outcomes[place] = (
+                            vector.tolist() if finite else CallFailed(f"{self.model} gave NaN for {items[place]!r}")
+                        )
+        return [outcomes[place] for place in range(len(items))]
+
+    def _tokens(self, text: str) -> Any:
+        """Token ids and mask of a text (2, length of the text encoder)."""
+        import torch
+
+        length = int(self._model.config.text_config.max_position_embeddings)
+        tokenizer = self._processor.tokenizer
+        used = len(tokenizer(text, verbose=False).input_ids)
+        if used > length:
+            raise BadInput(
+                f"the text {text[:80]!r}... has {used} tokens and {self.model} takes {length}: split it into phrases."
+            )
+        coded = tokenizer(text, padding="max_length", max_length=length)
+        return torch.tensor([coded.input_ids, coded.attention_mask])
+
+    def _text(self, rows: Any) -> Any:
+        return self._model.get_text_features(input_ids=rows[:, 0], attention_mask=rows[:, 1])
+
+    def _picture(self, rows: Any) -> Any:
+        return self._model.get_image_features(pixel_values=rows)
+
+
+def _pooled(features: Any) -> Any:
+    """The vectors themselves: transformers 5 returns an object that holds them, transformers 4 the tensor."""
+    return getattr(features, "pooler_output", features)

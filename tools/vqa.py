@@ -1,0 +1,205 @@
+"""Visual question answering: BLIP behind the call ledger.
+
+For each picture the vision encoder runs once for all its questions. The answer is decoded greedily; the probability of
+"yes" is taken from the first step of the decoder: P(yes) / (P(yes) + P(no)).
+
+Invariants: pictures and questions run in batches of fixed shapes, questions of one length in tokens together, so an
+answer does not depend on what it is asked with. Questions are never padded: the decoder of BLIP in transformers 5 sees
+the padding (`BlipTextAttention` hands the mask to its cross-attention under a name that is not read there).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
+from ..runtime.ledger import Call
+from ..runtime.records import Answer, BlobRef, Cost
+from .local_model import LocalModel, chunks, settled
+from .weights import Weights, find_weights
+
+if TYPE_CHECKING:
+    from ..runtime.settings import Settings
+    from ..runtime.store import Store
+
+__all__ = ["BlipVQA", "is_closed", "open_vqa"]
+
+_IMAGES, _QUESTIONS = 4, 8
+_NEW_TOKENS = 10
+_REMEMBERED = 256 * 2**20  # bytes of encoded pictures that are kept
+_CLOSED = frozenset(
+    [
+        *("is", "are", "am", "was", "were", "isn't", "aren't", "do", "does", "did", "don't", "doesn't", "didn't"),
+        *("has", "have", "had", "can", "could", "will", "would", "should", "may", "might", "must"),
+    ]
+)
+
+
+def is_closed(question: str) -> bool:
+    """Whether a question asks for yes or no: it begins with an auxiliary verb."""
+    return question.strip().lower().partition(" ")[0] in _CLOSED
+
+
+def open_vqa(spec: str, store: Store, settings: Settings) -> BlipVQA:
+    """The question answering model behind `spec`: "mini", a folder of `BlipForQuestionAnswering`, or a hub id.
+
+    Raises:
+        BadInput: no such model, or a model of another kind.
+        PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
+    """
+    weights = find_weights(spec, "vqa", settings.cache_dir)
+    if weights.options:
+        raise BadInput(f"{spec!r}: a question answering model takes no options: leave out {weights.options!r}.")
+    return BlipVQA(weights, store, settings)
+
+
+class BlipVQA(LocalModel[tuple[BlobRef, str], Answer]):
+    """A `VisualQA`; see `open_vqa`. `encoded` counts the pictures that the vision encoder has seen."""
+
+    def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
+        super().__init__(weights, store, settings, max_batch=32 * _QUESTIONS, linger=0.02)
+        self.encoded = 0
+        self._model: Any = None
+        self._processor: Any = None
+        self._yes_no: tuple[int, int] = (0, 0)
+        self._memory: OrderedDict[str, Any] = OrderedDict()
+
+    async def answer(self, asked: Sequence[tuple[BlobRef, str]]) -> list[Answer]:
+        """One answer a (picture, question), in order. `p_yes` is None for questions that do not ask for yes or no.
+
+        Raises:
+            BadInput: an empty question, or one that is longer than the model's text encoder.
+            CallFailed: a question could not be answered; the other answers are kept.
+            PrerequisiteError: the model cannot be loaded, or a picture is not in the store.
+        """
+        for _, question in asked:
+            if not question.strip():
+                raise BadInput(f"the question {question!r} is empty: write what is to be answered.")
+        return await settled([self._answer(image, " ".join(question.split())) for image, question in asked])
+
+    async def _answer(self, image: BlobRef, question: str) -> Answer:
+        call = Call(
+            kind="vqa",
+            model=self.model,
+            revision=self.revision,
+            params={"images": _IMAGES, "questions": _QUESTIONS, "max_new_tokens": _NEW_TOKENS},
+            inputs={"image": image.sha256, "question": question},
+        )
+
+        async def keep(answer: Answer) -> Any:
+            return answer.model_dump()
+
+        return Answer.model_validate(await self._once(call, (image, question), keep, cost=Cost(calls=1, answers=1)))
+
+    def _load(self, device: str) -> None:
+        from transformers import BlipForQuestionAnswering, BlipProcessor
+
+        self._processor = self.weights.load(BlipProcessor)
+        self._model = self.weights.load(BlipForQuestionAnswering).float().eval().to(device)
+        tokens = [self._processor.tokenizer(word, add_special_tokens=False).input_ids for word in ("yes", "no")]
+        if any(len(ids) != 1 or ids[0] == self._processor.tokenizer.unk_token_id for ids in tokens):
+            raise PrerequisiteError(
+                f"{self.weights.spec!r} has no token for 'yes' or for 'no', so it cannot answer scene graph questions",
+                remedy="take a BLIP question answering model such as Salesforce/blip-vqa-base, or 'mini'.",
+            )
+        self._yes_no = (tokens[0][0], tokens[1][0])
+
+    def _serve(self, items: list[tuple[BlobRef, str]]) -> list[Answer | InloopError]:
+        import torch
+
+        outcomes: dict[int, Answer | InloopError] = {}
+        with torch.inference_mode():
+            pictures = self._encode([image for image, _ in items])
+            lengths: dict[int, list[tuple[int, list[int]]]] = {}
+            longest = int(self._model.config.text_config.max_position_embeddings)
+            for place, (image, question) in enumerate(items):
+                ids = self._processor.tokenizer(question, verbose=False).input_ids
+                found = pictures[image.sha256]
+                if isinstance(found, InloopError):
+                    outcomes[place] = found
+                elif len(ids) > longest:
+                    outcomes[place] = BadInput(
+                        f"the question {question[:80]!r}... has {len(ids)} tokens, the model takes {longest}."
+                    )
+                else:
+                    lengths.setdefault(len(ids), []).append((place, ids))
+            for _, rows in sorted(lengths.items()):
+                for chunk in chunks(rows, _QUESTIONS):
+                    seen = [pictures[items[place][0].sha256] for place, _ in chunk]
+                    answers = self._decode(seen, [ids for _, ids in chunk])
+                    for (place, _), (text, p_yes) in zip(chunk, answers, strict=False):
+                        if math.isfinite(p_yes):
+                            outcomes[place] = Answer(text=text, p_yes=p_yes if is_closed(items[place][1]) else None)
+                        else:
+                            outcomes[place] = CallFailed(f"{self.model} answered NaN to {items[place][1]!r}")
+        return [outcomes[place] for place in range(len(items))]
+
+    def _encode(self, images: list[BlobRef]) -> dict[str, Any]:
+        """Each picture's features (tokens, width), or why it has none; the newest are remembered for later batches."""
+        import torch
+
+        encoded: dict[str, Any] = {}
+        fresh: list[tuple[str, Any]] = []
+        for image in images:
+            sha = image.sha256
+            if sha in encoded:
+                continue
+            if sha in self._memory:
+                encoded[sha] = self._memory[sha]
+                self._memory.move_to_end(sha)
+                continue
+            try:
+                picture = self._store.blobs.get_image(image).convert("RGB")
+            except InloopError as error:
+                encoded[sha] = error
+                continue
+            encoded[sha] = None
+            fresh.append((sha, self._processor.image_processor(picture, return_tensors="pt").pixel_values[0]))
+        for chunk in chunks(fresh, _IMAGES):
+            pixels = [values for _, values in chunk]
+            pixels += [torch.zeros_like(pixels[0])] * (_IMAGES - len(chunk))
+            features = self._model.vision_model(pixel_values=torch.stack(pixels).to(self._device)).last_hidden_state
+            for (sha, _), feature in zip(chunk, features, strict=False):
+                encoded[sha] = self._memory[sha] = feature.clone()
+            self.encoded += len(chunk)
+        if self._memory:
+            newest = next(reversed(self._memory.values()))
+            room = max(_IMAGES, _REMEMBERED // (newest.numel() * newest.element_size()))
+            while len(self._memory) > room:
+                self._memory.popitem(last=False)
+        return encoded
+
+    def _decode(self, pictures: list[Any], ids: list[list[int]]) -> list[tuple[str, float]]:
+        """(text, p_yes) of up to `_QUESTIONS` rows of one length; the first row fills up the batch."""
+        import torch
+
+        config = self._model.config.text_config
+        missing = _QUESTIONS - len(ids)
+        tokens = torch.tensor(ids + [ids[0]] * missing, device=self._device)
+        features = torch.stack(pictures + [pictures[0]] * missing)
+        asked = self._model.text_encoder(
+            input_ids=tokens,
+            attention_mask=torch.ones_like(tokens),
+            encoder_hidden_states=features,
+            encoder_attention_mask=torch.ones(features.shape[:-1], dtype=torch.long, device=self._device),
+        ).last_hidden_state
+        start = torch.full((_QUESTIONS, 1), self._model.decoder_start_token_id, device=self._device)
+        made = self._model.text_decoder.generate(
+            input_ids=start,
+            eos_token_id=config.sep_token_id,
+            pad_token_id=config.pad_token_id,
+            encoder_hidden_states=asked,
+            encoder_attention_mask=torch.ones_like(tokens),
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=_NEW_TOKENS,
+            return_dict_in_generate=True,
+            output_logits=True,
+        )
+        # rounded: the last bits of a logit may differ between rows of a batch
+        p_yes = torch.softmax(made.logits[0][:, list(self._yes_no)].double(), dim=-1)[:, 0]
+        texts = self._processor.tokenizer.batch_decode(made.sequences[:, 1:], skip_special_tokens=True)
+        return [(text.strip(), round(float(p), 6)) for text, p in zip(texts, p_yes, strict=True)]
