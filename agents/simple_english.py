@@ -1,4 +1,4 @@
-"""Scene graphs of simple English by rules: the named fallback when no language model can write one.
+"""Scene graphs of simple English by rules: exact where they understand a whole sentence, and the named fallback elsewhere.
 
 It knows noun phrases ("a tiny crimson disc", "three cats", "a pair of bells"), one relation between two of them and a
 background. A word before the noun that is neither a colour nor a size becomes part of the entity's name, so nothing that
@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 
-from .questioner import Question, SceneGraph
+from ..runtime.errors import CallFailed
+from .questioner import Question, SceneGraph, check_words
 
-__all__ = ["NAME", "simple_scene_graph"]
+__all__ = ["NAME", "simple_scene_graph", "understands"]
 
 NAME = "rules for simple English"
 
@@ -55,6 +56,15 @@ class _Noun:
         self.size = next((word for word in words[:-1] if word in _SIZES), None)
         self.color = next((word for word in words[:-1] if word in _COLORS), None)
         self.name = " ".join(word for word in words if word not in (self.size, self.color) or word == words[-1])
+
+
+def understands(graph: SceneGraph) -> bool:
+    """Whether every word of the graph's text found its place in it."""
+    try:
+        check_words([node.tuple for node in graph.nodes], graph.text)
+    except CallFailed:
+        return False
+    return bool(graph.nodes)
 
 
 def simple_scene_graph(text: str) -> SceneGraph:

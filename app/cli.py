@@ -80,7 +80,8 @@ def parser() -> argparse.ArgumentParser:
         "--questioner",
         metavar="WHO",
         default="",
-        help="who writes the questions: another LLM, or simple-english (rules); default: LLM",
+        help="who writes the questions: an LLM or simple-english (rules); default: the LLM, for mini-writer the rules"
+        " where they understand the whole prompt",
     )
     models.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps, ...")
     search = opt2i.add_argument_group("search")

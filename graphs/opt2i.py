@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError
 from ..agents.phrases import Phraser, from_scene_graph
 from ..agents.questioner import Questioner, SceneGraph
 from ..agents.rewriter import Rewriter, Shown
-from ..agents.simple_english import simple_scene_graph
+from ..agents.simple_english import simple_scene_graph, understands
 from ..evaluators.dcs import DCS
 from ..evaluators.dsg import DSG, certainty
 from ..runtime.budget import Budget
@@ -50,7 +50,11 @@ _LONGEST = 4000  # characters of a prompt; text encoders read a few hundred
 
 
 class Opt2iConfig(Record):
-    """What is asked for; models by the specs of `Settings`. `questioner`: another model for the scene graph, or "simple-english"."""
+    """What is asked for; models by the specs of `Settings`.
+
+    `questioner`: who writes the scene graph, another model or "simple-english". Default: the language model; for mini-writer
+    the rules for simple English where they understand the whole prompt, for they make fewer mistakes.
+    """
 
     prompts: tuple[str, ...] = Field(min_length=1)
     llm: str = "mini-writer"
@@ -188,15 +192,18 @@ class _Bench:
 
     async def scene_graph(self, text: str, tell: Callable[[Event], None]) -> SceneGraph:
         """By the questioner; where it fails, by the rules of simple English, which is said."""
+        by_rules = simple_scene_graph(text)
         if self.config.questioner == "simple-english":
-            return simple_scene_graph(text)
+            return by_rules
+        if not self.config.questioner and self.mini(self.chat) and understands(by_rules):
+            return by_rules
         try:
             return await Questioner(self.asker, "mini" if self.mini(self.asker) else "dsg").questions(text)
         except CallFailed as error:
             if error.retryable:
                 raise
             tell({"event": "warning", "text": f"{error} The rules for simple English wrote the questions instead."})
-            return simple_scene_graph(text)
+            return by_rules
 
     async def phrases(self, text: str, scene: SceneGraph) -> list[str]:
         """Noun phrases by the LLM, or from the scene graph where the LLM is a small one."""

@@ -1,7 +1,9 @@
 """An exact reader of the drawn world, from its own sprites and geometry: the judge that no bundled model can fool.
 
-It finds what stands out from the background, cuts it into connected pieces and compares each piece, in its box, with every
-sprite of the world in every colour. A piece that resembles none of them is read as nothing (`kind` None).
+Analysis by synthesis: every sprite of the world, in every colour and both sizes, is tried at every place of the picture; the
+one that explains most of what differs from the background is taken, its place is cleared, and the search goes on until
+nothing more can be explained. What then still stands out is an unreadable object (kind ""). Blur and fringes, as decoders
+leave them, change how well a sprite fits but not which one fits best.
 """
 
 from __future__ import annotations
@@ -10,20 +12,23 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from .questions import holds
 from .vocabulary import COLORS, SHAPES, THINGS
-from .world import BACKGROUND_RGB, SIZE, Placed, Spec, sprite
+from .world import BACKGROUND_RGB, PIXELS, SIZE, Placed, Spec, sprite
 
 __all__ = ["Seen", "Verdict", "check", "read"]
 
-SIDE = 16
-STANDS_OUT = 26.0  # RGB distance from the background that counts as drawn
-RESEMBLES = 64.0  # RMS distance to the nearest sprite above which a piece is unreadable
-SMALLEST = 24  # pixels; less is a speck
-LARGEST = 32  # side in pixels; more is no object of the world
+EXPLAINED = 0.6  # share of what stands out in its box that a sprite must explain to be read
+MATCHED = 0.4  # share of its own energy that a sprite must find in the picture
+STANDS_OUT = 40.0  # RGB distance from the background that counts as drawn
+SMALLEST = 40  # pixels; less is a speck
+MOST = 12  # objects looked for; the world draws four at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,40 +50,33 @@ class Verdict:
     background: bool | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Sprites:
+    """All sprites of one size: names, (n, 3, side, side) colours times opacity and (n, 1, side, side) opacities in [0, 1]."""
+
+    size: str
+    names: list[tuple[str, str | None]]
+    colors: Tensor
+    opacities: Tensor
+
+
 def read(image: Image.Image) -> Seen:
     """Read a 64x64 picture of the flat domain."""
     pixels = np.asarray(image.convert("RGB").resize((SIZE, SIZE))).astype(np.float32)
-    edge = np.concatenate(
-        [
-            pixels[:2].reshape(-1, 3),
-            pixels[-2:].reshape(-1, 3),
-            pixels[:, :2].reshape(-1, 3),
-            pixels[:, -2:].reshape(-1, 3),
-        ]
-    )
+    edge = np.concatenate([rows.reshape(-1, 3) for rows in (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:])])
     ground = np.median(edge, axis=0)
     background = min(BACKGROUND_RGB, key=lambda name: float(np.abs(np.array(BACKGROUND_RGB[name]) - ground).sum()))
-    out = np.sqrt(((pixels - ground) ** 2).sum(-1)) > STANDS_OUT
+    left = torch.from_numpy(pixels - ground).permute(2, 0, 1)[None].contiguous()
     objects = []
-    for piece in _pieces(out):
-        rows, columns = np.nonzero(piece)
-        top, bottom, left, right = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
-        kind, color = _nearest(_patch(pixels, piece, ground, int(top), int(bottom), int(left), int(right)), ground)
-        side = int(max(bottom - top, right - left))
-        if side > LARGEST:
-            kind, color = "", None
-        size = "large" if side > 18 else "small"
-        objects.append(
-            Placed(
-                kind=kind,
-                color=color,
-                size=size,
-                x=int((left + right - side) // 2),
-                y=int((top + bottom - side) // 2),
-                side=side,
-                group=0,
-            )
-        )
+    while len(objects) < MOST and (found := _best(left, torch.from_numpy(ground))) is not None:
+        objects.append(found)
+        margin = 2  # the fringe around an object is part of it
+        left[
+            ...,
+            max(found.y - margin, 0) : found.y + found.side + margin,
+            max(found.x - margin, 0) : found.x + found.side + margin,
+        ] = 0
+    objects += _unreadable(left.square().sum(1).sqrt()[0].numpy() > STANDS_OUT)
     return Seen(objects=tuple(objects), background=background)
 
 
@@ -108,68 +106,54 @@ def check(image: Image.Image, spec: Spec) -> Verdict:
     )
 
 
-def _pieces(out: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Connected pieces of a mask (pixels up to two apart belong together), without specks."""
-    left = {(int(y), int(x)) for y, x in zip(*np.nonzero(out), strict=True)}
-    found = []
-    while left:
-        stack = [left.pop()]
-        piece = np.zeros_like(out)
-        while stack:
-            y, x = stack.pop()
-            piece[y, x] = True
-            for near in [(y + dy, x + dx) for dy in range(-2, 3) for dx in range(-2, 3)]:
-                if near in left:
-                    left.remove(near)
-                    stack.append(near)
-        if piece.sum() >= SMALLEST:
-            found.append(piece)
+def _best(left: Tensor, ground: Tensor) -> Placed | None:
+    """The sprite and place that explain most of `left` (1, 3, 64, 64; colours less the background), if any does so well enough."""
+    best, found = 0.0, None
+    for sprites in _sprites():
+        drawn = sprites.colors - sprites.opacities * ground[:, None, None]
+        own = drawn.square().sum((1, 2, 3))
+        side = drawn.shape[-1]
+        there = F.avg_pool2d(left.square().sum(1, keepdim=True), side, stride=1, divisor_override=1)[0]
+        gain = 2 * F.conv2d(left, drawn)[0] - own[:, None, None]
+        gain[(gain < EXPLAINED * there) | (gain < MATCHED * own[:, None, None])] = 0
+        top = int(gain.argmax())
+        if (value := float(gain.flatten()[top])) > best:
+            which, y, x = np.unravel_index(top, gain.shape)
+            kind, color = sprites.names[int(which)]
+            best = value
+            found = Placed(kind=kind, color=color, size=sprites.size, x=int(x), y=int(y), side=side, group=0)
     return found
 
 
-def _patch(
-    pixels: NDArray[np.float32],
-    piece: NDArray[np.bool_],
-    ground: NDArray[np.float32],
-    top: int,
-    bottom: int,
-    left: int,
-    right: int,
-) -> NDArray[np.float32]:
-    """The piece on its ground, centred in a square and scaled to `SIDE`."""
-    side = max(bottom - top, right - left)
-    square = np.empty((side, side, 3), dtype=np.float32)
-    square[:] = ground
-    y, x = (side - (bottom - top)) // 2, (side - (right - left)) // 2
-    near = piece[top:bottom, left:right, None]
-    square[y : y + bottom - top, x : x + right - left] = np.where(near, pixels[top:bottom, left:right], ground)
-    image = Image.fromarray(np.clip(square, 0, 255).astype(np.uint8))
-    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)).astype(np.float32)
+def _unreadable(out: NDArray[np.bool_]) -> list[Placed]:
+    """Connected pieces of a mask, without specks."""
+    left = {(int(y), int(x)) for y, x in zip(*np.nonzero(out), strict=True)}
+    found = []
+    while left:
+        stack, piece = [left.pop()], []
+        while stack:
+            y, x = stack.pop()
+            piece.append((y, x))
+            for near in [(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]:
+                if near in left:
+                    left.remove(near)
+                    stack.append(near)
+        if len(piece) >= SMALLEST:
+            ys, xs = zip(*piece, strict=True)
+            side = max(max(ys) - min(ys), max(xs) - min(xs)) + 1
+            size = "large" if side > sum(PIXELS.values()) / 2 else "small"
+            found.append(Placed(kind="", color=None, size=size, x=min(xs), y=min(ys), side=side, group=0))
+    return found
 
 
 @functools.cache
-def _templates() -> tuple[list[tuple[str, str | None]], NDArray[np.float32], NDArray[np.float32]]:
-    """Names, (n, SIDE, SIDE, 3) colours and (n, SIDE, SIDE, 1) opacities of every sprite, each cut to its own box."""
-    names: list[tuple[str, str | None]] = [(shape, color) for shape in SHAPES for color in COLORS] + [
-        (thing, None) for thing in THINGS
-    ]
-    colors, opacities = [], []
-    for kind, color in names:
-        picture = sprite(kind, color, 24)
-        rows, columns = np.nonzero(picture[..., 3] > 60)
-        cut = picture[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-        side = max(cut.shape[:2])
-        square = np.zeros((side, side, 4), dtype=np.uint8)
-        y, x = (side - cut.shape[0]) // 2, (side - cut.shape[1]) // 2
-        square[y : y + cut.shape[0], x : x + cut.shape[1]] = cut
-        small = np.asarray(Image.fromarray(square).resize((SIDE, SIDE), Image.Resampling.BILINEAR)).astype(np.float32)
-        colors.append(small[..., :3])
-        opacities.append(small[..., 3:] / 255)
-    return names, np.stack(colors), np.stack(opacities)
-
-
-def _nearest(patch: NDArray[np.float32], ground: NDArray[np.float32]) -> tuple[str, str | None]:
-    names, colors, opacities = _templates()
-    error = np.sqrt((((colors * opacities + ground * (1 - opacities)) - patch) ** 2).mean((1, 2, 3)))
-    best = int(error.argmin())
-    return names[best] if error[best] < RESEMBLES else ("", None)
+def _sprites() -> list[_Sprites]:
+    names: list[tuple[str, str | None]] = [(shape, color) for shape in SHAPES for color in COLORS]
+    names += [(thing, None) for thing in THINGS]
+    out = []
+    for size, side in PIXELS.items():
+        pictures = torch.from_numpy(np.stack([sprite(kind, color, side) for kind, color in names])).float()
+        opacities = pictures[..., 3:].permute(0, 3, 1, 2) / 255
+        colors = pictures[..., :3].permute(0, 3, 1, 2) * opacities
+        out.append(_Sprites(size=size, names=names, colors=colors.contiguous(), opacities=opacities.contiguous()))
+    return out

@@ -109,7 +109,7 @@ def train_painter(
         prediction_type="v_prediction", beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
         rescale_betas_zero_snr=True, timestep_spacing="trailing", clip_sample=False, set_alpha_to_one=True,
     )  # fmt: skip
-    run = Fit(painter, steps=steps, rate=1e-3, checkpoint=work / "painter.pt")
+    run = Fit(painter, steps=steps, rate=6e-4 if start else 1e-3, checkpoint=work / "painter.pt")
     data = _latents(work, autoencoder, device, report)
     scale = float(1 / data[0].float().std())
     chance = _chances(data[1], tokenizer)
