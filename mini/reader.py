@@ -52,12 +52,23 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class _Sprites:
-    """All sprites of one size: names, (n, 3, side, side) colours times opacity and (n, 1, side, side) opacities in [0, 1]."""
+    """All n sprites of one size, ready to be looked for everywhere at once.
+
+    `colors` (n, 3, 64, 33) and `opacities` (n, 64, 33): conjugate spectra of colour times opacity and of opacity, so that a
+    product with a picture's spectrum is its correlation with them; `own` (n, 3, 3) has what their energy is made of.
+    """
 
     size: str
+    side: int
     names: list[tuple[str, str | None]]
     colors: Tensor
     opacities: Tensor
+    own: Tensor
+
+    def energy(self, ground: Tensor) -> Tensor:
+        """(n,) sums of squares of what each sprite adds to a ground."""
+        first, second, third = self.own.unbind(1)
+        return (first - 2 * second * ground + third * ground.square()).sum(1)
 
 
 def read(image: Image.Image) -> Seen:
@@ -66,8 +77,8 @@ def read(image: Image.Image) -> Seen:
     edge = np.concatenate([rows.reshape(-1, 3) for rows in (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:])])
     ground = np.median(edge, axis=0)
     background = min(BACKGROUND_RGB, key=lambda name: float(np.abs(np.array(BACKGROUND_RGB[name]) - ground).sum()))
-    left = torch.from_numpy(pixels - ground).permute(2, 0, 1)[None].contiguous()
-    objects = []
+    left = torch.from_numpy(pixels - ground).permute(2, 0, 1).contiguous()
+    objects: list[Placed] = []
     while len(objects) < MOST and (found := _best(left, torch.from_numpy(ground))) is not None:
         objects.append(found)
         margin = 2  # the fringe around an object is part of it
@@ -76,7 +87,7 @@ def read(image: Image.Image) -> Seen:
             max(found.y - margin, 0) : found.y + found.side + margin,
             max(found.x - margin, 0) : found.x + found.side + margin,
         ] = 0
-    objects += _unreadable(left.square().sum(1).sqrt()[0].numpy() > STANDS_OUT)
+    objects += _unreadable(left.square().sum(0).sqrt().numpy() > STANDS_OUT)
     return Seen(objects=tuple(objects), background=background)
 
 
@@ -107,15 +118,17 @@ def check(image: Image.Image, spec: Spec) -> Verdict:
 
 
 def _best(left: Tensor, ground: Tensor) -> Placed | None:
-    """The sprite and place that explain most of `left` (1, 3, 64, 64; colours less the background), if any does so well enough."""
+    """The sprite and place that explain most of `left` (3, 64, 64; colours less the background), if any does so well enough."""
+    spectrum = torch.fft.rfft2(left)
+    grounded = (ground[:, None, None] * spectrum).sum(0)
+    squared = left.square().sum(0, keepdim=True)
     best, found = 0.0, None
     for sprites in _sprites():
-        drawn = sprites.colors - sprites.opacities * ground[:, None, None]
-        own = drawn.square().sum((1, 2, 3))
-        side = drawn.shape[-1]
-        there = F.avg_pool2d(left.square().sum(1, keepdim=True), side, stride=1, divisor_override=1)[0]
-        gain = 2 * F.conv2d(left, drawn)[0] - own[:, None, None]
-        gain[(gain < EXPLAINED * there) | (gain < MATCHED * own[:, None, None])] = 0
+        side, places, own = sprites.side, SIZE - sprites.side + 1, sprites.energy(ground)[:, None, None]
+        there = F.avg_pool2d(squared, side, stride=1, divisor_override=1)
+        product = (sprites.colors * spectrum).sum(1) - sprites.opacities * grounded
+        gain = 2 * torch.fft.irfft2(product, s=(SIZE, SIZE))[:, :places, :places] - own
+        gain[(gain < EXPLAINED * there) | (gain < MATCHED * own)] = 0
         top = int(gain.argmax())
         if (value := float(gain.flatten()[top])) > best:
             which, y, x = np.unravel_index(top, gain.shape)
@@ -153,7 +166,10 @@ def _sprites() -> list[_Sprites]:
     out = []
     for size, side in PIXELS.items():
         pictures = torch.from_numpy(np.stack([sprite(kind, color, side) for kind, color in names])).float()
-        opacities = pictures[..., 3:].permute(0, 3, 1, 2) / 255
-        colors = pictures[..., :3].permute(0, 3, 1, 2) * opacities
-        out.append(_Sprites(size=size, names=names, colors=colors.contiguous(), opacities=opacities.contiguous()))
+        opacities = pictures[..., 3].div(255)
+        colors = pictures[..., :3].permute(0, 3, 1, 2) * opacities[:, None]
+        terms = [colors.square(), colors * opacities[:, None], opacities.square()[:, None].expand_as(colors)]
+        own = torch.stack([term.sum((2, 3)) for term in terms], 1)
+        seen = [torch.fft.rfft2(part, s=(SIZE, SIZE)).conj().resolve_conj() for part in (colors, opacities)]
+        out.append(_Sprites(size=size, side=side, names=names, colors=seen[0], opacities=seen[1], own=own))
     return out

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .training import Fit, fit, write_sums
+from .training import Fit, fit, is_fast_in_bfloat16, write_sums
 from .writer_rows import Row, rows
 
 __all__ = ["encode", "load_base", "train_writer"]
@@ -23,7 +23,7 @@ RANK, ALPHA, BATCH, CHUNK = 16, 32, 12, 4
 FIRST_LAYER = 12  # the lower layers read English well enough; leaving them alone saves a third of the time
 
 
-def load_base(work: Path) -> tuple[Any, Any]:
+def load_base(work: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
     """SmolLM2-135M-Instruct and its tokenizer, converted once from the fetched GGUF file into `work`."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -38,7 +38,7 @@ def load_base(work: Path) -> tuple[Any, Any]:
         fresh.load_state_dict(loaded.state_dict())
         fresh.save_pretrained(folder)
         AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16), AutoTokenizer.from_pretrained(folder)
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype), AutoTokenizer.from_pretrained(folder)
 
 
 def encode(tokenizer: Any, row: Row) -> tuple[list[int], int]:
@@ -57,7 +57,8 @@ def train_writer(work: Path, out: Path, *, steps: int, device: str, report: Call
     from .lora_gguf import export_lora
 
     torch.manual_seed(4)
-    base, tokenizer = load_base(work)
+    half = is_fast_in_bfloat16(torch.device(device))
+    base, tokenizer = load_base(work, torch.bfloat16 if half else torch.float32)
     targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
     layers = list(range(FIRST_LAYER, base.config.num_hidden_layers))
     model = get_peft_model(

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Fit", "fit", "write_sums"]
+__all__ = ["Fit", "fit", "is_fast_in_bfloat16", "write_sums"]
 
 
 class Fit:
@@ -71,7 +71,7 @@ class Fit:
 def fit(run: Fit, loss_of: Callable[[int], Tensor], *, name: str, report: Callable[[str], None] = print) -> None:
     """Train to `run.steps`; a checkpoint every minute and at the end."""
     device = next(run.model.parameters()).device
-    half = _is_fast_in_bfloat16(device)
+    half = is_fast_in_bfloat16(device)
     saved = said = begun = time.monotonic()
     first, smooth = run.step, math.nan
     run.model.train()
@@ -94,7 +94,7 @@ def fit(run: Fit, loss_of: Callable[[int], Tensor], *, name: str, report: Callab
     run.model.eval()
 
 
-def _is_fast_in_bfloat16(device: torch.device) -> bool:
+def is_fast_in_bfloat16(device: torch.device) -> bool:
     """A processor without instructions for it emulates bfloat16, ten times slower than float32."""
     return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFilter
 from stand_ins import graph_of, true_of
 
 from inloop.agents.simple_english import simple_scene_graph
@@ -146,8 +146,8 @@ def test_pixels_are_what_models_take():
 # the reader
 
 
-def test_it_reads_98_of_100_drawn_scenes():
-    wanted = drawn(300, seed=11)
+def test_it_reads_drawn_scenes():
+    wanted = drawn(200, seed=11)
     verdicts = [check(draw(scene), scene.spec) for scene in wanted]
     right = [
         all(v.present)
@@ -162,6 +162,18 @@ def test_it_reads_98_of_100_drawn_scenes():
         sorted(o.size for o in read(draw(scene)).objects) == sorted(o.size for o in scene.objects) for scene in wanted
     ]
     assert np.mean(sizes) >= 0.95
+
+
+def test_blur_and_fringes_do_not_change_what_it_reads():
+    """Decoders blur, overshoot at edges and leave noise; the picture stays the same one to a person."""
+    rng, right = np.random.default_rng(3), []
+    for scene in drawn(120, seed=12):
+        sharp = draw(scene)
+        fringed = np.asarray(sharp.filter(ImageFilter.GaussianBlur(0.8)).filter(ImageFilter.UnsharpMask(2, 120, 0)))
+        noisy = np.clip(fringed + rng.normal(0, 6, fringed.shape), 0, 255).astype(np.uint8)
+        verdict = check(Image.fromarray(noisy), scene.spec)
+        right.append(all(verdict.present) and all(verdict.bound) and verdict.count is not False)
+    assert np.mean(right) >= 0.95
 
 
 def test_it_is_not_fooled():
