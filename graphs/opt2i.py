@@ -22,15 +22,15 @@ from pydantic import Field, ValidationError
 
 from ..agents.phrases import Phraser, from_scene_graph
 from ..agents.questioner import Questioner, SceneGraph
-from ..agents.rewriter import Rewriter, Shown
+from ..agents.rewriter import Rewriter
 from ..agents.simple_english import simple_scene_graph, understands
 from ..evaluators.dcs import DCS
 from ..evaluators.dsg import DSG, certainty
 from ..runtime.budget import Budget
 from ..runtime.chat import open_chat
 from ..runtime.errors import BadInput, CallFailed, Interrupted
-from ..runtime.protocols import Chat, Evaluator, Identified, ImageGenerator
-from ..runtime.records import BlobRef, ImageRequest, Record
+from ..runtime.protocols import Chat, Evaluator, Identified
+from ..runtime.records import Record
 from ..runtime.runner import Checkpoints, Runner, run
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
@@ -39,12 +39,11 @@ from ..tools.embeddings import open_clip
 from ..tools.images import open_images
 from ..tools.vqa import open_vqa
 from .loop import LoopState, Ports, build, chapters, first_state, plateau_or_perfect
-from .outcome import HeldOut, Outcome, TaskOutcome, Trial
+from .opt2i_ports import Event, Painter, PromptProposer, objective_of
+from .outcome import HeldOut, Outcome, TaskOutcome
 from .rivals import Rival, blind_paraphrases, compare, more_seeds
 
 __all__ = ["Opt2iConfig", "graph", "opt2i", "run_opt2i"]
-
-Event = dict[str, Any]
 
 _LONGEST = 4000  # characters of a prompt; text encoders read a few hundred
 
@@ -87,75 +86,6 @@ class Opt2iConfig(Record):
     def extra(self) -> range:
         """Seeds for the baseline of more seeds, apart from the other two."""
         return range(self.seed * 100_000 + 60_000, self.seed * 100_000 + 100_000)
-
-
-class Painter:
-    """The `Realiser` of this loop: pictures of texts. One that cannot be painted is a warning and no picture."""
-
-    def __init__(self, images: ImageGenerator, tell: Callable[[Event], None]) -> None:
-        self.images, self.tell = images, tell
-
-    async def realise(self, texts: Sequence[str], seeds: Sequence[int]) -> list[list[BlobRef | None]]:
-        """One picture for each text and seed, all in one request to the batcher."""
-        requests = [ImageRequest(prompt=text, seed=seed) for text in texts for seed in seeds]
-        made: Sequence[BlobRef | None]
-        try:
-            made = await self.images.generate(requests)
-        except CallFailed as error:
-            if error.retryable:
-                raise
-            # one by one, to lose no more than what failed; what was painted is in the ledger
-            made = await asyncio.gather(*(self._one(request) for request in requests))
-        return [list(made[i * len(seeds) : (i + 1) * len(seeds)]) for i in range(len(texts))]
-
-    async def _one(self, request: ImageRequest) -> BlobRef | None:
-        try:
-            return (await self.images.generate([request]))[0]
-        except CallFailed as error:
-            if error.retryable:
-                raise
-            self.tell(
-                {"event": "warning", "text": f"no picture of {request.prompt!r} with seed {request.seed}: {error}"}
-            )
-            return None
-
-
-class PromptProposer:
-    """The `Proposer` of this loop: shows the rewriter the trials with integer scores and their parts."""
-
-    def __init__(
-        self, rewriter: Rewriter, objective: Literal["dsg", "dcs", "both"], tell: Callable[[Event], None]
-    ) -> None:
-        self.rewriter, self.objective, self.tell = rewriter, objective, tell
-
-    async def propose(self, text: str, history: Sequence[Trial], *, n: int, seed: int) -> list[str]:
-        """New prompts; a reply that cannot be had or used is a warning and no prompt."""
-        names = ("dsg", "dcs") if self.objective == "both" else (self.objective,)
-        shown = [
-            Shown(
-                text=trial.text,
-                score=_percent(trial.objective),
-                parts=tuple(
-                    (part.name, _percent(part.value))
-                    for name in names
-                    for part in trial.parts.get(name, ())
-                    if part.value is not None
-                ),
-            )
-            for trial in history
-        ]
-        try:
-            found = await self.rewriter.propose(text=text, history=shown, n=n, seed=seed, objective=self.objective)
-        except CallFailed as error:
-            if error.retryable:
-                raise
-            self.tell({"event": "warning", "text": f"no candidates for {text!r}: {error}"})
-            return []
-        return list(found.texts)
-
-
-def _percent(value: float | None) -> int:
-    return max(0, min(100, round(100 * (value or 0.0))))
 
 
 class _Bench:
@@ -359,7 +289,7 @@ class _Task:
         evaluators: dict[str, Evaluator] = {"dsg": DSG(self.bench.vqa, scene), "dcs": DCS(self.bench.clip, phrases)}
         ports = Ports(
             proposer=PromptProposer(rewriter, self.config.objective, self._tell), realiser=Painter(self.bench.images, self._tell), evaluators=evaluators,
-            objective=_objective(self.config.objective), stop=plateau_or_perfect(iterations=self.config.iterations), seeds=self.config.seeds,
+            objective=objective_of(self.config.objective), stop=plateau_or_perfect(iterations=self.config.iterations), seeds=self.config.seeds,
             heldout_seeds=self.config.unseen, blobs=self.bench.store.blobs, candidates=self.config.candidates, top=self.config.history,
             seed=self.config.seed, budget=self.budget, certainty=lambda name, score: certainty(score) if name == "dsg" else None, tell=self.tell,
         )  # fmt: skip
@@ -416,15 +346,6 @@ class _Task:
         return {
             name: HeldOut.model_validate(value) for name, value in json.loads(ports.blobs.get(state["heldout"])).items()
         }
-
-
-def _objective(name: str) -> Callable[[Any], float | None]:
-    def value(scores: dict[str, float | None]) -> float | None:
-        if name != "both":
-            return scores[name]
-        return None if scores["dsg"] is None or scores["dcs"] is None else (scores["dsg"] + scores["dcs"]) / 2
-
-    return value
 
 
 graph = build().compile(name="opt2i")
