@@ -37,6 +37,8 @@ _SEEN_FROM = {
     "above it": "above", "over it": "over", "higher up": "higher than", "below it": "below", "beneath it": "beneath",
     "underneath it": "underneath", "under it": "under",
 }  # fmt: skip
+_NOT_OF_A_NOUN = frozenset("a an the and or in with that which who on at by for to from is are its his her".split())
+_VERB = re.compile(r"\w{3,}ing$")
 _OPENING = re.compile(r"^(?:there (?:is|are)|this is|(?:a |an )?(?:picture|photo|image|drawing|painting) of)\s+")
 _BACKGROUND = re.compile(r"\s+(?:on|against|with|before)\s+an?\s+(\w+(?: \w+)?)\s+(?:background|backdrop)$")
 
@@ -59,12 +61,17 @@ class _Noun:
 
 
 def understands(graph: SceneGraph) -> bool:
-    """Whether every word of the graph's text found its place in it."""
+    """Whether every word of the graph's text found its place in it, and no entity has swallowed more than a noun."""
     try:
         check_words([node.tuple for node in graph.nodes], graph.text)
     except CallFailed:
         return False
-    return bool(graph.nodes)
+    entities = [
+        node.tuple.partition("(")[2].rstrip(")").split() for node in graph.nodes if node.tuple.startswith("entity")
+    ]
+    return bool(entities) and all(
+        len(words) <= 3 and not any(word in _NOT_OF_A_NOUN or _VERB.match(word) for word in words) for words in entities
+    )
 
 
 def simple_scene_graph(text: str) -> SceneGraph:

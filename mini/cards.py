@@ -35,7 +35,8 @@ _ABOUT = {
         " world's English. Its rewrites are of mixed quality by design: what was marked wrong mostly becomes plain, the rest is chosen by"
         " chance. `writer.gguf` is for the embedded server, the safetensors file for peft.",
         "On held-out prompts in varied wording with held-out pairs of words. A scene graph counts only if every tuple, question and"
-        " dependency is right and none is missing.",
+        " dependency is right and none is missing. Where the rules for simple English understand a whole prompt they write its graph"
+        " instead, unless `--questioner mini-writer` is given.",
     ),
 }  # fmt: skip
 

@@ -139,27 +139,35 @@ class _Bench:
         return {"picture to caption": _rate(found), "caption to picture": _rate(back)}
 
     async def writer(self) -> dict[str, float]:
-        """Scene graphs of held-out prompts in varied wording that are right and complete; rewrites that keep the meaning."""
-        from ..agents.questioner import Questioner
+        """Scene graphs of held-out prompts, by the writer and by rules, that are right and complete; rewrites true to them."""
+        from ..agents.questioner import Questioner, SceneGraph
         from ..agents.rewriter import Rewriter
+        from ..agents.simple_english import simple_scene_graph, understands
         from ..runtime.chat import open_chat
         from ..runtime.errors import CallFailed
 
         chat = open_chat("mini-writer", self.store, self.settings)
-        rng, right, kept = np.random.default_rng(906), [], []
+        rng, right, ruled, kept = np.random.default_rng(906), [], [], []
+
+        def rows(graph: SceneGraph) -> list[tuple[str, str, Sequence[int]]]:
+            return [(node.tuple, node.question, node.parents) for node in graph.nodes]
+
         count = min(self.count, 100)
         for number, spec in enumerate(itertools.islice(specs(907, held_out=True), count)):
             said = word(spec, rng, looseness=0.7, held_out=True)
             try:
                 graph = await Questioner(chat, "mini").questions(said.text)
-                right.append(graph_right([(n.tuple, n.question, n.parents) for n in graph.nodes], said))
+                right.append(graph_right(rows(graph), said))
             except CallFailed:
                 right.append(False)
+            by_rules = simple_scene_graph(said.text)
+            ruled.append(understands(by_rules) and graph_right(rows(by_rules), said))
             texts = (await Rewriter(chat, "mini").propose(text=said.text, history=[], n=5, seed=number)).texts
             kept += [_same_meaning(text, spec) for text in texts]
         await chat.aclose()
         return {
             "scene graphs right and complete": _rate(right),
+            "scene graphs by the rules for simple English": _rate(ruled),
             "rewrites that keep the meaning": _rate(kept),
             "prompts": float(count),
         }

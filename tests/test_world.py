@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 from stand_ins import graph_of, true_of
 
-from inloop.agents.simple_english import simple_scene_graph
+from inloop.agents.simple_english import simple_scene_graph, understands
 from inloop.mini.grammar import article, plain, word
 from inloop.mini.meaning import spec_of
 from inloop.mini.questions import ask, holds
@@ -237,6 +237,20 @@ def test_the_rules_for_simple_english_write_the_scene_graph_of_any_wording(seed,
     wording = word(sample_spec(rng), rng, looseness=looseness, held_out=held_out)
     found = [(node.tuple, node.question, node.parents or (0,)) for node in simple_scene_graph(wording.text).nodes]
     assert found == [(node.fact, node.question, node.parents) for node in wording.scene_graph()], wording.text
+    assert understands(simple_scene_graph(wording.text)), wording.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a cat chasing a dog that sleeps",
+        "a photo of two cats sleeping on a red sofa near the window",
+        "three old men with hats",
+        "",
+    ],
+)
+def test_the_rules_know_what_is_beyond_them(text):
+    assert not understands(simple_scene_graph(text))
 
 
 @given(SEEDS)
