@@ -22,7 +22,18 @@ from typing import Any, Literal
 from ..runtime.errors import BadInput
 from ..runtime.records import Record, Sample, Score
 
-__all__ = ["RULES", "Accuracy", "Asked", "Human", "VQAAccuracy", "VQARule", "accuracy_of", "find_rule", "vqa_accuracy"]
+__all__ = [
+    "RULES",
+    "Accuracy",
+    "Asked",
+    "Human",
+    "VQAAccuracy",
+    "VQARule",
+    "accuracy_of",
+    "find_rule",
+    "official_form",
+    "vqa_accuracy",
+]
 
 
 class Human(Record):
@@ -234,7 +245,7 @@ def _normalised(prediction: str, humans: Sequence[Human], normal: Normal) -> tup
         answers = [_stripped(human.text) for human in humans]
         differ = len({human.text for human in humans}) > 1
         if differ or normal == "always":
-            said, answers = _official(said), [_official(text) for text in answers]
+            said, answers = official_form(said), [official_form(text) for text in answers]
     else:
         change = _CHANGES[normal]
         said, answers = change(prediction), [change(human.text) for human in humans]
@@ -281,7 +292,7 @@ _CONTRACTIONS = {
 
 
 @lru_cache(maxsize=1 << 16)  # an annotation file repeats itself, and `rule all` reads it six times
-def _official(text: str) -> str:
+def official_form(text: str) -> str:
     """Punctuation, then digits, articles and contractions, as `processPunctuation` and `processDigitArticle` do it."""
     out = text
     numbers = _NUMBER_COMMA.search(text) is not None
