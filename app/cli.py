@@ -103,7 +103,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add_out(opt2i, "the folder in which the run's folder is made")
 
-    from . import certify
+    from . import certify, score
+
+    score.add_arguments(add("score", "score pictures against their prompts", score.__doc__))
 
     certify.add_arguments(add("certify", "recompute published figures from published raw answers", certify.__doc__))
 
@@ -173,6 +175,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from .run import opt2i
 
         return opt2i
+    if name == "score":
+        from .score import score
+
+        return score
     if name == "certify":
         from .certify import certify
 

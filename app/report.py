@@ -12,19 +12,16 @@ until `limit` bytes are used; what is left out is counted on the page.
 
 from __future__ import annotations
 
-import base64
 import difflib
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from ..graphs.outcome import Comparison, HeldOut, Outcome, TaskOutcome, Trial, TrialImage
-from ..runtime.errors import PrerequisiteError
-from ..runtime.records import BlobRef, Part
+from ..runtime.records import Part
 from .charts import CurvePoint, Interval, curve, intervals
+from .page import DEFAULT_LIMIT, Pictures, draw
 from .words import (
     EVALUATORS,
     amount,
@@ -44,60 +41,6 @@ if TYPE_CHECKING:
     from ..runtime.blobs import BlobStore
 
 __all__ = ["DEFAULT_LIMIT", "Pictures", "render"]
-
-DEFAULT_LIMIT = 16_000_000
-_THUMB = 256
-
-
-class Pictures:
-    """Data URIs of blobs, within a limit of bytes.
-
-    An image above 256 pixels is embedded as a WebP thumbnail of that size. A blob that is missing or damaged is
-    counted in `missing`; one that the limit leaves out, in `left_out`.
-    """
-
-    def __init__(self, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -> None:
-        self._blobs = blobs
-        self._limit = limit
-        self._uris: dict[str, str] = {}
-        self._used = 0
-        self.missing: set[str] = set()
-        self.left_out: set[str] = set()
-
-    def embed(self, images: Iterable[TrialImage]) -> None:
-        """Take these images into the page, as far as the limit allows."""
-        for image in images:
-            ref = image.image
-            if ref.sha256 in self._uris or ref.sha256 in self.missing:
-                continue
-            if self._used >= self._limit:
-                self.left_out.add(ref.sha256)
-                continue
-            try:
-                uri = self._encode(ref)
-            except PrerequisiteError:
-                self.missing.add(ref.sha256)
-                continue
-            self._uris[ref.sha256] = uri
-            self._used += len(uri)
-
-    def uri(self, ref: BlobRef) -> str | None:
-        """The data URI of an embedded image; None where it is not on the page."""
-        return self._uris.get(ref.sha256)
-
-    def _encode(self, ref: BlobRef) -> str:
-        data, kind = self._blobs.get(ref), ref.media_type
-        if len(data) > 32_768:
-            from PIL import Image
-
-            with Image.open(io.BytesIO(data)) as image:
-                if max(image.size) > _THUMB:
-                    small = image.convert("RGB")
-                    small.thumbnail((_THUMB, _THUMB))
-                    out = io.BytesIO()
-                    small.save(out, "WEBP", quality=85)
-                    data, kind = out.getvalue(), "image/webp"
-        return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 @dataclass(kw_only=True)
@@ -184,18 +127,13 @@ def render(outcome: Outcome, blobs: BlobStore, *, limit: int = DEFAULT_LIMIT) ->
         blobs: where its images are; one that is not there is named on the page and not an error.
         limit: bytes of images to embed at most (as data URIs).
     """
-    from jinja2 import Environment, StrictUndefined
-
     pictures = Pictures(blobs, limit)
     for images in _by_importance(outcome):
-        pictures.embed(images)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(
-        resources.files(__name__.rpartition(".")[0]).joinpath("report.html.j2").read_text(encoding="utf-8")
-    )
+        pictures.embed(image.image for image in images)
     climbed = outcome.config.get("objective")
     mine = sorted((row for row in outcome.comparisons if ours(row.way)), key=lambda row: row.evaluator != climbed)
-    return template.render(
+    return draw(
+        "report.html.j2",
         outcome=outcome,
         title=_title(outcome),
         headline=_headline(outcome, mine),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from ..runtime.errors import CallFailed
+from ..runtime.errors import BadInput, CallFailed
 from ..runtime.protocols import Evaluator
 from ..runtime.records import Sample, Score
 from .salvage import unscored
@@ -17,7 +17,7 @@ class PerPrompt:
     """Scores each sample with the evaluator of its text.
 
     `make` is called once a text: the questions of a prompt are written once, however many pictures it has. Where it
-    raises `CallFailed`, the samples of that text have no score, and the next call tries again. Texts are worked on
+    raises `CallFailed` or `BadInput`, the samples of that text have no score, and the next call tries again. Texts are worked on
     at the same time, so their questions share batches.
     """
 
@@ -37,7 +37,7 @@ class PerPrompt:
             rows = [samples[place] for place in places]
             try:
                 made = await (await self.evaluator(text)).score(rows)
-            except CallFailed as error:
+            except (BadInput, CallFailed) as error:
                 made = [unscored(row, error) for row in rows]
             scores.update(zip(places, made, strict=True))
 
