@@ -261,5 +261,7 @@ def _complete(rows: dict[int, str], count: int) -> dict[int, str]:
 
 def _numbered(reply: str) -> dict[int, str]:
     # models like to repeat the task before they answer: only what follows the last "Output:" is the answer
-    answer = re.split(r"^\W*output\W*:\W*$", reply, flags=re.IGNORECASE | re.MULTILINE)[-1]
-    return {number: row[0] for number, row in numbered_from(answer).items()}
+    lines = reply.splitlines()
+    heads = [place for place, line in enumerate(lines) if ":" in line and "".join(_words(line)) == "output"]
+    answer = lines[heads[-1] + 1 :] if heads else lines
+    return {number: row[0] for number, row in numbered_from("\n".join(answer)).items()}

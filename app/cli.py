@@ -103,6 +103,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add_out(opt2i, "the folder in which the run's folder is made")
 
+    from . import certify, score
+
+    score.add_arguments(add("score", "score pictures against their prompts", score.__doc__))
+
+    certify.add_arguments(add("certify", "recompute published figures from published raw answers", certify.__doc__))
+
     resume = add("resume", "go on with a run that was stopped or killed")
     resume.add_argument("run", nargs="?", default="latest", metavar="RUN", help="id or folder (default: the latest)")
     add_out(resume, "the folder of the runs")
@@ -169,6 +175,14 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from .run import opt2i
 
         return opt2i
+    if name == "score":
+        from .score import score
+
+        return score
+    if name == "certify":
+        from .certify import certify
+
+        return certify
     if name == "resume":
         from .run import resume
 

@@ -13,13 +13,12 @@ until `limit` bytes are used; what is left out is counted on the page.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from ..graphs.outcome import Comparison, Outcome, TrialImage
 from .charts import Interval, intervals
-from .pictures import DEFAULT_LIMIT, Pictures
+from .page import DEFAULT_LIMIT, Pictures, draw
 from .sections import rising_of, section_of
 from .words import EVALUATORS, amount, best_trial, evaluator_name, ours, seconds, signed, user_trial, way_name
 
@@ -37,18 +36,13 @@ def render(outcome: Outcome, blobs: BlobStore, *, limit: int = DEFAULT_LIMIT) ->
         blobs: where its images are; one that is not there is named on the page and not an error.
         limit: bytes of images to embed at most (as data URIs).
     """
-    from jinja2 import Environment, StrictUndefined
-
     pictures = Pictures(blobs, limit)
     for images in _by_importance(outcome):
-        pictures.embed(images)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(
-        resources.files(__name__.rpartition(".")[0]).joinpath("report.html.j2").read_text(encoding="utf-8")
-    )
+        pictures.embed(image.image for image in images)
     climbed = outcome.config.get("objective")
     mine = sorted((row for row in outcome.comparisons if ours(row.way)), key=lambda row: row.evaluator != climbed)
-    return template.render(
+    return draw(
+        "report.html.j2",
         outcome=outcome,
         title=_title(outcome),
         headline=_headline(outcome, mine),

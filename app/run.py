@@ -73,6 +73,11 @@ def resume(args: argparse.Namespace) -> int:
     """The command `inloop resume`; for a finished run it shows the result again."""
     settings = Settings.load(runs_dir=args.out)
     folder = RunFolder.open(settings.runs_dir, args.run)
+    if folder.loop == "score":
+        from .score import score_again
+
+        settings = Settings.load(runs_dir=folder.path.parent)
+        return score_again(folder, settings, json_output=args.json)
     if folder.loop != "opt2i":
         raise BadInput(f"the run {folder.id!r} is of the loop {folder.loop!r}, which this version cannot resume.")
 

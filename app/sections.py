@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ..graphs.outcome import HeldOut, TaskOutcome, Trial, TrialImage
 from ..runtime.records import Part
 from .charts import CurvePoint, curve
-from .pictures import Pictures
+from .page import Pictures
 from .words import best_text, best_trial, evaluator_name, points, signed, stop_words, user_trial, way_name
 
 __all__ = ["Section", "rising_of", "section_of"]

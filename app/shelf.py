@@ -6,25 +6,52 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..runtime.errors import PrerequisiteError
 from ..runtime.settings import Settings
 from .words import clip, printable
+
+if TYPE_CHECKING:
+    from ..runtime.blobs import BlobStore
+    from ..runtime.runs import RunFolder
 
 __all__ = ["config", "models", "report", "runs"]
 
 
 def report(args: argparse.Namespace) -> int:
     """Draw `report.html` of a finished run anew and print its path."""
-    from pydantic import ValidationError
-
-    from ..graphs.outcome import Outcome
     from ..runtime.blobs import BlobStore, write_whole
     from ..runtime.runs import RunFolder
-    from .report import DEFAULT_LIMIT, render
+    from .page import DEFAULT_LIMIT
 
     settings = Settings.load(runs_dir=args.out)
     folder = RunFolder.open(settings.runs_dir, args.run)
+    # a run that is named by its path keeps its images beside it, not where today's settings point
+    beside = folder.path.parent / ".store"
+    store = settings.store if settings.store is not None else beside if beside.is_dir() else settings.store_dir
+    blobs, limit = BlobStore(store / "blobs"), sys.maxsize if args.all_images else DEFAULT_LIMIT
+    if folder.loop == "score":
+        from .score import read_run
+        from .score_report import render as render_score
+
+        page = render_score(read_run(folder), blobs, limit=limit)
+    else:
+        page = _opt2i_page(folder, blobs, limit)
+    write_whole(folder.report_path, page.encode("utf-8"))
+    if args.json:
+        print(json.dumps({"run_id": folder.id, "report": str(folder.report_path), "bytes": len(page.encode("utf-8"))}))
+    else:
+        print(folder.report_path)
+    return 0
+
+
+def _opt2i_page(folder: RunFolder, blobs: BlobStore, limit: int) -> str:
+    from pydantic import ValidationError
+
+    from ..graphs.outcome import Outcome
+    from .report import render
+
     try:
         outcome = Outcome.model_validate(folder.result())
     except ValidationError as error:
@@ -32,16 +59,7 @@ def report(args: argparse.Namespace) -> int:
             f"{folder.path / 'result.json'} is not a result of this version of inloop: {error.errors()[0]['msg']}",
             remedy=f"draw it with the version that made it, or run `inloop resume {folder.path}`.",
         ) from None
-    # a run that is named by its path keeps its images beside it, not where today's settings point
-    beside = folder.path.parent / ".store"
-    store = settings.store if settings.store is not None else beside if beside.is_dir() else settings.store_dir
-    page = render(outcome, BlobStore(store / "blobs"), limit=sys.maxsize if args.all_images else DEFAULT_LIMIT)
-    write_whole(folder.report_path, page.encode("utf-8"))
-    if args.json:
-        print(json.dumps({"run_id": folder.id, "report": str(folder.report_path), "bytes": len(page.encode("utf-8"))}))
-    else:
-        print(folder.report_path)
-    return 0
+    return render(outcome, blobs, limit=limit)
 
 
 def runs(args: argparse.Namespace) -> int:

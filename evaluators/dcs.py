@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ..runtime.errors import BadInput, CallFailed
 from ..runtime.protocols import Embedder
 from ..runtime.records import Part, Sample, Score
+from .salvage import each, unscored
 
 __all__ = ["DCS", "PREFIX"]
 
@@ -38,26 +39,18 @@ class DCS:
         except CallFailed as error:
             return [Score(value=None, explanation=f"the noun phrases could not be embedded: {error}") for _ in samples]
         pictures = list({sample.image.sha256: sample.image for sample in samples if sample.image is not None}.values())
-        vectors: dict[str, list[float]] = {}
-        problems: dict[str, str] = {}
-        try:
-            vectors = dict(zip([p.sha256 for p in pictures], await self.embedder.images(pictures), strict=True))
-        except CallFailed:
-            for picture in pictures:  # one by one, to lose no more than what failed
-                try:
-                    vectors[picture.sha256] = (await self.embedder.images([picture]))[0]
-                except CallFailed as error:
-                    problems[picture.sha256] = str(error)
-        return [self._score(sample, texts, vectors, problems) for sample in samples]
+        found = await each(self.embedder.images, pictures)
+        vectors = dict(zip([picture.sha256 for picture in pictures], found, strict=True))
+        return [self._score(sample, texts, vectors) for sample in samples]
 
     def _score(
-        self, sample: Sample, texts: list[list[float]], vectors: dict[str, list[float]], problems: dict[str, str]
+        self, sample: Sample, texts: list[list[float]], vectors: dict[str, list[float] | CallFailed | BadInput]
     ) -> Score:
         if sample.image is None:
-            return Score(value=None, explanation=f"sample {sample.id!r} has no picture")
-        vector = vectors.get(sample.image.sha256)
-        if vector is None:
-            return Score(value=None, explanation=f"the picture could not be embedded: {problems[sample.image.sha256]}")
+            return unscored(sample)
+        vector = vectors[sample.image.sha256]
+        if isinstance(vector, Exception):
+            return Score(value=None, explanation=f"the picture could not be embedded: {vector}")
         cosines = [sum(a * b for a, b in zip(vector, text, strict=True)) for text in texts]
         parts = tuple(Part(name=phrase, value=value) for phrase, value in zip(self.phrases, cosines, strict=True))
         worst = min(parts, key=lambda part: part.value if part.value is not None else 0.0)

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..agents.questioner import SceneGraph, check_graph
-from ..runtime.errors import BadInput, CallFailed
+from ..runtime.errors import BadInput
 from ..runtime.protocols import VisualQA
 from ..runtime.records import Answer, BlobRef, Cost, Part, Sample, Score
+from .salvage import each, unscored
 
 __all__ = ["DSG", "Rule", "certainty", "dsg_parts", "verdict"]
 
@@ -31,52 +32,81 @@ class DSG:
     """An `Evaluator` of pictures for one scene graph; the texts of the samples are not looked at.
 
     The `detail` of a part holds the answer, `p_yes` and the failed ancestor, for ties and for the reader.
+
+    `lazy` does not ask what a failed parent decides anyway: the same scores for 4 to 10 % fewer answers, in two or more
+    rounds instead of one. Worth it where answers are paid for, not where they are batched.
     """
 
     name = "dsg"
 
-    def __init__(self, vqa: VisualQA, graph: SceneGraph, *, rule: Rule = "strict") -> None:
+    def __init__(self, vqa: VisualQA, graph: SceneGraph, *, rule: Rule = "strict", lazy: bool = False) -> None:
         if rule not in ("strict", "released"):
             raise BadInput(f"rule {rule!r} is unknown: give 'strict' or 'released'.")
         check_graph(graph.nodes)
         self.vqa = vqa
         self.graph = graph
         self.rule: Rule = rule
+        self.lazy = lazy
 
     async def score(self, samples: Sequence[Sample]) -> list[Score]:
         """A score from 0 to 1 for each picture: the mean over the questions, None where it cannot be known."""
         pictures = list({sample.image.sha256: sample.image for sample in samples if sample.image is not None}.values())
-        asked = [(picture, node.question) for picture in pictures for node in self.graph.nodes]
-        answers, problems = await self._answers(asked)
-        scores = []
-        for sample in samples:
-            if sample.image is None:
-                scores.append(Score(value=None, explanation=f"sample {sample.id!r} has no picture"))
-                continue
-            known = [answers.get((sample.image.sha256, node.question)) for node in self.graph.nodes]
-            parts = dsg_parts([(n.question, n.parents) for n in self.graph.nodes], known, rule=self.rule)
-            scores.append(
-                _total(parts, problems.get(sample.image.sha256, ""), len([a for a in known if a is not None]))
-            )
-        return scores
+        answers, problems = await self.answers(pictures)
+        return [
+            unscored(sample)
+            if sample.image is None
+            else self.judge(answers[sample.image.sha256], problems.get(sample.image.sha256, ""))
+            for sample in samples
+        ]
 
-    async def _answers(self, asked: list[tuple[BlobRef, str]]) -> tuple[dict[tuple[str, str], Answer], dict[str, str]]:
-        """All answers by (picture, question), and why some are missing, by picture."""
-        if not asked:
-            return {}, {}
-        try:
-            answers = await self.vqa.answer(asked)
-            return {(image.sha256, text): answer for (image, text), answer in zip(asked, answers, strict=True)}, {}
-        except CallFailed:
-            pass  # one by one, to lose no more than what failed; what was answered is in the ledger
-        found: dict[tuple[str, str], Answer] = {}
+    async def answers(self, pictures: Sequence[BlobRef]) -> tuple[dict[str, list[Answer | None]], dict[str, str]]:
+        """The answers to all questions by picture (None: not asked or not answered), and why some are missing."""
+        nodes = self.graph.nodes
+        known: dict[str, list[Answer | None]] = {picture.sha256: [None] * len(nodes) for picture in pictures}
         problems: dict[str, str] = {}
-        for image, text in asked:
-            try:
-                found[image.sha256, text] = (await self.vqa.answer([(image, text)]))[0]
-            except CallFailed as error:
-                problems[image.sha256] = str(error)
-        return found, problems
+        for ids in self._rounds():
+            asked = [
+                (picture, number)
+                for picture in pictures
+                for number in ids
+                if not (self.lazy and self._decided(number, known[picture.sha256]))
+            ]
+            found = await each(self.vqa.answer, [(picture, nodes[number - 1].question) for picture, number in asked])
+            for (picture, number), answer in zip(asked, found, strict=True):
+                if isinstance(answer, Exception):
+                    problems[picture.sha256] = str(answer)
+                else:
+                    known[picture.sha256][number - 1] = answer
+        return known, problems
+
+    def judge(self, known: list[Answer | None], problem: str = "") -> Score:
+        """The score of one picture from its answers, in the order of the questions; `problem` says why some are missing."""
+        parts = dsg_parts([(n.question, n.parents) for n in self.graph.nodes], known, rule=self.rule)
+        return _total(parts, problem, sum(answer is not None for answer in known))
+
+    def _rounds(self) -> list[list[int]]:
+        """The ids of the questions that are asked together; each after all that may decide it."""
+        nodes = self.graph.nodes
+        if not self.lazy:
+            return [[node.id for node in nodes]]
+        if self.rule == "released":
+            # what a child has to say counts for its own children even when its parent failed: only leaves can be saved
+            parents = {parent for node in nodes for parent in node.parents}
+            inner = [node.id for node in nodes if node.id in parents or not node.parents]
+            return [inner, [node.id for node in nodes if node.id not in inner]]
+        depth: dict[int, int] = {}
+        while len(depth) < len(nodes):
+            for node in nodes:
+                if node.id not in depth and all(parent in depth for parent in node.parents):
+                    depth[node.id] = 1 + max((depth[parent] for parent in node.parents), default=-1)
+        return [[number for number in depth if depth[number] == level] for level in range(max(depth.values()) + 1)]
+
+    def _decided(self, number: int, known: list[Answer | None]) -> bool:
+        parents = {node.id: node.parents for node in self.graph.nodes}
+        if self.rule == "released" and any(number in above for above in parents.values()):
+            return False
+        above = _ancestors(number, parents) if self.rule == "strict" else parents[number]
+        return any(verdict(known[parent - 1], self.rule) is False for parent in above)
 
 
 def verdict(answer: Answer | None, rule: Rule = "strict") -> bool | None:

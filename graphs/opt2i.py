@@ -20,16 +20,14 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from ..agents.phrases import Phraser, from_scene_graph
-from ..agents.questioner import Questioner, SceneGraph
 from ..agents.rewriter import Rewriter
-from ..agents.simple_english import simple_scene_graph, understands
+from ..agents.scene_writer import SceneWriter
 from ..evaluators.dcs import DCS
 from ..evaluators.dsg import DSG, certainty
 from ..runtime.budget import Budget
 from ..runtime.chat import open_chat
-from ..runtime.errors import BadInput, CallFailed, Interrupted
-from ..runtime.protocols import Chat, Evaluator, Identified
+from ..runtime.errors import BadInput, Interrupted
+from ..runtime.protocols import Evaluator, Identified
 from ..runtime.records import Record
 from ..runtime.runner import Checkpoints, Runner, run
 from ..runtime.runs import RunFolder
@@ -99,7 +97,12 @@ class _Bench:
         self.chat = open_chat(config.llm, store, settings)
         other = config.questioner not in ("", config.llm, "simple-english")
         self.asker = open_chat(config.questioner, store, settings) if other else self.chat
-        self.style_of = {id(self.chat): config.llm, id(self.asker): config.questioner if other else config.llm}
+        spec = config.questioner if other else config.llm
+        by_itself = not config.questioner and config.llm == "mini-writer"
+        rules: Literal["only", "first", "last"] = (
+            "only" if config.questioner == "simple-english" else "first" if by_itself else "last"
+        )
+        self.writer = SceneWriter(spec, self.asker, rules=rules)
 
     async def close(self) -> None:
         """Stop the embedded server and free the models."""
@@ -115,36 +118,6 @@ class _Bench:
             "questioner": self.asker,
         }
         return {role: {"id": tool.model, "revision": tool.revision} for role, tool in named.items()}
-
-    def mini(self, chat: Chat) -> bool:
-        """Whether a chat model speaks the compact format of mini-writer."""
-        return self.style_of[id(chat)] == "mini-writer"
-
-    async def scene_graph(self, text: str, tell: Callable[[Event], None]) -> SceneGraph:
-        """By the questioner; where it fails, by the rules of simple English, which is said."""
-        by_rules = simple_scene_graph(text)
-        if self.config.questioner == "simple-english":
-            return by_rules
-        if not self.config.questioner and self.mini(self.chat) and understands(by_rules):
-            return by_rules
-        try:
-            return await Questioner(self.asker, "mini" if self.mini(self.asker) else "dsg").questions(text)
-        except CallFailed as error:
-            if error.retryable:
-                raise
-            tell({"event": "warning", "text": f"{error} The rules for simple English wrote the questions instead."})
-            return by_rules
-
-    async def phrases(self, text: str, scene: SceneGraph) -> list[str]:
-        """Noun phrases by the LLM, or from the scene graph where the LLM is a small one."""
-        if self.mini(self.asker) or self.config.questioner == "simple-english" or self.config.llm == "smollm2":
-            return from_scene_graph(scene) or [text]
-        try:
-            return await Phraser(self.asker).phrases(text)
-        except CallFailed as error:
-            if error.retryable:
-                raise
-            return from_scene_graph(scene) or [text]
 
 
 def opt2i(
@@ -272,8 +245,10 @@ class _Task:
 
     async def run(self) -> tuple[TaskOutcome, list[Rival]]:
         self._warn_of_cut()
-        scene = await self.bench.scene_graph(self.text, self._tell)
-        phrases = await self.bench.phrases(self.text, scene)
+        scene = await self.bench.writer.scene_graph(
+            self.text, lambda text: self._tell({"event": "warning", "text": text})
+        )
+        phrases = await self.bench.writer.phrases(self.text, scene)
         self.tell(
             {
                 "event": "graph",
@@ -284,7 +259,7 @@ class _Task:
             }
         )
         rewriter = Rewriter(
-            self.bench.chat, "mini" if self.bench.mini(self.bench.chat) else "paper", top=self.config.history
+            self.bench.chat, "mini" if self.config.llm == "mini-writer" else "paper", top=self.config.history
         )
         evaluators: dict[str, Evaluator] = {"dsg": DSG(self.bench.vqa, scene), "dcs": DCS(self.bench.clip, phrases)}
         ports = Ports(

@@ -1,20 +1,20 @@
-"""The images of a report, as data URIs within a limit of bytes."""
+"""What the HTML pages share: their look, and the images that are embedded in them."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from importlib import resources
+from typing import TYPE_CHECKING, Any
 
-from ..graphs.outcome import TrialImage
 from ..runtime.errors import PrerequisiteError
 from ..runtime.records import BlobRef
 
 if TYPE_CHECKING:
     from ..runtime.blobs import BlobStore
 
-__all__ = ["DEFAULT_LIMIT", "Pictures"]
+__all__ = ["DEFAULT_LIMIT", "Pictures", "draw"]
 
 DEFAULT_LIMIT = 16_000_000
 _THUMB = 256
@@ -35,10 +35,9 @@ class Pictures:
         self.missing: set[str] = set()
         self.left_out: set[str] = set()
 
-    def embed(self, images: Iterable[TrialImage]) -> None:
+    def embed(self, images: Iterable[BlobRef]) -> None:
         """Take these images into the page, as far as the limit allows."""
-        for image in images:
-            ref = image.image
+        for ref in images:
             if ref.sha256 in self._uris or ref.sha256 in self.missing:
                 continue
             if self._used >= self._limit:
@@ -69,3 +68,13 @@ class Pictures:
                     small.save(out, "WEBP", quality=85)
                     data, kind = out.getvalue(), "image/webp"
         return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def draw(template: str, **values: Any) -> str:
+    """The page of a template of this folder; text is escaped, an unknown name is an error."""
+    from jinja2 import Environment, StrictUndefined
+
+    folder = resources.files(__name__.rpartition(".")[0])
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    page = environment.from_string(folder.joinpath(template).read_text(encoding="utf-8"))
+    return page.render(css=folder.joinpath("page.css").read_text(encoding="utf-8"), **values)

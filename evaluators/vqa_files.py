@@ -1,0 +1,111 @@
+"""The files of VQA benchmarks: human answers (VQA, OK-VQA, A-OKVQA) and predictions, in the forms they are published in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ..runtime.errors import BadInput
+from .vqa_accuracy import Asked, Human, VQARule
+
+__all__ = ["read_asked", "read_predictions"]
+
+
+def read_asked(path: Path) -> list[Asked]:
+    """The questions of an annotation file.
+
+    Forms: the official `{"annotations": [{"question_id", "answers": [{"answer", "answer_id"}]}]}`; a list of
+    `{"question_id", "answers": [texts]}`; A-OKVQA's list with `direct_answers`, `choices`, `correct_choice_idx`.
+
+    Raises:
+        BadInput: the file is not there, no JSON, or a row has another form; it names the row.
+    """
+    content = _json(path)
+    rows = content.get("annotations") if isinstance(content, dict) else content
+    if not isinstance(rows, list) or not rows:
+        raise BadInput(f"{str(path)!r} holds no annotations: give a list of questions or {{'annotations': [...]}}.")
+    asked = []
+    for place, row in enumerate(rows):
+        try:
+            asked.append(_asked(row))
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            raise BadInput(
+                f"{str(path)!r}: row {place} is no annotated question ({type(error).__name__}: {error}): {row!r:.200}"
+            ) from None
+    _once(path, (question.id for question in asked), "annotated")
+    return asked
+
+
+def read_predictions(path: Path, rule: VQARule) -> dict[str, str]:
+    """Question id to answer, of a list of `{"question_id", "answer"}` or a dict of answers by id.
+
+    An answer may be A-OKVQA's `{"direct_answer", "multiple_choice"}`: the rule says which is meant.
+
+    Raises:
+        BadInput: the file is not there, no JSON, a row has another form, or a question is answered twice.
+    """
+    content = _json(path)
+    if isinstance(content, dict) and isinstance(content.get("results"), list):
+        content = content["results"]
+    if isinstance(content, list):
+        rows = []
+        for place, row in enumerate(content):
+            if not isinstance(row, dict) or "question_id" not in row:
+                raise BadInput(f"{str(path)!r}: row {place} has no 'question_id': {row!r:.200}")
+            rows.append((str(row["question_id"]), row.get("answer", row)))
+    elif isinstance(content, dict):
+        rows = [(str(key), value) for key, value in content.items()]
+    else:
+        raise BadInput(f"{str(path)!r} holds no predictions: give a list of question_id and answer.")
+    if not rows:
+        raise BadInput(f"{str(path)!r} holds no predictions.")
+    _once(path, (key for key, _ in rows), "answered")
+    field = "multiple_choice" if rule.count == "choice" else "direct_answer"
+    found = {}
+    for key, value in rows:
+        answer = value.get(field) if isinstance(value, dict) else value
+        if isinstance(answer, bool) or not isinstance(answer, str | int | float):
+            raise BadInput(f"{str(path)!r}: the answer to question {key!r} is no text: {value!r:.200}")
+        found[key] = str(answer)
+    return found
+
+
+def _asked(row: dict[str, Any]) -> Asked:
+    given = row["direct_answers"] if "direct_answers" in row else row["answers"]
+    if isinstance(given, str):  # the CSV export of A-OKVQA writes the list as text
+        given = json.loads(given.replace("'", '"'))
+    humans = tuple(
+        Human(text=str(one["answer"]), id=one.get("answer_id", place))
+        if isinstance(one, dict)
+        else Human(text=str(one), id=place)
+        for place, one in enumerate(given)
+    )
+    choices = tuple(str(choice) for choice in row.get("choices") or ())
+    place = row.get("correct_choice_idx")
+    return Asked(
+        id=str(row["question_id"]),
+        question=str(row.get("question", "")),
+        humans=humans,
+        difficult=bool(row.get("difficult_direct_answer", False)),
+        choices=choices,
+        correct=None if place is None or not choices else choices[int(place)],
+    )
+
+
+def _once(path: Path, ids: Iterable[str], what: str) -> None:
+    seen: set[str] = set()
+    for key in ids:
+        if key in seen:
+            raise BadInput(f"{str(path)!r}: the question {key!r} is {what} twice; keep one of them.")
+        seen.add(key)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise BadInput(f"{str(path)!r} is no JSON in UTF-8: {error}.") from None
