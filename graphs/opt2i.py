@@ -169,7 +169,6 @@ class _Bench:
         self.chat = open_chat(config.llm, store, settings)
         other = config.questioner not in ("", config.llm, "simple-english")
         self.asker = open_chat(config.questioner, store, settings) if other else self.chat
-        self.style_of = {id(self.chat): config.llm, id(self.asker): config.questioner if other else config.llm}
 
     async def close(self) -> None:
         """Stop the embedded server and free the models."""
@@ -186,9 +185,13 @@ class _Bench:
         }
         return {role: {"id": tool.model, "revision": tool.revision} for role, tool in named.items()}
 
+    def notes(self) -> list[str]:
+        """What the language models' servers could not do."""
+        return [*self.chat.notes, *self.asker.notes]
+
     def mini(self, chat: Chat) -> bool:
-        """Whether a chat model speaks the compact format of mini-writer."""
-        return self.style_of[id(chat)] == "mini-writer"
+        """Whether a chat model speaks the compact format of mini-writer, whoever serves it."""
+        return chat.model == "mini-writer"
 
     async def scene_graph(self, text: str, tell: Callable[[Event], None]) -> SceneGraph:
         """By the questioner; where it fails, by the rules of simple English, which is said."""
@@ -207,7 +210,7 @@ class _Bench:
 
     async def phrases(self, text: str, scene: SceneGraph) -> list[str]:
         """Noun phrases by the LLM, or from the scene graph where the LLM is a small one."""
-        if self.mini(self.asker) or self.config.questioner == "simple-english" or self.config.llm == "smollm2":
+        if self.mini(self.asker) or self.config.questioner == "simple-english" or self.chat.model == "smollm2":
             return from_scene_graph(scene) or [text]
         try:
             return await Phraser(self.asker).phrases(text)
@@ -296,7 +299,7 @@ async def run_opt2i(
         outcome = Outcome(
             run_id=folder.id, loop="opt2i", created=folder.created, seconds=round(before + time.monotonic() - begun, 3), config=config.model_dump(mode="json"),
             models=bench.models(), tasks=tuple(tasks), comparisons=tuple(compare(tasks, [rivals for _, rivals in done])),
-            cost=store.ledger.spent(), calls=_calls(store), notes=tuple(dict.fromkeys([*notes, *budget.notes])),
+            cost=store.ledger.spent(), calls=_calls(store), notes=tuple(dict.fromkeys([*notes, *bench.notes(), *budget.notes])),
         )  # fmt: skip
     folder.write_result(outcome)
     tell({"event": "run_done", "seconds": outcome.seconds})

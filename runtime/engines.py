@@ -8,6 +8,7 @@ usage reports.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -159,7 +160,13 @@ def explain_vllm(log: str) -> tuple[str, str] | None:
 _ENDS = (
     (("address already in use",), "the port is taken", "leave --port out for a free one"),
     (
-        ("no available memory for the cache", "larger than the available kv cache", "out of memory", "cannot allocate"),
+        (
+            "no available memory for the cache",
+            "larger than the available kv cache",
+            "kv cache allocation is less than",
+            "out of memory",
+            "cannot allocate",
+        ),
         "the model does not fit into the memory that is free",
         "free some memory, give a shorter --context, or serve a smaller model",
     ),
@@ -220,7 +227,7 @@ def _cores(threads: int | None) -> str:
 
 
 def _cache_space(folder: Path | None) -> int:
-    """GB for the KV cache: half of what is left beside the weights, 1 to 16."""
+    """GB for the KV cache: a third of what is left beside the weights, 1 to 16."""
     free = _free_memory()
     weights = sum(path.stat().st_size for path in folder.glob("*.safetensors")) if folder is not None else 0
     left = free / _GB - _RESERVE_GB - 1.2 * weights / _GB
@@ -230,17 +237,30 @@ def _cache_space(folder: Path | None) -> int:
             f" for its cache, and {free / 1e9:.1f} GB of memory are free",
             remedy="free some memory, serve a smaller model, or a quantised GGUF file with --engine embedded",
         )
-    return int(max(1, min(16, left / 2)))
+    return int(max(1, min(16, left / 3)))
 
 
 def _free_memory() -> int:
+    """Bytes that can be had: of the memory node with the least, since vLLM takes its cache from one node alone."""
+    nodes = []
+    for path in Path("/sys/devices/system/node").glob("node[0-9]*/meminfo"):
+        told = _meminfo(path)
+        if told.get("MemTotal"):
+            nodes.append(told.get("MemFree", 0) + told.get("Inactive(file)", 0))
+    everything = _meminfo(Path("/proc/meminfo")).get("MemAvailable")
+    if everything is None:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([everything, *nodes])
+
+
+def _meminfo(path: Path) -> dict[str, int]:
+    """The lines of a kernel's meminfo file, in bytes."""
     try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        pass
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        lines = path.read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    found = re.findall(r"^(?:Node \d+ )?(\S+):\s+(\d+) kB$", "\n".join(lines), re.MULTILINE)
+    return {name: int(value) * 1024 for name, value in found}
 
 
 def _gpu_share() -> float:

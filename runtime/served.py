@@ -20,7 +20,7 @@ from .blobs import write_whole
 from .errors import PrerequisiteError
 from .locks import take
 from .records import Record
-from .web import is_loopback
+from .web import ask, is_loopback
 
 __all__ = ["Keeper", "Served", "all_served", "coming_back", "find_served", "kept", "update"]
 
@@ -151,6 +151,13 @@ def update(served: Served, cache_dir: Path, change: Callable[[Served], Served]) 
 
 
 def coming_back(url: str, cache_dir: Path) -> bool:
-    """Whether a server that does not answer is one of ours whose keeper lives, and so will have it started again."""
+    """Whether the server at `url` is one of ours that is being started again, or will be once its keeper sees its end."""
     served = find_served(url, cache_dir)
-    return served is not None and served.state in ("starting", "ready", "restarting") and kept(served, cache_dir)
+    if served is None or not kept(served, cache_dir):
+        return False
+    if served.state != "ready":
+        return served.state in ("starting", "restarting")
+    try:
+        return not ask(served.url.removesuffix("/v1") + "/health", timeout=2).ok
+    except OSError:
+        return True

@@ -57,8 +57,8 @@ class Settings(BaseSettings):
     """A Python (or the folder of its environment) that has vLLM; default: what `inloop serve --install` made."""
     api_key: SecretStr | None = None
     """The key of the language model's server; also read from `OPENAI_API_KEY`."""
-    concurrency: int = Field(default=8, ge=1)
-    """Requests to the language model in flight at once."""
+    concurrency: int = Field(default=64, ge=1)
+    """The most requests to one language model server in flight; how many really are is found by measuring."""
     timeout: float = Field(default=120.0, gt=0)
     """Seconds to wait for one reply of the language model."""
     spans: bool = False

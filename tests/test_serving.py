@@ -236,6 +236,10 @@ def test_the_command_line_of_vllm(cache: Path, tmp_path: Path) -> None:
     ("log", "word"),
     [
         ("ValueError: No available memory for the cache blocks.", "--context"),
+        (
+            "RuntimeError: Available memory on node 0 (8.4/11.84 GiB) on kv cache allocation is less than requested",
+            "fit",
+        ),
         ("torch.OutOfMemoryError: CUDA out of memory. Tried", "memory"),
         ("OSError: [Errno 98] error while attempting to bind: Address already in use", "--port"),
         ("OSError: [Errno 28] No space left on device", "disk"),
