@@ -160,6 +160,13 @@ def parser() -> argparse.ArgumentParser:
     managed.add_argument("--unload", action="append", default=[], metavar="NAME", help="unload an adapter (--port)")
     managed.add_argument("--install", action="store_true", help="make vLLM's environment (says its size first)")
 
+    bench = add("bench-llm", "what a language model server can do, and how fast it is")
+    bench.add_argument("url", metavar="URL", help="http://HOST:PORT/v1[#MODEL]; the key comes from INLOOP_API_KEY")
+    bench.add_argument("--levels", default="1,8,32", metavar="N,N", help="requests at once (default: 1,8,32)")
+    bench.add_argument("--tokens", type=int, default=64, metavar="N", help="tokens of each answer (default: 64)")
+    bench.add_argument("--rounds", type=int, default=2, metavar="N", help="requests a place (default: 2)")
+    bench.add_argument("--fresh", action="store_true", help="probe the server again, whatever the cache knows")
+
     add("config", "show every setting and where its value comes from")
     add("doctor", "check this machine and say what to do")
     return top
@@ -223,6 +230,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from .shelf import models
 
         return models
+    if name == "bench-llm":
+        from .bench_llm import bench_llm
+
+        return bench_llm
     if name == "serve":
         from .serve import serve
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .store import Store
 
-__all__ = ["LocalChat", "OpenAIChat", "open_chat"]
+__all__ = ["LocalChat", "OpenAIChat", "address", "open_chat"]
 
 _LOCAL_CONTEXT = 4096
 _PROBE_AGAIN = 60.0  # seconds after a probe that failed
@@ -101,9 +101,10 @@ class OpenAIChat:
         stop: Sequence[str] = (),
         schema: type[BaseModel] | None = None,
         logprobs: bool = False,
+        top: int = 0,
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
-        """Ask for `n` answers.
+        """Ask for `n` answers, and with `top` for the likeliest alternatives of each one's first token.
 
         With `schema` every text is JSON that fits it (checked here, also where the server promises it); choices that
         do not fit are left out. `on_text` gets the pieces of the first choice as they come (again from the start when
@@ -124,7 +125,7 @@ class OpenAIChat:
             )
         asked = Question(
             messages=tuple(messages), seed=seed, temperature=float(temperature), max_tokens=max_tokens,
-            stop=tuple(stop), schema=schema, logprobs=logprobs, on_text=on_text,
+            stop=tuple(stop), schema=schema, logprobs=logprobs, top=top, on_text=on_text,
         )  # fmt: skip
         got = await self._choices(asked, n)
         choices = [choice for value, _ in got for choice in value["choices"]][:n]
@@ -135,6 +136,9 @@ class OpenAIChat:
             finish_reasons=tuple(choice["finish_reason"] for choice in choices),
             logprobs=tuple(tuple((token, value) for token, value in choice["logprobs"]) for choice in choices)
             if logprobs
+            else (),
+            top=tuple(tuple((token, value) for token, value in choice.get("top", ())) for choice in choices)
+            if top
             else (),
             model=self.model,
             cost=sum((Cost.model_validate(value["cost"]) for value, cached in got if not cached), Cost()),
@@ -230,7 +234,7 @@ class OpenAIChat:
                 remedy="serve a vision-language model, and check it with: inloop bench-llm URL",
             )
         asks = {"n": n > 1, "json_schema": native and asked.schema is not None}
-        asks |= {"seed": asked.seed is not None, "logprobs": asked.logprobs}
+        asks |= {"seed": asked.seed is not None, "logprobs": asked.logprobs or asked.top > 0}
         wanted = {feature for feature, is_asked in asks.items() if is_asked}
         self._notes |= dict.fromkeys(able.notes(wanted & lacks))
         if wanted & lacks & {"n", "json_schema"}:
@@ -367,11 +371,7 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
         path = Path(rest).expanduser() if scheme == "gguf" else models.hub_gguf(rest)
         return local(path.name, models.file_sha256(path, settings.cache_dir), lambda: path)
     if spec.startswith(("http://", "https://")):
-        base_url, _, model = spec.partition("#")
-        base_url = base_url.rstrip("/")
-        if "@" in base_url.split("/")[2]:
-            raise BadInput("a URL with a password would end up in reports; give the key in INLOOP_API_KEY instead")
-        model = model or _only_model(base_url, key)
+        base_url, model = address(spec, key)
         served = find_served(base_url, settings.cache_dir)
         return OpenAIChat(
             store=store,
@@ -415,6 +415,18 @@ def _adapter_in(folder: Path) -> Path:
             remedy="reinstall inloop, or train it again: python -m inloop.mini train",
         )
     return found[0]
+
+
+def address(spec: str, key: str = "") -> tuple[str, str]:
+    """The base URL and the model of `http(s)://HOST:PORT/v1[#MODEL]`; without a model the server is asked for its first.
+
+    Raises `BadInput` (a password in the URL) or `PrerequisiteError` (the server does not list its models).
+    """
+    base_url, _, model = spec.partition("#")
+    base_url = base_url.rstrip("/")
+    if "@" in base_url.split("/")[2]:
+        raise BadInput("a URL with a password would end up in reports; give the key in INLOOP_API_KEY instead")
+    return base_url, model or _only_model(base_url, key)
 
 
 def _only_model(base_url: str, key: str) -> str:
