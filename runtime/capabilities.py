@@ -361,7 +361,10 @@ def _server_of(url: str, key: str) -> str:
 
 
 def _context(url: str, model: str, key: str) -> int | None:
-    told = _entry(url, model, key).get("max_model_len")
+    entries = listed(url, key=key)
+    entry = entries.get(model, {})
+    # an adapter's entry leaves it to that of its base
+    told = entry.get("max_model_len") or entries.get(str(entry.get("parent")), {}).get("max_model_len")
     if isinstance(told, int):
         return told
     try:

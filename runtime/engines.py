@@ -54,11 +54,12 @@ def vllm_plan(
     arguments = ["--model", source, "--served-model-name", model.name, "--host", host, "--port", str(port)]
     arguments += ["--enable-prefix-caching", "--generation-config", "vllm"]
     variables = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
-    most = _longest(local)
+    most, dtype = _longest(local), "auto"
     if on_cpu:
-        space = _cache_space(local)
+        dtype = _cpu_dtype()
+        space = _cache_space(local, growth=2.0 if dtype == "float32" else 1.0)
         variables |= {"VLLM_CPU_OMP_THREADS_BIND": _cores(threads), "VLLM_CPU_KVCACHE_SPACE": str(space)}
-        arguments += ["--dtype", "bfloat16"]
+        arguments += ["--dtype", dtype]
         context = context or (min(most, _CONTEXT) if most else None)
     else:
         arguments += ["--gpu-memory-utilization", f"{_gpu_share():.2f}"]
@@ -91,7 +92,7 @@ def vllm_plan(
         host=host,
         key=key,
         log=log,
-        models={name: f"vllm-{environment.version}:{revision}" for name, revision in model.revisions.items()},
+        models={name: f"vllm-{environment.version}-{dtype}:{revision}" for name, revision in model.revisions.items()},
         adapters=paths,
         explain=explain_vllm,
     )
@@ -226,10 +227,22 @@ def _cores(threads: int | None) -> str:
     return ",".join(str(cpu) for cpu in (allowed[:threads] if threads else allowed))
 
 
-def _cache_space(folder: Path | None) -> int:
-    """GB for the KV cache: a third of what is left beside the weights, 1 to 16."""
+def _cpu_dtype() -> str:
+    """bfloat16 where the processor computes it; elsewhere it is emulated, and two to four times slower than float32."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return "bfloat16"
+    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", told, re.MULTILINE)
+    known = set(flags[1].split()) if flags is not None else set()
+    return "bfloat16" if known & {"avx512_bf16", "amx_bf16", "bf16"} else "float32"
+
+
+def _cache_space(folder: Path | None, growth: float = 1.0) -> int:
+    """GB for the KV cache: a third of what is left beside the weights (`growth` times their files), 1 to 16."""
     free = _free_memory()
-    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors")) if folder is not None else 0
+    files = sum(path.stat().st_size for path in folder.glob("*.safetensors")) if folder is not None else 0
+    weights = files * growth
     left = free / _GB - _RESERVE_GB - 1.2 * weights / _GB
     if left < 1:
         raise PrerequisiteError(

@@ -3,7 +3,7 @@
 `python -m inloop.runtime.lease` reads one line of JSON, `{"command": [...], "env": {...}, "without": [...], "log": path}`, starts the command
 in a process group of its own with its output in the log file, and ends the whole group when the standard input ends, which
 it does even after a SIGKILL of the one who holds the other end. When the command ends by itself, so does the guard, with
-the same exit code.
+the same exit code. The group's id is in a file beside the log, for `sweep` to end it where the guard itself was killed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,24 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+
+__all__ = ["main", "sweep"]
 
 _GRACE_SECONDS = 5.0
+
+
+def sweep(log: Path) -> None:
+    """End what a guard with this log left behind, if it was killed; the guard must be gone."""
+    mark = log.with_suffix(".pid")
+    try:
+        group = int(mark.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return
+    if os.name == "posix" and group > 1:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+    mark.unlink(missing_ok=True)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -46,6 +62,8 @@ def main() -> None:
         start_new_session=True,
     )
 
+    mark = Path(asked["log"]).with_suffix(".pid")
+    mark.write_text(str(child.pid), encoding="ascii")
     ended = threading.Event()
 
     def watch() -> None:
@@ -54,11 +72,13 @@ def main() -> None:
             pass
         ended.set()
         _end(child)
+        mark.unlink(missing_ok=True)
         os._exit(0)
 
     threading.Thread(target=watch, daemon=True).start()
     code = child.wait()
     _end(child)  # what it left behind
+    mark.unlink(missing_ok=True)
     os._exit(0 if ended.is_set() else code if code >= 0 else 128 - code)
 
 

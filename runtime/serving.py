@@ -27,6 +27,7 @@ from typing import Any, Literal, Self
 
 from . import adapters
 from .errors import BadInput, PrerequisiteError
+from .lease import sweep
 from .served import Keeper, Served, State, update
 from .web import ask, is_loopback
 
@@ -121,9 +122,10 @@ class Serving:
         Raises `PrerequisiteError` where the port is taken or the server ends, or falls silent, before it is ready; the
         end of its log is part of the message.
         """
-        free_port(self.plan.host, self.plan.port)
         self._keeper = Keeper(self._cache_dir, self.plan.port)
         try:
+            sweep(self.plan.log)  # of a keeper and a guard that were both killed
+            free_port(self.plan.host, self.plan.port)
             self.plan.log.parent.mkdir(parents=True, exist_ok=True)
             self.plan.log.unlink(missing_ok=True)
             self._keeper.write(self.served)
@@ -206,6 +208,7 @@ class Serving:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+        sweep(self.plan.log)
 
     def _wait_ready(self) -> None:
         seen, heard = 0, time.monotonic()
@@ -263,6 +266,7 @@ class Serving:
             spare -= 1
             self._say(f"the server ended with exit code {code}: starting it again")
             self._put("restarting", restarts=self.served.restarts + 1, note=f"ended with exit code {code}")
+            sweep(self.plan.log)
             later = {name: path for name, path in self.served.adapters.items() if name not in self.plan.adapters}
             try:
                 self._spawn()

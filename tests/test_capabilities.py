@@ -60,7 +60,7 @@ def states(found: Any) -> dict[str, str]:
 
 def test_a_server_that_does_everything(server: Endpoint) -> None:
     server.behaviours = [with_eyes]
-    server.listing = {"data": [{"id": "m", "max_model_len": 4096}]}
+    server.listing = {"data": [{"id": "base", "max_model_len": 4096}, {"id": "m", "parent": "base"}]}
     found = probe(server.url, "m")
     assert set(states(found).values()) == {"yes"}, found
     assert found.choice.how == "structured_outputs" and found.context == 4096 and found.notes() == []
@@ -72,7 +72,7 @@ def test_a_server_that_ignores_everything(server: Endpoint) -> None:
     server.behaviours = [lambda handler, body: says(f"The sea is wide {next(counter)}.")(handler, body)]
     found = probe(server.url, "m")
     assert set(states(found).values()) == {"ignored"}, found
-    assert "2" not in found.n.how and "two texts" in found.seed.how
+    assert found.n.how == "gives 1 choices for n=3" and "two texts" in found.seed.how
     noted = "\n".join(found.notes())
     assert "silently ignores json_schema" in noted and "seed" in noted
 

@@ -181,6 +181,35 @@ def test_the_lease_ends_a_command_with_all_that_it_started(tmp_path: Path, end: 
         assert within(10, lambda: not left())
 
 
+LITTLE = """
+import json, sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Answers(BaseHTTPRequestHandler):
+    def do_GET(self):
+        data = json.dumps({"data": [{"id": "m"}]}).encode()
+        self.send_response(200); self.send_header("content-length", str(len(data))); self.end_headers()
+        self.wfile.write(data)
+print("up", flush=True)
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answers).serve_forever()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="uses process groups")
+def test_a_guard_that_is_killed_leaves_nobody_on_the_port(cache: Path) -> None:
+    port, log = free_port(), cache / "serve" / "x.log"
+    leased = {"command": [sys.executable, "-c", LITTLE, str(port)], "env": {}, "without": [], "log": str(log)}
+    made = Plan(
+        engine="vllm", version="0", command=(sys.executable, "-P", "-m", "inloop.runtime.lease"), first_line=leased,
+        port=port, log=log, models={"m": "r"},
+    )  # fmt: skip
+    with Serving(made, cache) as serving:
+        assert serving.pid is not None
+        os.kill(serving.pid, signal.SIGKILL)
+        assert within(10, lambda: serving.served.restarts == 1)
+        assert within(30, lambda: serving.served.state == "ready") and ask(f"{serving.served.url}/models").ok
+    assert within(5, lambda: down(made.url)) and not log.with_suffix(".pid").exists()
+
+
 def test_what_cannot_be_served(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clip = tmp_path / "clip"
     clip.mkdir()
