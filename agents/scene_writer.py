@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
 
 from ..runtime.errors import CallFailed
+from ..runtime.protocols import Chat
 from .phrases import Phraser, from_scene_graph
 from .questioner import Questioner, SceneGraph
 from .simple_english import simple_scene_graph, understands
-
-if TYPE_CHECKING:
-    from ..runtime.chat import OpenAIChat
 
 __all__ = ["SceneWriter"]
 
@@ -20,33 +17,31 @@ class SceneWriter:
     """Scene graphs and noun phrases of prompts.
 
     Args:
-        spec: the language model's name; "mini-writer" speaks the compact format, small models write no phrases.
-        chat: the language model; not asked where the rules serve.
-        rules: "only" the rules; the rules "first", where they understand the whole prompt; or "last", where the
-            language model gave nothing usable (which is told).
+        chat: the language model; None for the rules alone. The one called "mini-writer", whoever serves it, speaks the
+            compact format; small models write no phrases.
+        rules_first: the rules write what they understand whole; else only where the language model gave nothing usable
+            (which is told). Default: for mini-writer, which makes more mistakes than they do.
         tell: called with a warning where something else had to serve.
     """
 
     def __init__(
         self,
-        spec: str,
-        chat: OpenAIChat | Any,
+        chat: Chat | None,
         *,
-        rules: Literal["only", "first", "last"],
+        rules_first: bool | None = None,
         tell: Callable[[str], None] = lambda warning: None,
     ) -> None:
-        self.spec = spec
         self.chat = chat
-        self.rules = rules
+        self.rules_first = _is_mini(chat) if rules_first is None else rules_first
         self.tell = tell
 
     async def scene_graph(self, text: str, tell: Callable[[str], None] | None = None) -> SceneGraph:
         """The questions of `text`; by the rules where the language model gives nothing usable."""
         by_rules = simple_scene_graph(text)
-        if self.rules == "only" or (self.rules == "first" and understands(by_rules)):
+        if self.chat is None or (self.rules_first and understands(by_rules)):
             return by_rules
         try:
-            return await Questioner(self.chat, "mini" if self.spec == "mini-writer" else "dsg").questions(text)
+            return await Questioner(self.chat, "mini" if _is_mini(self.chat) else "dsg").questions(text)
         except CallFailed as error:
             if error.retryable:
                 raise
@@ -55,10 +50,14 @@ class SceneWriter:
 
     async def phrases(self, text: str, scene: SceneGraph | None = None) -> list[str]:
         """The noun phrases of `text`, or those of its scene graph where the language model is a small one."""
-        if self.rules != "only" and self.spec not in ("mini-writer", "smollm2"):
+        if self.chat is not None and self.chat.model not in ("mini-writer", "smollm2"):
             try:
                 return await Phraser(self.chat).phrases(text)
             except CallFailed as error:
                 if error.retryable:
                     raise
         return from_scene_graph(scene or await self.scene_graph(text)) or [text]
+
+
+def _is_mini(chat: Chat | None) -> bool:
+    return chat is not None and chat.model == "mini-writer"

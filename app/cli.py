@@ -40,6 +40,13 @@ and a CLIP model score the pictures, and what scored better is fed back. The bes
 nothing was chosen on, beside baselines that get the same number of images."""
 
 
+_SERVE = """Serve a language model on this machine, to be used with --llm URL.
+
+vLLM serves it, from an environment of its own that --install makes; where vLLM has no place (Windows, macOS, little
+memory) or with --engine embedded, llama.cpp does. The server listens on this machine alone and ends with the command,
+unless --detach is given."""
+
+
 def parser() -> argparse.ArgumentParser:
     """The argument parser of `inloop` with all commands."""
     top = argparse.ArgumentParser(
@@ -128,6 +135,44 @@ def parser() -> argparse.ArgumentParser:
     )
     which.add_argument("--verify", nargs="*", metavar="NAME", help="check every byte of these models (default: all)")
 
+    server = add("serve", "serve a language model on this machine behind the OpenAI API", _SERVE)
+    server.add_argument(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="smollm2, mini-writer, gguf:PATH, a model folder, or a hub id ORG/NAME",
+    )
+    server.add_argument(
+        "--lora", action="append", default=[], metavar="NAME=FOLDER", help="a LoRA adapter, served as the model NAME"
+    )
+    server.add_argument(
+        "--engine",
+        choices=("auto", "vllm", "embedded"),
+        default="auto",
+        help="auto: vLLM, or the embedded server where vLLM has no place",
+    )
+    server.add_argument("--host", default="127.0.0.1", metavar="HOST", help="any but loopback needs INLOOP_API_KEY")
+    server.add_argument("--port", type=int, default=0, metavar="PORT", help="default: a free one")
+    server.add_argument("--context", type=int, metavar="TOKENS", help="the longest prompt and answer together")
+    server.add_argument("--threads", type=int, metavar="N", help="CPU cores to use (default: what suits the engine)")
+    server.add_argument(
+        "--slots", type=int, default=1, metavar="N", help="requests at once of the embedded server; 1 keeps seeds exact"
+    )
+    server.add_argument("--detach", action="store_true", help="come back when it is ready, and leave it running")
+    managed = server.add_argument_group("servers that run, and vLLM itself")
+    managed.add_argument("--status", action="store_true", help="list the servers")
+    managed.add_argument("--stop", nargs="?", type=int, const=0, metavar="PORT", help="stop a server")
+    managed.add_argument("--load", action="append", default=[], metavar="NAME=FOLDER", help="load an adapter (--port)")
+    managed.add_argument("--unload", action="append", default=[], metavar="NAME", help="unload an adapter (--port)")
+    managed.add_argument("--install", action="store_true", help="make vLLM's environment (says its size first)")
+
+    bench = add("bench-llm", "what a language model server can do, and how fast it is")
+    bench.add_argument("url", metavar="URL", help="http://HOST:PORT/v1[#MODEL]; the key comes from INLOOP_API_KEY")
+    bench.add_argument("--levels", default="1,8,32", metavar="N,N", help="requests at once (default: 1,8,32)")
+    bench.add_argument("--tokens", type=int, default=64, metavar="N", help="tokens of each answer (default: 64)")
+    bench.add_argument("--rounds", type=int, default=2, metavar="N", help="requests a place (default: 2)")
+    bench.add_argument("--fresh", action="store_true", help="probe the server again, whatever the cache knows")
+
     add("config", "show every setting and where its value comes from")
     add("doctor", "check this machine and say what to do")
     return top
@@ -199,6 +244,14 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from .shelf import models
 
         return models
+    if name == "bench-llm":
+        from .bench_llm import bench_llm
+
+        return bench_llm
+    if name == "serve":
+        from .serve import serve
+
+        return serve
     if name == "config":
         from .shelf import config
 

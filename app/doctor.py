@@ -75,7 +75,12 @@ def examine(settings: Settings) -> list[Finding]:
     """All checks, in the order in which they are shown."""
     findings = [_python(), *_packages(), _devices(settings), _memory()]
     findings += _models(settings)
-    findings += [_server(settings), _writable("runs folder", settings.runs_dir), _writable("store", settings.store_dir)]
+    findings += [
+        _server(settings),
+        *_serving(settings),
+        _writable("runs folder", settings.runs_dir),
+        _writable("store", settings.store_dir),
+    ]
     findings += [_writable("cache", settings.cache_dir), _disk(settings)]
     return findings
 
@@ -153,7 +158,9 @@ def _models(settings: Settings) -> Iterable[Finding]:
     for role, spec in (("images", settings.images), ("vqa", settings.vqa), ("clip", settings.clip)):
         if spec == "mini":
             continue
-        if Path(spec).is_dir():
+        if spec.startswith(("http://", "https://")):
+            yield _answering(role, spec, settings)
+        elif Path(spec).is_dir():
             yield Finding(role, "ok", f"folder {spec}")
         else:
             yield _hub(role, spec)
@@ -191,6 +198,10 @@ def _server(settings: Settings) -> Finding:
         return Finding("llm", "ok", f"{spec}, a key is set (not tried)")
     if not spec.startswith(("http://", "https://")):
         return Finding("llm", "ok", f"{spec}, served on this machine by inloop itself")
+    return _answering("llm", spec, settings)
+
+
+def _answering(role: str, spec: str, settings: Settings) -> Finding:
     base = spec.partition("#")[0].rstrip("/")
     request = urllib.request.Request(f"{base}/models", headers={"Accept": "application/json"})
     if settings.api_key is not None:
@@ -201,11 +212,34 @@ def _server(settings: Settings) -> Finding:
             names = [str(m.get("id")) for m in json.loads(answer.read(1_000_000)).get("data", [])]
     except urllib.error.HTTPError as error:
         why = "set INLOOP_API_KEY." if error.code in (401, 403) else "check the URL: it should end in /v1."
-        return Finding("llm", "missing", f"{shown} answers with {error.code} {error.reason}", why)
+        return Finding(role, "missing", f"{shown} answers with {error.code} {error.reason}", why)
     except (OSError, ValueError, AttributeError) as error:
         reason = getattr(error, "reason", error)
-        return Finding("llm", "missing", f"{shown} does not answer ({reason})", "start the server, or check the URL.")
-    return Finding("llm", "ok", f"{shown} serves {', '.join(names) or 'no named model'}")
+        return Finding(role, "missing", f"{shown} does not answer ({reason})", "start the server, or check the URL.")
+    return Finding(role, "ok", f"{shown} serves {', '.join(names) or 'no named model'}")
+
+
+def _serving(settings: Settings) -> Iterable[Finding]:
+    """VLLM and the servers of inloop: never a reason to stop, since the embedded server is always there."""
+    from ..runtime.served import all_served
+    from ..runtime.vllm_env import build_for_this_machine, find_vllm, no_place
+
+    reason = no_place()
+    if reason is not None:
+        yield Finding("vllm", "note", reason, "inloop serve uses the embedded server here.")
+    else:
+        try:
+            found = find_vllm(settings)
+        except PrerequisiteError as error:
+            yield Finding("vllm", "missing", error.problem, error.remedy)
+        else:
+            size = f"{build_for_this_machine().disk / 1e9:.1f} GB"
+            if found is None:
+                yield Finding("vllm", "note", "not installed", f"inloop serve --install makes it ({size}); optional.")
+            else:
+                yield Finding("vllm", "ok", f"{found.version} at {found.python}")
+    for served in all_served(settings.cache_dir):
+        yield Finding("serving", "ok", f"{served.state}: --llm {served.llm} ({served.engine} {served.version})")
 
 
 def _writable(name: str, folder: Path) -> Finding:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..runtime.blobs import BlobStore
     from ..runtime.runs import RunFolder
 
-__all__ = ["config", "models", "report", "runs"]
+__all__ = ["config", "models", "progress_bar", "report", "runs"]
 
 
 def report(args: argparse.Namespace) -> int:
@@ -103,7 +103,7 @@ def models(args: argparse.Namespace) -> int:
     settings = Settings.load()
     if args.fetch is not None:
         names = args.fetch or [m.name for m in MODELS.values() if not m.is_bundled]
-        paths = {name: str(fetch(name, settings.cache_dir, _bar(name, silent=args.json))) for name in names}
+        paths = {name: str(fetch(name, settings.cache_dir, progress_bar(name, silent=args.json))) for name in names}
         return _listed(args, paths, "ready")
     if args.verify is not None:
         paths = {name: str(verify(name, settings.cache_dir)) for name in args.verify or MODELS}
@@ -182,5 +182,6 @@ class _Bar:
         print(f"\r{text}" if moving else text, end=end, file=sys.stderr, flush=True)
 
 
-def _bar(name: str, *, silent: bool) -> _Bar:
+def progress_bar(name: str, *, silent: bool) -> _Bar:
+    """Shows how far a download is, on the standard error."""
     return _Bar(name, silent=silent)

@@ -105,7 +105,7 @@ def _first(folder: Path, options: Options) -> tuple[float, dict[str, Clock], Any
             tool = openers[name](*arguments)
             clock = clocks.setdefault(name, Clock())
             if name == "chat":
-                tool._send = _async_timed(tool._send, clock)
+                tool.sender.send = _async_timed(tool.sender.send, clock)
             else:
                 tool._serve = _timed(tool._serve, clock)
             return tool

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..agents.scene_writer import SceneWriter
 from ..runtime.errors import BadInput
-from ..runtime.protocols import Evaluator
+from ..runtime.protocols import Chat, Evaluator
 from .clip_score import ClipScore
 from .dcs import DCS
 from .dsg import DSG, Rule
@@ -98,13 +98,11 @@ class Bench:
         from ..runtime.chat import open_chat
 
         options = self.options
-        by_rules = options.questioner == "simple-english"
-        spec = options.llm if options.questioner in ("", "simple-english") else options.questioner
-        rules: Literal["only", "first", "last"] = "only" if by_rules else "last"
-        if not options.questioner and spec == "mini-writer":
-            rules = "first"
-        chat = None if by_rules else self.once(f"llm {spec}", lambda: open_chat(spec, self.store, self.settings))
-        return SceneWriter(spec, chat, rules=rules, tell=options.warn)
+        if options.questioner == "simple-english":
+            return SceneWriter(None, tell=options.warn)
+        spec = options.questioner or options.llm
+        chat: Chat = self.once(f"llm {spec}", lambda: open_chat(spec, self.store, self.settings))
+        return SceneWriter(chat, rules_first=False if options.questioner else None, tell=options.warn)
 
     def models(self) -> dict[str, dict[str, str]]:
         """What was opened: its name and revision by role."""

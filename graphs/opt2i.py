@@ -97,12 +97,9 @@ class _Bench:
         self.chat = open_chat(config.llm, store, settings)
         other = config.questioner not in ("", config.llm, "simple-english")
         self.asker = open_chat(config.questioner, store, settings) if other else self.chat
-        spec = config.questioner if other else config.llm
-        by_itself = not config.questioner and config.llm == "mini-writer"
-        rules: Literal["only", "first", "last"] = (
-            "only" if config.questioner == "simple-english" else "first" if by_itself else "last"
-        )
-        self.writer = SceneWriter(spec, self.asker, rules=rules)
+        by_rules = config.questioner == "simple-english"
+        # a model that was asked for by name writes the questions itself
+        self.writer = SceneWriter(None if by_rules else self.asker, rules_first=False if config.questioner else None)
 
     async def close(self) -> None:
         """Stop the embedded server and free the models."""
@@ -118,6 +115,10 @@ class _Bench:
             "questioner": self.asker,
         }
         return {role: {"id": tool.model, "revision": tool.revision} for role, tool in named.items()}
+
+    def notes(self) -> list[str]:
+        """What the language models' servers could not do."""
+        return [*self.chat.notes, *self.asker.notes]
 
 
 def opt2i(
@@ -199,7 +200,7 @@ async def run_opt2i(
         outcome = Outcome(
             run_id=folder.id, loop="opt2i", created=folder.created, seconds=round(before + time.monotonic() - begun, 3), config=config.model_dump(mode="json"),
             models=bench.models(), tasks=tuple(tasks), comparisons=tuple(compare(tasks, [rivals for _, rivals in done])),
-            cost=store.ledger.spent(), calls=_calls(store), notes=tuple(dict.fromkeys([*notes, *budget.notes])),
+            cost=store.ledger.spent(), calls=_calls(store), notes=tuple(dict.fromkeys([*notes, *bench.notes(), *budget.notes])),
         )  # fmt: skip
     folder.write_result(outcome)
     tell({"event": "run_done", "seconds": outcome.seconds})
@@ -259,7 +260,7 @@ class _Task:
             }
         )
         rewriter = Rewriter(
-            self.bench.chat, "mini" if self.config.llm == "mini-writer" else "paper", top=self.config.history
+            self.bench.chat, "mini" if self.bench.chat.model == "mini-writer" else "paper", top=self.config.history
         )
         evaluators: dict[str, Evaluator] = {"dsg": DSG(self.bench.vqa, scene), "dcs": DCS(self.bench.clip, phrases)}
         ports = Ports(

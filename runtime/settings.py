@@ -53,10 +53,12 @@ class Settings(BaseSettings):
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`, ..."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads of the models; default: what the libraries choose."""
+    vllm: Path | None = None
+    """A Python (or the folder of its environment) that has vLLM; default: what `inloop serve --install` made."""
     api_key: SecretStr | None = None
     """The key of the language model's server; also read from `OPENAI_API_KEY`."""
-    concurrency: int = Field(default=8, ge=1)
-    """Requests to the language model in flight at once."""
+    concurrency: int = Field(default=64, ge=1)
+    """The most requests to one language model server in flight; how many really are is found by measuring."""
     timeout: float = Field(default=120.0, gt=0)
     """Seconds to wait for one reply of the language model."""
     spans: bool = False
@@ -64,7 +66,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """How much is logged to the standard error."""
 
-    @field_validator("runs_dir", "store", "cache_dir")
+    @field_validator("runs_dir", "store", "cache_dir", "vllm")
     @classmethod
     def _home(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()

@@ -20,7 +20,7 @@ from .replies import json_from
 if TYPE_CHECKING:
     from .store import Store
 
-__all__ = ["Garbage", "Question", "cost_of", "fitting", "from_completion", "from_stream"]
+__all__ = ["Garbage", "Question", "cost_of", "estimate", "fitting", "from_completion", "from_stream"]
 
 
 class Garbage(Exception):
@@ -41,6 +41,7 @@ class Question:
         schema: type[BaseModel] | None,
         logprobs: bool,
         on_text: Callable[[str], None] | None,
+        top: int = 0,
     ) -> None:
         self.messages = messages
         self.seed = seed
@@ -49,6 +50,7 @@ class Question:
         self.stop = stop
         self.schema = schema
         self.logprobs = logprobs
+        self.top = top
         self.on_text = on_text
         self.json_schema = None if schema is None else schema.model_json_schema()
 
@@ -64,6 +66,7 @@ class Question:
             "schema": self.json_schema,
             "schema_by": None if self.json_schema is None else "server" if native else "prompt",
             "logprobs": self.logprobs,
+            **({"top": self.top} if self.top else {}),
         }
 
     def body(self, model: str, *, n: int, index: int, native: bool, store: Store) -> dict[str, Any]:
@@ -81,6 +84,8 @@ class Question:
             body["stop"] = list(self.stop)
         if self.logprobs:
             body["logprobs"] = True
+        if self.top:
+            body |= {"logprobs": True, "top_logprobs": self.top}
         if self.schema is not None and native:
             body["response_format"] = {
                 "type": "json_schema",
@@ -112,7 +117,7 @@ def _text_of(message: dict[str, Any]) -> str:
     return content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
 
 
-def _estimate(text: str) -> int:
+def estimate(text: str) -> int:
     """Tokens of a text, roughly: four bytes each, as in English."""
     return -(-len(text.encode("utf-8")) // 4)
 
@@ -158,7 +163,10 @@ async def from_stream(stream: Any, n: int, on_text: Callable[[str], None]) -> di
 
 
 def _choice(text: str, reason: Any, logprobs: Any) -> dict[str, Any]:
-    return {"text": text, "finish_reason": str(reason or ""), "logprobs": _tokens(logprobs)}
+    choice = {"text": text, "finish_reason": str(reason or ""), "logprobs": _tokens(logprobs)}
+    first = next(iter(getattr(logprobs, "content", None) or []), None)
+    top = [(str(entry.token), float(entry.logprob)) for entry in getattr(first, "top_logprobs", None) or []]
+    return choice | ({"top": top} if top else {})
 
 
 def _tokens(logprobs: Any) -> list[tuple[str, float]]:
@@ -175,13 +183,13 @@ def cost_of(body: dict[str, Any], value: dict[str, Any], seconds: float, *, mone
     """Tokens as the server counts them, where it counts at all and counts all choices; else an estimate."""
     usage = value.pop("usage")
     choices = value["choices"]
-    estimates = [len(choice["logprobs"]) or _estimate(choice["text"]) for choice in choices]
+    estimates = [len(choice["logprobs"]) or estimate(choice["text"]) for choice in choices]
     output = usage.get("completion_tokens")
     if output is None or (len(choices) > 1 and output < 0.6 * sum(estimates)):
         output = max(sum(estimates), output or 0)  # some servers count the first choice only
     given = usage.get("prompt_tokens")
     if given is None:
-        given = sum(_estimate(_text_of(message)) for message in body["messages"])
+        given = sum(estimate(_text_of(message)) for message in body["messages"])
     return Cost(
         calls=1,
         input_tokens=int(given),

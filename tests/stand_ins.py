@@ -180,9 +180,14 @@ def direction(words) -> list[float]:
 
 
 class StandInChat(StandIn):
-    """Speaks the compact format of mini-writer and, for rewrites, that of the paper."""
+    """Speaks the compact format of mini-writer, whose name it has, and, for rewrites, that of the paper."""
 
     kind = "llm"
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, store, *, pause: float = 0.0) -> None:
+        super().__init__(store, pause=pause)
+        self.model = "mini-writer"
 
     async def complete(self, messages, *, n=1, seed=None, temperature=1.0, max_tokens=512, **other):
         params = {"n": n, "seed": seed, "temperature": temperature, "max_tokens": max_tokens}

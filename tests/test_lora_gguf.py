@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from inloop.mini.lora_gguf import export_lora
 from inloop.runtime.errors import BadInput
 from inloop.runtime.local_llm import LocalServer
+from inloop.runtime.lora_gguf import export_lora
 
 gguf = pytest.importorskip("gguf", reason="needs the extra [train]")
 peft = pytest.importorskip("peft", reason="needs the extra [train]")

@@ -239,7 +239,7 @@ def test_the_rules_for_simple_english_are_named_when_they_wrote_the_questions(be
     assert "wrote no usable tuples" in warning and "rules for simple English" in warning
     assert warning in task.warnings
     asked = bench.run(STARS, **by_llm)
-    assert asked.tasks[0].questioner == "stand-in-llm (mini)" and not bench.warnings()
+    assert asked.tasks[0].questioner == "mini-writer (mini)" and not bench.warnings()
 
 
 @pytest.mark.parametrize("questioner", ["", "simple-english"])

@@ -24,6 +24,7 @@ from .weights import Weights, find_weights
 if TYPE_CHECKING:
     from ..runtime.settings import Settings
     from ..runtime.store import Store
+    from .served_vision import ServedVQA
 
 __all__ = ["BlipVQA", "is_closed", "open_vqa"]
 
@@ -43,13 +44,19 @@ def is_closed(question: str) -> bool:
     return question.strip().lower().partition(" ")[0] in _CLOSED
 
 
-def open_vqa(spec: str, store: Store, settings: Settings) -> BlipVQA:
-    """The question answering model behind `spec`: "mini", a folder of `BlipForQuestionAnswering`, or a hub id.
+def open_vqa(spec: str, store: Store, settings: Settings) -> BlipVQA | ServedVQA:
+    """The question answering model behind `spec`: "mini", a folder of `BlipForQuestionAnswering`, a hub id, or a URL.
+
+    `http(s)://HOST:PORT/v1[#MODEL]` is a vision-language chat model behind a server (`inloop serve`, vLLM, OpenAI-like).
 
     Raises:
         BadInput: no such model, or a model of another kind.
         PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
     """
+    from .served_vision import is_served, open_served_vqa
+
+    if is_served(spec):
+        return open_served_vqa(spec, store, settings)
     weights = find_weights(spec, "vqa", settings.cache_dir)
     if weights.options:
         raise BadInput(f"{spec!r}: a question answering model takes no options: leave out {weights.options!r}.")

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..runtime.errors import BadInput
+from .errors import BadInput
 
 if TYPE_CHECKING:
     import torch

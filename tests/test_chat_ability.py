@@ -1,0 +1,121 @@
+"""The chat client with what a probe found, and with a server of our own that dies and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from servers import Body, Endpoint, Handler, completion, fails, hangs_up, serving, well
+
+from inloop.runtime import models
+from inloop.runtime.chat import open_chat
+from inloop.runtime.engines import embedded_plan
+from inloop.runtime.errors import PrerequisiteError
+from inloop.runtime.records import Message
+from inloop.runtime.servable import find_servable
+from inloop.runtime.serving import Serving, free_port
+from inloop.runtime.settings import Settings
+from inloop.runtime.store import Store
+
+HELLO = (Message(role="user", content="hello"),)
+
+
+class Point(BaseModel):
+    """A place."""
+
+    x: int
+
+
+@pytest.fixture
+def server() -> Iterator[Endpoint]:
+    with serving() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "store", "run-1") as opened:
+        yield opened
+
+
+def ignores(handler: Handler, body: Body) -> None:
+    """Answers everything with 200, knows one choice a request, no schema and no seed."""
+    handler.server.__dict__["count"] = count = handler.server.__dict__.get("count", 0) + 1
+    if "lora_name" in body:
+        return fails(404)(handler, body)
+    asked = body["messages"][-1]["content"]
+    text = '{"x": 7}' if "JSON schema" in str(asked) else f"The sea is wide {count}."
+    return handler.json(completion([text], output_tokens=5))
+
+
+async def test_what_a_server_ignores_is_not_asked_of_it_and_is_noted(
+    server: Endpoint, store: Store, tmp_path: Path
+) -> None:
+    server.behaviours = [ignores]
+    settings = Settings(cache_dir=tmp_path / "cache")
+    async with open_chat(f"{server.url}#m", store, settings) as chat:
+        assert server.seen == []  # nothing before there is something to send
+        first = await chat.complete(HELLO, n=3, seed=5, schema=Point)
+        probed = len(server.seen)
+        second = await chat.complete(HELLO, n=3, seed=9, schema=Point)
+    assert first.texts == second.texts == ('{"x":7}',) * 3
+    later = server.seen[probed:]
+    assert [body["n"] for body in later] == [1, 1, 1] and not any("response_format" in body for body in later)
+    noted = "\n".join(chat.notes)
+    assert "silently ignores json_schema" in noted and "ignores n" in noted and "ignores seed" in noted
+    assert "logprobs" not in noted  # nobody asked for any
+    asked = len(server.seen)
+    async with open_chat(f"{server.url}#m", store, settings) as again:  # the ledger answers, without a probe
+        assert (await again.complete(HELLO, n=3, seed=5, schema=Point)).cached
+    assert len(server.seen) == asked
+
+
+async def test_pictures_for_a_blind_server(server: Endpoint, store: Store, tmp_path: Path) -> None:
+    from PIL import Image
+
+    server.behaviours = [well]  # answers pictures with a text of its own
+    picture = store.blobs.put_image(Image.new("RGB", (8, 8)))
+    question = [Message(role="user", content="What is this?", images=(picture,))]
+    async with open_chat(f"{server.url}#m", store, Settings(cache_dir=tmp_path / "cache")) as chat:
+        with pytest.raises(PrerequisiteError, match="does not see pictures"):
+            await chat.complete(question)
+
+
+def breaks_off_at_adapters(handler: Handler, body: Body) -> None:
+    """As a server that crashes on what it does not know."""
+    if "lora_name" in body:
+        return hangs_up(handler, body)
+    return well(handler, body)
+
+
+async def test_many_requests_at_once_probe_once(server: Endpoint, store: Store, tmp_path: Path) -> None:
+    server.behaviours = [breaks_off_at_adapters]
+    async with open_chat(f"{server.url}#m", store, Settings(cache_dir=tmp_path / "cache", concurrency=3)) as chat:
+        await asyncio.gather(*(chat.complete(HELLO, seed=seed) for seed in range(40)))
+    loads = [body for body in server.seen if "lora_name" in body]
+    assert len(loads) == 1 and server.busiest <= 7  # 3 of ours, and the 4 of the probe
+
+
+async def test_a_loop_goes_on_after_its_server_died(store: Store, tmp_path: Path) -> None:
+    gguf = models.find("smollm2", Settings().cache_dir)
+    if gguf is None:
+        pytest.skip("SmolLM2 is not there; fetch it: inloop models --fetch smollm2")
+    cache = tmp_path / "cache"
+    model = find_servable(f"gguf:{gguf}", [], cache)
+    plan = embedded_plan(model, port=free_port(), cache_dir=cache, context=512, threads=1)
+    with Serving(plan, cache) as running:
+        async with open_chat(running.served.llm, store, Settings(cache_dir=cache)) as chat:
+            assert chat.revision == running.served.models[gguf.stem] == models.file_sha256(gguf)
+            first = await chat.complete(HELLO, seed=1, max_tokens=6)
+            assert first.cost.money == 0.0
+            assert running.pid is not None
+            os.kill(running.pid, signal.SIGKILL)
+            more = await asyncio.gather(*(chat.complete(HELLO, seed=seed, max_tokens=6) for seed in (2, 3, 4)))
+            assert all(reply.text for reply in more) and running.served.restarts == 1
+            assert (await chat.complete(HELLO, seed=1, max_tokens=6)).cached
+    assert store.ledger.paid_twice() == [] and store.ledger.failures() == []
