@@ -27,7 +27,7 @@ from ..agents.simple_english import simple_scene_graph, understands
 from ..evaluators.dcs import DCS
 from ..evaluators.dsg import DSG, certainty
 from ..runtime.budget import Budget
-from ..runtime.chat import open_chat
+from ..runtime.chat import OpenAIChat, open_chat
 from ..runtime.errors import BadInput, CallFailed, Interrupted
 from ..runtime.protocols import Chat, Evaluator, Identified, ImageGenerator
 from ..runtime.records import BlobRef, ImageRequest, Record
@@ -169,6 +169,7 @@ class _Bench:
         self.chat = open_chat(config.llm, store, settings)
         other = config.questioner not in ("", config.llm, "simple-english")
         self.asker = open_chat(config.questioner, store, settings) if other else self.chat
+        self.style_of = {id(self.chat): config.llm, id(self.asker): config.questioner if other else config.llm}
 
     async def close(self) -> None:
         """Stop the embedded server and free the models."""
@@ -187,11 +188,12 @@ class _Bench:
 
     def notes(self) -> list[str]:
         """What the language models' servers could not do."""
-        return [*self.chat.notes, *self.asker.notes]
+        opened = (self.chat, self.asker, getattr(self.vqa, "chat", None))
+        return [note for chat in opened if isinstance(chat, OpenAIChat) for note in chat.notes]
 
     def mini(self, chat: Chat) -> bool:
         """Whether a chat model speaks the compact format of mini-writer, whoever serves it."""
-        return chat.model == "mini-writer"
+        return "mini-writer" in (self.style_of[id(chat)], chat.model)
 
     async def scene_graph(self, text: str, tell: Callable[[Event], None]) -> SceneGraph:
         """By the questioner; where it fails, by the rules of simple English, which is said."""
@@ -210,7 +212,11 @@ class _Bench:
 
     async def phrases(self, text: str, scene: SceneGraph) -> list[str]:
         """Noun phrases by the LLM, or from the scene graph where the LLM is a small one."""
-        if self.mini(self.asker) or self.config.questioner == "simple-english" or self.chat.model == "smollm2":
+        if (
+            self.mini(self.asker)
+            or self.config.questioner == "simple-english"
+            or "smollm2" in (self.config.llm, self.chat.model)
+        ):
             return from_scene_graph(scene) or [text]
         try:
             return await Phraser(self.asker).phrases(text)

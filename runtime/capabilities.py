@@ -129,6 +129,11 @@ def probe(url: str, model: str, *, key: str = "") -> Capabilities:
             f"the server at {url!r} answered {first.status} to a plain question to {model!r}: {first.said}",
             remedy=remedy,
         )
+    if not _texts(first):
+        raise PrerequisiteError(
+            f"the server at {url!r} answered a plain question with no chat completion: {first.said!r}",
+            remedy="check the address: it usually ends in /v1",
+        )
     tests: dict[str, Callable[[_Asker], Finding]] = {
         "n": _n, "seed": _seed, "logprobs": _logprobs, "json_schema": _json_schema, "choice": _choice, "tools": _tools,
         "images": _images, "lora": _lora,
