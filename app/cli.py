@@ -81,7 +81,9 @@ def parser() -> argparse.ArgumentParser:
         "--llm", metavar="LLM", help="mini-writer, smollm2, gguf:PATH, http://host:8000/v1[#model], openai:MODEL"
     )
     models.add_argument("--images", metavar="ID", help="text-to-image model: mini, a folder or a hub id")
-    models.add_argument("--vqa", metavar="ID", help="visual question answering model: mini, a folder or a hub id")
+    models.add_argument(
+        "--vqa", metavar="ID", help="visual question answering model: mini, a folder, a hub id, or a server's URL"
+    )
     models.add_argument("--clip", metavar="ID", help="CLIP model: mini, a folder or a hub id")
     models.add_argument(
         "--questioner",

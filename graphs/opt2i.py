@@ -25,7 +25,7 @@ from ..agents.scene_writer import SceneWriter
 from ..evaluators.dcs import DCS
 from ..evaluators.dsg import DSG, certainty
 from ..runtime.budget import Budget
-from ..runtime.chat import open_chat
+from ..runtime.chat import OpenAIChat, open_chat
 from ..runtime.errors import BadInput, Interrupted
 from ..runtime.protocols import Evaluator, Identified
 from ..runtime.records import Record
@@ -118,7 +118,8 @@ class _Bench:
 
     def notes(self) -> list[str]:
         """What the language models' servers could not do."""
-        return [*self.chat.notes, *self.asker.notes]
+        opened = (self.chat, self.asker, getattr(self.vqa, "chat", None))
+        return [note for chat in opened if isinstance(chat, OpenAIChat) for note in chat.notes]
 
 
 def opt2i(

@@ -131,8 +131,8 @@ def probe(url: str, model: str, *, key: str = "") -> Capabilities:
         )
     if not _texts(first):
         raise PrerequisiteError(
-            f"the server at {url!r} answered no chat completion to a plain question to {model!r}: {first.said[:120]!r}",
-            remedy="check that it is an OpenAI-compatible server, and the address (it usually ends with /v1)",
+            f"the server at {url!r} answered a plain question with no chat completion: {first.said!r}",
+            remedy="check the address: it usually ends in /v1",
         )
     tests: dict[str, Callable[[_Asker], Finding]] = {
         "n": _n, "seed": _seed, "logprobs": _logprobs, "json_schema": _json_schema, "choice": _choice, "tools": _tools,
