@@ -9,7 +9,7 @@ import torch
 
 __all__ = ["STEPS", "train"]
 
-STEPS = {"autoencoder": 3_000, "painter": 4_900, "vqa": 6_000, "clip": 1_050, "writer": 260}
+STEPS = {"autoencoder": 3_000, "painter": 8_300, "vqa": 10_400, "clip": 1_050, "writer": 260}
 
 
 def train(
