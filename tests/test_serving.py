@@ -138,12 +138,22 @@ def test_the_command_in_the_background(gguf: Path, cache: Path) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_the_server_ends_with_the_command(gguf: Path, cache: Path, how: int) -> None:
     command = [*COMMAND, f"gguf:{gguf}", "--engine", "embedded", "--context", "256", "--threads", "1", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as keeper:
+
+    def heeded() -> None:  # a shell's background job ignores some signals, and hands that down
+        if how != signal.SIGKILL:
+            signal.signal(how, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=heeded
+    ) as keeper:
         assert keeper.stdout is not None
         told = json.loads(keeper.stdout.readline())
-        assert ask(f"{told['url']}/models").ok
-        keeper.send_signal(how)
-        keeper.wait(30)
+        try:
+            assert ask(f"{told['url']}/models").ok
+            keeper.send_signal(how)
+            keeper.wait(30)
+        finally:
+            keeper.kill()
     assert within(10, lambda: down(told["url"]))
     assert all_served(cache) == []
 
