@@ -34,6 +34,7 @@ FEATURES = ("n", "seed", "logprobs", "json_schema", "choice", "tools", "images",
 
 _VERSION = 1
 _TIMEOUT = 120.0
+_SLOW = "no answer in time"
 # words that no model writes by itself in answer to these questions
 _WORDS = ("kumquat", "vuvuzela")
 _HELLO = "Write one short sentence about the sea."
@@ -110,6 +111,8 @@ def capabilities(url: str, model: str, cache_dir: Path, *, key: str = "") -> Cap
     except (OSError, ValueError):
         pass
     found = probe(url, model, key=key)
+    if any(found.finding(feature).how == _SLOW for feature in FEATURES):
+        return found  # another time it may be less busy
     with contextlib.suppress(PrerequisiteError):  # a cache that cannot be written costs time, no more
         write_whole(path, found.model_dump_json(indent=1).encode())
     return found
@@ -122,7 +125,13 @@ def probe(url: str, model: str, *, key: str = "") -> Capabilities:
     question.
     """
     asker = _Asker(url, model, key)
-    first = asker.chat(_HELLO, max_tokens=4)  # alone: a server that cannot even do this is not asked more
+    try:
+        first = asker.chat(_HELLO, max_tokens=4)  # alone: a server that cannot even do this is not asked more
+    except TimeoutError as error:
+        raise PrerequisiteError(
+            f"the server at {url!r} did not answer a plain question within {_TIMEOUT:.0f} s",
+            remedy="see whether the machine is busy with something else, or serve a smaller model",
+        ) from error
     if not first.ok:
         remedy = "set INLOOP_API_KEY" if first.status in (401, 403) else "check the address and the model's name"
         raise PrerequisiteError(
@@ -142,6 +151,8 @@ def probe(url: str, model: str, *, key: str = "") -> Capabilities:
     def tried(test: Callable[[_Asker], Finding]) -> Finding:
         try:
             return test(asker)
+        except TimeoutError:
+            return Finding(state="unknown", how=_SLOW)
         except PrerequisiteError as error:  # it answers plain questions, so this one is what it cannot take
             return Finding(state="refused", how=f"breaks off: {error.problem[-120:]}")
 
@@ -175,6 +186,8 @@ class _Asker:
         try:
             return ask(f"{self.url}/{path}", key=self.key, body=body, timeout=_TIMEOUT)
         except OSError as error:
+            if "timed out" in str(error):  # slow is not the same as unable
+                raise TimeoutError(_SLOW) from error
             raise PrerequisiteError(
                 f"the server at {self.url!r} does not answer ({error})", remedy="start the server, then try again"
             ) from error

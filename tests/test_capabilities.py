@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,23 @@ def test_a_server_that_fails_is_not_judged(server: Endpoint, tmp_path: Path) -> 
     assert not (tmp_path / "capabilities").exists()
     with pytest.raises(PrerequisiteError, match="does not list"):
         capabilities("http://127.0.0.1:9/v1", "m", tmp_path)
+
+
+def test_slow_is_not_unable(server: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inloop.runtime.capabilities._TIMEOUT", 0.5)
+
+    def slow_with_schemas(handler: Handler, body: Body) -> None:
+        if "response_format" in body:
+            time.sleep(1.0)
+        with_eyes(handler, body)
+
+    server.behaviours = [slow_with_schemas]
+    found = capabilities(server.url, "m", tmp_path)
+    assert found.json_schema.state == "unknown" and found.has("json_schema") and found.n.state == "yes"
+    assert not (tmp_path / "capabilities").exists()  # asked again next time
+    server.behaviours = [lambda handler, body: time.sleep(1.0)]
+    with pytest.raises(PrerequisiteError, match="did not answer a plain question"):
+        probe(server.url, "m")
 
 
 def test_the_embedded_server_as_it_is() -> None:
