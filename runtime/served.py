@@ -140,6 +140,7 @@ def find_served(url: str, cache_dir: Path) -> Served | None:
 def update(served: Served, cache_dir: Path, change: Callable[[Served], Served]) -> Served:
     """Change a server's file from whatever it says now; one process at a time."""
     path = _folder(cache_dir) / f"{served.port}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)  # whoever tidied the cache must not bring a server down
     lock = os.open(path.with_suffix(".edit"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         take(lock, patience=5.0)
