@@ -122,19 +122,20 @@ class Serving:
         Raises `PrerequisiteError` where the port is taken or the server ends, or falls silent, before it is ready; the
         end of its log is part of the message.
         """
-        self._keeper = Keeper(self._cache_dir, self.plan.port)
+        keeper = self._keeper = Keeper(self._cache_dir, self.plan.port)
         try:
             sweep(self.plan.log)  # of a keeper and a guard that were both killed
             free_port(self.plan.host, self.plan.port)
             self.plan.log.parent.mkdir(parents=True, exist_ok=True)
             self.plan.log.unlink(missing_ok=True)
-            self._keeper.write(self.served)
+            keeper.write(self.served)
             self._spawn()
             self._wait_ready()
         except BaseException:
             self._end_child()
-            self._put("failed")
-            self._keeper.release()
+            if not self._stopping.is_set():  # else `stop` says how it ended
+                self._put("failed")
+            keeper.release()
             raise
         self._put("ready")
         self._watcher = threading.Thread(target=self._watch, name="serving", daemon=True)

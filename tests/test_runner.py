@@ -499,9 +499,20 @@ print(json.dumps([finish.state["n"], finish.state["texts"], finish.stopped]))
 """
 
 
-def script(path: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", SCRIPT, str(path)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+def heed_control_c() -> None:
+    """A shell's background job ignores it, and hands that down."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def script(path: Path, source: str = SCRIPT) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", source, str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        preexec_fn=heed_control_c if os.name == "posix" else None,
+    )
 
 
 def wait_for(process: "subprocess.Popen[str]", line: str) -> None:
@@ -539,13 +550,7 @@ def test_control_c_stops_cleanly_and_sigkill_loses_no_step(tmp_path: Path) -> No
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_a_second_control_c_stops_at_once(tmp_path: Path) -> None:
-    source = SCRIPT.replace("asyncio.sleep(0.02)", "asyncio.sleep(30)")
-    process = subprocess.Popen(
-        [sys.executable, "-c", source, str(tmp_path / "c.sqlite")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = script(tmp_path / "c.sqlite", SCRIPT.replace("asyncio.sleep(0.02)", "asyncio.sleep(30)"))
     wait_for(process, "0")
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)

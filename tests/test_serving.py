@@ -306,6 +306,7 @@ def test_stopping_while_it_starts(gguf: Path, cache: Path) -> None:
     serving.stop()
     thread.join(30)
     assert not thread.is_alive() and all_served(cache) == []
+    assert [type(error) for error in seen] == [PrerequisiteError]
 
 
 @pytest.fixture(autouse=True)
