@@ -7,10 +7,11 @@ import asyncio
 import json
 import sys
 
-from ..runtime.capabilities import FEATURES, Capabilities, capabilities, probe
+from ..runtime.capabilities import Capabilities, capabilities, probe
 from ..runtime.errors import BadInput
 from ..runtime.load import Level, measure
 from ..runtime.settings import Settings
+from ..runtime.trials import FEATURES
 from .words import amount
 
 __all__ = ["bench_llm"]
@@ -18,7 +19,7 @@ __all__ = ["bench_llm"]
 
 def bench_llm(args: argparse.Namespace) -> int:
     """The command."""
-    from ..runtime.chat import address
+    from ..runtime.llm import address
 
     settings = Settings.load()
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""

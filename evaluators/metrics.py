@@ -95,7 +95,7 @@ class Bench:
 
     def writer(self) -> SceneWriter:
         """Who writes questions and phrases."""
-        from ..runtime.chat import open_chat
+        from ..runtime.llm import open_chat
 
         options = self.options
         if options.questioner == "simple-english":

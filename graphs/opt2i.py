@@ -25,8 +25,9 @@ from ..agents.scene_writer import SceneWriter
 from ..evaluators.dcs import DCS
 from ..evaluators.dsg import DSG, certainty
 from ..runtime.budget import Budget
-from ..runtime.chat import OpenAIChat, open_chat
+from ..runtime.chat import OpenAIChat
 from ..runtime.errors import BadInput, Interrupted
+from ..runtime.llm import open_chat
 from ..runtime.protocols import Evaluator, Identified
 from ..runtime.records import Record
 from ..runtime.runner import Checkpoints, Runner, run

@@ -143,8 +143,8 @@ class _Bench:
         from ..agents.questioner import Questioner, SceneGraph
         from ..agents.rewriter import Rewriter
         from ..agents.simple_english import simple_scene_graph, understands
-        from ..runtime.chat import open_chat
         from ..runtime.errors import CallFailed
+        from ..runtime.llm import open_chat
 
         chat = open_chat("mini-writer", self.store, self.settings)
         rng, right, ruled, kept = np.random.default_rng(906), [], [], []

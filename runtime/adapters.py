@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import BadInput, PrerequisiteError
-from .models import MODELS, bundled, file_sha256
+from .hashes import file_sha256
+from .models import MODELS, bundled
 from .records import Record
 from .web import ask
 

@@ -1,7 +1,7 @@
 """Chat models behind any OpenAI-compatible server; every request goes through the call ledger.
 
 The model: `OpenAIChat.complete` turns a question into requests, each of which is one `Call` in the ledger. A request
-that is finished there is not sent again, and a server of our own is started by the first request that has to be sent.
+that is finished there is not sent again, and the server is first talked to when one has to be sent.
 
 Invariants:
 - Which requests a question becomes depends on the question and on what the server refuses or is known to ignore,
@@ -17,76 +17,59 @@ import asyncio
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel
 
-from . import models
-from .capabilities import Capabilities, capabilities
+from .capabilities import Capabilities
 from .errors import BadInput, PrerequisiteError
 from .ledger import Call
-from .local_llm import LocalServer, default_threads
 from .records import Cost, Message, Reply
 from .retries import Refused
-from .sending import Sender
-from .served import coming_back, find_served
-from .web import ask
+from .sending import OPENAI, Sender
 from .wire import Question, fitting
 
 if TYPE_CHECKING:
-    from .settings import Settings
     from .store import Store
 
-__all__ = ["LocalChat", "OpenAIChat", "address", "open_chat"]
+__all__ = ["OpenAIChat"]
 
-_LOCAL_CONTEXT = 4096
 _PROBE_AGAIN = 60.0  # seconds after a probe that failed
-_OPENAI = "https://api.openai.com/v1"
 
 
 class OpenAIChat:
     """A chat model behind an OpenAI-compatible server (implements `protocols.Chat`).
 
-    `many=False` says that the server gives one choice a request. `probe` tells (blocking, once, before the first request
-    that has to be sent) what the server can do: what it would ignore is then not asked of it, and `notes` says so. The
-    other options are those of `Sender`.
+    Args:
+        sender: the way to the server, which also knows the model's name there.
+        store: where requests are looked up and kept.
+        revision: identifies the weights in the call ledger; without it the address and the name do.
+        many: False says that the server gives one choice a request.
+        probe: tells (blocking, once, before the first request that has to be sent) what the server can do; what it would
+            ignore is then not asked of it, and `notes` says so.
+
     Use it as an async context manager, or call `aclose`.
     """
 
     def __init__(
         self,
+        sender: Sender,
         *,
         store: Store,
-        model: str,
-        base_url: str,
-        api_key: str,
         revision: str = "",
-        concurrency: int = 8,
-        timeout: float = 120.0,
-        attempts: int = 4,
-        pause: float = 0.5,
-        patience: float = 60.0,
         many: bool = True,
-        free: bool = False,
         probe: Callable[[], Capabilities] | None = None,
-        returning: Callable[[], bool] | None = None,
     ) -> None:
-        self.model = model
-        self.revision = revision or f"{base_url}#{model}"
+        self.sender = sender
+        self.model = sender.model
+        self.revision = revision or f"{sender.url}#{sender.model}"
         self._store = store
-        self._base_url = base_url
-        self._api_key = api_key
         self._probe = probe
         self._able: Capabilities | None = None
         self._probe_after = 0.0
         self._asking: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
         self._notes: dict[str, None] = {}
-        self.sender = Sender(
-            self.connect, server=base_url, model=model, who=store.run_id, concurrency=concurrency, timeout=timeout,
-            attempts=attempts, pause=pause, patience=patience, free=free, returning=returning,
-        )  # fmt: skip
         self._refused_n: int | None = None if many else 2
         self._refused_schema = False
 
@@ -157,10 +140,6 @@ class OpenAIChat:
     ) -> None:
         await self.aclose()
 
-    async def connect(self) -> tuple[str, str]:
-        """The base URL and the key of the server; a server of our own is started here."""
-        return self._base_url, self._api_key
-
     async def _choices(self, asked: Question, n: int) -> list[tuple[dict[str, Any], bool]]:
         """The ledger's values that together hold n choices (or more, where a server does not count).
 
@@ -211,7 +190,7 @@ class OpenAIChat:
         async def pay() -> tuple[dict[str, Any], Cost]:
             await self._check_able(asked, n=n, native=native)
             body = asked.body(self.model, n=n, index=index, native=native, store=self._store)
-            if self._base_url == _OPENAI:  # its newer models refuse the name that everyone else knows
+            if self.sender.url == OPENAI:  # its newer models refuse the name that everyone else knows
                 body["max_completion_tokens"] = body.pop("max_tokens")
             return await self.sender.pay(body, listener)
 
@@ -230,7 +209,7 @@ class OpenAIChat:
         lacks = {feature for feature in ("n", "json_schema", "images", "seed", "logprobs") if not able.has(feature)}
         if "images" in lacks and any(message.images for message in asked.messages):
             raise PrerequisiteError(
-                f"{self.model!r} at {self._base_url} does not see pictures ({able.images.how or able.images.state})",
+                f"{self.model!r} at {self.sender.url} does not see pictures ({able.images.how or able.images.state})",
                 remedy="serve a vision-language model, and check it with: inloop bench-llm URL",
             )
         asks = {"n": n > 1, "json_schema": native and asked.schema is not None}
@@ -277,177 +256,3 @@ class OpenAIChat:
             params=asked.params(n=n, index=index, native=native),
             inputs=[message.model_dump(mode="json") for message in asked.messages],
         )
-
-
-class LocalChat(OpenAIChat):
-    """A GGUF file served by ourselves: started by the first request that the ledger cannot answer.
-
-    One request at a time on one slot, so that a seed gives the same text whatever else is asked (see `local_llm`).
-    `model_path` and `adapter_path` are called when the server is started, and may fetch the file.
-    """
-
-    def __init__(
-        self,
-        *,
-        store: Store,
-        model: str,
-        revision: str,
-        model_path: Callable[[], Path],
-        adapter_path: Callable[[], Path] | None = None,
-        threads: int | None = None,
-        n_ctx: int = _LOCAL_CONTEXT,
-        timeout: float = 600.0,
-    ) -> None:
-        super().__init__(
-            store=store,
-            model=model,
-            base_url="http://127.0.0.1 (started by inloop)",
-            api_key="",
-            revision=revision,
-            concurrency=1,
-            timeout=timeout,
-            many=False,
-            free=True,
-        )
-        self._paths = model_path, adapter_path
-        self._threads = threads
-        self._n_ctx = n_ctx
-        self._server: LocalServer | None = None
-
-    async def connect(self) -> tuple[str, str]:
-        """The running server; started, or started again if it died."""
-
-        def start() -> tuple[str, str]:
-            if self._server is None:
-                model, adapter = self._paths
-                self._server = LocalServer(
-                    model(), adapter() if adapter else None, threads=self._threads, n_ctx=self._n_ctx
-                )
-            return self._server.start(), self._server.api_key
-
-        return await asyncio.to_thread(start)
-
-    @property
-    def server(self) -> LocalServer | None:
-        """The server, once it was needed."""
-        return self._server
-
-    async def aclose(self) -> None:
-        """Close the connections and stop the server."""
-        await super().aclose()
-        if self._server is not None:
-            await asyncio.to_thread(self._server.stop)
-
-
-def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None) -> OpenAIChat:
-    """The chat model that `spec` names; nothing is started or fetched before the first request that must be sent.
-
-    `mini-writer` | `smollm2` | `gguf:PATH` | `hf:ORG/REPO[/FILE.gguf]` | `http(s)://HOST:PORT/v1[#MODEL]` |
-    `openai:MODEL`. A URL without a model asks the server for its models at once. `progress` is told about a fetch.
-
-    Raises `BadInput` (no such form) or `PrerequisiteError` (no such file, a server that is down, no key).
-    """
-    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
-
-    def local(
-        name: str, revision: str, path: Callable[[], Path], adapter: Callable[[], Path] | None = None
-    ) -> LocalChat:
-        threads = default_threads(settings.threads)
-        return LocalChat(
-            store=store, model=name, revision=revision, model_path=path, adapter_path=adapter, threads=threads
-        )
-
-    def smollm2() -> Path:
-        return models.fetch("smollm2", settings.cache_dir, progress)
-
-    if spec in ("smollm2", "mini-writer"):
-        base = str(models.MODELS["smollm2"].sha256)
-        if spec == "smollm2":
-            return local(spec, base, smollm2)
-        adapter = _adapter_in(models.bundled("writer"))
-        return local(spec, f"{base}+{models.file_sha256(adapter)}", smollm2, lambda: adapter)
-    if spec.startswith(("gguf:", "hf:")):
-        scheme, _, rest = spec.partition(":")
-        path = Path(rest).expanduser() if scheme == "gguf" else models.hub_gguf(rest)
-        return local(path.name, models.file_sha256(path, settings.cache_dir), lambda: path)
-    if spec.startswith(("http://", "https://")):
-        base_url, model = address(spec, key)
-        served = find_served(base_url, settings.cache_dir)
-        return OpenAIChat(
-            store=store,
-            model=model,
-            # a server of our own is known by what it serves, so that the next one may have another port
-            revision=served.models.get(model, "") if served is not None else "",
-            base_url=base_url,
-            api_key=key or "none",
-            concurrency=settings.concurrency,
-            timeout=settings.timeout,
-            free=served is not None,
-            probe=lambda: capabilities(base_url, model, settings.cache_dir, key=key),
-            returning=lambda: coming_back(base_url, settings.cache_dir),
-        )
-    if spec.startswith("openai:") and len(spec) > len("openai:"):
-        if not key:
-            raise PrerequisiteError(f"{spec!r} needs a key", remedy="set INLOOP_API_KEY or OPENAI_API_KEY")
-        return OpenAIChat(
-            store=store,
-            model=spec.partition(":")[2],
-            revision=spec.partition(":")[2],
-            base_url=_OPENAI,
-            api_key=key,
-            concurrency=settings.concurrency,
-            timeout=settings.timeout,
-        )
-    raise BadInput(
-        f"{spec!r} names no language model; use mini-writer, smollm2, gguf:PATH, hf:ORG/REPO/FILE.gguf,"
-        " http://HOST:PORT/v1[#MODEL] or openai:MODEL"
-    )
-
-
-# ---- finding models -------------------------------------------------------------------------------------------------
-
-
-def _adapter_in(folder: Path) -> Path:
-    found = sorted(folder.glob("*.gguf"))
-    if len(found) != 1:
-        raise PrerequisiteError(
-            f"the folder {str(folder)!r} must hold exactly one .gguf adapter; it holds {len(found)}",
-            remedy="reinstall inloop, or train it again: python -m inloop.mini train",
-        )
-    return found[0]
-
-
-def address(spec: str, key: str = "") -> tuple[str, str]:
-    """The base URL and the model of `http(s)://HOST:PORT/v1[#MODEL]`; without a model the server is asked for its first.
-
-    Raises `BadInput` (a password in the URL) or `PrerequisiteError` (the server does not list its models).
-    """
-    base_url, _, model = spec.partition("#")
-    base_url = base_url.rstrip("/")
-    if "@" in base_url.split("/")[2]:
-        raise BadInput("a URL with a password would end up in reports; give the key in INLOOP_API_KEY instead")
-    return base_url, model or _only_model(base_url, key)
-
-
-def _only_model(base_url: str, key: str) -> str:
-    """The id of the first model that the server lists."""
-    remedy = f"start the server, check the address, or name the model: {base_url}#MODEL"
-    try:
-        answer = ask(f"{base_url}/models", key=key or "none")
-    except OSError as error:
-        reason = getattr(error, "reason", error)
-        raise PrerequisiteError(
-            f"the server at {base_url!r} does not list its models ({reason})", remedy=remedy
-        ) from error
-    if not answer.ok:
-        if answer.status in (401, 403):
-            remedy = "set the key of this server in INLOOP_API_KEY"
-        raise PrerequisiteError(
-            f"the server at {base_url!r} answered {answer.status} when asked for its models", remedy=remedy
-        )
-    try:
-        return str(answer.value["data"][0]["id"])
-    except (LookupError, TypeError) as error:
-        raise PrerequisiteError(
-            f"the server at {base_url!r} does not list its models ({type(error).__name__}: {error})", remedy=remedy
-        ) from error

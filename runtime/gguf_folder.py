@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .errors import PrerequisiteError
-from .models import file_sha256
+from .hashes import file_sha256
 
 __all__ = ["model_folder"]
 

@@ -23,7 +23,9 @@ from .wire import cost_of, from_completion, from_stream
 if TYPE_CHECKING:
     import openai
 
-__all__ = ["Sender"]
+__all__ = ["OPENAI", "Sender"]
+
+OPENAI = "https://api.openai.com/v1"
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_RESTART = 900.0
@@ -33,9 +35,10 @@ class Sender:
     """The way to one server.
 
     Args:
-        connect: gives its base URL and key; may start it.
-        server: names it: in messages, and for the pace that all who talk to it share.
-        model: named in messages.
+        url: its base URL, which names it: in messages, and for the pace that all who talk to it share.
+        key: its key.
+        model: the model's name there.
+        connect: gives the base URL and the key where they are known only once it runs; may start it.
         who: whose requests these are, for taking turns.
         concurrency: the most requests in flight.
         timeout: seconds to wait for one answer.
@@ -48,10 +51,11 @@ class Sender:
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[tuple[str, str]]],
+        url: str,
+        key: str = "none",
         *,
-        server: str,
         model: str,
+        connect: Callable[[], Awaitable[tuple[str, str]]] | None = None,
         who: str = "",
         concurrency: int = 8,
         timeout: float = 120.0,
@@ -63,9 +67,11 @@ class Sender:
     ) -> None:
         if concurrency < 1 or attempts < 1:
             raise BadInput(f"concurrency={concurrency!r}, attempts={attempts!r}: both must be at least 1")
+        self.url = url
+        self.model = model
+        self._key = key
         self._connect = connect
-        self._server = server
-        self._where = f"the server of {model!r} at {server}"
+        self._where = f"the server of {model!r} at {url}"
         self._who = who
         self._concurrency = concurrency
         self._timeout = timeout
@@ -95,7 +101,7 @@ class Sender:
                     )
                 _LOG.info("%s; trying again in %.1f s (%d of %d)", problem.text, pause, attempt, self._attempts)
                 await asyncio.sleep(pause)
-            async with pace_of(self._server, self._concurrency).turn(self._who) as turn:
+            async with pace_of(self.url, self._concurrency).turn(self._who) as turn:
                 try:
                     return await self._try(body, on_text, turn)
                 except Exception as error:
@@ -120,7 +126,7 @@ class Sender:
 
     async def send(self, body: dict[str, Any], on_text: Callable[[str], None] | None) -> dict[str, Any]:
         """Send one request once; raises whatever the client library raises."""
-        url, key = await self._connect()
+        url, key = (self.url, self._key) if self._connect is None else await self._connect()
         client = self._lines.setdefault(asyncio.get_running_loop(), _Line()).at(url, key, self._timeout)
         if on_text is None:
             return from_completion(await client.chat.completions.create(**body))

@@ -15,6 +15,7 @@ from . import models
 from .adapters import Adapter, check_base, find_adapter
 from .errors import BadInput, PrerequisiteError
 from .gguf_folder import model_folder
+from .hashes import file_sha256, folder_revision
 from .records import Record
 
 __all__ = ["Servable", "find_servable"]
@@ -82,11 +83,11 @@ def find_servable(
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
                 raise BadInput(f"{spec!r}: {str(path)!r} is not a GGUF file")
-        sha = models.file_sha256(path, cache_dir)
+        sha = file_sha256(path, cache_dir)
         return Servable(name=path.stem, first=path.stem, revision=sha, gguf=path.resolve(), adapters=found)
     if path.is_dir():
         _check_speaks(config_of(path), spec)
-        revision = models.folder_revision(path, cache_dir)
+        revision = folder_revision(path, cache_dir)
         name = path.resolve().name
         return Servable(name=name, first=name, revision=revision, folder=path.resolve(), adapters=found)
     if spec.count("/") == 1 and not spec.startswith((".", "/", "~")) and all(spec.split("/")):

@@ -12,10 +12,11 @@ import pytest
 from servers import Body, Endpoint, Handler, completion, fails, says, serving, well
 
 from inloop.runtime import models
-from inloop.runtime.capabilities import FEATURES, capabilities, probe
+from inloop.runtime.capabilities import capabilities, probe
 from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.local_llm import LocalServer
 from inloop.runtime.settings import Settings
+from inloop.runtime.trials import FEATURES
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_a_server_that_fails_is_not_judged(server: Endpoint, tmp_path: Path) -> 
 
 
 def test_slow_is_not_unable(server: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inloop.runtime.capabilities._TIMEOUT", 0.5)
+    monkeypatch.setattr("inloop.runtime.trials.TIMEOUT", 0.5)
 
     def slow_with_schemas(handler: Handler, body: Body) -> None:
         if "response_format" in body:

@@ -14,9 +14,11 @@ import pytest
 from pydantic import BaseModel
 from servers import GARBAGE, Behaviour, Body, Endpoint, Handler, fails, says, serving, stream, well
 
-from inloop.runtime.chat import OpenAIChat, open_chat
+from inloop.runtime.chat import OpenAIChat
 from inloop.runtime.errors import BadInput, CallFailed, PrerequisiteError
+from inloop.runtime.llm import open_chat
 from inloop.runtime.records import Message
+from inloop.runtime.sending import Sender
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
 
@@ -36,8 +38,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def client(server: Endpoint, store: Store, **options: Any) -> OpenAIChat:
-    given: dict[str, Any] = {"model": "m", "base_url": server.url, "api_key": "k", "pause": 0.01, "timeout": 5.0}
-    return OpenAIChat(store=store, **(given | options))
+    many = options.pop("many", True)
+    given: dict[str, Any] = {"model": "m", "pause": 0.01, "timeout": 5.0}
+    return OpenAIChat(Sender(server.url, "k", **(given | options)), store=store, many=many)
 
 
 async def test_an_answer_with_its_cost_and_from_the_ledger_the_second_time(server: Endpoint, store: Store) -> None:
@@ -182,7 +185,7 @@ async def test_a_server_that_is_down(store: Store) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    async with OpenAIChat(store=store, model="m", base_url=url, api_key="k", pause=0.01) as chat:
+    async with OpenAIChat(Sender(url, "k", model="m", pause=0.01), store=store) as chat:
         with pytest.raises(PrerequisiteError, match="start the server") as raised:
             await chat.complete(HELLO)
     assert url in str(raised.value)

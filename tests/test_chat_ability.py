@@ -12,10 +12,10 @@ import pytest
 from pydantic import BaseModel
 from servers import Body, Endpoint, Handler, completion, fails, hangs_up, serving, well
 
-from inloop.runtime import models
-from inloop.runtime.chat import open_chat
+from inloop.runtime import hashes, models
 from inloop.runtime.engines import embedded_plan
 from inloop.runtime.errors import PrerequisiteError
+from inloop.runtime.llm import open_chat
 from inloop.runtime.records import Message
 from inloop.runtime.servable import find_servable
 from inloop.runtime.serving import Serving, free_port
@@ -110,7 +110,7 @@ async def test_a_loop_goes_on_after_its_server_died(store: Store, tmp_path: Path
     plan = embedded_plan(model, port=free_port(), cache_dir=cache, context=512, threads=1)
     with Serving(plan, cache) as running:
         async with open_chat(running.served.llm, store, Settings(cache_dir=cache)) as chat:
-            assert chat.revision == running.served.models[gguf.stem] == models.file_sha256(gguf)
+            assert chat.revision == running.served.models[gguf.stem] == hashes.file_sha256(gguf)
             first = await chat.complete(HELLO, seed=1, max_tokens=6)
             assert first.cost.money == 0.0
             assert running.pid is not None

@@ -16,8 +16,8 @@ import pytest
 from pydantic import BaseModel
 
 from inloop.runtime import models
-from inloop.runtime.chat import LocalChat
 from inloop.runtime.errors import BadInput, PrerequisiteError
+from inloop.runtime.local_chat import LocalChat
 from inloop.runtime.local_llm import LocalServer, default_threads
 from inloop.runtime.records import Message
 from inloop.runtime.settings import Settings

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from inloop.runtime import models
-from inloop.runtime.chat import open_chat
+from inloop.runtime import hashes, models
 from inloop.runtime.errors import BadInput, PrerequisiteError
+from inloop.runtime.llm import open_chat
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
 
@@ -237,7 +237,7 @@ def test_bundled_models_are_checked_file_by_file(tmp_path: Path, monkeypatch: py
         models.bundled("clip")
     folder = bundle(tmp_path / "clip", {"config.json": b"{}", "vision/model.safetensors": b"weights"})
     assert models.bundled("clip") == folder == models.fetch("clip", tmp_path) == models.verify("clip", tmp_path)
-    before = models.folder_revision(folder)
+    before = hashes.folder_revision(folder)
     weights = folder / "vision" / "model.safetensors"
     weights.write_bytes(b"w3ights")
     with pytest.raises(PrerequisiteError, match=r"model\.safetensors' of the bundled model 'clip' is corrupted"):
@@ -246,7 +246,7 @@ def test_bundled_models_are_checked_file_by_file(tmp_path: Path, monkeypatch: py
     with pytest.raises(PrerequisiteError, match=r"model\.safetensors' of the bundled model 'clip' is missing"):
         models.bundled("clip")
     bundle(folder, {"config.json": b"{}", "vision/model.safetensors": b"w3ights"})
-    assert models.bundled("clip") == folder and models.folder_revision(folder) != before
+    assert models.bundled("clip") == folder and hashes.folder_revision(folder) != before
     with pytest.raises(BadInput, match="not a bundled model"):
         models.bundled("smollm2")
     with pytest.raises(BadInput, match="there is no model 'clap'"):
@@ -257,31 +257,31 @@ def test_a_folder_has_a_revision(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     (folder / "unet").mkdir(parents=True)
     (folder / "unet" / "weights.bin").write_bytes(b"1")
-    first = models.folder_revision(folder, tmp_path / "cache")
+    first = hashes.folder_revision(folder, tmp_path / "cache")
     (folder / ".hidden").write_bytes(b"x")
-    assert models.folder_revision(folder, tmp_path / "cache") == first
+    assert hashes.folder_revision(folder, tmp_path / "cache") == first
     (folder / "unet" / "weights.bin").write_bytes(b"22")
-    changed = models.folder_revision(folder, tmp_path / "cache")
-    assert changed != first and changed == models.folder_revision(folder)
+    changed = hashes.folder_revision(folder, tmp_path / "cache")
+    assert changed != first and changed == hashes.folder_revision(folder)
     with pytest.raises(PrerequisiteError, match="no model in the folder"):
-        models.folder_revision(tmp_path / "nothing")
+        hashes.folder_revision(tmp_path / "nothing")
 
 
 def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"one")
-    value = models.file_sha256(file, tmp_path / "cache")
+    value = hashes.file_sha256(file, tmp_path / "cache")
     assert value == hashlib.sha256(b"one").hexdigest()
     with monkeypatch.context() as patch:
-        patch.setattr(models, "_sha256", lambda path: pytest.fail("read again"))
-        assert models.file_sha256(file, tmp_path / "cache") == value
+        patch.setattr(hashes, "sha256", lambda path: pytest.fail("read again"))
+        assert hashes.file_sha256(file, tmp_path / "cache") == value
     file.write_bytes(b"two")
     os.utime(file, ns=(1, 1))
-    assert models.file_sha256(file, tmp_path / "cache") == hashlib.sha256(b"two").hexdigest()
+    assert hashes.file_sha256(file, tmp_path / "cache") == hashlib.sha256(b"two").hexdigest()
     (tmp_path / "cache" / "sha256.json").write_text("{torn", encoding="utf-8")
-    assert models.file_sha256(file, tmp_path / "cache") == hashlib.sha256(b"two").hexdigest()
+    assert hashes.file_sha256(file, tmp_path / "cache") == hashlib.sha256(b"two").hexdigest()
     with pytest.raises(PrerequisiteError, match="cannot be read"):
-        models.file_sha256(tmp_path / "nothing", tmp_path / "cache")
+        hashes.file_sha256(tmp_path / "nothing", tmp_path / "cache")
 
 
 def test_what_is_known_is_named_in_full() -> None:
@@ -349,7 +349,7 @@ class HubHandler(BaseHTTPRequestHandler):
 HUB = """
 import sys
 from inloop.runtime.errors import InloopError
-from inloop.runtime.models import hub_gguf
+from inloop.runtime.hub import hub_gguf
 for spec in sys.argv[1:]:
     try:
         print(hub_gguf(spec).read_text())

@@ -19,9 +19,9 @@ import pytest
 from inloop.graphs.opt2i import Opt2iConfig, run_opt2i
 from inloop.runtime import adapters
 from inloop.runtime.capabilities import capabilities
-from inloop.runtime.chat import open_chat
 from inloop.runtime.engines import vllm_plan
 from inloop.runtime.errors import PrerequisiteError
+from inloop.runtime.llm import open_chat
 from inloop.runtime.records import Message
 from inloop.runtime.runs import RunFolder
 from inloop.runtime.servable import find_servable

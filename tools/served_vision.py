@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..prompts import load
-from ..runtime.chat import OpenAIChat, open_chat
+from ..runtime.chat import OpenAIChat
 from ..runtime.errors import BadInput
+from ..runtime.llm import open_chat
 from ..runtime.records import Answer, BlobRef, Message, Reply
 from .local_model import settled
 from .vqa import is_closed

@@ -122,14 +122,14 @@ def find_weights(spec: str, kind: str, cache_dir: Path) -> Weights:
 def _folder(
     root: Path, spec: str, marker: str, options: dict[str, str], kind: str, model: str, cache_dir: Path
 ) -> Weights:
-    from ..runtime import models
+    from ..runtime.hashes import folder_revision
 
     if not (root / marker).is_file():
         raise BadInput(f"the folder {str(root)!r} has no {marker}, so it cannot be used here. Give {_WANTED[kind]}.")
     return Weights(
         spec=spec,
         model=model,
-        revision=models.folder_revision(root, cache_dir),
+        revision=folder_revision(root, cache_dir),
         source=str(root.resolve()),
         commit=None,
         root=root.resolve(),
