@@ -102,11 +102,12 @@ def models(args: argparse.Namespace) -> int:
 
     settings = Settings.load()
     if args.fetch is not None:
-        names = args.fetch or [m.name for m in MODELS.values() if not m.is_bundled]
+        names = args.fetch or [m.name for m in MODELS.values() if not m.is_bundled and not m.extra]
         paths = {name: str(fetch(name, settings.cache_dir, progress_bar(name, silent=args.json))) for name in names}
         return _listed(args, paths, "ready")
     if args.verify is not None:
-        paths = {name: str(verify(name, settings.cache_dir)) for name in args.verify or MODELS}
+        there = [m.name for m in MODELS.values() if not m.extra or (settings.cache_dir / "models" / m.name).exists()]
+        paths = {name: str(verify(name, settings.cache_dir)) for name in args.verify or there}
         return _listed(args, paths, "verified")
     rows = []
     for model in MODELS.values():

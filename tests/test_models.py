@@ -121,8 +121,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setenv("PIP_RETRIES", "0")
     model = models.Model(
         name="tiny", kind="llm", source="a test", author="a test", licence="Apache-2.0",
-        sha256=hashlib.sha256(WEIGHTS).hexdigest(), size=len(WEIGHTS), requirement="tiny-model==0.1",
-        package="tiny_model", file="tiny.gguf",
+        files=(models.ModelFile(name="tiny.gguf", sha256=hashlib.sha256(WEIGHTS).hexdigest(), size=len(WEIGHTS)),),
+        requirement="tiny-model==0.1", package="tiny_model",
     )  # fmt: skip
     monkeypatch.setitem(models.MODELS, "tiny", model)
     yield Place(tmp_path / "cache", index, model, wheel)
@@ -220,6 +220,71 @@ def test_an_installed_copy_is_used_if_it_is_the_right_one(
     assert (place.server.ranges == []) is right
 
 
+TEXT = b"graph { }\n"
+
+
+def two_files(wheel: Path, text: bytes) -> models.Model:
+    """A model of two files in a folder of its package, written into `wheel`."""
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("tiny_model/nets/sub/net.pbtxt", text)
+        archive.writestr("tiny_model/nets/net.pb", WEIGHTS)
+    files = {"net.pb": WEIGHTS, "sub/net.pbtxt": TEXT}
+    return models.Model(
+        name="net", kind="detector", source="a test", author="a test", licence="Apache-2.0", extra=True, root="nets",
+        files=tuple(models.ModelFile(name=n, sha256=hashlib.sha256(d).hexdigest(), size=len(d)) for n, d in files.items()),
+        requirement="tiny-model==0.1", package="tiny_model",
+    )  # fmt: skip
+
+
+def test_a_model_of_several_files_is_whole_or_not_there(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(models.MODELS, "net", two_files(place.wheel, TEXT))
+    place.server.wheel = place.wheel.read_bytes()
+    seen: list[tuple[str, int, int]] = []
+    folder = models.fetch("net", place.cache, lambda *step: seen.append(step))
+    assert folder == place.cache / "models" / "net" == models.find("net", place.cache)
+    assert (folder / "net.pb").read_bytes() == WEIGHTS and (folder / "sub" / "net.pbtxt").read_bytes() == TEXT
+    whole = len(WEIGHTS) + len(TEXT)
+    assert models.MODELS["net"].size == whole and seen[-1] == ("unpacking", whole, whole)
+    (folder / "sub" / "net.pbtxt").write_bytes(TEXT[::-1])
+    assert models.find("net", place.cache) is None
+    with pytest.raises(PrerequisiteError, match=r"net\.pbtxt' of model 'net' has the sha256"):
+        models.verify("net", place.cache)
+    assert models.fetch("net", place.cache) == folder == models.verify("net", place.cache)
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["net.pb", "net.pbtxt"]
+
+
+def test_one_wrong_file_of_several_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(models.MODELS, "net", two_files(place.wheel, TEXT + b"!"))
+    place.server.wheel = place.wheel.read_bytes()
+    with pytest.raises(PrerequisiteError, match="pinned sha256"):
+        models.fetch("net", place.cache)
+    assert models.find("net", place.cache) is None
+
+
+def test_extra_models_are_left_out_unless_they_are_named(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from inloop.app import cli
+
+    for name in list(models.MODELS):
+        if name != "tiny":
+            monkeypatch.delitem(models.MODELS, name)
+    monkeypatch.setitem(models.MODELS, "net", two_files(place.wheel, TEXT))
+    monkeypatch.setenv("INLOOP_CACHE_DIR", str(place.cache))
+    place.server.wheel = place.wheel.read_bytes()
+    for argv, names in (
+        (["--fetch"], ["tiny"]),
+        (["--verify"], ["tiny"]),
+        (["--fetch", "net"], ["net"]),
+        (["--verify"], ["tiny", "net"]),
+    ):
+        assert cli.main(["models", *argv, "--json"]) == 0
+        [told] = json.loads(capsys.readouterr().out).values()
+        assert list(told) == names
+
+
 def bundle(root: Path, files: dict[str, bytes]) -> Path:
     lines = []
     for name, data in files.items():
@@ -285,7 +350,7 @@ def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path, monkeypatch
 
 
 def test_what_is_known_is_named_in_full() -> None:
-    assert set(models.MODELS) == {"smollm2", "writer", "painter", "vqa", "clip"}
+    assert set(models.MODELS) == {"smollm2", "ssd", "writer", "painter", "vqa", "clip"}
     for name, model in models.MODELS.items():
         assert model.name == name and model.author and model.licence == "Apache-2.0" and model.source
         assert model.is_bundled == (model.sha256 is None)
