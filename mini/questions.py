@@ -19,11 +19,15 @@ __all__ = ["QA", "ask", "holds"]
 
 @dataclass(frozen=True, kw_only=True)
 class QA:
-    """`skill`: existence, color, size, relation, count, background or open."""
+    """`skill`: existence, color, size, relation, count, background or open.
+
+    `relation`: in a question after one, the relation in which the first thing named truly stands to the second.
+    """
 
     question: str
     answer: str
     skill: str
+    relation: str | None = None
 
 
 def holds(relation: str, one: Placed, other: Placed) -> bool:
@@ -43,6 +47,7 @@ class _Asker:
         self.scene, self.rng, self.looseness, self.held_out = scene, rng, looseness, held_out
         self.groups = {thing.group: thing for thing in scene.objects}
         self.count = {g: sum(t.group == g for t in scene.objects) for g in self.groups}
+        self.shown: str | None = None  # the relation that is there, once one was asked after
 
     def say(self, words: tuple[str, ...]) -> str:
         return str(self.rng.choice(words[1:])) if len(words) > 1 and self.rng.random() < self.looseness else words[0]
@@ -121,6 +126,7 @@ class _Asker:
             return None
         one, other = (self.groups[0], self.groups[1]) if self.rng.random() < 0.5 else (self.groups[1], self.groups[0])
         true = [r for r in RELATIONS if holds(r, one, other)]
+        self.shown = true[0]
         wanted = self.one_of(true if yes else [r for r in RELATIONS if r not in true])
         return f"Is the {self.subject(one)} {self.say(RELATIONS[wanted])} the {self.subject(other)}?"
 
@@ -187,4 +193,5 @@ def ask(
         }[skill]  # fmt: skip
         made = make(yes)
         if made is not None:
-            return QA(question=made, answer="yes" if yes else "no", skill=skill)
+            shown = asker.shown if skill == "relation" else None
+            return QA(question=made, answer="yes" if yes else "no", skill=skill, relation=shown)

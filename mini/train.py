@@ -9,7 +9,7 @@ import torch
 
 __all__ = ["STEPS", "train"]
 
-STEPS = {"autoencoder": 3_000, "painter": 8_300, "vqa": 10_400, "clip": 1_050, "writer": 260}
+STEPS = {"autoencoder": 3_000, "layout": 2_300, "painter": 8_300, "vqa": 10_400, "clip": 1_050, "writer": 260}
 
 
 def train(
@@ -42,6 +42,7 @@ def train(
                 work,
                 out / "painter",
                 steps=count,
+                layout_steps=STEPS["layout"],
                 autoencoder=autoencoder,
                 device=device,
                 start=begun,

@@ -1,7 +1,8 @@
 """`mini-diffusion`, the painter: a Stable Diffusion pipeline in miniature, trained on plain wording alone.
 
-Two trainings: an `AutoencoderTiny` (64x64x3 to 16x16x4), then a `UNet2DConditionModel` with its own `CLIPTextModel` on the
-latents, with v-prediction, a zero-SNR schedule and 10 % of empty prompts for classifier-free guidance.
+Three trainings: an `AutoencoderTiny` (64x64x3 to 16x16x4), a `CLIPTextModel` that learns what stands where (layout.py), then a
+`UNet2DConditionModel` together with it on the latents, with v-prediction, a zero-SNR schedule and 10 % of empty prompts for
+classifier-free guidance.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from .grammar import plain
+from .layout import teach_layout
 from .scenes import pixels, scenes
 from .tokenizers import clip_tokenizer
 from .training import Fit, fit, write_sums
@@ -81,6 +83,7 @@ def train_painter(
     out: Path,
     *,
     steps: int,
+    layout_steps: int,
     autoencoder: AutoencoderTiny,
     device: str,
     start: Path | None = None,
@@ -91,7 +94,7 @@ def train_painter(
     tokenizer = clip_tokenizer(TEXT_LENGTH)
     text = CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=128, intermediate_size=384, num_hidden_layers=2, num_attention_heads=4, projection_dim=128,
+            vocab_size=len(tokenizer), hidden_size=128, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4, projection_dim=128,
             max_position_embeddings=TEXT_LENGTH, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
         )
     )  # fmt: skip
@@ -103,6 +106,8 @@ def train_painter(
     if start is not None:
         text = CLIPTextModel.from_pretrained(start / "text_encoder", dtype=torch.float32)
         unet = UNet2DConditionModel.from_pretrained(start / "unet", torch_dtype=torch.float32)
+    else:
+        text = teach_layout(work, text, tokenizer, steps=layout_steps, device=device, report=report)
     painter = Painter(text, unet).to(device)
     unet.to(memory_format=torch.channels_last)
     scheduler = DDIMScheduler(
@@ -121,7 +126,8 @@ def train_painter(
         tokens = data[1][rows].long()
         tokens[torch.from_numpy(rng.random(BATCH) < 0.1)] = data[2]
         noise = torch.from_numpy(rng.standard_normal(tuple(latent.shape), dtype=np.float32)).to(device)
-        when = torch.from_numpy(rng.integers(0, 1000, BATCH)).to(device)
+        early = rng.random(BATCH) < 0.3  # what stands where is decided in the first steps, at high noise
+        when = torch.from_numpy(rng.integers(np.where(early, 800, 0), 1000)).to(device)
         noisy = scheduler.add_noise(latent, noise, when)
         target = scheduler.get_velocity(latent, noise, when)
         states = text(tokens.to(device)).last_hidden_state

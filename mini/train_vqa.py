@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering, BlipImageProcessor, BlipProcessor
 
-from .looking import PATCH, PatchHead, WordHead, image_processor_settings, worn
+from .looking import PATCH, PatchHead, RelationHead, WordHead, image_processor_settings, place_code, worn
 from .questions import ask
 from .scenes import pixels, scenes
 from .tokenizers import blip_tokenizer
@@ -31,6 +31,7 @@ class Learner(nn.Module):
         vocabulary = tokenizer.get_vocab()
         self.model, self.patches = model, PatchHead(WIDTH)
         self.words = WordHead(WIDTH, vocabulary.get, len(tokenizer))
+        self.relations = RelationHead(WIDTH)
 
 
 def _mask_padding(model: BlipForQuestionAnswering) -> None:
@@ -66,6 +67,8 @@ def train_vqa(
     model = BlipForQuestionAnswering(
         BlipConfig(text_config=text, vision_config=vision, projection_dim=WIDTH, image_text_hidden_size=WIDTH)
     )
+    with torch.no_grad():
+        model.vision_model.embeddings.position_embedding += place_code(WIDTH)
     if start is not None:
         model = BlipForQuestionAnswering.from_pretrained(start, dtype=torch.float32)
     _mask_padding(model)
@@ -99,7 +102,8 @@ def train_vqa(
         answered = F.cross_entropy(said.flatten(0, 1), target.flatten(), ignore_index=-100)
         dense = learner.patches(states, batch) * (0.5 if step < steps // 2 else 0.2)
         met = learner.words(read, words.input_ids, batch) * (1.0 if step < steps // 2 else 0.3)
-        total: Tensor = answered + dense + met
+        stands = learner.relations(read, [qa.relation for qa in asked]) * 0.3
+        total: Tensor = answered + dense + met + stands
         return total
 
     fit(run, loss_of, name="vqa", report=report)
