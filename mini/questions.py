@@ -1,7 +1,8 @@
 """Question and answer pairs about a scene, exact by construction: half of the yes/no questions are answered with yes.
 
 A question is built by taking something true of the scene and, for a no, changing one word of it. The wrong word comes from
-the scene's other object half of the time, so that "is the circle red" cannot be answered by seeing red anywhere.
+the scene's other object half of the time, so that "is the circle red" cannot be answered by seeing red anywhere, and the
+wrong relation is mostly the opposite one, so that "is it left of that" cannot be answered by seeing two things side by side.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from .grammar import article
 from .vocabulary import BACKGROUNDS, COLORS, COUNTS, HELD_OUT, KINDS, RELATIONS, SHAPES, SIZES, plural
 from .world import Placed, Scene
 
-__all__ = ["QA", "ask", "holds"]
+__all__ = ["OPPOSITE", "QA", "ask", "holds"]
+
+OPPOSITE = {
+    "to the left of": "to the right of",
+    "to the right of": "to the left of",
+    "above": "below",
+    "below": "above",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +135,7 @@ class _Asker:
         one, other = (self.groups[0], self.groups[1]) if self.rng.random() < 0.5 else (self.groups[1], self.groups[0])
         true = [r for r in RELATIONS if holds(r, one, other)]
         self.shown = true[0]
-        wanted = self.one_of(true if yes else [r for r in RELATIONS if r not in true])
+        wanted = true[0] if yes else self.one_of([r for r in RELATIONS if r not in true], first=[OPPOSITE[true[0]]])
         return f"Is the {self.subject(one)} {self.say(RELATIONS[wanted])} the {self.subject(other)}?"
 
     def number(self, yes: bool) -> str | None:

@@ -102,7 +102,7 @@ def train_vqa(
         answered = F.cross_entropy(said.flatten(0, 1), target.flatten(), ignore_index=-100)
         dense = learner.patches(states, batch) * (0.5 if step < steps // 2 else 0.2)
         met = learner.words(read, words.input_ids, batch) * (1.0 if step < steps // 2 else 0.3)
-        stands = learner.relations(read, [qa.relation for qa in asked]) * 0.3
+        stands = learner.relations(read, [qa.relation for qa in asked]) * 0.5
         total: Tensor = answered + dense + met + stands
         return total
 

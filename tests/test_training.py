@@ -11,7 +11,7 @@ import torch
 
 from inloop.mini.layout import cells, teach_layout
 from inloop.mini.looking import PatchHead, RelationHead, patch_places, place_code
-from inloop.mini.questions import ask, holds
+from inloop.mini.questions import OPPOSITE, ask, holds
 from inloop.mini.scenes import pixels, scenes
 from inloop.mini.training import Fit, fit
 from inloop.mini.vocabulary import SHAPES, THINGS
@@ -119,17 +119,11 @@ def test_a_text_encoder_learns_word_order_from_layouts(tmp_path: Path) -> None:
     teach_layout(tmp_path, text, tokenizer, steps=1200, device="cpu", report=lambda line: None)
     reader = LayoutReader(text)
     reader.load_state_dict(torch.load(tmp_path / "layout.pt", weights_only=True)["average"])
-    turned = {
-        "above": "below",
-        "below": "above",
-        "to the left of": "to the right of",
-        "to the right of": "to the left of",
-    }
     held = [s for s in itertools.islice(scenes(77, held_out=True), 400) if s.spec.relation][:100]
     right = 0
     for scene in held:
         truth = torch.from_numpy(cells(scene))[None]
-        swapped = replace(scene.spec, relation=turned[str(scene.spec.relation)])
+        swapped = replace(scene.spec, relation=OPPOSITE[str(scene.spec.relation)])
         with torch.no_grad():
             said, other = (
                 reader(tokenizer(t, padding="max_length", max_length=32, return_tensors="pt").input_ids, truth).item()
