@@ -56,6 +56,15 @@ class Capabilities(Record):
         assert isinstance(found, Finding)
         return found
 
+    def choice_by(self, *, probabilities: bool = False) -> str:
+        """The form in which the server keeps a choice among texts: vLLM's, or a JSON schema; "" where it keeps none.
+
+        With `probabilities` only a form in which the answer's first token is the choice's.
+        """
+        if self.choice.state == "yes":
+            return self.choice.how
+        return "json_schema" if self.json_schema.state == "yes" and not probabilities else ""
+
     def notes(self, wanted: Collection[str] = FEATURES) -> list[str]:
         """What has to be done without of the `wanted` features, in words for a report."""
         lines = []
@@ -73,6 +82,7 @@ _INSTEAD = {
     "n": "every answer is a request of its own",
     "seed": "the same run gives other answers on an empty ledger",
     "json_schema": "schemas are given in words, and every answer is checked",
+    "choice": "answers to closed questions are read from free text",
     "logprobs": "there are no token probabilities",
 }
 

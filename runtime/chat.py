@@ -28,7 +28,7 @@ from .ledger import Call
 from .records import Cost, Message, Reply
 from .retries import Refused
 from .sending import OPENAI, Sender
-from .wire import Question, fitting
+from .wire import Question, fitting, unframed
 
 if TYPE_CHECKING:
     from .store import Store
@@ -71,7 +71,7 @@ class OpenAIChat:
         self._asking: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
         self._notes: dict[str, None] = {}
         self._refused_n: int | None = None if many else 2
-        self._refused_schema = False
+        self._refused_held: set[str] = set()
 
     async def complete(
         self,
@@ -85,22 +85,27 @@ class OpenAIChat:
         schema: type[BaseModel] | None = None,
         logprobs: bool = False,
         top: int = 0,
+        among: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
         """Ask for `n` answers, and with `top` for the likeliest alternatives of each one's first token.
 
-        With `schema` every text is JSON that fits it (checked here, also where the server promises it); choices that
-        do not fit are left out. `on_text` gets the pieces of the first choice as they come (again from the start when
-        a cut-off stream is asked again; in one piece when the reply was in the ledger). The same question with the
-        same seed is one call: without a seed too, so ask with seeds where several different answers are wanted.
+        With `among` a server that can be held to a choice answers with one of these texts; any other is asked without,
+        and may say something else: the message has to name the texts too. With `schema` every text is JSON that fits it
+        (checked here, also where the server promises it); choices that do not fit are left out. `on_text` gets the pieces
+        of the first choice as they come (again from the start when a cut-off stream is asked again; in one piece when the
+        reply was in the ledger). The same question with the same seed is one call: without a seed too, so ask with seeds
+        where several different answers are wanted.
 
         Raises:
-            BadInput: no message, n < 1, a negative temperature.
+            BadInput: no message, n < 1, a negative temperature, `among` with a schema.
             PrerequisiteError: the server is down, refuses the key, or does not know the model.
             CallFailed: refused (400), still failing after all attempts, or no choice fits the schema.
         """
         if not messages or not any(message.content.strip() or message.images for message in messages):
             raise BadInput(f"{list(messages)!r}: there is nothing to ask; give at least one message with a text")
+        if among and (schema is not None or not all(among)):
+            raise BadInput(f"among={list(among)!r}: give texts to choose among, and no schema beside them")
         if n < 1 or max_tokens < 1 or temperature < 0:
             raise BadInput(
                 f"n={n!r}, max_tokens={max_tokens!r}, temperature={temperature!r} cannot be used:"
@@ -108,7 +113,7 @@ class OpenAIChat:
             )
         asked = Question(
             messages=tuple(messages), seed=seed, temperature=float(temperature), max_tokens=max_tokens,
-            stop=tuple(stop), schema=schema, logprobs=logprobs, top=top, on_text=on_text,
+            stop=tuple(stop), schema=schema, logprobs=logprobs, top=top, among=tuple(among), on_text=on_text,
         )  # fmt: skip
         got = await self._choices(asked, n)
         choices = [choice for value, _ in got for choice in value["choices"]][:n]
@@ -143,10 +148,10 @@ class OpenAIChat:
     async def _choices(self, asked: Question, n: int) -> list[tuple[dict[str, Any], bool]]:
         """The ledger's values that together hold n choices (or more, where a server does not count).
 
-        Forms are tried from the best to what every server takes: n choices at once before single ones, the schema
-        kept by the server before the schema in words. Which ones were refused is remembered, here and in the ledger.
+        Forms are tried from the best to what every server takes: n choices at once before single ones, the schema or
+        the choice kept by the server before words alone. Which ones were refused is remembered, here and in the ledger.
         """
-        natives = [False] if asked.schema is None or self._refused_schema else [True, False]
+        natives = [False] if not asked.held or asked.held in self._refused_held else [True, False]
         counts = [1] if n == 1 or (self._refused_n is not None and n >= self._refused_n) else [n, 1]
         refusals: dict[tuple[int, bool], Refused] = {}
         for native in natives:
@@ -159,7 +164,7 @@ class OpenAIChat:
                 if count < n and (n, native) in refusals:
                     self._refused_n = n
                 if native != natives[0]:
-                    self._refused_schema = True
+                    self._refused_held.add(asked.held)
                 for refused_count, refused_native in refusals:
                     for index in range(n if refused_count == 1 else 1):
                         await self._note_refusal(asked, n=refused_count, index=index, native=refused_native)
@@ -188,11 +193,18 @@ class OpenAIChat:
         listener = asked.on_text if index == 0 else None
 
         async def pay() -> tuple[dict[str, Any], Cost]:
-            await self._check_able(asked, n=n, native=native)
-            body = asked.body(self.model, n=n, index=index, native=native, store=self._store)
+            choice_by = await self._check_able(asked, n=n, native=native)
+            body = asked.body(self.model, n=n, index=index, native=native, store=self._store, choice_by=choice_by)
             if self.sender.url == OPENAI:  # its newer models refuse the name that everyone else knows
                 body["max_completion_tokens"] = body.pop("max_tokens")
-            return await self.sender.pay(body, listener)
+            if not (asked.among and native):
+                return await self.sender.pay(body, listener)
+            value, cost = await self.sender.pay(body, None)
+            if choice_by == "json_schema":
+                value = unframed(value)
+            if listener is not None:
+                listener(value["choices"][0]["text"])
+            return value, cost
 
         value, cached = await self._store.ledger.once(self._call(asked, n=n, index=index, native=native), pay)
         if cached and not value["choices"]:
@@ -201,11 +213,14 @@ class OpenAIChat:
             listener(value["choices"][0]["text"])
         return value, cached
 
-    async def _check_able(self, asked: Question, *, n: int, native: bool) -> None:
-        """Refuse the form that the server is known not to keep, before it is sent; note what goes without."""
+    async def _check_able(self, asked: Question, *, n: int, native: bool) -> str:
+        """Refuse the form that the server is known not to keep, before it is sent; note what goes without.
+
+        Returns how the server is told what to choose among.
+        """
         able = await self._ability()
         if able is None:
-            return
+            return "structured_outputs" if asked.held == "choice with probabilities" else "json_schema"
         lacks = {feature for feature in ("n", "json_schema", "images", "seed", "logprobs") if not able.has(feature)}
         if "images" in lacks and any(message.images for message in asked.messages):
             raise PrerequisiteError(
@@ -214,10 +229,19 @@ class OpenAIChat:
             )
         asks = {"n": n > 1, "json_schema": native and asked.schema is not None}
         asks |= {"seed": asked.seed is not None, "logprobs": asked.logprobs or asked.top > 0}
+        choice_by = able.choice_by(probabilities=asked.logprobs or asked.top > 0)
+        if native and asked.among and not choice_by:
+            asks["choice"] = True
+            lacks.add("choice")
         wanted = {feature for feature, is_asked in asks.items() if is_asked}
         self._notes |= dict.fromkeys(able.notes(wanted & lacks))
-        if wanted & lacks & {"n", "json_schema"}:
-            raise Refused(f"the server of {self.model!r} is known not to keep {' and '.join(sorted(wanted & lacks))}")
+        if asked.top and able.logprobs.state == "yes" and able.logprobs.how:
+            self._notes[
+                f"the server of {self.model!r} gives probabilities {able.logprobs.how}: none of alternatives"
+            ] = None
+        if kept := wanted & lacks & {"n", "json_schema", "choice"}:
+            raise Refused(f"the server of {self.model!r} is known not to keep {' and '.join(sorted(kept))}")
+        return choice_by
 
     async def _ability(self) -> Capabilities | None:
         """What the probe found; None where there is no probe, or the server cannot be asked now."""

@@ -6,10 +6,11 @@ its file and appears under that name when it is whole.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .errors import PrerequisiteError
@@ -39,10 +40,11 @@ def model_folder(gguf: Path, cache_dir: Path, say: Callable[[str], None] = lambd
             f"converting {gguf.name!r} needs {needed / 1e9:.1f} GB in {str(folder.parent)!r}; {free / 1e9:.1f} are free",
             remedy="free some disk space, or set INLOOP_CACHE_DIR to another disk",
         )
-    say(f"converting {gguf.name} for vLLM, once")
+    say(f"converting {gguf.name} for vLLM, once: half a minute or more")
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     try:
-        _convert(gguf, part)
+        with _without_bars():
+            _convert(gguf, part)
         part.replace(folder)
     except PrerequisiteError:
         raise
@@ -56,6 +58,20 @@ def model_folder(gguf: Path, cache_dir: Path, say: Callable[[str], None] = lambd
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
+
+
+@contextlib.contextmanager
+def _without_bars() -> Iterator[None]:
+    """Transformers draws its bars over whatever else is said."""
+    from transformers.utils import logging
+
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _convert(gguf: Path, out: Path) -> None:

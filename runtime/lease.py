@@ -18,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 
-__all__ = ["main", "sweep"]
+__all__ = ["cpu_seconds", "main", "sweep"]
 
 _GRACE_SECONDS = 5.0
 
@@ -34,6 +34,22 @@ def sweep(log: Path) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
     mark.unlink(missing_ok=True)
+
+
+def cpu_seconds(log: Path) -> float:
+    """The CPU time that the server with this log has used so far, of all its processes; 0 where it cannot be told (Linux alone)."""
+    try:
+        group = log.with_suffix(".pid").read_text(encoding="ascii").strip()
+        ticks = os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, AttributeError):
+        return 0.0
+    used = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            if fields[2] == group:
+                used += int(fields[11]) + int(fields[12])
+    return used / ticks
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

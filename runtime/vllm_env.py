@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -165,9 +166,10 @@ def _make(folder: Path, build: Build, pins: str, say: Callable[[str], None], tel
     free, needed = shutil.disk_usage(folder).free, build.disk + build.download - there
     say(
         f"vLLM {build.version} for {'NVIDIA GPUs' if build.name == 'cuda' else 'the CPU'}:"
-        f" {_gb(max(0, build.download - there))} to download, {_gb(build.disk)} on disk in {folder}"
-        f" ({_gb(free)} free; {_gb(needed)} needed while it is installed)"
+        f" {_gb(max(0, build.download - there))} to download, {_gb(build.disk)} on disk"
+        f" ({_gb(needed)} while it is installed; {_gb(free)} are free)"
     )
+    say(f"it goes into {folder}")
     if not build.tested:
         say("this build was put together from the package index and has not been run by the makers of inloop")
     if free < needed:
@@ -185,16 +187,18 @@ def _make(folder: Path, build: Build, pins: str, say: Callable[[str], None], tel
     try:
         for place in range(0, len(lines), _GROUP):
             _fetch(lines[place : place + _GROUP], build, wheels, temporary, tell)
+        tell("downloading", build.download, build.download)
         say(f"installing {len(lines)} packages")
         command = ["install", "--no-index", "--find-links", str(wheels), *(["--no-deps"] if build.complete else [])]
         command += ["--no-compile", "--quiet", "--no-warn-script-location", "-r", str(build.path)]
-        pip(command, python=python, temporary=temporary)
+        with _unpacking(wheels, folder, tell):
+            pip(command, python=python, temporary=temporary)
     except PipFailed as error:
         raise PrerequisiteError(
             f"pip could not install vLLM {build.version} ({build.name}): {error}",
             remedy="check the network and `pip config list`, then run the same command again: it goes on where it was",
         ) from error
-    say("loading it once")
+    say("loading it once, which compiles it: a minute or more")
     done = subprocess.run(
         [str(python), "-c", "import vllm.entrypoints.openai.api_server, vllm; print(vllm.__version__)"],
         capture_output=True, text=True, encoding="utf-8", errors="replace", env=clean_environment(), cwd=folder,
@@ -243,11 +247,36 @@ def _fetch(group: list[str], build: Build, wheels: Path, temporary: Path, tell: 
     done.touch()
 
 
+@contextlib.contextmanager
+def _unpacking(wheels: Path, folder: Path, tell: Progress) -> Iterator[None]:
+    """Tell how much of the wheels is installed, by their `dist-info`: pip says nothing meanwhile."""
+    sizes = {"-".join(path.name.split("-")[:2]): path.stat().st_size for path in wheels.glob("*.whl")}
+    total, over = sum(sizes.values()), threading.Event()
+
+    def look() -> None:
+        while not over.wait(1.0):
+            there = {
+                path.name.removesuffix(".dist-info") for path in folder.glob("lib/python*/site-packages/*.dist-info")
+            }
+            tell("unpacking", sum(size for name, size in sizes.items() if name in there), total)
+
+    watcher = threading.Thread(target=look, name="unpacking", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+    tell("unpacking", total, total)
+
+
 def clean_environment() -> dict[str, str]:
-    """Our environment variables without those that would mix our packages into another Python."""
-    return {
-        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-    }
+    """Our environment variables without those that would mix our packages into another Python, or make it slow.
+
+    Without compiled files (PYTHONDONTWRITEBYTECODE, as in many containers) every start of vLLM would compile it again.
+    """
+    unwanted = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 
 def _digest(group: list[str]) -> str:

@@ -20,7 +20,10 @@ from .replies import json_from
 if TYPE_CHECKING:
     from .store import Store
 
-__all__ = ["Garbage", "Question", "cost_of", "estimate", "fitting", "from_completion", "from_stream"]
+__all__ = ["Garbage", "Question", "cost_of", "estimate", "fitting", "from_completion", "from_stream", "unframed"]
+
+_CHOICE = "answer"
+_CHOICE_FRAME = 16  # tokens of the JSON around a choice
 
 
 class Garbage(Exception):
@@ -42,6 +45,7 @@ class Question:
         logprobs: bool,
         on_text: Callable[[str], None] | None,
         top: int = 0,
+        among: tuple[str, ...] = (),
     ) -> None:
         self.messages = messages
         self.seed = seed
@@ -51,8 +55,16 @@ class Question:
         self.schema = schema
         self.logprobs = logprobs
         self.top = top
+        self.among = among
         self.on_text = on_text
         self.json_schema = None if schema is None else schema.model_json_schema()
+
+    @property
+    def held(self) -> str:
+        """What the server can be held to: "schema", or "choice" with or without token probabilities; "" for nothing."""
+        if self.schema is not None:
+            return "schema"
+        return "" if not self.among else "choice with probabilities" if self.logprobs or self.top else "choice"
 
     def params(self, *, n: int, index: int, native: bool) -> dict[str, Any]:
         """What the answer depends on beside model and messages. `sample` tells answers without a seed apart."""
@@ -67,10 +79,13 @@ class Question:
             "schema_by": None if self.json_schema is None else "server" if native else "prompt",
             "logprobs": self.logprobs,
             **({"top": self.top} if self.top else {}),
+            **({"among": list(self.among), "among_by": "server" if native else "prompt"} if self.among else {}),
         }
 
-    def body(self, model: str, *, n: int, index: int, native: bool, store: Store) -> dict[str, Any]:
-        """The request as the server gets it."""
+    def body(
+        self, model: str, *, n: int, index: int, native: bool, store: Store, choice_by: str = "json_schema"
+    ) -> dict[str, Any]:
+        """The request as the server gets it; `choice_by`: the form in which it takes the texts to choose among."""
         body: dict[str, Any] = {
             "model": model,
             "messages": [_wire(message, store) for message in self.messages],
@@ -91,6 +106,16 @@ class Question:
                 "type": "json_schema",
                 "json_schema": {"name": self.schema.__name__, "schema": self.json_schema},
             }
+        elif self.among and native and choice_by == "json_schema":
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "choice", "strict": True, "schema": _choice_schema(self.among)},
+            }
+            body["max_tokens"] += _CHOICE_FRAME
+        elif self.among and native:
+            texts = list(self.among)
+            by = {"guided_choice": texts} if choice_by == "guided_choice" else {"structured_outputs": {"choice": texts}}
+            body["extra_body"] = by
         elif self.schema is not None:
             wanted = json.dumps(self.json_schema, ensure_ascii=False)
             hint = {"type": "text", "text": f"Answer with JSON only, of this JSON schema: {wanted}"}
@@ -100,6 +125,25 @@ class Question:
             else:
                 last["content"] = [*last["content"], hint]
         return body
+
+
+def _choice_schema(among: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {_CHOICE: {"type": "string", "enum": list(among)}},
+        "required": [_CHOICE],
+        "additionalProperties": False,
+    }
+
+
+def unframed(value: dict[str, Any]) -> dict[str, Any]:
+    """The same choices where the schema of a choice framed them: the text that was chosen, where one was."""
+    for choice in value["choices"]:
+        try:
+            choice["text"] = str(json_from(choice["text"])[_CHOICE])
+        except (CallFailed, KeyError, TypeError):
+            continue  # the server did not keep the schema: the text stays as it is
+    return value
 
 
 def _wire(message: Message, store: Store) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
-from servers import Body, Endpoint, Handler, completion, fails, hangs_up, serving, well
+from servers import Behaviour, Body, Endpoint, Handler, completion, fails, hangs_up, serving, well
 
 from inloop.runtime import hashes, models
 from inloop.runtime.engines import embedded_plan
-from inloop.runtime.errors import PrerequisiteError
+from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.llm import open_chat
 from inloop.runtime.records import Message
 from inloop.runtime.servable import find_servable
@@ -73,6 +74,73 @@ async def test_what_a_server_ignores_is_not_asked_of_it_and_is_noted(
     async with open_chat(f"{server.url}#m", store, settings) as again:  # the ledger answers, without a probe
         assert (await again.complete(HELLO, n=3, seed=5, schema=Point)).cached
     assert len(server.seen) == asked
+
+
+def chooses(*, by: str, schema: bool = False) -> Behaviour:
+    """A server that knows one way of choosing, perhaps schemas of JSON, and nothing else; it talks where it is free to."""
+
+    def behave(handler: Handler, body: Body) -> None:
+        options = [body.get("structured_outputs", {}).get("choice"), body.get("guided_choice")]
+        held = options[("structured_outputs", "guided_choice").index(by)] if by else None
+        text = "Well, perhaps it is so."
+        if held:
+            text = held[-1]
+        elif schema and "response_format" in body:
+            properties = body["response_format"]["json_schema"]["schema"]["properties"]
+            text = json.dumps({name: kind["enum"][-1] for name, kind in properties.items()})
+        if "lora_name" in body:
+            return fails(404)(handler, body)
+        return handler.json(completion([text] * body.get("n", 1), output_tokens=5, logprobs=bool(body.get("logprobs"))))
+
+    return behave
+
+
+@pytest.mark.parametrize("by", ["structured_outputs", "guided_choice"])
+async def test_a_choice_is_kept_by_the_server_that_can(by: str, server: Endpoint, store: Store, tmp_path: Path) -> None:
+    server.behaviours = [chooses(by=by)]
+    async with open_chat(f"{server.url}#m", store, Settings(cache_dir=tmp_path / "cache")) as chat:
+        reply = await chat.complete(HELLO, among=("Yes", "No"), n=2, max_tokens=9, logprobs=True)
+        assert reply.texts == ("No", "No") and not any("choice" in note for note in chat.notes)
+    said = {"structured_outputs": {"choice": ["Yes", "No"]}, "guided_choice": ["Yes", "No"]}
+    assert server.seen[-1][by] == said[by] and server.seen[-1]["max_tokens"] == 9
+
+
+async def test_a_choice_by_a_schema_where_there_is_no_other_way(server: Endpoint, store: Store, tmp_path: Path) -> None:
+    server.behaviours = [chooses(by="", schema=True)]
+    heard: list[str] = []
+    async with open_chat(f"{server.url}#m", store, Settings(cache_dir=tmp_path / "cache")) as chat:
+        reply = await chat.complete(HELLO, among=("Yes", "No"), on_text=heard.append)
+        assert reply.text == "No" and heard == ["No"] and not any("choice" in note for note in chat.notes)
+        # the probabilities of the JSON's first token say nothing about the choice
+        free = await chat.complete(HELLO, among=("Yes", "No"), logprobs=True)
+        assert free.text == "Well, perhaps it is so." and "response_format" not in server.seen[-1]
+        assert any("choice: answers to closed questions are read from free text" in note for note in chat.notes)
+        asked = len(server.seen)
+        assert (await chat.complete(HELLO, among=("Yes", "No"))).cached and len(server.seen) == asked
+
+
+async def test_a_choice_for_a_server_that_keeps_none(server: Endpoint, store: Store, tmp_path: Path) -> None:
+    server.behaviours = [chooses(by="")]
+    settings = Settings(cache_dir=tmp_path / "cache")
+    async with open_chat(f"{server.url}#m", store, settings) as chat:
+        reply = await chat.complete(HELLO, among=("Yes", "No"))
+        assert reply.text == "Well, perhaps it is so." and any("ignores choice" in note for note in chat.notes)
+        assert not {"structured_outputs", "guided_choice", "response_format"} & set(server.seen[-1])
+        with pytest.raises(BadInput, match="no schema beside"):
+            await chat.complete(HELLO, among=("Yes", "No"), schema=Point)
+    asked = len(server.seen)
+    async with open_chat(f"{server.url}#m", store, settings) as again:  # the ledger answers, without a probe
+        assert (await again.complete(HELLO, among=("Yes", "No"))).cached
+    assert len(server.seen) == asked
+
+
+async def test_probabilities_without_alternatives_are_noted(server: Endpoint, store: Store, tmp_path: Path) -> None:
+    server.behaviours = [lambda h, b: fails(404)(h, b) if "lora_name" in b else well(h, b)]
+    async with open_chat(f"{server.url}#m", store, Settings(cache_dir=tmp_path / "cache")) as chat:
+        reply = await chat.complete(HELLO, seed=1, logprobs=True)
+        assert reply.logprobs[0] == (("x", -0.5),) and not chat.notes
+        reply = await chat.complete(HELLO, seed=1, top=5)
+        assert reply.top == ((),) and "without top_logprobs: none of alternatives" in "".join(chat.notes)
 
 
 async def test_pictures_for_a_blind_server(server: Endpoint, store: Store, tmp_path: Path) -> None:

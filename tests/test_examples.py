@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from servers import serving
 from test_errors import answering
 
 from inloop.runtime.models import bundled
+from inloop.runtime.served import all_served
 from inloop.runtime.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -82,6 +84,38 @@ def test_the_notebook(models, tmp_path):
     told = "".join(output.get("text", "") for output in shown if output.output_type == "stream")
     assert "calls paid: 0" in told and "a crimson disc to the left of an azure box" in told
     assert time.monotonic() - began < (120 if models == "bundled" else 300)
+
+
+@pytest.mark.slow
+def test_the_serving_notebook(tmp_path, monkeypatch):
+    """Its commands are typed ones: an embedded server is started, measured, used by a loop and stopped."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    weights_or_skip()
+    cache = Settings.load().cache_dir
+    for name in [*os.environ]:
+        if name.startswith("INLOOP_"):
+            monkeypatch.delenv(name)
+    place = tmp_path / "cache"  # servers of the user are not to be seen or stopped
+    place.mkdir()
+    (place / "models").symlink_to(cache / "models")
+    monkeypatch.setenv("INLOOP_CACHE_DIR", str(place))
+    command = tmp_path / "bin" / "inloop"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m inloop.app.cli "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
+    notebook = nbformat.read(EXAMPLES / "07_serving.ipynb", as_version=4)
+    try:
+        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    finally:
+        for served in all_served(place):
+            os.kill(served.pid, signal.SIGTERM)
+    told = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+    assert "json_schema  yes" in told and "tokens/s" in told
+    assert "mini-writer: " in told and "requests paid: 0" in told and "stopped the server on port" in told
+    assert all_served(place) == []
 
 
 def test_notebooks_are_valid_and_hold_no_outputs():

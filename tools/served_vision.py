@@ -1,8 +1,9 @@
 """A vision-language model behind an OpenAI-compatible server, as a judge that answers questions and as a captioner.
 
 The picture comes before the words in every message, so that a server with a prefix cache reads it once for all its
-questions. A closed question is answered greedily, and P(yes) / (P(yes) + P(no)) is taken from the first token's
-alternatives (as VQAScore does, Lin et al. 2024); it is None where the server gives none.
+questions. A closed question is answered greedily, by yes or no alone where the server can be held to a choice, and
+P(yes) / (P(yes) + P(no)) is taken from the first token's alternatives (as VQAScore does, Lin et al. 2024); it is None where
+the server gives none.
 
 Invariant: an answer belongs to one picture and one question, whatever else is asked; each is a call in the ledger.
 """
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ServedCaptioner", "ServedVQA", "is_served", "open_served_vqa"]
 
 _ALTERNATIVES = 10
+_CLOSED = ("Yes", "No")
 _ANSWER_TOKENS, _CAPTION_TOKENS = 16, 96
 
 
@@ -88,6 +90,7 @@ class ServedVQA(_Served):
             temperature=0.0,
             max_tokens=_ANSWER_TOKENS,
             top=_ALTERNATIVES if closed else 0,
+            among=_CLOSED if closed else (),
         )
         said = reply.text.strip()
         if not closed:
