@@ -18,26 +18,31 @@ from typing import TYPE_CHECKING, Any
 
 from ..runtime.blobs import BlobStore, write_whole
 from ..runtime.errors import BadInput, PrerequisiteError
+from ..runtime.records import BlobRef
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
-from .words import amount, clip, printable, seconds
+from .score_words import Progress, in_words
 
 if TYPE_CHECKING:
-    from ..evaluators.metrics import Options
-    from ..evaluators.scoring import MetricResult, Scored, ScoreRun
+    from ..evaluators.image_statistics import SetStatistics
+    from ..evaluators.metrics import Bench, Options
+    from ..evaluators.scoring import Scored, ScoreRun
     from ..tools.datasets import Items
 
 __all__ = ["add_arguments", "read_run", "score", "score_again"]
 
 _INTERRUPTED = 130
+_FEWEST = 5  # pictures of a set that statistics can be taken of
 _OPTIONS = ("metric", "pictures", "prompts", "vqa", "clip", "llm", "questioner", "rule", "lazy", "long", "template")
-_MORE = ("questions", "limit", "worst", "against")
+_MORE = ("questions", "limit", "worst", "against", "detector", "geneval", "reward", "reference")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The arguments of `inloop score`."""
     command.add_argument(
-        "pictures", metavar="PICTURES", help="folder of pictures, CSV/JSONL table, or a saved Hugging Face data set"
+        "pictures",
+        metavar="PICTURES",
+        help="folder of pictures, CSV/JSONL table, a saved Hugging Face data set, or hf:OWNER/NAME",
     )
     command.add_argument(
         "prompts", nargs="?", metavar="PROMPTS", help="text file with a line a picture, or a table of names and prompts"
@@ -50,6 +55,19 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--vqa", metavar="IDS", help="mini, a folder or a hub id; several, comma separated: DSG as an ensemble"
     )
     models.add_argument("--clip", metavar="ID", help="CLIP model: mini, a folder or a hub id")
+    models.add_argument(
+        "--detector",
+        metavar="ID",
+        default="ssd",
+        help="of GenEval: ssd, a folder or a hub id; ?detection=0.3&counting=0.9",
+    )
+    models.add_argument(
+        "--reward",
+        metavar="NAME=ID",
+        action="append",
+        default=[],
+        help="another checkpoint of pickscore, hpsv2 or imagereward (folder or hub id)",
+    )
     models.add_argument("--llm", metavar="LLM", help="writes the questions, as in inloop opt2i")
     models.add_argument(
         "--questioner", metavar="WHO", default="", help="another LLM for the questions, or simple-english"
@@ -63,9 +81,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     how.add_argument("--template", metavar="TEXT", help="VQAScore's question, with {} for the prompt")
     how.add_argument("--questions", metavar="FILE", help="TIFA questions, as tifa_v1.0_question_answers.json")
+    how.add_argument("--geneval", metavar="FILE", help="GenEval requirements by prompt, as evaluation_metadata.jsonl")
     how.add_argument("--limit", type=int, metavar="N", help="score the first N pictures only")
     how.add_argument(
         "--worst", type=int, metavar="N", default=8, help="worst pictures shown for each metric (default: 8)"
+    )
+    how.add_argument(
+        "--reference", metavar="DIR", help="pictures to take FID, KID, precision and recall against (CLIP)"
     )
     how.add_argument("--against", metavar="RUN", help="compare with an earlier run over the same prompts, paired")
     command.add_argument("--out", metavar="DIR", help="the folder in which the run's folder is made (default: runs)")
@@ -101,16 +123,22 @@ def read_run(folder: RunFolder) -> ScoreRun:
 
 def _go(config: dict[str, Any], settings: Settings, folder: RunFolder | None, *, json_output: bool) -> int:
     from ..evaluators.metrics import find_metrics
-    from ..tools.datasets import read_items
+    from ..tools.datasets import picture_files, read_items
 
     metrics = find_metrics(str(config["metric"]).split(","))
     for name in ("limit", "worst"):
         if config[name] is not None and config[name] < 1:
             raise BadInput(f"--{name} {config[name]!r} cannot be used: give 1 or more.")
     prompts = config["prompts"]
-    items = read_items(Path(config["pictures"]), None if prompts is None else Path(prompts))
+    items = read_items(str(config["pictures"]), None if prompts is None else Path(prompts))
     if config["limit"] is not None:
         items.items = items.items[: config["limit"]]
+    reference = picture_files(Path(config["reference"])) if config.get("reference") else []
+    if reference and min(len(reference), len(items)) < _FEWEST:
+        raise BadInput(
+            f"--reference: {len(items)} pictures and {len(reference)} in {config['reference']!r} are too few to be compared"
+            f" as sets: give {_FEWEST} or more of each."
+        )
     before = _values(RunFolder.open(settings.runs_dir, config["against"])) if config["against"] else {}
     if before and not any(metric.name in before for metric in metrics):
         raise BadInput(f"the run {config['against']!r} has none of these metrics: it has {', '.join(before)}.")
@@ -120,7 +148,9 @@ def _go(config: dict[str, Any], settings: Settings, folder: RunFolder | None, *,
     try:
         with folder.lock():
             run = asyncio.run(
-                _score(config, settings, folder, items, [m.name for m in metrics], before, notes, json_output)
+                _score(
+                    config, settings, folder, items, [m.name for m in metrics], before, reference, notes, json_output
+                )
             )
             folder.write_result(run)
             from .score_report import render
@@ -141,7 +171,7 @@ def _go(config: dict[str, Any], settings: Settings, folder: RunFolder | None, *,
         told = run.model_dump(mode="json")
         print(json.dumps({**told, "folder": str(folder.path), "report": str(folder.report_path)}, ensure_ascii=False))
     else:
-        print(_in_words(run, folder))
+        print(in_words(run, folder))
     return 0
 
 
@@ -152,6 +182,7 @@ async def _score(
     items: Items,
     names: Sequence[str],
     before: dict[str, dict[str, float | None]],
+    reference: Sequence[Path],
     notes: list[str],
     quiet: bool,
 ) -> ScoreRun:
@@ -164,7 +195,8 @@ async def _score(
     with Store.open(settings, run_id=folder.id) as store:
         bench = Bench(_options(config, notes), store, settings)
         tally = Tally(names, worst=config["worst"])
-        show = _Progress(len(items), quiet)
+        pictures: list[BlobRef] = []
+        show = Progress(len(items), quiet)
         try:
             evaluators = {name: METRICS[name].open(bench) for name in names}
             with (folder.path / "items.jsonl").open("w", encoding="utf-8") as lines:
@@ -173,9 +205,12 @@ async def _score(
                     lines.write(scored.model_dump_json() + "\n")
                     lines.flush()
                     tally.add(scored)
+                    if reference and scored.image is not None:
+                        pictures.append(scored.image)
                     show(tally.items)
 
                 await score_items(items, evaluators, store.blobs, on_scored=take)
+            statistics = await _statistics(pictures, reference, bench, notes) if reference else None
         finally:
             show.done()
             await bench.close()
@@ -199,6 +234,7 @@ async def _score(
             agreement=bench.panel.agreement() if bench.panel is not None else None,
             against=against,
             holm=holm(p_values) if len(p_values) > 1 else {},
+            statistics=statistics,
             calls=store.ledger.counts(),
             cost=store.ledger.cost,
             notes=tuple(dict.fromkeys(notes)),
@@ -211,6 +247,7 @@ def _options(config: dict[str, Any], notes: list[str]) -> Options:
     return Options(
         vqas=tuple(name.strip() for name in str(config["vqa"]).split(",") if name.strip()),
         clip=config["clip"],
+        detector=config.get("detector") or "ssd",
         llm=config["llm"],
         questioner=config["questioner"],
         dsg_rule=config["rule"],
@@ -218,8 +255,44 @@ def _options(config: dict[str, Any], notes: list[str]) -> Options:
         long=config["long"],
         template=config["template"] or "",
         questions=Path(config["questions"]) if config["questions"] else None,
+        geneval=Path(config["geneval"]) if config.get("geneval") else None,
+        rewards=_rewards(config.get("reward") or []),
         warn=notes.append,
     )
+
+
+async def _statistics(
+    pictures: Sequence[BlobRef], reference: Sequence[Path], bench: Bench, notes: list[str]
+) -> SetStatistics | None:
+    """The set against the reference; None, with a note, where too few pictures of one could be read."""
+    from ..evaluators.image_statistics import compare_sets
+    from ..tools.pictures import read_picture
+
+    others, unread = [], 0
+    for path in reference:
+        try:
+            others.append((await asyncio.to_thread(read_picture, path, bench.store.blobs)).blob)
+        except BadInput as error:
+            unread += 1
+            notes.append(str(error))
+    try:
+        made = await compare_sets(pictures, others, bench.clip())
+    except BadInput as error:
+        notes.append(f"no FID, KID, precision and recall: {error}")
+        return None
+    return made.model_copy(update={"unread": made.unread + unread})
+
+
+def _rewards(given: Sequence[str]) -> dict[str, str]:
+    from ..tools.preference import REWARDS
+
+    pairs = [text.partition("=") for text in given]
+    for name, sign, spec in pairs:
+        if name not in REWARDS or not sign or not spec:
+            raise BadInput(
+                f"--reward {name + sign + spec!r} is not NAME=ID, where NAME is one of {', '.join(REWARDS)}."
+            )
+    return {name: spec for name, _, spec in pairs}
 
 
 def _values(folder: RunFolder) -> dict[str, dict[str, float | None]]:
@@ -249,73 +322,3 @@ def _write_csv(folder: RunFolder, names: Sequence[str]) -> None:
         for line in lines:
             row = json.loads(line)
             table.writerow([row["id"], row["text"], *(row["scores"][name]["value"] for name in names)])
-
-
-def _in_words(run: ScoreRun, folder: RunFolder) -> str:
-    lines = [f"{amount(run.items)} pictures of {amount(run.prompts)} prompts, {seconds(run.seconds)}", ""]
-    lines.append(f"{'metric':11} {'mean':>7}  {'95 % interval':17} {'prompts':>8} {'pictures':>9} {'not scored':>11}")
-    for result in run.metrics:
-        lines.append(_row(result))
-        lines += [f"            {amount(count)} x {clip(printable(why), 100)}" for why, count in result.reasons.items()]
-        for tag, found in result.slices.items():
-            value = "" if found.value is None else f"{found.value:7.3f}"
-            ci = "" if found.ci is None else f"{found.ci[0]:.3f} to {found.ci[1]:.3f}"
-            lines.append(f"  {clip(printable(tag), 9):9} {value:>7}  {ci:17} {amount(found.n):>8}")
-    for name, made in run.against.items():
-        gain = "not known" if made.gain.value is None else f"{made.gain.value:+.3f}"
-        ci = "" if made.gain.ci is None else f" ({made.gain.ci[0]:+.3f} to {made.gain.ci[1]:+.3f})"
-        p = "" if made.p is None else f", p = {made.p:.4f}"
-        p += f", {run.holm[name]:.4f} corrected for {len(run.holm)} metrics" if name in run.holm else ""
-        lines.append(f"{name} against {run.config['against']}: {gain}{ci} over {made.gain.n} prompts{p}")
-    if run.agreement is not None and run.agreement.kappa is not None:
-        share = run.agreement.share or 0.0
-        lines.append(
-            f"the VQA models agree on {share:.0%} of {amount(run.agreement.questions)} questions, kappa {run.agreement.kappa:.2f}"
-        )
-    for result in run.metrics:
-        if result.worst:
-            lines += ["", f"worst by {result.metric}:"]
-            for item in result.worst[:5]:
-                score = item.scores[result.metric]
-                lines.append(f"  {score.value:7.3f}  {clip(printable(item.id), 32)}  {clip(printable(item.text), 60)}")
-                lines.append(f"           {clip(printable(score.explanation), 110)}")
-    paid = sum(numbers["paid"] for numbers in run.calls.values())
-    reused = sum(numbers["reused"] for numbers in run.calls.values())
-    lines += ["", *(f"note: {clip(printable(note), 200)}" for note in run.notes[:5])]
-    lines.append(f"model calls: {amount(paid)} made, {amount(reused)} reused")
-    lines.append(f"report: {folder.report_path}")
-    return "\n".join(lines)
-
-
-def _row(result: MetricResult) -> str:
-    overall = result.overall
-    value = "none" if overall.value is None else f"{overall.value:.3f}"
-    ci = "" if overall.ci is None else f"{overall.ci[0]:.3f} to {overall.ci[1]:.3f}"
-    return (
-        f"{result.metric:11} {value:>7}  {ci:17} {amount(overall.n):>8} {amount(result.pictures):>9}"
-        f" {amount(result.unscored):>11}"
-    )
-
-
-class _Progress:
-    """How far it is: one line that moves on a terminal, one line every ten seconds elsewhere."""
-
-    def __init__(self, total: int, quiet: bool) -> None:
-        self._total, self._quiet = total, quiet
-        self._begun = time.monotonic()
-        self._live = sys.stderr.isatty()
-        self._next = 0.0
-
-    def __call__(self, count: int) -> None:
-        spent = time.monotonic() - self._begun
-        if self._quiet or (spent < self._next and count < self._total):
-            return
-        self._next = spent + (0.2 if self._live else 10.0)
-        rate = count / spent if spent > 0 else 0.0
-        left = f", {seconds((self._total - count) / rate)} left" if rate and count < self._total else ""
-        text = f"{amount(count)} of {amount(self._total)} pictures, {rate:.1f} a second{left}"
-        print(f"\r{text:78}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)
-
-    def done(self) -> None:
-        if self._live and not self._quiet:
-            print(file=sys.stderr)

@@ -24,7 +24,7 @@ from .salvage import each
 __all__ = ["SetStatistics", "compare_sets", "fid", "kid", "precision_recall", "set_statistics"]
 
 Features = npt.NDArray[np.float64]
-_BLOCK = 1000
+_BLOCK, _CHUNK = 1000, 256
 
 
 class SetStatistics(Record):
@@ -53,13 +53,19 @@ async def compare_sets(
     Raises:
         BadInput: fewer than k + 2 pictures of one of the sets could be embedded.
     """
-    found = await each(encoder.images, [*pictures, *reference])
-    vectors = [None if isinstance(vector, Exception) else vector for vector in found]
-    ours = [vector for vector in vectors[: len(pictures)] if vector is not None]
-    theirs = [vector for vector in vectors[len(pictures) :] if vector is not None]
-    made = set_statistics(np.array(ours, dtype=np.float64), np.array(theirs, dtype=np.float64), k=k, seed=seed)
-    unread = len(vectors) - len(ours) - len(theirs)
+    ours, theirs = await _features(pictures, encoder), await _features(reference, encoder)
+    made = set_statistics(ours, theirs, k=k, seed=seed)
+    unread = len(pictures) + len(reference) - len(ours) - len(theirs)
     return made.model_copy(update={"unread": unread, "encoder": f"{encoder.model} ({encoder.revision[:12]})"})
+
+
+async def _features(pictures: Sequence[BlobRef], encoder: Embedder) -> Features:
+    """(pictures that could be embedded, width); a chunk at a time, for the memory."""
+    kept: list[Features] = []
+    for start in range(0, len(pictures), _CHUNK):
+        found = await each(encoder.images, pictures[start : start + _CHUNK])
+        kept += [np.array(vector, dtype=np.float64) for vector in found if not isinstance(vector, Exception)]
+    return np.stack(kept) if kept else np.zeros((0, 0))
 
 
 def set_statistics(ours: Features, reference: Features, *, k: int = 3, seed: int = 0) -> SetStatistics:

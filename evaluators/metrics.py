@@ -6,7 +6,7 @@ for it, and shared by all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,14 +18,19 @@ from .clip_score import ClipScore
 from .dcs import DCS
 from .dsg import DSG, Rule
 from .ensemble import Panel
+from .geneval import GenEval, Thresholds
+from .geneval_prompts import read_requirements
 from .per_prompt import PerPrompt
+from .preference import Preference
 from .tifa import TIFA, ChoiceQuestion, questions_from_graph, read_tifa_questions
 from .vqa_score import TEMPLATE, VQAScore
 
 if TYPE_CHECKING:
     from ..runtime.settings import Settings
     from ..runtime.store import Store
+    from ..tools.detector import ObjectDetector
     from ..tools.embeddings import ClipEmbedder
+    from ..tools.preference import RewardModel
     from ..tools.vqa import BlipVQA
 
 __all__ = ["METRICS", "Bench", "Metric", "Options", "find_metrics"]
@@ -38,11 +43,14 @@ _MINI_TEMPLATE = "Is there {}?"
 class Options:
     """How the metrics of one run are computed.
 
-    Several `vqas` make DSG an ensemble, the other metrics take the first. `template` is VQAScore's, "" its own.
+    Several `vqas` make DSG an ensemble, the other metrics take the first. `template` is VQAScore's, "" its own. `geneval` is
+    a file of GenEval's requirements, for prompts that bring none. `rewards`: the checkpoint of a reward by its metric, where
+    it is not the public one.
     """
 
     vqas: tuple[str, ...] = ("mini",)
     clip: str = "mini"
+    detector: str = "ssd"
     llm: str = "mini-writer"
     questioner: str = ""
     dsg_rule: Rule = "strict"
@@ -50,6 +58,8 @@ class Options:
     long: Literal["refuse", "window"] = "refuse"
     template: str = ""
     questions: Path | None = None
+    geneval: Path | None = None
+    rewards: Mapping[str, str] = field(default_factory=dict)
     warn: Callable[[str], None] = field(default=lambda text: None)
 
 
@@ -91,6 +101,22 @@ class Bench:
         from ..tools.embeddings import open_clip
 
         found: ClipEmbedder = self.once("clip", lambda: open_clip(self.options.clip, self.store, self.settings))
+        return found
+
+    def detector(self) -> ObjectDetector:
+        """The object detector."""
+        from ..tools.detector import open_detector
+
+        spec = self.options.detector
+        found: ObjectDetector = self.once("detector", lambda: open_detector(spec, self.store, self.settings))
+        return found
+
+    def reward(self, name: str) -> RewardModel:
+        """The reward model of that name."""
+        from ..tools.preference import open_reward
+
+        spec = self.options.rewards.get(name, "")
+        found: RewardModel = self.once(name, lambda: open_reward(name, spec, self.store, self.settings))
         return found
 
     def writer(self) -> SceneWriter:
@@ -183,6 +209,31 @@ def _cosine(bench: Bench) -> Evaluator:
     return ClipScore(bench.clip(), raw_cosine=True, long=bench.options.long)
 
 
+def _geneval(bench: Bench) -> Evaluator:
+    options = bench.options
+    table = None if options.geneval is None else read_requirements(options.geneval)
+    detector, clip = bench.detector(), bench.clip()
+    thresholds = Thresholds.of(detector.weights.options, options.detector)
+
+    def told() -> None:
+        if clip.weights.bundled:
+            options.warn("mini-clip knows its drawn world only: give --clip for GenEval's colours of other pictures.")
+
+    return GenEval(detector, clip, bench.store.blobs, thresholds=thresholds, table=table, on_color=told)
+
+
+def _pickscore(bench: Bench) -> Evaluator:
+    return Preference(bench.reward("pickscore"), name="pickscore")
+
+
+def _hpsv2(bench: Bench) -> Evaluator:
+    return Preference(bench.reward("hpsv2"), name="hpsv2")
+
+
+def _imagereward(bench: Bench) -> Evaluator:
+    return Preference(bench.reward("imagereward"), name="imagereward")
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -223,6 +274,35 @@ METRICS: dict[str, Metric] = {
             "mean plain cosine of the picture and the prompt's noun phrases, -1 to 1, as in OPT2I. Not CLIPScore",
             _dcs,
             ("clip", "llm"),
+        ),
+        Metric(
+            "geneval",
+            "GenEval",
+            "1 where a detector finds every object, count, colour and place, else 0. Not the published GenEval unless the"
+            " detector is Mask2Former; its overall score is the mean over tags",
+            _geneval,
+            ("detector", "clip"),
+        ),
+        Metric(
+            "pickscore",
+            "PickScore",
+            "100 x cosine of a CLIP-H model tuned on people's choices, near 20. Compare pictures of the same prompts only",
+            _pickscore,
+            ("pickscore",),
+        ),
+        Metric(
+            "hpsv2",
+            "HPSv2.1",
+            "plain cosine of a CLIP-H model tuned on people's choices, near 0.3. Not HPSv2.0; compare the same prompts only",
+            _hpsv2,
+            ("hpsv2",),
+        ),
+        Metric(
+            "imagereward",
+            "ImageReward",
+            "learnt reward in standard deviations, around 0. Compare pictures of the same prompts only",
+            _imagereward,
+            ("imagereward",),
         ),
     )
 }

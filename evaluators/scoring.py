@@ -21,6 +21,7 @@ from ..runtime.records import BlobRef, Cost, Record, Sample, Score
 from ..tools.datasets import Item, Items
 from ..tools.pictures import Picture, keep_picture
 from .ensemble import Agreement
+from .image_statistics import SetStatistics
 from .statistics import Comparison, Estimate, by_group, compare, estimate, slices
 
 __all__ = ["MetricResult", "ScoreRun", "Scored", "Tally", "score_items"]
@@ -55,7 +56,10 @@ class MetricResult(Record):
 
 
 class ScoreRun(Record):
-    """What `inloop score` leaves behind as `result.json`; `against` compares with an earlier run, metric by metric."""
+    """What `inloop score` leaves behind as `result.json`.
+
+    `against` compares with an earlier run, metric by metric; `statistics` with a set of reference pictures.
+    """
 
     run_id: str
     loop: str = "score"
@@ -69,6 +73,7 @@ class ScoreRun(Record):
     agreement: Agreement | None = None
     against: dict[str, Comparison] = Field(default_factory=dict)
     holm: dict[str, float] = Field(default_factory=dict)
+    statistics: SetStatistics | None = None
     calls: dict[str, dict[str, int]]
     cost: Cost
     notes: tuple[str, ...] = ()

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 
 from .blobs import BlobStore
 from .errors import BadInput
-from .records import Answer, BlobRef, Cost, ImageRequest, Message, Reply
+from .records import Answer, BlobRef, Cost, Detection, ImageRequest, Message, Reply
 
-__all__ = ["ScriptedChat", "ScriptedEmbedder", "ScriptedImages", "ScriptedVQA"]
+__all__ = ["ScriptedChat", "ScriptedDetector", "ScriptedEmbedder", "ScriptedImages", "ScriptedRewards", "ScriptedVQA"]
 
 
 class ScriptedChat:
@@ -147,6 +147,45 @@ class ScriptedEmbedder:
         """A unit vector for each picture."""
         self.asked += images
         return [_unit("image:" + image.sha256, self._size) for image in images]
+
+
+class ScriptedDetector:
+    """FAKE detector: what a function of the picture says is there, of the labels asked for; the surest first."""
+
+    def __init__(
+        self,
+        found: Callable[[BlobRef], Sequence[Detection]],
+        *,
+        labels: tuple[str, ...] | None = None,
+        model: str = "fake-detector",
+    ) -> None:
+        self.model = model
+        self.revision = "fake"
+        self.labels = labels
+        self.asked: list[tuple[BlobRef, tuple[str, ...]]] = []
+        self._found = found
+
+    async def detect(self, asked: Sequence[tuple[BlobRef, tuple[str, ...]]]) -> list[tuple[Detection, ...]]:
+        """The detections of each picture that carry one of its labels."""
+        self.asked += asked
+        return [
+            tuple(sorted((d for d in self._found(image) if d.label in labels), key=lambda d: -d.score))
+            for image, labels in asked
+        ]
+
+
+class ScriptedRewards:
+    """FAKE reward model: a number from the hash of picture and text, around 0."""
+
+    def __init__(self, *, model: str = "fake-rewards") -> None:
+        self.model = model
+        self.revision = "fake"
+        self.asked: list[tuple[BlobRef, str]] = []
+
+    async def rewards(self, asked: Sequence[tuple[BlobRef, str]]) -> list[float]:
+        """A reward for each pair."""
+        self.asked += asked
+        return [_hash(image.sha256 + text, 0)[0] / 64 - 2 for image, text in asked]
 
 
 def _hash(text: str, number: int) -> bytes:

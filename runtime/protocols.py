@@ -11,9 +11,19 @@ from typing import Protocol
 
 from pydantic import BaseModel
 
-from .records import Answer, BlobRef, ImageRequest, Message, Reply, Sample, Score
+from .records import Answer, BlobRef, Detection, ImageRequest, Message, Reply, Sample, Score
 
-__all__ = ["Captioner", "Chat", "Embedder", "Evaluator", "ImageGenerator", "Identified", "VisualQA"]
+__all__ = [
+    "Captioner",
+    "Chat",
+    "Detector",
+    "Embedder",
+    "Evaluator",
+    "ImageGenerator",
+    "Identified",
+    "Rewarder",
+    "VisualQA",
+]
 
 
 class Identified(Protocol):
@@ -56,6 +66,20 @@ class Embedder(Identified, Protocol):
 
     async def texts(self, texts: Sequence[str]) -> list[list[float]]: ...
     async def images(self, images: Sequence[BlobRef]) -> list[list[float]]: ...
+
+
+class Detector(Identified, Protocol):
+    """Finds objects in pictures, the surest first. `labels` are the classes it knows, None where it takes any words."""
+
+    @property
+    def labels(self) -> tuple[str, ...] | None: ...
+    async def detect(self, asked: Sequence[tuple[BlobRef, tuple[str, ...]]]) -> list[tuple[Detection, ...]]: ...
+
+
+class Rewarder(Identified, Protocol):
+    """Says how much people would like a picture for a text: higher is better, on a scale of its own."""
+
+    async def rewards(self, asked: Sequence[tuple[BlobRef, str]]) -> list[float]: ...
 
 
 class Chat(Identified, Protocol):

@@ -14,6 +14,7 @@ __all__ = [
     "BlobRef",
     "Candidate",
     "Cost",
+    "Detection",
     "ImageRequest",
     "Message",
     "Part",
@@ -123,6 +124,14 @@ class Answer(Record):
 
     text: str
     p_yes: float | None = None
+
+
+class Detection(Record):
+    """An object in a picture: `box` is (x0, y0, x1, y1) in pixels from the top left, `score` the detector's from 0 to 1."""
+
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
 
 
 class Message(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -39,6 +40,15 @@ def test_what_cannot_be_measured_is_said(tmp_path):
     done = benchmarks("models", "--images", "no such painter", out=tmp_path)
     assert done.returncode == 1 and "not measured: 'no such painter'" in done.stderr and "Traceback" not in done.stderr
     assert benchmarks("wishes", out=tmp_path).returncode == 2
+
+
+@pytest.mark.slow
+def test_scorer_measurements(tmp_path, blip_folder, clip_folder):
+    done = benchmarks("scorers", "--vqa", str(blip_folder), "--clip", str(clip_folder), out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = figures(tmp_path, "scorers")
+    assert found["DSG, ours over the released way"] > 0 and found["the same again, model calls made"] == 0
+    assert ("CLIPScore, torchmetrics" in found) == (importlib.util.find_spec("torchmetrics") is not None)
 
 
 @pytest.mark.slow

@@ -17,12 +17,15 @@ from inloop.evaluators.clip_score import ClipScore
 from inloop.evaluators.dcs import DCS
 from inloop.evaluators.dsg import DSG, Rule, dsg_parts
 from inloop.evaluators.ensemble import Panel
+from inloop.evaluators.geneval import GenEval
+from inloop.evaluators.geneval_prompts import Requirements
 from inloop.evaluators.per_prompt import PerPrompt
+from inloop.evaluators.preference import Preference
 from inloop.evaluators.tifa import TIFA, ChoiceQuestion, questions_from_graph, read_tifa_questions
 from inloop.evaluators.vqa_score import VQAScore
 from inloop.runtime.errors import BadInput, CallFailed
-from inloop.runtime.fakes import ScriptedEmbedder, ScriptedVQA
-from inloop.runtime.records import Answer, BlobRef, Sample
+from inloop.runtime.fakes import ScriptedDetector, ScriptedEmbedder, ScriptedRewards, ScriptedVQA
+from inloop.runtime.records import Answer, BlobRef, Detection, Sample
 
 
 def blob(number: int) -> BlobRef:
@@ -73,6 +76,36 @@ class FailingEmbedder(ScriptedEmbedder):
         return await super().texts(texts)
 
 
+class FailingDetector(ScriptedDetector):
+    """Fails at one picture as long as `embedder` does; sees a disc in every other picture."""
+
+    def __init__(self, embedder: FailingEmbedder) -> None:
+        disc = Detection(label="disc", score=0.9, box=(0, 0, 9, 9))
+        super().__init__(lambda image: [disc] if int(image.sha256, 16) % 2 else [])
+        self.embedder = embedder
+
+    async def detect(self, asked):
+        if self.embedder.broken and any(image == blob(2) for image, _ in asked):
+            raise CallFailed("the server hung up")
+        return await super().detect(asked)
+
+
+class FailingRewards(ScriptedRewards):
+    """Fails at one picture as long as `embedder` does."""
+
+    def __init__(self, embedder: FailingEmbedder) -> None:
+        super().__init__()
+        self.embedder = embedder
+
+    async def rewards(self, asked):
+        if self.embedder.broken and any(image == blob(2) for image, _ in asked):
+            raise CallFailed("the server hung up")
+        return await super().rewards(asked)
+
+
+WANTED = {text: Requirements.of({"include": [{"class": "disc"}]}, "a test") for text in TEXTS}
+
+
 def every(vqa, embedder):
     async def dsg(text):
         return DSG(vqa, GRAPH)
@@ -90,6 +123,8 @@ def every(vqa, embedder):
         "vqascore": VQAScore(vqa),
         "clipscore": ClipScore(embedder),
         "cosine": ClipScore(embedder, raw_cosine=True),
+        "geneval": GenEval(FailingDetector(embedder), embedder, None, table=WANTED),
+        "preference": Preference(FailingRewards(embedder)),
     }
 
 
@@ -106,7 +141,9 @@ async def test_order_length_and_permutation(name):
     assert [scores[place].value for place in order] == [score.value for score in permuted]
     assert [place for place, score in enumerate(scores) if score.value is None] == [5]
     assert "'5' has no picture" in scores[5].explanation
-    low, high = {"cosine": (-1, 1), "dcs per prompt": (-1, 1), "clipscore": (0, 2.5)}.get(name, (0, 1))
+    low, high = {"cosine": (-1, 1), "dcs per prompt": (-1, 1), "clipscore": (0, 2.5), "preference": (-2, 2)}.get(
+        name, (0, 1)
+    )
     assert all(low <= score.value <= high for score in scores if score.value is not None)
     assert await every(vqa, embedder)[name].score([]) == []
 

@@ -16,6 +16,7 @@ import pytest
 from servers import serving
 from test_errors import answering
 
+from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.models import bundled
 from inloop.runtime.served import all_served
 from inloop.runtime.settings import Settings
@@ -26,7 +27,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 def weights_or_skip():
     from inloop.runtime import models
-    from inloop.runtime.errors import PrerequisiteError
 
     try:
         for name in ("painter", "vqa", "clip", "writer"):
@@ -116,6 +116,41 @@ def test_the_serving_notebook(tmp_path, monkeypatch):
     assert "json_schema  yes" in told and "tokens/s" in told
     assert "mini-writer: " in told and "requests paid: 0" in told and "stopped the server on port" in told
     assert all_served(place) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("there", [True, False], ids=["published files", "without them"])
+def test_the_notebook_of_the_scorers(there, tmp_path, monkeypatch):
+    import nbformat
+    from nbclient import NotebookClient
+
+    for name in ("vqa", "clip"):
+        try:
+            bundled(name)
+        except PrerequisiteError as error:
+            pytest.skip(f"the bundled models are not trained yet: {error.problem}")
+    data = Path(os.environ.get("INLOOP_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if there and not (data / "opt2i" / "dsg").is_dir():
+        pytest.skip(f"the published files are not there: {data / 'opt2i' / 'dsg'}")
+    for name in [*os.environ]:
+        if name.startswith("INLOOP_") and name != "INLOOP_CACHE_DIR":
+            monkeypatch.delenv(name)
+    if there:
+        monkeypatch.setenv("INLOOP_DATA", str(data))
+    notebook = nbformat.read(EXAMPLES / "02_scorers.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    told = "".join(output.get("text", "") for output in shown if output.output_type == "stream")
+    assert "24 pictures of 24 prompts" in told and "model calls paid the second time: 0" in told
+    # the scorer tells what was drawn wrong
+    assert float(re.search(r"dsg +rho (\S+)", told)[1]) > 0.5
+    assert sum("image/svg+xml" in output.get("data", {}) for output in shown) == 3
+    if there:
+        assert "figures are equal" in told and " differ" not in told
+        # the published correlations, to three decimals
+        assert "mplug          rho 0.463" in told and "instructblip   rho 0.442" in told
+    else:
+        assert "The published files are not here" in told and "Shown with the drawn world." in told
 
 
 def test_notebooks_are_valid_and_hold_no_outputs():

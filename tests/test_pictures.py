@@ -3,6 +3,7 @@
 import json
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -219,3 +220,76 @@ def test_a_saved_data_set(tmp_path):
     items = read_items(tmp_path / "set")
     assert pairs(items) == [("0", "one"), ("1", "two")]
     assert items.data(items.items[1]) == (tmp_path / "a.png").read_bytes()
+
+
+def saved(folder, count=3, **more):
+    """A data set of pictures and prompts, as `datasets` makes it."""
+    datasets = pytest.importorskip("datasets", reason="pip install 'inloop[datasets]'")
+    half_red().save(folder / "a.png")
+    rows = {"image": [str(folder / "a.png")] * count, "prompt": [f"prompt {n}" for n in range(count)], **more}
+    return datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
+
+
+def test_the_other_columns_of_a_saved_data_set_come_along(tmp_path):
+    more = {"id": ["x", "y", "y"], "tag": ["plain", "plain;odd", None], "include": [[{"class": "cat"}]] * 3}
+    saved(tmp_path, **more).save_to_disk(str(tmp_path / "set"))
+    items = read_items(tmp_path / "set").items
+    assert [item.id for item in items] == ["x", "y", "y#3"]
+    assert [item.tags for item in items] == [("plain",), ("plain", "odd"), ()]
+    assert items[0].meta == {"include": [{"class": "cat"}]}
+
+
+def test_several_splits_must_be_told_apart(tmp_path):
+    made = saved(tmp_path)
+    import datasets
+
+    datasets.DatasetDict({"train": made, "test": made}).save_to_disk(str(tmp_path / "sets"))
+    with pytest.raises(BadInput, match=r"several splits \(train, test\)"):
+        read_items(tmp_path / "sets")
+    assert len(read_items(tmp_path / "sets" / "test")) == 3
+
+
+def test_a_data_set_of_the_hub(tmp_path, monkeypatch):
+    """What is asked of `datasets`, and what is made of its answer; the hub itself is not there."""
+    made = saved(tmp_path)
+    import datasets
+
+    asked = []
+
+    def load(name, config=None, *, split=None):
+        asked.append((name, config, split))
+        return made if split else datasets.DatasetDict({"train": made, "test": made})
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    items = read_items("hf:me/pictures:small#test")
+    assert asked == [("me/pictures", "small", "test")] and pairs(items)[1] == ("1", "prompt 1")
+    assert items.data(items.items[0]) == (tmp_path / "a.png").read_bytes()
+    with pytest.raises(BadInput, match=r"several splits \(train, test\): name one, such as hf:me/pictures#train"):
+        read_items("hf:me/pictures")
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: datasets.DatasetDict({"train": made}))
+    assert len(read_items("hf:me/pictures")) == 3
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "words"),
+    [
+        (ConnectionError("no route"), PrerequisiteError, "cannot be fetched .*no route"),
+        (ValueError("Unknown split 'x'"), BadInput, "Unknown split"),
+    ],
+)
+def test_a_data_set_of_the_hub_that_cannot_be_had(monkeypatch, raised, kind, words):
+    datasets = pytest.importorskip("datasets", reason="pip install 'inloop[datasets]'")
+
+    def load(*args, **more):
+        raise raised
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    with pytest.raises(kind, match=words):
+        read_items("hf:me/pictures#x")
+
+
+def test_a_name_of_the_hub_that_is_none():
+    with pytest.raises(BadInput, match=r"'hf:a b' is not hf:OWNER/NAME"):
+        read_items("hf:a b")
+    with pytest.raises(BadInput, match="prompts of its own"):
+        read_items("hf:me/pictures", Path("prompts.txt"))

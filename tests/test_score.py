@@ -105,6 +105,57 @@ def test_runs_are_compared_by_prompt(home, capsys):
     assert code == cli.BAD_INPUT and "has none of these metrics" in err
 
 
+def test_a_set_is_compared_with_reference_pictures(home, capsys):
+    """The set itself as its reference has no distance from it; noise has one."""
+    code, out, _ = score(capsys, "--metric", "cosine", "--reference", "pics", "--json")
+    told = json.loads(out)
+    same = told["statistics"]
+    assert code == 0 and (same["n"], same["n_reference"], same["unread"]) == (6, 6, 0)
+    assert (
+        same["fid"] < 1e-6
+        and (same["precision"], same["recall"]) == (1, 1)
+        and same["encoder"].startswith("clip-small")
+    )
+    (home / "noise").mkdir()
+    rng = random.Random(1)
+    for number in range(6):
+        Image.frombytes("RGB", (32, 32), rng.randbytes(3072)).save(home / "noise" / f"{number}.png")
+    (home / "noise" / "torn.png").write_bytes(b"no picture")
+    code, out, _ = score(capsys, "--metric", "cosine", "--reference", "noise")
+    assert code == 0 and "against the 6 pictures of noise: FID " in out and "recall" in out and "torn.png" in out
+    newest = max(home.glob("runs/score-*"))
+    run = json.loads((newest / "result.json").read_text("utf-8"))
+    assert run["statistics"]["fid"] > 10 * max(same["fid"], 1e-6) and run["statistics"]["unread"] == 1
+    assert "Against the 6 pictures of noise" in (newest / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"), [(("--reference", "nowhere"), "is no folder"), (("--reference", "two"), "too few")]
+)
+def test_reference_pictures_that_cannot_be_used(home, capsys, argv, words):
+    (home / "two").mkdir()
+    for number in range(2):
+        Image.new("RGB", (8, 8)).save(home / "two" / f"{number}.png")
+    code, _, err = score(capsys, "--metric", "cosine", *argv)
+    assert code == cli.BAD_INPUT and words in err and not list(home.glob("runs/score-*"))
+
+
+def test_rewards_and_detectors_are_metrics_too(home, capsys, clip_folder):
+    """PickScore of a checkpoint of its layout; GenEval's words are read, and its detector is asked for."""
+    code, out, _ = score(capsys, "--metric", "pickscore", "--reward", f"pickscore={clip_folder}", "--json")
+    told = json.loads(out)
+    assert code == 0 and told["metrics"][0]["overall"]["n"] == 3 and told["calls"]["preference"]["paid"] == 6
+    assert told["models"]["pickscore"]["id"] == "clip-small"
+    for argv, words in (
+        (("--metric", "pickscore", "--reward", "beauty=x"), "is not NAME=ID"),
+        (("--metric", "hpsv2", "--reward", "hpsv2=nowhere"), "'nowhere' is neither"),
+        (("--metric", "geneval", "--detector", "nowhere"), "'nowhere' is neither"),
+        (("--metric", "geneval", "--geneval", "nowhere.jsonl"), "cannot be read"),
+    ):
+        code, _, err = score(capsys, *argv)
+        assert code == cli.BAD_INPUT and words in err, err
+
+
 def test_a_stopped_run_goes_on_and_pays_for_nothing_again(home, capsys, monkeypatch):
     import inloop.evaluators.scoring as module
 

@@ -1,5 +1,6 @@
 """Pictures with their prompts, from where people keep them: folders, tables, saved Hugging Face data sets.
 
+A folder of the hub's data sets (`datasets.save_to_disk`) or one by its id (`hf:OWNER/NAME`) is read with the package `datasets`.
 Nothing but names and texts is held in memory; a picture is read when its turn comes. What does not fit together is
 refused before anything is scored, with the names of what is left over.
 """
@@ -20,12 +21,13 @@ from ..runtime.errors import BadInput, PrerequisiteError
 from ..runtime.records import Record
 from .pictures import SUFFIXES
 
-__all__ = ["Item", "Items", "read_items"]
+__all__ = ["Item", "Items", "picture_files", "read_items"]
 
 _PICTURE = ("image", "file_name", "image_path", "path", "file")
 _PROMPT = ("prompt", "text", "caption")
 _TAGS = ("tags", "tag", "category")
 _GENEVAL = "metadata.jsonl"
+_HUB = re.compile(r"hf:([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]+))?(?:#([\w.\[\]:%+-]+))?")
 
 csv.field_size_limit(1 << 24)
 
@@ -61,7 +63,21 @@ class Items:
             raise BadInput(f"the picture {item.path!r} cannot be read: {error.strerror}.") from None
 
 
-def read_items(pictures: Path, prompts: Path | None = None) -> Items:
+def picture_files(folder: Path) -> list[Path]:
+    """The picture files in a folder and below it, sorted as people number them; `BadInput` where there are none."""
+    if not folder.is_dir():
+        raise BadInput(f"{str(folder)!r} is no folder: give a folder of pictures.")
+    files = [
+        path for path in sorted(folder.rglob("*"), key=_natural) if path.suffix.lower() in SUFFIXES and path.is_file()
+    ]
+    if not files:
+        raise BadInput(
+            f"there is no picture in {str(folder)!r}: files that end with {', '.join(sorted(SUFFIXES))} are looked for."
+        )
+    return files
+
+
+def read_items(pictures: Path | str, prompts: Path | None = None) -> Items:
     """Pair pictures with prompts.
 
     Forms of `pictures`:
@@ -72,12 +88,18 @@ def read_items(pictures: Path, prompts: Path | None = None) -> Items:
     - a folder in GenEval's layout: `00000/metadata.jsonl`, `00000/samples/*.png`;
     - a table, `.csv`, `.jsonl` or `.json`: columns `image` (path, from the table's folder) and `prompt`, with `id` and
       `tags` where they are; other columns become the item's `meta`;
-    - a folder written by `datasets.save_to_disk`, with an image and a text column.
+    - a folder written by `datasets.save_to_disk`, with an image and a text column;
+    - `hf:OWNER/NAME[:CONFIG][#SPLIT]`: the same from the Hugging Face hub, fetched once.
 
     Raises:
         BadInput: nothing there, an empty prompt, or pictures and prompts that do not match.
-        PrerequisiteError: a saved data set, and the package `datasets` is not installed.
+        PrerequisiteError: a Hugging Face data set, and the package `datasets` or the hub cannot be had.
     """
+    if str(pictures).startswith("hf:"):
+        if prompts is not None:
+            raise BadInput(f"{str(pictures)!r} has prompts of its own: leave {str(prompts)!r} out.")
+        return _from_hub(str(pictures))
+    pictures = Path(pictures)
     if pictures.is_file():
         if prompts is not None:
             raise BadInput(f"{str(pictures)!r} is a table with prompts of its own: leave {str(prompts)!r} out.")
@@ -88,13 +110,7 @@ def read_items(pictures: Path, prompts: Path | None = None) -> Items:
         return _from_saved(pictures)
     if prompts is None and any(pictures.glob(f"*/{_GENEVAL}")):
         return Items(_unique(_from_geneval(pictures)))
-    files = [
-        path for path in sorted(pictures.rglob("*"), key=_natural) if path.suffix.lower() in SUFFIXES and path.is_file()
-    ]
-    if not files:
-        raise BadInput(
-            f"there is no picture in {str(pictures)!r}: files that end with {', '.join(sorted(SUFFIXES))} are looked for."
-        )
+    files = picture_files(pictures)
     if prompts is None:
         tables = [pictures / name for name in ("metadata.csv", "metadata.jsonl", "prompts.txt")]
         prompts = next((path for path in tables if path.is_file()), None)
@@ -203,19 +219,54 @@ def _from_table(table: Path, folder: Path) -> list[Item]:
 
 
 def _from_saved(folder: Path) -> Items:
-    try:
-        import datasets
-    except ImportError:
-        raise PrerequisiteError(
-            f"{str(folder)!r} is a saved Hugging Face data set, and the package 'datasets' is not installed",
-            remedy="pip install 'inloop[datasets]', or export it to a folder with a metadata.csv.",
-        ) from None
-    loaded = datasets.load_from_disk(str(folder))
+    loaded = _package(str(folder)).load_from_disk(str(folder))
     if hasattr(loaded, "keys"):
         raise BadInput(
             f"{str(folder)!r} holds several splits ({', '.join(loaded)}): give the folder of one,"
             f" such as {str(folder / next(iter(loaded)))!r}."
         )
+    return _from_loaded(loaded, folder)
+
+
+def _from_hub(spec: str) -> Items:
+    found = _HUB.fullmatch(spec)
+    if found is None:
+        raise BadInput(
+            f"{spec!r} is not hf:OWNER/NAME[:CONFIG][#SPLIT], such as hf:lambdalabs/naruto-blip-captions#train."
+        )
+    name, config, split = found.groups()
+    datasets = _package(spec)
+    try:
+        loaded = datasets.load_dataset(name, config, split=split)
+    except (datasets.exceptions.DatasetNotFoundError, ValueError) as error:  # no such set, configuration or split
+        raise BadInput(f"{spec!r} cannot be loaded: {str(error)[:300]}") from None
+    except OSError as error:
+        raise PrerequisiteError(
+            f"the data set {spec!r} cannot be fetched ({type(error).__name__}: {str(error)[:200]})",
+            remedy="connect to the network once, or give a folder of datasets.save_to_disk.",
+        ) from error
+    if hasattr(loaded, "keys"):
+        names = list(loaded)
+        if len(names) > 1:
+            raise BadInput(f"{spec!r} holds several splits ({', '.join(names)}): name one, such as {spec}#{names[0]}.")
+        loaded = loaded[names[0]]
+    return _from_loaded(loaded, Path(spec))
+
+
+def _package(what: str) -> Any:
+    try:
+        import datasets
+    except ImportError:
+        raise PrerequisiteError(
+            f"{what!r} is a Hugging Face data set, and the package 'datasets' is not installed",
+            remedy="pip install 'inloop[datasets]', or export it to a folder with a metadata.csv.",
+        ) from None
+    return datasets
+
+
+def _from_loaded(loaded: Any, folder: Path) -> Items:
+    import datasets
+
     pictures = [name for name, kind in loaded.features.items() if isinstance(kind, datasets.Image)]
     texts = [name for name in _PROMPT if name in loaded.features]
     if not pictures or not texts:
@@ -227,7 +278,8 @@ def _from_saved(folder: Path) -> Items:
     items = []
     for place, row in enumerate(plain):
         text = _prompt(folder, place + 1, row)
-        items.append(Item(id=str(row.get("id") or place), text=text, row=place, tags=_tags(row)))
+        rest = {key: value for key, value in row.items() if key not in (*_PROMPT, *_TAGS, "id")}
+        items.append(Item(id=str(row.get("id") or place), text=text, row=place, tags=_tags(row), meta=rest))
 
     def inside(place: int) -> bytes:
         value = raw[place][pictures[0]]

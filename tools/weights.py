@@ -18,7 +18,7 @@ from typing import Any
 
 from ..runtime.errors import BadInput, PrerequisiteError
 
-__all__ = ["Weights", "find_weights"]
+__all__ = ["Weights", "find_weights", "options_of"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?")
 _BUNDLED = {"painter": "mini-diffusion", "vqa": "mini-vqa", "clip": "mini-clip"}
@@ -26,6 +26,24 @@ _WANTED = {
     "painter": "a diffusers pipeline such as stabilityai/sd-turbo",
     "vqa": "a BLIP question answering model such as Salesforce/blip-vqa-base",
     "clip": "a CLIP model such as openai/clip-vit-base-patch32",
+    "detector": "'ssd', or an object detector such as google/owlv2-base-patch16-ensemble or hustvl/yolos-tiny",
+    "pickscore": "a CLIP model such as yuvalkirstain/PickScore_v1",
+    "hpsv2": "xswu/HPSv2, a folder with HPS_v2.1_compressed.pt, or a CLIP model of transformers",
+    "imagereward": "THUDM/ImageReward, or a folder with ImageReward.pt and med_config.json",
+}
+_MARKERS = {
+    "painter": ("model_index.json",),
+    "hpsv2": ("HPS_v2.1_compressed.pt", "HPS_v2_compressed.pt", "config.json"),
+    "imagereward": ("med_config.json",),
+}
+_TYPES = {
+    "vqa": ("blip",),
+    "clip": ("clip",),
+    "pickscore": ("clip",),
+    "detector": (
+        *("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino"),
+        *("detr", "conditional_detr", "deformable_detr", "dab-detr", "rt_detr", "rt_detr_v2", "d_fine", "yolos"),
+    ),
 }
 
 
@@ -80,22 +98,25 @@ class Weights:
 
 
 def find_weights(spec: str, kind: str, cache_dir: Path) -> Weights:
-    """The files behind `spec`; `kind` is "painter", "vqa" or "clip"; `cache_dir` remembers the hashes of large files.
+    """The files behind `spec`; `kind` is "painter", "vqa", "clip", "detector" or a reward; `cache_dir` remembers the hashes of large files.
 
     Raises:
         BadInput: the spec is no folder and no model id, or what it names is a model of another kind.
         PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
     """
     name, _, query = spec.strip().partition("?")
-    options = _options(spec, query)
-    marker = "model_index.json" if kind == "painter" else "config.json"
+    options = options_of(spec, query)
+    markers = _MARKERS.get(kind, ("config.json",))
     if name == "mini":
         from ..runtime import models
 
-        found = _folder(models.bundled(kind), spec, marker, options, kind, _BUNDLED[kind], cache_dir)
+        if kind not in _BUNDLED:
+            raise BadInput(f"there is no bundled model for this: give {_WANTED[kind]}.")
+        found = _folder(models.bundled(kind), spec, markers[0], options, kind, _BUNDLED[kind], cache_dir)
         return _checked(found, kind)
     root = Path(name).expanduser()
     if name and root.is_dir():
+        marker = next((marker for marker in markers if (root / marker).is_file()), markers[0])
         return _checked(_folder(root, spec, marker, options, kind, root.resolve().name, cache_dir), kind)
     if not _HUB_ID.fullmatch(name) or name.startswith(("./", "../")):
         raise BadInput(
@@ -103,6 +124,7 @@ def find_weights(spec: str, kind: str, cache_dir: Path) -> Weights:
             f" Give 'mini', the folder of the model, or {_WANTED[kind]}."
         )
     model, _, commit = name.partition("@")
+    marker = markers[0]
     path = _hub_file(model, marker, commit or None, spec)
     if path is None:
         raise BadInput(f"{model!r} has no {marker}, so it cannot be used here. Give {_WANTED[kind]}.")
@@ -139,18 +161,23 @@ def _folder(
 
 
 def _checked(weights: Weights, kind: str) -> Weights:
+    if weights.marker.endswith(".pt") or kind == "imagereward":
+        return weights
     config = weights.config()
     if kind == "painter":
         fits, is_ = "_class_name" in config, f"the pipeline class {config.get('_class_name')!r}"
     else:
-        wanted = {"vqa": "blip", "clip": "clip"}[kind]
-        fits, is_ = config.get("model_type") == wanted, f"the model type {config.get('model_type')!r}"
+        fits, is_ = (
+            config.get("model_type") in _TYPES.get(kind, ("clip",)),
+            f"the model type {config.get('model_type')!r}",
+        )
     if not fits:
         raise BadInput(f"{weights.spec!r} has {is_}, which cannot be used here. Give {_WANTED[kind]}.")
     return weights
 
 
-def _options(spec: str, query: str) -> dict[str, str]:
+def options_of(spec: str, query: str) -> dict[str, str]:
+    """The options behind the `?` of a spec; `BadInput` where they are not name=value."""
     try:
         pairs = urllib.parse.parse_qsl(query, strict_parsing=True) if query else []
     except ValueError as error:
