@@ -11,7 +11,7 @@ from inloop.runtime.errors import InloopError
 
 from .figures import Options, keep, machine, table
 
-MEASUREMENTS = ("start", "nodes", "models", "loops", "serving", "scorers")
+MEASUREMENTS = ("start", "nodes", "models", "loops", "serving", "scorers", "students")
 
 
 def main() -> int:
@@ -21,6 +21,7 @@ def main() -> int:
     for name in ("images", "vqa", "clip"):
         parser.add_argument(f"--{name}", default="mini", metavar="ID", help="mini, a folder or a hub id")
     parser.add_argument("--llm", default="mini-writer", metavar="LLM", help="as in inloop opt2i")
+    parser.add_argument("--student", default="local", metavar="NAME", help="local or lora:MODEL, see docs/students.md")
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, ...")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="how often each time is taken")
     parser.add_argument("--iterations", type=int, default=2, metavar="N", help="rounds of rewriting in the whole run")

@@ -18,12 +18,13 @@ __all__ = ["Figure", "Options", "keep", "machine", "seconds", "table"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What is measured: model specs as in `inloop opt2i`; `repeats`: how often each time is taken."""
+    """What is measured: model specs as in `inloop opt2i`, and a `student` that trains a LoRA adapter; `repeats`: how often each time is taken."""
 
     images: str
     vqa: str
     clip: str
     llm: str
+    student: str
     device: str
     repeats: int
     iterations: int

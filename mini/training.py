@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..tools.local_model import is_fast_in_bfloat16
+
 __all__ = ["Fit", "fit", "is_fast_in_bfloat16", "write_sums"]
 
 
@@ -92,11 +94,6 @@ def fit(run: Fit, loss_of: Callable[[int], Tensor], *, name: str, report: Callab
             saved = now
     run.save()
     run.model.eval()
-
-
-def is_fast_in_bfloat16(device: torch.device) -> bool:
-    """A processor without instructions for it emulates bfloat16, ten times slower than float32."""
-    return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
 
 
 def write_sums(folder: Path) -> None:

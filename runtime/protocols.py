@@ -7,11 +7,12 @@ are part of every key in the call ledger, and must be known without loading any 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from pydantic import BaseModel
 
-from .records import Answer, BlobRef, Detection, ImageRequest, Message, Reply, Sample, Score
+from .records import Answer, BlobRef, Detection, ImageRequest, Message, Prediction, Reply, Row, Sample, Score, Training
 
 __all__ = [
     "Captioner",
@@ -22,6 +23,8 @@ __all__ = [
     "ImageGenerator",
     "Identified",
     "Rewarder",
+    "Student",
+    "TextEmbedder",
     "VisualQA",
 ]
 
@@ -80,6 +83,37 @@ class Rewarder(Identified, Protocol):
     """Says how much people would like a picture for a text: higher is better, on a scale of its own."""
 
     async def rewards(self, asked: Sequence[tuple[BlobRef, str]]) -> list[float]: ...
+
+
+class TextEmbedder(Identified, Protocol):
+    """Unit vectors (L2 norm 1) of texts; their dot product is the cosine.
+
+    `role` ("query" or "document") puts the words before a text that some models were trained with; others ignore it.
+    """
+
+    async def texts(self, texts: Sequence[str], *, role: str | None = None) -> list[list[float]]: ...
+    async def aclose(self) -> None: ...
+
+
+class Student(Identified, Protocol):
+    """A model that is trained on rows and then answers texts.
+
+    `fit` always starts from the base model. It is named by all that it depends on: `revision` is one value before
+    `fit`, and another after it, made of the base, the recipe, the task, the rows in their order and the seed. What was
+    trained under one revision is kept in the store, and `fit` takes it from there instead of training again.
+    `check` gives rows in the task's form, or says which cannot be learned (for the test rows: or read), before anything
+    is paid for. `fresh` is another untrained student of the same base, recipe and task.
+    """
+
+    @property
+    def fitted(self) -> bool: ...
+    def check(self, rows: Sequence[Row]) -> list[Row]: ...
+    async def fit(self, rows: Sequence[Row], seed: int) -> Training: ...
+    async def predict(self, texts: Sequence[str]) -> list[Prediction]: ...
+    def save(self, folder: Path) -> None: ...
+    def load(self, folder: Path) -> None: ...
+    def fresh(self) -> Student: ...
+    async def aclose(self) -> None: ...
 
 
 class Chat(Identified, Protocol):

@@ -18,11 +18,14 @@ __all__ = [
     "ImageRequest",
     "Message",
     "Part",
+    "Prediction",
     "Record",
     "Reply",
     "Report",
+    "Row",
     "Sample",
     "Score",
+    "Training",
 ]
 
 
@@ -162,3 +165,42 @@ class Reply(Record):
     def text(self) -> str:
         """The first choice."""
         return self.texts[0]
+
+
+class Row(Record):
+    """One labelled text. `text` is the whole of what a student is shown, `label` the right answer as text.
+
+    `meta` holds what only some tasks have: `choices` (the options of a multiple choice question) and `rationale` (a
+    worked answer to learn from).
+    """
+
+    id: str
+    text: str
+    label: str
+    meta: dict[str, Any] = Field(default_factory=dict)
+
+
+class Prediction(Record):
+    """What a student said. `scores`: per label a probability (they sum to 1), None where the student knows none.
+
+    `text` is as the student wrote it; whether it is an answer at all is for the task to say.
+    """
+
+    text: str
+    scores: dict[str, float] | None = None
+
+
+class Training(Record):
+    """How a student was trained. `losses`: the mean training loss of each epoch; empty where there are none.
+
+    `seconds` is None for a student that was trained earlier and taken from the store. `checked` is a training example
+    as the student saw it: the (prompt, target) pair decoded from its token ids.
+    """
+
+    rows: int
+    seed: int
+    steps: int = 0
+    seconds: float | None = None
+    losses: tuple[float, ...] = ()
+    parameters: int = 0
+    checked: tuple[str, str] | None = None

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+import text_models
 
 from inloop.runtime.settings import Settings
 
@@ -180,3 +181,15 @@ def blip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures = BlipImageProcessorPil(size={"height": 32, "width": 32})
     BlipProcessor(image_processor=pictures, tokenizer=tokenizer).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sentence encoder; see `text_models.bert`."""
+    return text_models.bert(tmp_path_factory.mktemp("models") / "bert-small", WORDS)
+
+
+@pytest.fixture(scope="session")
+def llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A causal language model; see `text_models.llama`."""
+    return text_models.llama(tmp_path_factory.mktemp("models") / "llama-small")

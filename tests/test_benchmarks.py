@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from servers import serving
 from test_errors import answering
 
 ROOT = Path(__file__).parent.parent
+SNIPS = Path(os.environ.get("INLOOP_DATA", ROOT.parent / "shared" / "data")) / "llm2llm" / "snips"
 
 
 def benchmarks(*argv, out):
@@ -64,3 +66,14 @@ def test_model_measurements(tmp_path, turbo_folder, blip_folder, clip_folder):
     assert found["the same command again, model calls made"] == 0
     assert found["wall time over the busiest model's own"] > 1
     assert found["8 prompts in flight, wall time"] >= found["8 prompts in flight, images at work"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not SNIPS.is_dir(), reason=f"SNIPS is not in {SNIPS}: set INLOOP_DATA to the folder with llm2llm/snips"
+)
+def test_student_measurements(tmp_path, llama_folder):
+    done = benchmarks("students", "--student", f"lora:{llama_folder}", out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = figures(tmp_path, "students")
+    assert len(found) == 6 and min(found.values()) > 0

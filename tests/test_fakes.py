@@ -7,9 +7,16 @@ import pytest
 
 from inloop.runtime.blobs import BlobStore
 from inloop.runtime.errors import BadInput
-from inloop.runtime.fakes import ScriptedChat, ScriptedEmbedder, ScriptedImages, ScriptedVQA
-from inloop.runtime.protocols import Chat, Embedder, ImageGenerator, VisualQA
-from inloop.runtime.records import BlobRef, ImageRequest, Message
+from inloop.runtime.fakes import (
+    ScriptedChat,
+    ScriptedDetector,
+    ScriptedEmbedder,
+    ScriptedImages,
+    ScriptedRewards,
+    ScriptedVQA,
+)
+from inloop.runtime.protocols import Chat, Detector, Embedder, ImageGenerator, Rewarder, VisualQA
+from inloop.runtime.records import BlobRef, Detection, ImageRequest, Message
 
 REF = BlobRef(sha256="0" * 64, media_type="image/png", bytes=1)
 
@@ -52,3 +59,18 @@ async def test_embedder() -> None:
     for vector in (a, b, image):
         assert math.isclose(sum(value * value for value in vector), 1.0)
     assert abs(sum(x * y for x, y in zip(a, b, strict=True))) < 0.5
+
+
+async def test_the_detector_finds_what_its_function_says() -> None:
+    cat, dog = (Detection(label=name, score=score, box=(0, 0, 9, 9)) for name, score in (("cat", 0.4), ("dog", 0.9)))
+    detector: Detector = ScriptedDetector(lambda image: [cat, dog], labels=("cat", "dog"))
+    assert await detector.detect([(REF, ("cat",)), (REF, ("cat", "dog")), (REF, ("cup",))]) == [(cat,), (dog, cat), ()]
+    assert detector.labels == ("cat", "dog")
+
+
+async def test_rewards_are_the_same_each_time_and_differ_by_picture_and_text() -> None:
+    rewarder: Rewarder = ScriptedRewards()
+    pictures = [BlobRef(sha256=f"{n:064x}", media_type="image/png", bytes=1) for n in range(2)]
+    asked = [(picture, text) for picture in pictures for text in ("a", "b")]
+    made = await rewarder.rewards(asked)
+    assert len(set(made)) == 4 and await rewarder.rewards(asked[::-1]) == made[::-1]

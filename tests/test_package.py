@@ -152,7 +152,7 @@ def test_constraints_pin_what_is_needed():
     assert pinned[0].startswith("torch==")
     names = {line.partition("==")[0] for line in pinned}
     extras = PROJECT["project"]["optional-dependencies"]
-    for wanted in [*PROJECT["project"]["dependencies"], *extras["dev"], *extras["train"]]:
+    for wanted in [*PROJECT["project"]["dependencies"], *extras["dev"], *extras["train"], *extras["students"]]:
         assert re.split(r"[\[>=<~! ]", wanted)[0].lower() in names, wanted
 
 

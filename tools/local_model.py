@@ -25,10 +25,12 @@ from ..runtime.records import Cost
 from .weights import Weights
 
 if TYPE_CHECKING:
+    import torch
+
     from ..runtime.settings import Settings
     from ..runtime.store import Store
 
-__all__ = ["LocalModel", "Served"]
+__all__ = ["LocalModel", "Served", "chunks", "is_fast_in_bfloat16", "quiet", "settled", "torch_device"]
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
@@ -134,9 +136,9 @@ class LocalModel(Generic[I, O]):
             ) from error
         if self._settings.threads is not None:
             torch.set_num_threads(self._settings.threads)
-        self._device = _device(self._settings.device)
+        self._device = torch_device(self._settings.device)
         try:
-            with self._computing(), _quiet():
+            with self._computing(), quiet():
                 self._load(self._device)
         except InloopError:
             raise
@@ -182,7 +184,7 @@ def chunks(items: Sequence[R], size: int) -> Iterator[list[R]]:
         yield list(items[start : start + size])
 
 
-def _device(name: str) -> str:
+def torch_device(name: str) -> str:
     """The torch device for the setting `device`; "auto" takes an accelerator where there is one."""
     import torch
 
@@ -200,8 +202,17 @@ def _device(name: str) -> str:
     return name
 
 
+def is_fast_in_bfloat16(device: torch.device) -> bool:
+    """A processor without instructions for it emulates bfloat16, ten times slower than float32."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars and no advice on standard error while a model is loaded; errors still raise."""
     from transformers.utils import logging
 

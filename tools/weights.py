@@ -30,6 +30,7 @@ _WANTED = {
     "pickscore": "a CLIP model such as yuvalkirstain/PickScore_v1",
     "hpsv2": "xswu/HPSv2, a folder with HPS_v2.1_compressed.pt, or a CLIP model of transformers",
     "imagereward": "THUDM/ImageReward, or a folder with ImageReward.pt and med_config.json",
+    "text": "a text model of transformers, such as BAAI/bge-small-en-v1.5 to embed or HuggingFaceTB/SmolLM2-360M to train",
 }
 _MARKERS = {
     "painter": ("model_index.json",),
@@ -98,7 +99,9 @@ class Weights:
 
 
 def find_weights(spec: str, kind: str, cache_dir: Path) -> Weights:
-    """The files behind `spec`; `kind` is "painter", "vqa", "clip", "detector" or a reward; `cache_dir` remembers the hashes of large files.
+    """The files behind `spec`; `cache_dir` remembers the hashes of large files.
+
+    `kind` is "painter", "vqa", "clip", "detector", a reward, or "text" (any text model of transformers).
 
     Raises:
         BadInput: the spec is no folder and no model id, or what it names is a model of another kind.
@@ -164,7 +167,9 @@ def _checked(weights: Weights, kind: str) -> Weights:
     if weights.marker.endswith(".pt") or kind == "imagereward":
         return weights
     config = weights.config()
-    if kind == "painter":
+    if kind == "text":
+        fits, is_ = "model_type" in config, "no model type in its config.json"
+    elif kind == "painter":
         fits, is_ = "_class_name" in config, f"the pipeline class {config.get('_class_name')!r}"
     else:
         fits, is_ = (
