@@ -118,6 +118,11 @@ def parser() -> argparse.ArgumentParser:
 
     certify.add_arguments(add("certify", "recompute published figures from published raw answers", certify.__doc__))
 
+    from . import eval_rag, index
+
+    index.add_arguments(add("index", "bring a folder of documents into an index", index.__doc__))
+    eval_rag.add_arguments(add("eval-rag", "how well an index finds what is relevant", eval_rag.__doc__))
+
     resume = add("resume", "go on with a run that was stopped or killed")
     resume.add_argument("run", nargs="?", default="latest", metavar="RUN", help="id or folder (default: the latest)")
     add_out(resume, "the folder of the runs")
@@ -194,7 +199,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _command(args.command)(args)
     except KeyboardInterrupt:
-        return _fail(args, "interrupted", "interrupted; `inloop resume` goes on with the run.", INTERRUPTED)
+        again = "run the same command again" if args.command in ("index", "eval-rag") else "`inloop resume`"
+        return _fail(args, "interrupted", f"interrupted; {again} goes on with what is left.", INTERRUPTED)
     except PrerequisiteError as error:
         return _fail(args, "prerequisite", str(error), PREREQUISITE, remedy=error.remedy)
     except BadInput as error:
@@ -230,6 +236,14 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from .certify import certify
 
         return certify
+    if name == "index":
+        from .index import index
+
+        return index
+    if name == "eval-rag":
+        from .eval_rag import eval_rag
+
+        return eval_rag
     if name == "resume":
         from .run import resume
 

@@ -11,7 +11,7 @@ from inloop.runtime.errors import InloopError
 
 from .figures import Options, keep, machine, table
 
-MEASUREMENTS = ("start", "nodes", "models", "loops", "serving", "scorers", "students")
+MEASUREMENTS = ("start", "nodes", "models", "loops", "serving", "scorers", "students", "retrieval")
 
 
 def main() -> int:

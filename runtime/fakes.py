@@ -138,7 +138,7 @@ class ScriptedEmbedder:
         self.asked: list[str | BlobRef] = []
         self._size = size
 
-    async def texts(self, texts: Sequence[str]) -> list[list[float]]:
+    async def texts(self, texts: Sequence[str], *, role: str | None = None) -> list[list[float]]:
         """A unit vector for each text."""
         self.asked += texts
         return [_unit("text:" + text, self._size) for text in texts]
@@ -147,6 +147,9 @@ class ScriptedEmbedder:
         """A unit vector for each picture."""
         self.asked += images
         return [_unit("image:" + image.sha256, self._size) for image in images]
+
+    async def aclose(self) -> None:
+        """Nothing to let go of."""
 
 
 class ScriptedDetector:

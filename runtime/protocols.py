@@ -6,13 +6,26 @@ are part of every key in the call ledger, and must be known without loading any 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import BaseModel
 
-from .records import Answer, BlobRef, Detection, ImageRequest, Message, Prediction, Reply, Row, Sample, Score, Training
+from .passages import Filter, Hit, Manifest, Mode, Passage, Query
+from .records import (
+    Answer,
+    BlobRef,
+    Detection,
+    ImageRequest,
+    Message,
+    Prediction,
+    Reply,
+    Row,
+    Sample,
+    Score,
+    Training,
+)
 
 __all__ = [
     "Captioner",
@@ -20,8 +33,10 @@ __all__ = [
     "Detector",
     "Embedder",
     "Evaluator",
-    "ImageGenerator",
     "Identified",
+    "ImageGenerator",
+    "Index",
+    "Reranker",
     "Rewarder",
     "Student",
     "TextEmbedder",
@@ -93,6 +108,66 @@ class TextEmbedder(Identified, Protocol):
 
     async def texts(self, texts: Sequence[str], *, role: str | None = None) -> list[list[float]]: ...
     async def aclose(self) -> None: ...
+
+
+class Reranker(Identified, Protocol):
+    """How well each text answers a query, in [0, 1], in order; None where that could not be told."""
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> list[float | None]: ...
+
+
+class Index(Protocol):
+    """Passages that are found by words, by vectors, or by both; chosen by URL (`tools.index.open_index`).
+
+    A write that has returned is on the disk. A write is whole or not there, a search meanwhile sees the one or the other.
+    """
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def manifest(self) -> Manifest | None:
+        """What it was made with; None as long as it is empty and new."""
+        ...
+
+    async def upsert(self, passages: Sequence[Passage]) -> None:
+        """Put passages in; one with the id of another takes its place. Of two with one id in one call the last stays."""
+        ...
+
+    async def delete(self, ids: Sequence[str] = (), *, where: Filter | None = None) -> int:
+        """Take out the passages with these ids and those that `where` finds; how many there were."""
+        ...
+
+    async def search(
+        self,
+        queries: Sequence[Query | str],
+        *,
+        k: int = 10,
+        mode: Mode = "hybrid",
+        where: Filter | None = None,
+        reranker: Reranker | None = None,
+    ) -> list[list[Hit]]:
+        """At most `k` hits a query, best first, equal ones by id; `where` holds before the k are chosen."""
+        ...
+
+    async def get(self, ids: Sequence[str]) -> list[Passage | None]:
+        """The passages with these ids, in order; None for one that is not there."""
+        ...
+
+    async def count(self, where: Filter | None = None) -> int:
+        """How many passages `where` finds, exactly."""
+        ...
+
+    def iterate(self, where: Filter | None = None) -> AsyncIterator[Passage]:
+        """Every passage once, by id, a page at a time."""
+        ...
+
+    async def optimise(self) -> None:
+        """Tidy up: join small files, index what was added, drop what was deleted. Never needed for right results."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of files and connections; may be called twice."""
+        ...
 
 
 class Student(Identified, Protocol):

@@ -77,3 +77,18 @@ def test_student_measurements(tmp_path, llama_folder):
     assert done.returncode == 0, done.stderr
     found = figures(tmp_path, "students")
     assert len(found) == 6 and min(found.values()) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["inloop, lancedb", "plain bm25s + numpy"])
+def test_retrieval_measurement(name):
+    pytest.importorskip("lancedb", reason="the extra rag is not installed")
+    pytest.importorskip("bm25s", reason="the extra rag is not installed")
+    data = Path(os.environ.get("INLOOP_DATA", ROOT.parent / "shared" / "data")) / "rag" / "scifact"
+    if not data.is_dir():
+        pytest.skip(f"{data} is not there: set INLOOP_DATA to the folder that holds rag/scifact")
+    command = [sys.executable, "-m", "benchmarks.retrieval", name, "300"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["passages"] == 300 and 0 < told["p50"] <= told["p95"] and told["fill"] > 0 and told["cpu"] > 0

@@ -1,0 +1,171 @@
+"""`inloop eval-rag`: how well an index finds what is relevant, with intervals.
+
+Give a test set in BEIR's layout (corpus.jsonl, queries.jsonl, qrels.tsv), or an index that `inloop index` made with
+queries and judgements of its documents (COLLECTION/path). A document is as good as its best passage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..runtime.errors import BadInput
+from ..runtime.settings import Settings
+from .index import open_embedder
+from .words import amount, seconds
+
+if TYPE_CHECKING:
+    from ..evaluators.retrieval import RetrievalReport
+    from ..runtime.protocols import Index
+
+__all__ = ["add_arguments", "eval_rag"]
+
+_BATCH = 512
+_DOCUMENTS = 100
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The arguments of `inloop eval-rag`."""
+    command.add_argument("--corpus", metavar="FILE", help="corpus.jsonl: _id, title, text a line")
+    command.add_argument("--queries", metavar="FILE", help="queries.jsonl: _id, text a line")
+    command.add_argument("--qrels", metavar="FILE", help="judgements: query id, document id, grade, with tabs")
+    command.add_argument(
+        "--index", metavar="URL", help="an index: with --corpus it is filled where it is empty, else taken as it is"
+    )
+    command.add_argument("--mode", choices=("bm25", "dense", "hybrid"), default="hybrid", help="default: hybrid")
+    command.add_argument("--embedder", metavar="ID", help="as in inloop index (default: minilm)")
+    command.add_argument("--reranker", metavar="ID", help="a cross-encoder's folder or hub id, or llm:LLM")
+    command.add_argument("--measures", metavar="NAMES", help="default: ndcg@10,recall@10,recall@100,mrr@10")
+    command.add_argument("--limit", type=int, metavar="N", help="the first N queries with judgements only")
+    command.add_argument("--ignore-identical-ids", action="store_true", help="as BEIR does for ArguAna")
+    command.add_argument("--run", metavar="FILE", help="write the ranking as a TREC run")
+    command.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps, ...")
+
+
+def eval_rag(args: argparse.Namespace) -> int:
+    """The command, for retrieval."""
+    if not args.qrels or not args.queries or not (args.corpus or args.index):
+        raise BadInput("give --queries and --qrels, and --corpus or --index (or both).")
+    if args.limit is not None and args.limit < 1:
+        raise BadInput(f"--limit {args.limit} must be 1 or more.")
+    settings = Settings.load(device=args.device)
+    told, report = asyncio.run(_evaluate(args, settings))
+    if args.json:
+        print(json.dumps(told, ensure_ascii=False))
+        return 0
+    print(
+        f"{args.mode}: {amount(told['queries'])} queries, {amount(told['documents'])} documents"
+        + (f", {told['without_results']} queries found nothing" if told["without_results"] else "")
+    )
+    for name, one in report.measures.items():
+        low, high = one.ci or (None, None)
+        interval = f"  [{low:.4f}, {high:.4f}]" if low is not None else ""
+        shown = "-" if one.value is None else f"{one.value:.4f}"
+        print(f"  {name:<12} {shown}{interval}" + (f"  {one.unscored} unscored" if one.unscored else ""))
+    print(
+        f"indexed in {seconds(told['index_seconds'])}; a query took {told['query_ms']['p50']:.1f} ms (95 %:"
+        f" {told['query_ms']['p95']:.1f} ms), its embedding included unless it was in the ledger."
+    )
+    return 0
+
+
+async def _evaluate(args: argparse.Namespace, settings: Settings) -> tuple[dict[str, Any], RetrievalReport]:
+    from ..evaluators.retrieval import MEASURES, evaluate_run
+    from ..runtime.store import Store
+    from ..tools.beir import read_qrels, read_queries
+    from ..tools.index import open_index
+    from ..tools.reranker import open_reranker
+
+    queries, qrels = read_queries(Path(args.queries)), read_qrels(Path(args.qrels))
+    asked = [key for key in qrels if key in queries][: args.limit]
+    if not asked:
+        raise BadInput(f"no query of {args.queries!r} has a judgement in {args.qrels!r}: do the ids belong together?")
+    measures = args.measures.split(",") if args.measures else MEASURES
+    evaluate_run({}, {asked[0]: qrels[asked[0]]}, measures)  # a wrong name is said before the work
+    with Store.open(settings) as store:
+        async with contextlib.AsyncExitStack() as stack:
+            text = None if args.mode == "bm25" else open_embedder(args.embedder, store, settings)
+            if text is not None:
+                stack.push_async_callback(text.aclose)
+            reranker = open_reranker(args.reranker, store, settings) if args.reranker else None
+            if reranker is not None:
+                stack.push_async_callback(reranker.aclose)
+            index = await open_index(args.index or "memory:", text=text, create=bool(args.corpus))
+            stack.push_async_callback(index.close)
+            started = time.perf_counter()
+            if args.corpus:
+                await _fill(index, Path(args.corpus))
+            indexed = time.perf_counter() - started
+            run: dict[str, dict[str, float]] = {}
+            took: list[float] = []
+            if text is not None:
+                await text.texts([queries[key] for key in asked], role="query")  # in full batches; kept in the ledger
+            for key in asked:
+                started = time.perf_counter()
+                [hits] = await index.search([queries[key]], k=_DOCUMENTS, mode=args.mode, reranker=reranker)
+                took.append((time.perf_counter() - started) * 1000)
+                run[key] = {}
+                for place, hit in enumerate(hits):  # by place: equal similarities keep the order that was shown
+                    run[key].setdefault(hit.passage.document, float(len(hits) - place))
+            report = evaluate_run(
+                run, {key: qrels[key] for key in asked}, measures, ignore_identical_ids=args.ignore_identical_ids
+            )
+            if args.run:
+                _write_run(Path(args.run), run, args.mode)
+            manifest = index.manifest
+            told = {
+                "mode": args.mode,
+                "measures": {name: one.model_dump(mode="json") for name, one in report.measures.items()},
+                "queries": len(asked),
+                "judged_queries_not_asked": len(qrels) - len(asked),
+                "documents": await index.count(),
+                "without_results": report.without_results,
+                "embedder": manifest.text.model_dump() if manifest and manifest.text else None,
+                "reranker": reranker.model if reranker is not None else None,
+                "index": index.url,
+                "index_seconds": round(indexed, 3),
+                "query_ms": {"p50": _quantile(took, 0.5), "p95": _quantile(took, 0.95)},
+            }
+            return told, report
+
+
+async def _fill(index: Index, corpus: Path) -> None:
+    """Put the documents in that the index does not hold yet."""
+    from ..tools.beir import read_corpus
+
+    have = [passage.id async for passage in index.iterate()]
+    known, batch, done = set(have), [], 0
+    told = time.monotonic()
+    for passage in read_corpus(corpus):
+        done += 1
+        if passage.id in known:
+            continue
+        batch.append(passage)
+        if len(batch) >= _BATCH:
+            await index.upsert(batch)
+            batch = []
+            if time.monotonic() - told > 10:
+                told = time.monotonic()
+                print(f"{amount(done)} documents indexed", file=sys.stderr, flush=True)
+    await index.upsert(batch)
+    await index.optimise()
+
+
+def _write_run(path: Path, run: dict[str, dict[str, float]], tag: str) -> None:
+    lines = [
+        f"{query} Q0 {document} {place} {score:g} inloop-{tag}\n"
+        for query, scores in run.items()
+        for place, (document, score) in enumerate(scores.items(), start=1)
+    ]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    return round(sorted(values)[min(len(values) - 1, int(share * len(values)))], 3)
