@@ -112,16 +112,23 @@ def parser() -> argparse.ArgumentParser:
     )
     add_out(opt2i, "the folder in which the run's folder is made")
 
-    from . import certify, score
+    from . import ask, certify, score
 
     score.add_arguments(add("score", "score pictures against their prompts", score.__doc__))
 
     certify.add_arguments(add("certify", "recompute published figures from published raw answers", certify.__doc__))
 
-    from . import eval_rag, index
+    from . import eval_answers, eval_rag, index
 
     index.add_arguments(add("index", "bring a folder of documents into an index", index.__doc__))
-    eval_rag.add_arguments(add("eval-rag", "how well an index finds what is relevant", eval_rag.__doc__))
+
+    ask.add_arguments(add("ask", "an answer from an index, with citations that are checked", ask.__doc__))
+
+    measured = add(
+        "eval-rag", "how well an index finds what is relevant, and how true answers from it are", eval_rag.__doc__
+    )
+    eval_rag.add_arguments(measured)
+    eval_answers.add_arguments(measured)
 
     resume = add("resume", "go on with a run that was stopped or killed")
     resume.add_argument("run", nargs="?", default="latest", metavar="RUN", help="id or folder (default: the latest)")
@@ -228,6 +235,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from .run import opt2i
 
         return opt2i
+    if name == "ask":
+        from .ask import ask
+
+        return ask
     if name == "score":
         from .score import score
 

@@ -2,6 +2,8 @@
 
 Give a test set in BEIR's layout (corpus.jsonl, queries.jsonl, qrels.tsv), or an index that `inloop index` made with
 queries and judgements of its documents (COLLECTION/path). A document is as good as its best passage.
+
+With --claims, answers are measured: annotated claims go through the loop of `inloop ask`, and through it without its check.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from ..evaluators.retrieval import RetrievalReport
     from ..runtime.protocols import Index
 
-__all__ = ["add_arguments", "eval_rag"]
+__all__ = ["add_arguments", "eval_rag", "fill"]
 
 _BATCH = 512
 _DOCUMENTS = 100
@@ -50,7 +52,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def eval_rag(args: argparse.Namespace) -> int:
-    """The command, for retrieval."""
+    """The command: retrieval, or with --claims answers and their citations."""
+    if args.claims:
+        from .eval_answers import eval_claims
+
+        return eval_claims(args)
     if not args.qrels or not args.queries or not (args.corpus or args.index):
         raise BadInput("give --queries and --qrels, and --corpus or --index (or both).")
     if args.limit is not None and args.limit < 1:
@@ -101,7 +107,7 @@ async def _evaluate(args: argparse.Namespace, settings: Settings) -> tuple[dict[
             stack.push_async_callback(index.close)
             started = time.perf_counter()
             if args.corpus:
-                await _fill(index, Path(args.corpus))
+                await fill(index, Path(args.corpus))
             indexed = time.perf_counter() - started
             run: dict[str, dict[str, float]] = {}
             took: list[float] = []
@@ -136,7 +142,7 @@ async def _evaluate(args: argparse.Namespace, settings: Settings) -> tuple[dict[
             return told, report
 
 
-async def _fill(index: Index, corpus: Path) -> None:
+async def fill(index: Index, corpus: Path) -> None:
     """Put the documents in that the index does not hold yet."""
     from ..tools.beir import read_corpus
 

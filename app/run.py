@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..graphs.opt2i import Opt2iConfig
     from ..graphs.outcome import Outcome
 
-__all__ = ["opt2i", "read_prompts", "resume"]
+__all__ = ["drop_if_untouched", "opt2i", "read_prompts", "resume"]
 
 _BUDGET, _INTERRUPTED = 4, 130
 
@@ -65,7 +65,7 @@ def opt2i(args: argparse.Namespace) -> int:
     try:
         return _go(config, settings, folder, resume=False, json_output=args.json)
     except (BadInput, PrerequisiteError):
-        _drop_if_untouched(folder)
+        drop_if_untouched(folder)
         raise
 
 
@@ -78,6 +78,10 @@ def resume(args: argparse.Namespace) -> int:
 
         settings = Settings.load(runs_dir=folder.path.parent)
         return score_again(folder, settings, json_output=args.json)
+    if folder.loop == "rag":
+        from .ask import ask_again
+
+        return ask_again(folder, Settings.load(runs_dir=folder.path.parent), json_output=args.json)
     if folder.loop != "opt2i":
         raise BadInput(f"the run {folder.id!r} is of the loop {folder.loop!r}, which this version cannot resume.")
 
@@ -138,7 +142,7 @@ def _say(folder: RunFolder, json_output: bool, kind: str, text: str) -> None:
         print(f"\ninloop: {text}\n  to go on:  {again}", file=sys.stderr)
 
 
-def _drop_if_untouched(folder: RunFolder) -> None:
+def drop_if_untouched(folder: RunFolder) -> None:
     """Remove a folder in which nothing has happened yet: a refused command should leave nothing behind."""
     left = {path.name for path in folder.path.iterdir()} if folder.path.is_dir() else set()
     if left and left <= {"config.json", "lock"}:

@@ -36,6 +36,11 @@ def report(args: argparse.Namespace) -> int:
         from .score_report import render as render_score
 
         page = render_score(read_run(folder), blobs, limit=limit)
+    elif folder.loop == "rag":
+        from .ask_report import read_outcome
+        from .ask_report import render as render_ask
+
+        page = render_ask(read_outcome(folder))
     else:
         page = _opt2i_page(folder, blobs, limit)
     write_whole(folder.report_path, page.encode("utf-8"))

@@ -11,7 +11,7 @@ from inloop.runtime.errors import InloopError
 
 from .figures import Options, keep, machine, table
 
-MEASUREMENTS = ("start", "nodes", "models", "loops", "serving", "scorers", "students", "retrieval")
+MEASUREMENTS = ("start", "nodes", "models", "loops", "serving", "scorers", "students", "retrieval", "rag_answers")
 
 
 def main() -> int:
@@ -25,6 +25,10 @@ def main() -> int:
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, ...")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="how often each time is taken")
     parser.add_argument("--iterations", type=int, default=2, metavar="N", help="rounds of rewriting in the whole run")
+    parser.add_argument("--claims", type=int, default=100, metavar="N", help="claims of rag_answers")
+    parser.add_argument(
+        "--answerer", choices=("quote", "llm"), default="quote", help="llm: the language model's words too"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="where the figures go")
     given = vars(parser.parse_args())
     names, out = given.pop("names") or MEASUREMENTS, given.pop("out")

@@ -18,7 +18,8 @@ __all__ = ["Figure", "Options", "keep", "machine", "seconds", "table"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What is measured: model specs as in `inloop opt2i`, and a `student` that trains a LoRA adapter; `repeats`: how often each time is taken."""
+    """What is measured: model specs as in `inloop opt2i`; `repeats`: how often each time is taken; a `student` that trains a
+    LoRA adapter; `claims` and `answerer`: of `rag_answers`."""
 
     images: str
     vqa: str
@@ -28,6 +29,8 @@ class Options:
     device: str
     repeats: int
     iterations: int
+    claims: int = 100
+    answerer: str = "quote"
 
 
 @dataclass(frozen=True, kw_only=True)

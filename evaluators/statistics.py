@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..runtime.errors import BadInput
 from ..runtime.records import Record
 
-__all__ = ["Comparison", "Estimate", "by_group", "compare", "estimate", "holm", "mean", "paired_gain", "slices"]
+__all__ = [
+    "Comparison",
+    "Estimate",
+    "by_group",
+    "compare",
+    "estimate",
+    "holm",
+    "mean",
+    "paired_gain",
+    "ratio",
+    "ratio_gain",
+    "slices",
+]
 
 K = TypeVar("K", bound=Hashable)
 
@@ -74,6 +86,63 @@ def paired_gain(
         raise BadInput(f"{len(before)} scores before and {len(after)} after are no pairs: give one of each an item.")
     gains = [None if a is None or b is None else b - a for a, b in zip(before, after, strict=True)]
     return estimate(gains, level=level, draws=draws, seed=seed)
+
+
+def ratio(parts: Sequence[tuple[float, float]], *, level: float = 0.95, draws: int = _DRAWS, seed: int = 0) -> Estimate:
+    """The sum of hits over the sum of trials of (hits, trials) items, with a bootstrap interval over the items.
+
+    For what is counted over all citations, or all claims, while the questions are what is independent. `n` is the number of
+    items with trials; value and interval are None where there is no trial at all.
+    """
+    known = np.array([part for part in parts if part[1] > 0], dtype=np.float64).reshape(-1, 2)
+    unscored = len(parts) - len(known)
+    if not len(known):
+        return Estimate(value=None, ci=None, n=0, unscored=unscored)
+    value = float(known[:, 0].sum() / known[:, 1].sum())
+    if len(known) < 2:
+        return Estimate(value=value, ci=None, n=1, unscored=unscored)
+    sums = _resampled(known, draws, seed)
+    low, high = np.quantile(sums[:, 0] / sums[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value=value, ci=(float(low), float(high)), n=len(known), unscored=unscored)
+
+
+def ratio_gain(
+    before: Sequence[tuple[float, float]],
+    after: Sequence[tuple[float, float]],
+    *,
+    level: float = 0.95,
+    draws: int = _DRAWS,
+    seed: int = 0,
+) -> Estimate:
+    """`ratio(after) - ratio(before)` over the same items, resampled together; draws without a trial are left out.
+
+    Raises:
+        BadInput: the two differ in length.
+    """
+    if len(before) != len(after):
+        raise BadInput(f"{len(before)} items before and {len(after)} after are no pairs: give one of each an item.")
+    both = np.array([(*a, *b) for a, b in zip(before, after, strict=True)], dtype=np.float64).reshape(-1, 4)
+    total = both.sum(axis=0)
+    if not len(both) or total[1] == 0 or total[3] == 0:
+        return Estimate(value=None, ci=None, n=0, unscored=len(both))
+    value = float(total[2] / total[3] - total[0] / total[1])
+    if len(both) < 2:
+        return Estimate(value=value, ci=None, n=len(both), unscored=0)
+    sums = _resampled(both, draws, seed)
+    sums = sums[(sums[:, 1] > 0) & (sums[:, 3] > 0)]
+    low, high = np.quantile(sums[:, 2] / sums[:, 3] - sums[:, 0] / sums[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value=value, ci=(float(low), float(high)), n=len(both), unscored=0)
+
+
+def _resampled(items: Any, draws: int, seed: int) -> Any:
+    """The column sums of `draws` samples of the rows with replacement (draws, columns)."""
+    rng = np.random.default_rng(seed)
+    return np.concatenate(
+        [
+            items[rng.integers(0, len(items), size=(min(1000, draws - done), len(items)))].sum(axis=1)
+            for done in range(0, draws, 1000)
+        ]
+    )
 
 
 def by_group(values: Sequence[float | None], groups: Sequence[K]) -> dict[K, float | None]:

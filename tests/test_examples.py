@@ -153,6 +153,27 @@ def test_the_notebook_of_the_scorers(there, tmp_path, monkeypatch):
         assert "The published files are not here" in told and "Shown with the drawn world." in told
 
 
+@pytest.mark.slow
+def test_the_rag_notebook(tmp_path, monkeypatch):
+    """It needs no model: the answers are quotations, the index is one of words."""
+    for package in ("lancedb", "bm25s", "Stemmer"):
+        pytest.importorskip(package, reason="the extra rag is not installed: pip install 'inloop[rag]'")
+    import nbformat
+    from nbclient import NotebookClient
+
+    for name in [*os.environ]:
+        if name.startswith("INLOOP_"):
+            monkeypatch.delenv(name)
+    notebook = nbformat.read(EXAMPLES / "05_rag.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    told = "".join(
+        output.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
+    )
+    assert "5 documents added" in told
+    assert "'The Harbour Bridge was opened in 1932.'" in told and "2050" not in told
+    assert "no answer: nothing_found" in told and "no answer: contradicting_sources" in told
+
+
 def test_notebooks_are_valid_and_hold_no_outputs():
     import nbformat
 
@@ -176,7 +197,7 @@ def test_langgraph_json_names_a_graph_that_loads():
         module, _, attribute = place.partition(":")
         graph = getattr(importlib.import_module(module), attribute)
         assert isinstance(graph, Pregel) and graph.name == name
-        assert "propose" in graph.get_graph().draw_mermaid()
+        assert {"opt2i": "propose", "rag": "verify"}[name] in graph.get_graph().draw_mermaid()
 
 
 def test_the_readme_names_every_example():

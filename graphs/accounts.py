@@ -1,0 +1,39 @@
+"""What the runs of all loops have in common: their time and calls over several processes, and work that ends together."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..runtime.store import Store
+
+__all__ = ["calls_of", "gather", "worked"]
+
+
+def worked(events: Sequence[Mapping[str, Any]]) -> float:
+    """The seconds that the earlier processes of a run were at work."""
+    pairs = itertools.pairwise(events)
+    return sum(
+        float(after["at"]) - float(before["at"]) for before, after in pairs if after.get("event") != "run_started"
+    )
+
+
+def calls_of(store: Store) -> dict[str, dict[str, int]]:
+    """By kind: what all processes of the run paid, and what this one reused."""
+    mine, run = store.ledger.counts(), store.ledger.run_counts()
+    paid = {kind: run.get(kind, {}).get("paid", 0) for kind in sorted({*mine, *run})}
+    return {kind: {"paid": number, "reused": mine.get(kind, {}).get("reused", 0)} for kind, number in paid.items()}
+
+
+async def gather(work: Sequence[Any]) -> list[Any]:
+    """All results in order; at the first error the others are cancelled and it is raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
