@@ -130,6 +130,16 @@ def parser() -> argparse.ArgumentParser:
     eval_rag.add_arguments(measured)
     eval_answers.add_arguments(measured)
 
+    from . import llm2llm, llm2llm_plan
+
+    llm2llm.add_arguments(
+        add("llm2llm", "have a teacher write the rows that a small model gets wrong", llm2llm.__doc__)
+    )
+
+    llm2llm_plan.add_rescore_arguments(
+        add("rescore", "judge the teacher's replies of a llm2llm run again, by other thresholds; nothing is asked anew")
+    )
+
     resume = add("resume", "go on with a run that was stopped or killed")
     resume.add_argument("run", nargs="?", default="latest", metavar="RUN", help="id or folder (default: the latest)")
     add_out(resume, "the folder of the runs")
@@ -243,6 +253,14 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from .score import score
 
         return score
+    if name == "llm2llm":
+        from .llm2llm import llm2llm
+
+        return llm2llm
+    if name == "rescore":
+        from .llm2llm_plan import rescore
+
+        return rescore
     if name == "certify":
         from .certify import certify
 

@@ -1,7 +1,7 @@
 """What a person sees while a run works: a live table on a terminal, plain lines everywhere else.
 
-`RunView` follows the events of a run and knows nothing of screens; `Lines` writes one line for what matters; `Live`
-keeps a table under them. Everything goes to the standard error, so that the standard output holds the result alone.
+A `View` follows the events of a run and gives the lines that are worth keeping; `RunView` is that of prompt searches. `Lines` writes
+these lines; `Live` keeps the view's table under them. Everything goes to the standard error, so that the standard output holds the result alone.
 Text from prompts and models is stripped of control characters before it reaches a terminal.
 """
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from .words import amount, clip, evaluator_name, points, printable, seconds, signed
 
@@ -19,10 +19,21 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live as RichLive
 
-__all__ = ["Lines", "Live", "Progress", "RunView", "TaskView", "progress"]
+__all__ = ["Lines", "Live", "Progress", "RunView", "TaskView", "View", "progress"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SHOWN = 12
+
+
+class View(Protocol):
+    """What is known of a run from its events. `quiet`: events whose lines the table shows better; `table`: drawn for a width."""
+
+    quiet: frozenset[str]
+
+    @property
+    def elapsed(self) -> float: ...
+    def see(self, event: Mapping[str, Any]) -> list[str]: ...
+    def table(self, width: int) -> RenderableType: ...
 
 
 @dataclass
@@ -50,6 +61,8 @@ class TaskView:
 
 class RunView:
     """The state of a run as its events tell it; `see` gives the lines that are worth keeping."""
+
+    quiet = frozenset({"iteration"})  # the table shows the iterations: as lines they would only scroll by
 
     def __init__(self, *, prompts: int, iterations: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.prompts = prompts
@@ -163,11 +176,51 @@ class RunView:
         """What was scored so far, in words."""
         return f"{amount(self.candidates)} candidates · {amount(self.images)} images" if self.candidates else ""
 
+    def table(self, width: int) -> RenderableType:
+        """The texts that are worked on, with their scores, and what was spent."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        # the object that rich draws is asked anew four times a second, while events come from the same thread
+        tasks = list(self.tasks.values())
+        table = Table(box=None, padding=(0, 2, 0, 0), show_header=bool(tasks), header_style="dim", expand=False)
+        for heading, justify in (
+            ("", "left"),
+            ("prompt", "left"),
+            ("iteration", "right"),
+            ("best", "right"),
+            ("gain", "right"),
+        ):
+            table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        table.add_column("", no_wrap=True)
+        working = [t for t in tasks if t.state != "done"]
+        room = max(16, width - 58)
+        for task in (working or tasks)[:_SHOWN]:
+            mark = {"done": "✓", "working": "●", "checking": "◆"}.get(task.state, "·")
+            gain = task.gain
+            table.add_row(
+                Text(mark, style="green" if task.state == "done" else "cyan"),
+                Text(clip(task.best_text or task.text or task.id, room)),
+                "unseen seeds" if task.state == "checking" else f"{task.iteration}/{self.iterations}",
+                Text(points(task.best) if task.best is not None else "", style="bold"),
+                Text(signed(gain) if gain is not None else "", style="green" if gain and gain > 0 else "dim"),
+                Text(task.sparkline(), style="cyan"),
+            )
+        parts: list[RenderableType] = [Text(""), table]
+        if len(working) > _SHOWN:
+            parts.append(Text(f"   and {len(working) - _SHOWN} more", style="dim"))
+        many = f"{self.done} of {self.prompts} prompts done · " if self.prompts > 1 else ""
+        foot = f"  {seconds(self.elapsed)} · {many}{self.spent()}".rstrip(" ·")
+        parts.append(Text(clip(foot, width - 1), style="dim"))
+        parts.append(Text("  Ctrl-C stops after the step under way; the run can be resumed.", style="dim"))
+        return Group(*parts)
+
 
 class Progress:
     """Shows nothing; the base of what shows something. Used as a context manager and called with each event."""
 
-    def __init__(self, view: RunView) -> None:
+    def __init__(self, view: View) -> None:
         self.view = view
 
     def __call__(self, event: Mapping[str, Any]) -> None:
@@ -183,7 +236,7 @@ class Progress:
 class Lines(Progress):
     """One line for what matters, with the time since the start: for logs and pipes."""
 
-    def __init__(self, view: RunView, stream: TextIO) -> None:
+    def __init__(self, view: View, stream: TextIO) -> None:
         super().__init__(view)
         self._stream = stream
 
@@ -195,7 +248,7 @@ class Lines(Progress):
 class Live(Progress):
     """Lines that stay, and under them a table that moves; the table goes when the run ends."""
 
-    def __init__(self, view: RunView, console: Console) -> None:
+    def __init__(self, view: View, console: Console) -> None:
         super().__init__(view)
         self._console = console
         self._live: RichLive | None = None
@@ -204,7 +257,7 @@ class Live(Progress):
         from rich.live import Live as RichLive
 
         self._live = RichLive(
-            get_renderable=self._table,
+            get_renderable=lambda: self.view.table(self._console.width),
             console=self._console,
             refresh_per_second=4,
             transient=True,
@@ -221,52 +274,11 @@ class Live(Progress):
         from rich.text import Text
 
         for line in self.view.see(event):
-            # the table shows the iterations: as lines they would only scroll by
-            if event.get("event") != "iteration":
+            if event.get("event") not in self.view.quiet:
                 self._console.print(Text(f"  {line}", style="yellow" if event.get("event") == "warning" else ""))
 
-    def _table(self) -> RenderableType:
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
 
-        view = self.view
-        # the object that rich draws is asked anew four times a second, while events come from the same thread
-        tasks = list(view.tasks.values())
-        table = Table(box=None, padding=(0, 2, 0, 0), show_header=bool(tasks), header_style="dim", expand=False)
-        for heading, justify in (
-            ("", "left"),
-            ("prompt", "left"),
-            ("iteration", "right"),
-            ("best", "right"),
-            ("gain", "right"),
-        ):
-            table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-        table.add_column("", no_wrap=True)
-        working = [t for t in tasks if t.state != "done"]
-        room = max(16, self._console.width - 58)
-        for task in (working or tasks)[:_SHOWN]:
-            mark = {"done": "✓", "working": "●", "checking": "◆"}.get(task.state, "·")
-            gain = task.gain
-            table.add_row(
-                Text(mark, style="green" if task.state == "done" else "cyan"),
-                Text(clip(task.best_text or task.text or task.id, room)),
-                "unseen seeds" if task.state == "checking" else f"{task.iteration}/{view.iterations}",
-                Text(points(task.best) if task.best is not None else "", style="bold"),
-                Text(signed(gain) if gain is not None else "", style="green" if gain and gain > 0 else "dim"),
-                Text(task.sparkline(), style="cyan"),
-            )
-        parts: list[RenderableType] = [Text(""), table]
-        if len(working) > _SHOWN:
-            parts.append(Text(f"   and {len(working) - _SHOWN} more", style="dim"))
-        many = f"{view.done} of {view.prompts} prompts done · " if view.prompts > 1 else ""
-        foot = f"  {seconds(view.elapsed)} · {many}{view.spent()}".rstrip(" ·")
-        parts.append(Text(clip(foot, self._console.width - 1), style="dim"))
-        parts.append(Text("  Ctrl-C stops after the step under way; the run can be resumed.", style="dim"))
-        return Group(*parts)
-
-
-def progress(view: RunView, stream: TextIO, *, silent: bool = False) -> Progress:
+def progress(view: View, stream: TextIO, *, silent: bool = False) -> Progress:
     """What fits the stream: nothing when `silent`, a live table on a terminal, lines elsewhere."""
     if silent:
         return Progress(view)

@@ -82,6 +82,10 @@ def resume(args: argparse.Namespace) -> int:
         from .ask import ask_again
 
         return ask_again(folder, Settings.load(runs_dir=folder.path.parent), json_output=args.json)
+    if folder.loop == "llm2llm":
+        from .llm2llm import llm2llm_again
+
+        return llm2llm_again(folder, json_output=args.json)
     if folder.loop != "opt2i":
         raise BadInput(f"the run {folder.id!r} is of the loop {folder.loop!r}, which this version cannot resume.")
 

@@ -41,6 +41,10 @@ def report(args: argparse.Namespace) -> int:
         from .ask_report import render as render_ask
 
         page = render_ask(read_outcome(folder))
+    elif folder.loop == "llm2llm":
+        from .llm2llm import report_page
+
+        page = report_page(folder, blobs)
     else:
         page = _opt2i_page(folder, blobs, limit)
     write_whole(folder.report_path, page.encode("utf-8"))
@@ -76,7 +80,8 @@ def runs(args: argparse.Namespace) -> int:
     for info in reversed(list_runs(settings.runs_dir)):
         prompts: list[str] = []
         if info.state != "unreadable":
-            prompts = [str(p) for p in RunFolder.open(settings.runs_dir, info.path.resolve()).config.get("prompts", ())]
+            asked = RunFolder.open(settings.runs_dir, info.path.resolve()).config
+            prompts = [str(p) for p in asked.get("prompts") or filter(None, [asked.get("train")])]
         rows.append((info, prompts))
     if args.json:
         listed = [

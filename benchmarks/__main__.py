@@ -11,7 +11,10 @@ from inloop.runtime.errors import InloopError
 
 from .figures import Options, keep, machine, table
 
-MEASUREMENTS = ("start", "nodes", "models", "loops", "serving", "scorers", "students", "retrieval", "rag_answers")
+MEASUREMENTS = (
+    *("start", "nodes", "models", "loops", "serving", "scorers"),
+    *("students", "llm2llm", "retrieval", "rag_answers"),
+)
 
 
 def main() -> int:

@@ -11,10 +11,9 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Literal
 
@@ -37,6 +36,7 @@ from ..runtime.store import Store
 from ..tools.embeddings import open_clip
 from ..tools.images import open_images
 from ..tools.vqa import open_vqa
+from .accounts import calls_of, gather, worked
 from .loop import LoopState, Ports, build, chapters, first_state, plateau_or_perfect
 from .opt2i_ports import Event, Painter, PromptProposer, objective_of
 from .outcome import HeldOut, Outcome, TaskOutcome
@@ -182,7 +182,7 @@ async def run_opt2i(
 
     with folder.lock(), Store.open(settings, run_id=folder.id) as store:
         # what the ledger answers counts as well: the same command stops at the same place, paid or not
-        before = _worked(folder.events())
+        before = worked(folder.events())
         budget = Budget.parse(config.budget, spent=store.ledger.consumed(), elapsed=before)
         store.ledger.listen(lambda call, cost, cached: budget.charge(cost), once_a_run=True)
         bench = _Bench(config, store, settings)
@@ -197,43 +197,16 @@ async def run_opt2i(
                 async with gate:
                     return await _Task(f"p{place}", prompt, bench, budget, checkpoints, tell).run()
 
-            done = await _gather([one(place, prompt) for place, prompt in enumerate(config.prompts, start=1)])
+            done = await gather([one(place, prompt) for place, prompt in enumerate(config.prompts, start=1)])
         tasks = [task for task, _ in done]
         outcome = Outcome(
             run_id=folder.id, loop="opt2i", created=folder.created, seconds=round(before + time.monotonic() - begun, 3), config=config.model_dump(mode="json"),
             models=bench.models(), tasks=tuple(tasks), comparisons=tuple(compare(tasks, [rivals for _, rivals in done])),
-            cost=store.ledger.spent(), calls=_calls(store), notes=tuple(dict.fromkeys([*notes, *bench.notes(), *budget.notes])),
+            cost=store.ledger.spent(), calls=calls_of(store), notes=tuple(dict.fromkeys([*notes, *bench.notes(), *budget.notes])),
         )  # fmt: skip
     folder.write_result(outcome)
     tell({"event": "run_done", "seconds": outcome.seconds})
     return outcome
-
-
-def _worked(events: Sequence[Event]) -> float:
-    """The seconds that the earlier processes of a run were at work."""
-    pairs = itertools.pairwise(events)
-    return sum(
-        float(after["at"]) - float(before["at"]) for before, after in pairs if after.get("event") != "run_started"
-    )
-
-
-def _calls(store: Store) -> dict[str, dict[str, int]]:
-    """By kind: what all processes of the run paid, and what this one reused."""
-    mine, run = store.ledger.counts(), store.ledger.run_counts()
-    paid = {kind: run.get(kind, {}).get("paid", 0) for kind in sorted({*mine, *run})}
-    return {kind: {"paid": number, "reused": mine.get(kind, {}).get("reused", 0)} for kind, number in paid.items()}
-
-
-async def _gather(work: Sequence[Any]) -> list[Any]:
-    """All results in order; at the first error the others are cancelled and it is raised."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
 
 
 class _Task:

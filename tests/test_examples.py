@@ -174,6 +174,25 @@ def test_the_rag_notebook(tmp_path, monkeypatch):
     assert "no answer: nothing_found" in told and "no answer: contradicting_sources" in told
 
 
+@pytest.mark.slow
+def test_the_notebook_of_llm2llm(tmp_path):
+    import nbformat
+    from nbclient import NotebookClient
+
+    from inloop.runtime import models
+
+    pytest.importorskip("sklearn", reason="the fast student needs scikit-learn: pip install 'inloop[students]'")
+    if models.find("minilm", Settings.load().cache_dir) is None:
+        pytest.skip("MiniLM is not fetched: inloop models --fetch minilm")
+    notebook = nbformat.read(EXAMPLES / "04_llm2llm.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    told = "".join(output.get("text", "") for output in shown if output.output_type == "stream")
+    table = "".join(str(output["data"].get("text/markdown", "")) for output in shown if "data" in output)
+    assert "calls paid: 0" in told and "accepted" in told
+    assert all(f"| {way} |" in table for way in ("seed-only", "repeated", "eda", "random", "paper", "ours", "oracle"))
+
+
 def test_notebooks_are_valid_and_hold_no_outputs():
     import nbformat
 
@@ -197,7 +216,7 @@ def test_langgraph_json_names_a_graph_that_loads():
         module, _, attribute = place.partition(":")
         graph = getattr(importlib.import_module(module), attribute)
         assert isinstance(graph, Pregel) and graph.name == name
-        assert {"opt2i": "propose", "rag": "verify"}[name] in graph.get_graph().draw_mermaid()
+        assert {"opt2i": "propose", "llm2llm": "confirm", "rag": "verify"}[name] in graph.get_graph().draw_mermaid()
 
 
 def test_the_readme_names_every_example():

@@ -66,7 +66,7 @@ def test_a_terminal_gets_a_table_of_what_is_at_work():
             show({"event": "iteration", "iteration": 1, "objective": 0.75, **task})
         show({"event": "task_done", "task": "p1"})
         with console.capture() as held:
-            console.print(show._table())
+            console.print(show.view.table(console.width))
     text = held.get()
     assert "better 2" in text and "better 1 " not in text  # the one that is done makes room
     assert "1/9" in text and "75.0" in text and "+25.0" in text

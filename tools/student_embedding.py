@@ -56,6 +56,11 @@ class EmbeddingStudent(StoredStudent):
         self._strength = recipe.c
         self._loaded: tuple[Any, Any, list[str]] | None = None  # weights (classes, size), offsets (classes), classes
 
+    @property
+    def embedder(self) -> TextEmbedder:
+        """What it reads texts with; for others to compare texts with, without loading it twice."""
+        return self._embedder
+
     async def _prepare(self, rows: Sequence[Row]) -> Any:
         return np.array(await self._embedder.texts([row.text for row in rows]), dtype=np.float64)
 

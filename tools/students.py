@@ -26,6 +26,7 @@ from .student_embedding import EmbeddingStudent, LinearRecipe
 from .student_lora import LoraRecipe, LoraStudent
 from .task import Task
 from .text_embedder import open_text_embedder, text_weights
+from .text_memory import TextMemory
 from .weights import Weights, find_weights, options_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def open_student(
     if form == "embedding":
         kept = "&".join(f"{key}={options.pop(key)}" for key in _EMBEDDER_OPTIONS if key in options)
         recipe = _recipe(spec, LinearRecipe, options)
-        embedder = open_text_embedder(f"{target}?{kept}" if kept else target, store, settings, progress=progress)
+        embedder = TextMemory(
+            open_text_embedder(f"{target}?{kept}" if kept else target, store, settings, progress=progress)
+        )
         made = EmbeddingStudent(task, store, settings, embedder=embedder, recipe=recipe, say=say)
     elif form == "classifier":
         sorting = _recipe(spec, ClassifierRecipe, options)

@@ -1,0 +1,62 @@
+"""What LLM2LLM's rows are worth on SNIPS: 10 rows a class, five draws of the seeds, every way at equal size.
+
+The data are not part of inloop: set INLOOP_DATA to a folder with `llm2llm/snips/{train,test}.jsonl` (default: ../shared/data). The
+student is the fast one, the teacher an oracle, which tests the loop and not a teacher; with `--llm` another than mini-writer, that
+model is the teacher of a second table.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from inloop.graphs.llm2llm_outcome import Llm2LlmOutcome
+from inloop.graphs.llm2llm_run import llm2llm
+from inloop.runtime.errors import PrerequisiteError
+from inloop.runtime.settings import Settings
+
+from .figures import Figure, Options
+
+__all__ = ["measure"]
+
+
+def measure(options: Options) -> list[Figure]:
+    """Test accuracy of every way in points, with standard errors over the repeats."""
+    root = Path(__file__).parent.parent
+    data = Path(os.environ.get("INLOOP_DATA", root.parent / "shared" / "data")) / "llm2llm" / "snips"
+    train, test = data / "train.jsonl", data / "test.jsonl"
+    if not test.is_file():
+        raise PrerequisiteError(
+            f"there are no rows in {str(data)!r}", remedy="set INLOOP_DATA to the folder that holds llm2llm/snips"
+        )
+    teachers = [f"oracle:{train}"]
+    if options.llm != "mini-writer":
+        teachers.append(options.llm)
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings.load(runs_dir=folder, device=options.device)
+        for teacher in teachers:
+            outcome = llm2llm(
+                str(train), test=str(test), seeds_per_class=10, teachers=(teacher,), steps=3, repeat=options.repeats,
+                compare=("all",), settings=settings,
+            )  # fmt: skip
+            figures += _figures(outcome, "oracle" if teacher.startswith("oracle:") else teacher)
+    return figures
+
+
+def _figures(outcome: Llm2LlmOutcome, teacher: str) -> list[Figure]:
+    found = []
+    for row in outcome.table:
+        if row.accuracy is None:
+            continue
+        reach = row.se or 0.0
+        gain = "" if row.gain is None else f", gain {row.gain:+.1f} ± {row.gain_se or 0:.1f}"
+        found.append(
+            Figure(
+                name=f"{teacher}: {row.way}", value=row.accuracy, unit="points", low=row.accuracy - reach, high=row.accuracy + reach,
+                note=f"{row.rows:g} rows added, {row.repeats} repeats{gain}",
+            )
+        )  # fmt: skip
+    found.append(Figure(name=f"{teacher}: whole run", value=outcome.seconds, unit="s"))
+    return found

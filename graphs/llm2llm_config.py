@@ -1,0 +1,263 @@
+"""What a user asks of `inloop llm2llm`, and the models that a run opens for it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ..agents.row_sources import Copies, Noise, OraclePool
+from ..agents.teacher import ChatTeacher, Teacher
+from ..evaluators.duplicates import KnownTexts
+from ..evaluators.row_checks import RowChecks
+from ..evaluators.row_verifiers import ByStudent, SecondModel, Verifier, open_checker
+from ..runtime.chat import OpenAIChat
+from ..runtime.errors import BadInput
+from ..runtime.llm import open_chat
+from ..runtime.protocols import Student
+from ..runtime.records import Record
+from ..runtime.settings import Settings
+from ..runtime.store import Store
+from ..tools.student import StoredStudent
+from ..tools.student_embedding import EmbeddingStudent
+from ..tools.students import open_student
+from ..tools.task import Task
+from .llm2llm_data import Parts
+from .llm2llm_ways import Way
+
+__all__ = ["Bench", "Llm2LlmConfig"]
+
+_PAPER_ROUGE = 0.95
+_PAPER_STEPS = 10  # fine-tunings; the last one writes nothing
+_BLIND_STEPS = 20
+_ORACLE = "oracle:"
+_ABOUT = {
+    "classification": "Say to which class a short text belongs.",
+    "short_answer": "Answer a question with a short answer.",
+    "multiple_choice": "Choose the right one of the choices and answer with its letter.",
+    "extraction": "Read a text and give its facts as a JSON object.",
+}
+
+
+class Llm2LlmConfig(Record):
+    """What is asked for.
+
+    `train`, `test`, `dev`: files of rows. `teachers`: "local", a chat model as in `Settings`, or "oracle:FILE". `verifiers`: "auto",
+    "none", "student", "self:VOTES", a chat model (with ",votes=N"), or a Python file. `preset` "paper" runs the paper's rule.
+    `steps`: rounds of writing rows (None: 3, the paper's rule 9).
+    `rouge`, `cosine`: above, a row is a copy. `agreement`: instead of each verifier's own threshold.
+    `soup`: also average the students of the kept steps. `files`: the sha256 of the files by role, so that a resumed run notices a change.
+    """
+
+    train: str
+    test: str | None = None
+    dev: str | None = None
+    task: str = "classification"
+    task_options: dict[str, Any] = Field(default_factory=dict)
+    about: str = ""
+    text: str | None = None
+    label: str | None = None
+    seeds_per_class: int | None = Field(default=None, ge=1)
+    dev_per_class: int | None = Field(default=None, ge=0)
+    student: str = "embedding"
+    teachers: tuple[str, ...] = Field(default=("local",), min_length=1)
+    verifiers: tuple[str, ...] = ("auto",)
+    preset: Literal["ours", "paper"] = "ours"
+    steps: int | None = Field(default=None, ge=1, le=100)
+    per_error: int = Field(default=4, ge=1, le=20)
+    rows: int | None = Field(default=None, ge=1)
+    attempts: int = Field(default=3, ge=1, le=10)
+    folds: int = Field(default=5, ge=2, le=50)
+    rouge: float = Field(default=0.7, gt=0, le=1)
+    cosine: float = Field(default=0.95, gt=0, le=1)
+    agreement: float | None = Field(default=None, gt=0, le=1)
+    temperature: float = Field(default=1.0, ge=0, le=2)
+    repeat: int = Field(default=1, ge=1, le=100)
+    seed: int = Field(default=0, ge=0, le=1_000_000)
+    soup: Literal["none", "uniform", "greedy", "stock"] = "none"
+    compare: tuple[str, ...] = ("seed-only", "repeated", "eda")
+    budget: str = ""
+    in_flight: int = Field(default=4, ge=1, le=64)
+    files: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def main(self) -> str:
+        """The way whose rows and student the user gets."""
+        return self.preset
+
+    def rounds(self, way: Way) -> int:
+        """How often rows are written in a way. Blind ways may make up for refused rows; what they add is capped."""
+        if way.mining == "random":
+            return _BLIND_STEPS
+        own = 3 if way.mining == "out of fold" else _PAPER_STEPS - 1
+        return self.steps or own if way.name == self.main else own
+
+    @property
+    def pool(self) -> str | None:
+        """The file of an oracle teacher."""
+        return next((spec.removeprefix(_ORACLE) for spec in self.teachers if spec.startswith(_ORACLE)), None)
+
+    @property
+    def paths(self) -> dict[str, str | None]:
+        """The files by their role."""
+        return {"train": self.train, "test": self.test, "dev": self.dev, "pool": self.pool}
+
+
+class Bench:
+    """The opened models of one run, shared by its ways and repeats. Nothing is loaded or asked before it is needed."""
+
+    def __init__(
+        self,
+        config: Llm2LlmConfig,
+        task: Task,
+        store: Store,
+        settings: Settings,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.config, self.task, self.store, self.settings = config, task, store, settings
+        marker = getattr(task, "marker", "")
+        ending = f" The answer ends with {marker!r} and the result." if marker else ""
+        self.about = (config.about or _ABOUT.get(task.kind, "Answer as the example shows.")) + ending
+        self.student: StoredStudent = open_student(config.student, task, settings, store, say=say)
+        self.chats: dict[str, OpenAIChat] = {}
+        self._judges: list[Student] = []
+        writers = [spec for spec in config.teachers if not spec.startswith(_ORACLE)]
+        self._writers = [self._chat(spec) for spec in writers]
+        if len(writers) < len(config.teachers) > 1:
+            raise BadInput("an oracle is no teacher among others: give it alone, or leave it out.")
+        for spec in config.verifiers:  # a wrong one must be refused before anything is paid
+            self._parse(spec)
+
+    @property
+    def oracle(self) -> bool:
+        """Whether rows are drawn from a pool of real ones."""
+        return not self._writers
+
+    def embed(self) -> Callable[[Sequence[str]], Awaitable[list[list[float]]]] | None:
+        """Unit vectors of texts, where the student reads texts by them anyway."""
+        return self.student.embedder.texts if isinstance(self.student, EmbeddingStudent) else None
+
+    def teachers(self, way: Way, parts: Parts) -> tuple[Teacher, ...]:
+        """Who writes rows for a way."""
+        if way.rows == "none":
+            return ()
+        if way.rows == "copies":
+            return (Copies(),)
+        if way.rows == "noise":
+            return (Noise(parts.seeds),)
+        if way.rows == "pool":
+            return (OraclePool(parts.pool),)
+        if self.oracle:
+            return (OraclePool(parts.pool, embed=self.embed()),)
+        style: Literal["ours", "paper"] = "paper" if way.name == "paper" else "ours"
+        temperature = 1.0 if way.name == "paper" else self.config.temperature
+        return tuple(
+            ChatTeacher(chat, about=self.about, labels=self.task.classes, style=style, temperature=temperature)
+            for chat in self._writers
+        )
+
+    async def checks(self, way: Way, parts: Parts, seed: int) -> RowChecks:
+        """What the rows of a way must pass."""
+        if way.checks == "none":
+            return RowChecks(self.task, None)
+        paper = way.checks == "paper"
+        known = KnownTexts(
+            rouge=_PAPER_ROUGE if paper else self.config.rouge,
+            cosine=self.config.cosine,
+            embed=None if paper else self.embed(),
+        )
+        for group, rows in (("seeds", parts.seeds), ("dev", parts.dev), ("test", parts.test)):
+            await known.add(group, [row.text for row in rows])
+        if paper:
+            return RowChecks(self.task, known, leaks=False)
+        return RowChecks(self.task, known, verifiers=await self.verifiers(parts, seed), agreement=self.config.agreement)
+
+    async def verifiers(self, parts: Parts, seed: int) -> list[Verifier]:
+        """Those of the config; "auto": none for an oracle, the classifier for classes, else self-consistency."""
+        found: list[Verifier] = []
+        for spec in self.config.verifiers:
+            kind, rest = self._parse(spec)
+            if kind == "student":
+                found.append(await self._by_student(parts, seed))
+            elif kind == "file":
+                found.append(open_checker(Path(rest)))
+            elif kind == "self":
+                names = [chat.model for chat in self._writers]
+                found += [
+                    SecondModel(chat, self.task, about=self.about, votes=int(rest), writers=names)
+                    for chat in self._writers
+                ]
+            elif kind == "chat":
+                model, votes = rest.rsplit(",votes=", 1) if ",votes=" in rest else (rest, "1")
+                names = [chat.model for chat in self._writers]
+                found.append(
+                    SecondModel(self._chat(model), self.task, about=self.about, votes=int(votes), writers=names)
+                )
+        return found
+
+    def _parse(self, spec: str) -> tuple[str, str]:
+        if spec == "auto":
+            spec = "none" if self.oracle else "student" if self.task.classes else "self:3"
+        if spec in ("none", "student"):
+            if spec == "student" and not self.task.classes:
+                raise BadInput(f"--verifier student needs a task with classes; {self.task.kind} has open answers.")
+            return spec, ""
+        if spec == "self" or spec.startswith("self:"):
+            votes = spec.partition(":")[2] or "3"
+            if not votes.isdecimal() or int(votes) < 2 or self.oracle:
+                raise BadInput(
+                    f"--verifier {spec!r}: write self:VOTES with 2 votes or more, and a teacher that is a model."
+                )
+            return "self", votes
+        if spec.endswith(".py"):
+            open_checker(Path(spec))
+            return "file", spec
+        votes = spec.rsplit(",votes=", 1)[1] if ",votes=" in spec else "1"
+        if not votes.isdecimal() or int(votes) < 1:
+            raise BadInput(f"--verifier {spec!r}: give votes=N with a number from 1.")
+        return "chat", spec
+
+    async def _by_student(self, parts: Parts, seed: int) -> Verifier:
+        ours = isinstance(self.student, EmbeddingStudent)
+        student = self.student.fresh() if ours else open_student("embedding", self.task, self.settings, self.store)
+        await student.fit(parts.seeds, seed)
+        if not ours:  # ours shares its embedder with the others
+            self._judges.append(student)
+        return ByStudent(student)
+
+    def _chat(self, spec: str) -> OpenAIChat:
+        spec = "smollm2" if spec == "local" else spec
+        if spec not in self.chats:
+            self.chats[spec] = open_chat(spec, self.store, self.settings)
+        return self.chats[spec]
+
+    def models(self) -> dict[str, dict[str, str]]:
+        """Who takes part, by role."""
+        named = {"student": {"id": self.student.model, "revision": self.student.revision}}
+        for place, chat in enumerate(self._writers, start=1):
+            named[f"teacher {place}" if len(self._writers) > 1 else "teacher"] = {
+                "id": chat.model,
+                "revision": chat.revision,
+            }
+        for chat in self.chats.values():
+            if chat not in self._writers:
+                named["verifier"] = {"id": chat.model, "revision": chat.revision}
+        return named
+
+    def notes(self) -> list[str]:
+        """What the servers could not do, and what must be said about the teacher."""
+        said = [note for chat in self.chats.values() for note in chat.notes]
+        if self.oracle:
+            said.append(
+                "the teacher was an oracle: its rows are unseen real rows. The figures show that the loop works, not what a teacher is worth"
+            )
+        return said
+
+    async def close(self) -> None:
+        """Stop servers and free the models."""
+        for chat in self.chats.values():
+            await chat.aclose()
+        for student in (*self._judges, self.student):
+            await student.aclose()

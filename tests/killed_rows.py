@@ -1,0 +1,71 @@
+"""A run of LLM2LLM in a process of its own that kills itself at a chosen write; imported by that process, so it is no test module."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from row_stand_ins import open_word_student
+
+import inloop.graphs.llm2llm_config as config_module
+import inloop.graphs.llm2llm_run as run_module
+from inloop.runtime import blobs, ledger_file, runs
+from inloop.runtime.settings import Settings
+
+__all__ = ["go"]
+
+
+class Writes:
+    """Counts the writes of a run; at number `fatal` the process is killed, before the write or after it."""
+
+    def __init__(self, fatal: int, after: bool, log: Path) -> None:
+        self.fatal, self.after, self.log, self.count = fatal, after, log, 0
+
+    def around(self, owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+        if asyncio.iscoroutinefunction(real):
+
+            async def write(*args: Any, **kwargs: Any) -> Any:
+                here = self._begin()
+                found = await real(*args, **kwargs)
+                self._end(here)
+                return found
+
+        else:
+
+            def write(*args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
+                here = self._begin()
+                found = real(*args, **kwargs)
+                self._end(here)
+                return found
+
+        setattr(owner, name, write)
+
+    def _begin(self) -> int:
+        self.count += 1
+        self.log.write_text(str(self.count), encoding="utf-8")
+        if self.count == self.fatal and not self.after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.count
+
+    def _end(self, here: int) -> None:
+        if here == self.fatal and self.after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def go(runs_dir: str, run_id: str, fatal: int, after: bool) -> None:
+    """Start or resume the run; die at write number `fatal` (0: never)."""
+    config_module.open_student = open_word_student  # type: ignore[assignment]
+    writes = Writes(fatal, after, Path(runs_dir) / "writes")
+    writes.around(blobs, "write_whole")
+    writes.around(runs.RunFolder, "event")
+    writes.around(ledger_file.LedgerFile, "send")
+    for name in ("aput", "aput_writes"):
+        writes.around(AsyncSqliteSaver, name)
+    folder = runs.RunFolder.open(Path(runs_dir), run_id)
+    config = config_module.Llm2LlmConfig.model_validate(folder.config)
+    asyncio.run(run_module.run_llm2llm(config, settings=Settings(runs_dir=Path(runs_dir)), folder=folder, resume=True))

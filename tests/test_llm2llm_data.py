@@ -1,0 +1,103 @@
+"""The parts of an experiment never share a text, and other repeats draw other seeds."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from row_stand_ins import made_rows, write_rows
+
+from inloop.graphs.llm2llm_data import Source
+from inloop.graphs.llm2llm_outcome import Measured, WayRun
+from inloop.graphs.llm2llm_ways import compared, standard_error, table
+from inloop.runtime.errors import BadInput
+from inloop.runtime.records import Row
+
+
+@pytest.fixture
+def files(tmp_path):
+    test, train = made_rows(8, seed=2, start=1000), made_rows(20, seed=1)
+    shared = [Row(id=f"s{row.id}", text=row.text.upper(), label=row.label) for row in test[:3]]
+    again = [Row(id="again", text=train[0].text, label=train[0].label)]
+    write_rows(tmp_path / "test.jsonl", test)
+    write_rows(tmp_path / "train.jsonl", [*train, *shared, *again])
+    return tmp_path
+
+
+def texts(rows):
+    return {row.text.casefold() for row in rows}
+
+
+def test_no_text_is_in_two_parts(files):
+    source = Source(train=files / "train.jsonl", test=files / "test.jsonl", seeds_per_class=4)
+    assert any("have the text of a test or dev row" in note for note in source.notes)
+    assert any("repeat another row" in note for note in source.notes)
+    draws = [source.parts(seed) for seed in (0, 1)]
+    for parts in draws:
+        groups = [texts(rows) for rows in (parts.seeds, parts.dev, parts.test, parts.pool)]
+        assert sum(map(len, groups)) == len(set().union(*groups))
+        assert Counter(row.label for row in parts.seeds) == dict.fromkeys(("music", "weather", "dining"), 4)
+        assert Counter(row.label for row in parts.dev) == dict.fromkeys(("music", "weather", "dining"), 2)
+    assert texts(draws[0].seeds) != texts(draws[1].seeds) and draws[0].test == draws[1].test
+    assert source.parts(0) == draws[0]
+
+
+def test_where_all_rows_are_used_dev_is_a_fifth_of_each_class(files):
+    source = Source(train=files / "train.jsonl", test=files / "test.jsonl")
+    parts = source.parts(0)
+    assert len(parts.dev) == 12 and not texts(parts.dev) & texts(parts.seeds) and parts.pool == ()
+    assert Source(train=files / "train.jsonl", test=files / "test.jsonl", dev_per_class=0).parts(0).dev == ()
+
+
+def test_a_dev_file_and_a_pool_of_ones_own(files):
+    write_rows(files / "dev.jsonl", made_rows(3, seed=7, start=500))
+    source = Source(
+        train=files / "train.jsonl",
+        test=files / "test.jsonl",
+        dev=files / "dev.jsonl",
+        pool=files / "train.jsonl",
+        seeds_per_class=4,
+    )
+    parts = source.parts(0)
+    assert len(parts.dev) == 9 and not texts(parts.pool) & (texts(parts.seeds) | texts(parts.test) | texts(parts.dev))
+
+
+def test_open_answers_are_drawn_without_classes(tmp_path):
+    write_rows(tmp_path / "sums.jsonl", [Row(id=str(i), text=f"{i} + 1?", label=str(i + 1)) for i in range(20)])
+    parts = Source(
+        train=tmp_path / "sums.jsonl", task="short-answer", options={"match": "number"}, seeds_per_class=6
+    ).parts(0)
+    assert (len(parts.seeds), len(parts.dev)) == (6, 3)
+    with pytest.raises(BadInput, match="21"):
+        Source(train=tmp_path / "sums.jsonl", task="short-answer", seeds_per_class=21).parts(0)
+
+
+def test_the_table_pairs_its_gains_by_repeat():
+    def run(way, repeat, right, added=5):
+        right = tuple(bool(int(sign)) for sign in right)
+        test = Measured(n=4, accuracy=sum(right) / 4, right=right)
+        return WayRun(way=way, repeat=repeat, stop="steps", seeds=3, added=added, test=test)
+
+    made = [("seed-only", 0, "1000", 0), ("seed-only", 1, "1110", 0), ("ours", 0, "1100"), ("ours", 1, "1111")]
+    runs = [run(*given) for given in [*made, ("eda", 0, "1100", 3), ("eda", 1, "1110", 3)]]
+    rows = {row.way: row for row in table(runs, "ours")}
+    assert (rows["ours"].gain, rows["ours"].gain_se, rows["ours"].accuracy) == (25.0, 0.0, 75.0)
+    assert rows["ours"].se == pytest.approx(25.0) and rows["seed-only"].gain is None
+    assert rows["eda"].gain == 12.5 and rows["eda"].gain_se == 12.5 and "fewer rows" in rows["eda"].note
+    [alone, one] = table([runs[0], runs[2]], "ours")
+    assert one.gain == 25.0 and one.gain_se is None and one.ci is not None and alone.ci is None
+    assert standard_error([1.0]) is None and standard_error([1.0, 3.0]) == pytest.approx(1.0)
+
+
+def test_all_ways_are_those_that_can_be():
+    assert compared(["all"], "ours", pool=False)[0] == "ours" and "oracle" not in compared(["all"], "ours", pool=False)
+    assert compared(["all"], "paper", pool=True) == [
+        "paper",
+        "seed-only",
+        "repeated",
+        "eda",
+        "random",
+        "ours",
+        "oracle",
+    ]
+    assert compared(["none"], "ours", pool=True) == ["ours"]
