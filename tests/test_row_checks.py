@@ -14,6 +14,7 @@ from inloop.runtime.chat import OpenAIChat
 from inloop.runtime.errors import BadInput
 from inloop.runtime.fakes import ScriptedChat
 from inloop.runtime.records import Row
+from inloop.runtime.sending import Sender
 from inloop.runtime.store import Store
 from inloop.tools.tasks import Classification, ShortAnswer
 
@@ -119,7 +120,7 @@ async def test_votes_are_counted_and_the_writer_alone_cannot_judge_itself():
 async def test_a_verifier_that_fails_refuses_and_does_not_accept(tmp_path):
     with serving() as server, Store(tmp_path / "s", run_id="t") as store:
         server.behaviours = [fails(400, "no"), says("Answer: music")]
-        async with OpenAIChat(store=store, model="m", base_url=server.url, api_key="k", attempts=1) as chat:
+        async with OpenAIChat(Sender(server.url, "k", model="m", attempts=1), store=store) as chat:
             [opinion] = await SecondModel(chat, TASK, about="").opinions([SEED], seed=0)
     assert opinion.agreement is None and "failed" in opinion.said
 

@@ -231,6 +231,7 @@ async def test_a_soup_of_adapters_is_a_student_that_can_be_served(llama_folder, 
             await student.aclose()
 
 
+@pytest.mark.slow
 async def test_soups_of_whole_models_and_linear_ones(llama_folder, bert_folder, settings, tmp_path):
     pytest.importorskip("peft", reason="peft is not installed: pip install 'inloop[students]'")
     pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install 'inloop[students]'")

@@ -15,6 +15,7 @@ from inloop.agents.teacher import Ask, ChatTeacher, Draft, rows_from
 from inloop.runtime.chat import OpenAIChat
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Row
+from inloop.runtime.sending import Sender
 from inloop.runtime.store import Store
 
 SEED = Row(id="7", text="play the blue album", label="music")
@@ -25,7 +26,7 @@ GOOD = json.dumps(
 
 async def written(tmp_path, server, *, n=2, style="ours", **ask):
     with Store(tmp_path / "store", run_id="t") as store:
-        async with OpenAIChat(store=store, model="m", base_url=server.url, api_key="k", attempts=1) as chat:
+        async with OpenAIChat(Sender(server.url, "k", model="m", attempts=1), store=store) as chat:
             teacher = ChatTeacher(chat, about="Name the topic.", labels=("music", "weather"), style=style)
             return await teacher.write([Ask(seed=SEED, **ask)], n=n, seed=3)
 
@@ -53,7 +54,7 @@ async def test_steps_and_choices_are_asked_for_where_the_seed_has_them(tmp_path)
     row = {"text": "3+3?", "choices": ["6", "7"], "rationale": "3 and 3 is 6", "label": "6"}
     with serving() as server, Store(tmp_path / "store", run_id="t") as store:
         server.behaviours = [says(json.dumps({"rows": [row]}))]
-        async with OpenAIChat(store=store, model="m", base_url=server.url, api_key="k", attempts=1) as chat:
+        async with OpenAIChat(Sender(server.url, "k", model="m", attempts=1), store=store) as chat:
             [found] = await ChatTeacher(chat, about="Add.").write([Ask(seed=seed)], n=1, seed=0)
     assert found.drafts == (Draft(text="3+3?", label="6", meta={"rationale": "3 and 3 is 6", "choices": ["6", "7"]}),)
     example = server.seen[0]["response_format"]["json_schema"]["schema"]["$defs"]["Example"]

@@ -8,7 +8,7 @@ Two logistic regressions over a handful of features that a person can check:
 calibrated on 320 training claims of SciFact (Wadden et al. 2020, arXiv 2004.14974) and their BM25 candidates by
 `benchmarks/overlap_calibration.py`, which prints `_FITTED`. Two-fold AUC there: evidence 0.87 and 0.84 with vectors, 0.85 and
 0.79 without; passage 0.90 and 0.82. Whether it speaks for or against is told by rules (`against`) and only where these were
-right in about four of five of the 1,021 annotated sentences; mostly it is not told. So it sorts out what is off the point;
+right in about four of five of the 1,021 annotated sentences; where they say nothing it is not told. So it sorts out what is off the point;
 it does not replace a model of inference. Other texts than English prose were not tried.
 """
 
@@ -79,7 +79,7 @@ class Overlap:
     """
 
     thresholds: Mapping[str, float] = {
-        "entails": 0.5, "pertinent": 0.05, "stance": 0.75, "contradicts": 0.5, "passage": 0.03, "weakest": 0.5,
+        "entails": 0.5, "pertinent": 0.05, "stance": 0.75, "contradicts": 0.5, "passage": 0.03, "weakest": 0.7,
     }  # fmt: skip
 
     def __init__(self, embedder: TextEmbedder | None = None) -> None:

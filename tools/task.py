@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from .. import prompts
+from ..prompts import load
 from ..runtime.calls import canonical_json
 from ..runtime.errors import BadInput
 from ..runtime.records import Prediction, Record, Row
@@ -66,7 +66,7 @@ class Task(Record, ABC):
 
     def prompt(self, text: str) -> str:
         """What a generating student is given for a row's text."""
-        return prompts.load(self.template).render(text=text)
+        return load(self.template).render(text=text)
 
     def completion(self, row: Row) -> str:
         """What a generating student is to write for a row."""
@@ -85,7 +85,7 @@ class Task(Record, ABC):
     @property
     def sha256(self) -> str:
         """Names the task in keys: its description and the words of its template."""
-        words = prompts.load(self.template).sha256
+        words = load(self.template).sha256
         text = canonical_json([type(self).__qualname__, self.model_dump(mode="json"), words], f"the task {self.kind!r}")
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
