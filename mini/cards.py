@@ -24,7 +24,7 @@ _ABOUT = {
         "mini-vqa",
         "`BlipForQuestionAnswering` in miniature. It answers yes/no and short open questions about scenes of the drawn world, in plain and in"
         " varied wording, in the flat, sketch and noisy domains.\n\n"
-        "These weights: 11,650 steps whose picture encoder had forgotten where its patches are, then VQA_STEPS with places asked of patches,"
+        "These weights: 11,650 steps whose picture encoder had forgotten where its patches are, then 4,000 with places asked of patches,"
         " and looks and places asked of words (`looking.py`).",
         "Share of right answers; the yes/no questions are balanced. \"unseen words\" are noun and colour pairs that no training question held."
         " \"agreement on painted\": with the exact reader, on pictures by mini-diffusion.",

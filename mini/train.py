@@ -9,7 +9,7 @@ import torch
 
 __all__ = ["STEPS", "train"]
 
-STEPS = {"autoencoder": 3_000, "layout": 2_300, "painter": 8_300, "vqa": 10_400, "clip": 1_050, "writer": 260}
+STEPS = {"autoencoder": 3_000, "layout": 2_300, "painter": 10_600, "vqa": 15_650, "clip": 1_050, "writer": 260}
 
 
 def train(

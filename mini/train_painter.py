@@ -91,7 +91,7 @@ def train_painter(
 ) -> None:
     """Train the U-Net and its text encoder (from those of the pipeline at `start`), then write the pipeline folder in fp16."""
     torch.manual_seed(1)
-    tokenizer = clip_tokenizer(TEXT_LENGTH)
+    tokenizer = clip_tokenizer(TEXT_LENGTH) if start is None else CLIPTokenizer.from_pretrained(start / "tokenizer")
     text = CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer), hidden_size=128, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4, projection_dim=128,
@@ -115,7 +115,7 @@ def train_painter(
         rescale_betas_zero_snr=True, timestep_spacing="trailing", clip_sample=False, set_alpha_to_one=True,
     )  # fmt: skip
     run = Fit(painter, steps=steps, rate=6e-4 if start else 1e-3, checkpoint=work / "painter.pt")
-    data = _latents(work, autoencoder, device, report)
+    data = _latents(work, autoencoder, tokenizer, device, report)
     scale = float(1 / data[0].float().std())
     chance = _chances(data[1], tokenizer)
 
@@ -170,12 +170,12 @@ def _flat(step: int, size: int) -> list[Scene]:
 
 
 def _latents(
-    work: Path, autoencoder: AutoencoderTiny, device: str, report: Callable[[str], None]
+    work: Path, autoencoder: AutoencoderTiny, tokenizer: CLIPTokenizer, device: str, report: Callable[[str], None]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(n, 4, 16, 16) fp16 latents, (n, 32) token ids and the ids of the empty prompt; made once and kept in `work`."""
     path, count = work / "latents.pt", 60_000
     if not path.exists():
-        tokenizer, stream = clip_tokenizer(TEXT_LENGTH), scenes(1)
+        stream = scenes(1)
         latents, captions = [], []
         with torch.no_grad():
             for start in range(0, count, 250):

@@ -53,7 +53,8 @@ def train_vqa(
 ) -> None:
     """Train (from the weights of the folder `start`) and write the model folder in fp16."""
     torch.manual_seed(2)
-    tokenizer = blip_tokenizer()
+    # a word's number follows from how often the questions use it, and they may have changed since
+    tokenizer = blip_tokenizer() if start is None else BertTokenizer.from_pretrained(start)
     first, end, pad = (tokenizer.convert_tokens_to_ids(t) for t in ("[CLS]", "[SEP]", "[PAD]"))
     text = {
         "vocab_size": len(tokenizer), "hidden_size": WIDTH, "encoder_hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 3,

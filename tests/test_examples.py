@@ -22,6 +22,7 @@ from inloop.runtime.served import all_served
 from inloop.runtime.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+DATA = Path(os.environ.get("INLOOP_DATA", Path(__file__).parents[2] / "shared" / "data"))
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -37,13 +38,29 @@ def weights_or_skip():
         pytest.skip(f"the bundled models are not trained yet: {error.problem}")
 
 
+@pytest.fixture
+def no_settings(monkeypatch):
+    """None of the user's own settings, only the cache folder."""
+    for name in [*os.environ]:
+        if name.startswith("INLOOP_") and name != "INLOOP_CACHE_DIR":
+            monkeypatch.delenv(name)
+
+
+def executed(name, tmp_path, *, timeout=300):
+    """The outputs of a notebook's code cells, run in `tmp_path`, and all that was printed."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(EXAMPLES / name, as_version=4)
+    NotebookClient(notebook, timeout=timeout, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return shown, "".join(output.get("text", "") for output in shown if output.output_type == "stream")
+
+
 @pytest.fixture(params=["small", "bundled"])
-def models(request, tmp_path, monkeypatch):
+def models(request, tmp_path, monkeypatch, no_settings):
     """An empty working folder whose settings name models that are there."""
     monkeypatch.chdir(tmp_path)
-    for name in [*os.environ]:
-        if name.startswith("INLOOP_"):
-            monkeypatch.delenv(name)
     if request.param == "bundled":
         weights_or_skip()
         yield request.param
@@ -72,31 +89,19 @@ def test_the_script(models, tmp_path):
 
 @pytest.mark.slow
 def test_the_notebook(models, tmp_path):
-    import nbformat
-    from nbclient import NotebookClient
-
-    notebook = nbformat.read(EXAMPLES / "01_opt2i.ipynb", as_version=4)
     began = time.monotonic()
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    shown, told = executed("01_opt2i.ipynb", tmp_path)
     kinds = {kind for output in shown for kind in output.get("data", {})}
     assert {"image/png", "image/svg+xml", "text/markdown"} <= kinds
-    told = "".join(output.get("text", "") for output in shown if output.output_type == "stream")
     assert "calls paid: 0" in told and "a crimson disc to the left of an azure box" in told
     assert time.monotonic() - began < (120 if models == "bundled" else 300)
 
 
 @pytest.mark.slow
-def test_the_serving_notebook(tmp_path, monkeypatch):
+def test_the_serving_notebook(tmp_path, monkeypatch, no_settings):
     """Its commands are typed ones: an embedded server is started, measured, used by a loop and stopped."""
-    import nbformat
-    from nbclient import NotebookClient
-
     weights_or_skip()
     cache = Settings.load().cache_dir
-    for name in [*os.environ]:
-        if name.startswith("INLOOP_"):
-            monkeypatch.delenv(name)
     place = tmp_path / "cache"  # servers of the user are not to be seen or stopped
     place.mkdir()
     (place / "models").symlink_to(cache / "models")
@@ -106,13 +111,11 @@ def test_the_serving_notebook(tmp_path, monkeypatch):
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m inloop.app.cli "$@"\n', encoding="utf-8")
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
-    notebook = nbformat.read(EXAMPLES / "07_serving.ipynb", as_version=4)
     try:
-        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+        _, told = executed("07_serving.ipynb", tmp_path, timeout=600)
     finally:
         for served in all_served(place):
             os.kill(served.pid, signal.SIGTERM)
-    told = "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
     assert "json_schema  yes" in told and "tokens/s" in told
     assert "mini-writer: " in told and "requests paid: 0" in told and "stopped the server on port" in told
     assert all_served(place) == []
@@ -120,27 +123,17 @@ def test_the_serving_notebook(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("there", [True, False], ids=["published files", "without them"])
-def test_the_notebook_of_the_scorers(there, tmp_path, monkeypatch):
-    import nbformat
-    from nbclient import NotebookClient
-
+def test_the_notebook_of_the_scorers(there, tmp_path, monkeypatch, no_settings):
     for name in ("vqa", "clip"):
         try:
             bundled(name)
         except PrerequisiteError as error:
             pytest.skip(f"the bundled models are not trained yet: {error.problem}")
-    data = Path(os.environ.get("INLOOP_DATA", Path(__file__).parents[2] / "shared" / "data"))
-    if there and not (data / "opt2i" / "dsg").is_dir():
-        pytest.skip(f"the published files are not there: {data / 'opt2i' / 'dsg'}")
-    for name in [*os.environ]:
-        if name.startswith("INLOOP_") and name != "INLOOP_CACHE_DIR":
-            monkeypatch.delenv(name)
+    if there and not (DATA / "opt2i" / "dsg").is_dir():
+        pytest.skip(f"the published files are not there: {DATA / 'opt2i' / 'dsg'}")
     if there:
-        monkeypatch.setenv("INLOOP_DATA", str(data))
-    notebook = nbformat.read(EXAMPLES / "02_scorers.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    told = "".join(output.get("text", "") for output in shown if output.output_type == "stream")
+        monkeypatch.setenv("INLOOP_DATA", str(DATA))
+    shown, told = executed("02_scorers.ipynb", tmp_path, timeout=600)
     assert "24 pictures of 24 prompts" in told and "model calls paid the second time: 0" in told
     # the scorer tells what was drawn wrong
     assert float(re.search(r"dsg +rho (\S+)", told)[1]) > 0.5
@@ -154,21 +147,11 @@ def test_the_notebook_of_the_scorers(there, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_rag_notebook(tmp_path, monkeypatch):
+def test_the_rag_notebook(tmp_path, no_settings):
     """It needs no model: the answers are quotations, the index is one of words."""
     for package in ("lancedb", "bm25s", "Stemmer"):
         pytest.importorskip(package, reason="the extra rag is not installed: pip install 'inloop[rag]'")
-    import nbformat
-    from nbclient import NotebookClient
-
-    for name in [*os.environ]:
-        if name.startswith("INLOOP_"):
-            monkeypatch.delenv(name)
-    notebook = nbformat.read(EXAMPLES / "05_rag.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    told = "".join(
-        output.get("text", "") for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
-    )
+    _, told = executed("05_rag.ipynb", tmp_path)
     assert "5 documents added" in told
     assert "'The Harbour Bridge was opened in 1932.'" in told and "2050" not in told
     assert "no answer: nothing_found" in told and "no answer: contradicting_sources" in told
@@ -176,18 +159,12 @@ def test_the_rag_notebook(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_notebook_of_llm2llm(tmp_path):
-    import nbformat
-    from nbclient import NotebookClient
-
     from inloop.runtime import models
 
     pytest.importorskip("sklearn", reason="the fast student needs scikit-learn: pip install 'inloop[students]'")
     if models.find("minilm", Settings.load().cache_dir) is None:
         pytest.skip("MiniLM is not fetched: inloop models --fetch minilm")
-    notebook = nbformat.read(EXAMPLES / "04_llm2llm.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    told = "".join(output.get("text", "") for output in shown if output.output_type == "stream")
+    shown, told = executed("04_llm2llm.ipynb", tmp_path, timeout=600)
     table = "".join(str(output["data"].get("text/markdown", "")) for output in shown if "data" in output)
     assert "calls paid: 0" in told and "accepted" in told
     assert all(f"| {way} |" in table for way in ("seed-only", "repeated", "eda", "random", "paper", "ours", "oracle"))
