@@ -9,7 +9,7 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-PROMPT ?= a crimson disc to the left of an azure box
+PROMPT ?= a bunny below a scarlet pentagram
 ARGS   ?=
 
 BIN   := $(VENV)/bin

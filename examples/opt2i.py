@@ -4,7 +4,7 @@ import sys
 
 from inloop.graphs.opt2i import opt2i
 
-outcome = opt2i(*sys.argv[1:] or ["a crimson disc to the left of an azure box"], iterations=5)
+outcome = opt2i(*sys.argv[1:] or ["a bunny below a scarlet pentagram"], iterations=5)
 for task in outcome.tasks:
     print(f"{task.text!r} -> {task.chosen!r}")
 for row in outcome.comparisons:

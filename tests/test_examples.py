@@ -93,7 +93,7 @@ def test_the_notebook(models, tmp_path):
     shown, told = executed("01_opt2i.ipynb", tmp_path)
     kinds = {kind for output in shown for kind in output.get("data", {})}
     assert {"image/png", "image/svg+xml", "text/markdown"} <= kinds
-    assert "calls paid: 0" in told and "a crimson disc to the left of an azure box" in told
+    assert "calls paid: 0" in told and "a bunny below a scarlet pentagram" in told
     assert time.monotonic() - began < (120 if models == "bundled" else 300)
 
 
