@@ -172,7 +172,10 @@ def _flat(step: int, size: int) -> list[Scene]:
 def _latents(
     work: Path, autoencoder: AutoencoderTiny, tokenizer: CLIPTokenizer, device: str, report: Callable[[str], None]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(n, 4, 16, 16) fp16 latents, (n, 32) token ids and the ids of the empty prompt; made once and kept in `work`."""
+    """(n, 4, 16, 16) fp16 latents, (n, 32) token ids and the ids of the empty prompt.
+
+    The latents and their captions are made once and kept in `work`; not so the ids, which belong to the tokenizer of today.
+    """
     path, count = work / "latents.pt", 60_000
     if not path.exists():
         stream = scenes(1)
@@ -185,9 +188,7 @@ def _latents(
                 captions += [plain(scene.spec).text for scene in batch]
                 if start % 10_000 == 0:
                     report(f"latents: {start}/{count}")
-        tokens = tokenizer(
-            [*captions, ""], padding="max_length", max_length=TEXT_LENGTH, return_tensors="pt"
-        ).input_ids.to(torch.int16)
-        torch.save((torch.cat(latents), tokens[:-1].clone(), tokens[-1].clone()), path)
-    held: tuple[Tensor, Tensor, Tensor] = torch.load(path, weights_only=True)
-    return held[0], held[1], held[2].long()
+        torch.save((torch.cat(latents), captions), path)
+    held: tuple[Tensor, list[str]] = torch.load(path, weights_only=True)
+    tokens = tokenizer([*held[1], ""], padding="max_length", max_length=TEXT_LENGTH, return_tensors="pt").input_ids
+    return held[0], tokens[:-1].to(torch.int16), tokens[-1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from inloop.mini.grammar import plain
 from inloop.mini.layout import cells, teach_layout
 from inloop.mini.looking import PatchHead, RelationHead, patch_places, place_code
 from inloop.mini.questions import OPPOSITE, ask, holds
@@ -16,6 +17,7 @@ from inloop.mini.scenes import pixels, scenes
 from inloop.mini.training import Fit, fit
 from inloop.mini.vocabulary import SHAPES, THINGS
 from inloop.mini.world import Scene
+from inloop.runtime.models import bundled
 
 KINDS = ["", *SHAPES, *THINGS]
 
@@ -94,6 +96,28 @@ def test_heads_learn_from_states_that_hold_the_answer_and_skip_what_has_none() -
     batch = some(6)
     loss = PatchHead(8)(torch.randn(len(batch), 65, 8), batch)
     assert torch.isfinite(loss) and pixels(batch).shape == (6, 3, 64, 64)
+
+
+@pytest.mark.parametrize("name", ["clip", "painter", "vqa"])
+def test_every_word_was_learnt_under_the_number_that_its_tokenizer_gives_it(name: str) -> None:
+    """Weights beside a tokenizer of another order read another word, or one that never moved from where it began."""
+    from safetensors.torch import load_file
+    from transformers import AutoTokenizer
+
+    folder = bundled(name)
+    words_of = AutoTokenizer.from_pretrained(folder / "tokenizer" if name == "painter" else folder)
+    weights = load_file((folder / "text_encoder" if name == "painter" else folder) / "model.safetensors")
+    (rows,) = (
+        value for key, value in weights.items() if key.endswith(("token_embedding.weight", "word_embeddings.weight"))
+        if "decoder" not in key
+    )  # fmt: skip
+    lengths = rows.float().norm(dim=1)
+    used = {word for scene in some(4000) for word in plain(scene.spec).text.split()}
+    ids = {word: words_of(word, add_special_tokens=False).input_ids for word in used}
+    assert len(used) > 90 and all(len(numbers) == 1 for numbers in ids.values())
+    learnt = {word: float(lengths[numbers[0]]) for word, numbers in ids.items()}
+    typical = float(np.median(list(learnt.values())))
+    assert {word: length for word, length in learnt.items() if length < typical / 2} == {}
 
 
 @pytest.mark.slow
