@@ -104,7 +104,7 @@ def _dsg(options: Options, store: Store) -> list[Figure]:
 
 
 def _clip(options: Options, store: Store) -> list[Figure]:
-    """CLIPScore of a set a second; torchmetrics is given the pictures as tensors, which is what it takes."""
+    """CLIPScore of a set of stored PNGs a second; torchmetrics takes tensors, so its pictures are decoded for it."""
     if find_spec("torchmetrics") is None:
         print("  CLIPScore against torchmetrics is left out: pip install torchmetrics", file=sys.stderr)
         return []
@@ -115,30 +115,31 @@ def _clip(options: Options, store: Store) -> list[Figure]:
     number = iter(range(10**6, 10**9))
     values: dict[str, float] = {}
 
-    def fresh() -> tuple[list[Any], list[BlobRef], list[str]]:
-        pictures = [_picture(next(number)) for _ in range(_SET)]
-        return pictures, [store.blobs.put_image(p) for p in pictures], [f"{_TEXT} {next(number)}" for _ in pictures]
+    def fresh() -> tuple[list[BlobRef], list[str]]:
+        images = [store.blobs.put_image(_picture(next(number))) for _ in range(_SET)]
+        return images, [f"{_TEXT} {next(number)}" for _ in images]
 
     def ours(images: Sequence[BlobRef], texts: Sequence[str]) -> None:
         samples = [Sample(id=image.sha256, text=text, image=image) for image, text in zip(images, texts, strict=True)]
         found = [score.value or 0.0 for score in asyncio.run(score.score(samples))]
         values["ours"] = sum(found) / len(found) / 2.5 * 100
 
-    pictures, images, texts = fresh()
+    images, texts = fresh()
     ours(images, texts)
     metric = _torchmetrics(clip._model, clip._processor)
 
-    def theirs(pictures: Sequence[Any], texts: Sequence[str]) -> None:
-        metric.update([_tensor(picture) for picture in pictures], [f"A photo depicts {text}" for text in texts])
+    def theirs(images: Sequence[BlobRef], texts: Sequence[str]) -> None:
+        pictures = [_tensor(store.blobs.get_image(image).convert("RGB")) for image in images]
+        metric.update(pictures, [f"A photo depicts {text}" for text in texts])
         values["theirs"] = float(metric.compute())
         metric.reset()
 
-    theirs(pictures, texts)
+    theirs(images, texts)
     mine, other = [], []
     for _ in range(options.repeats):
-        pictures, images, texts = fresh()
+        images, texts = fresh()
         mine.append(_SET / seconds(lambda i=images, t=texts: ours(i, t)))  # type: ignore[misc]
-        other.append(_SET / seconds(lambda p=pictures, t=texts: theirs(p, t)))  # type: ignore[misc]
+        other.append(_SET / seconds(lambda i=images, t=texts: theirs(i, t)))  # type: ignore[misc]
     note = (
         f"{clip.model}, {_SET} pictures with a text each; 100 x cosine {values['ours']:.4f} and {values['theirs']:.4f}"
     )
@@ -173,7 +174,7 @@ def _torchmetrics(model: Any, processor: Any) -> Any:
 
 def _memory(options: Options) -> list[Figure]:
     """The highest memory of a process that takes CLIPScore of the set, less what it holds with the model loaded."""
-    if find_spec("torchmetrics") is None:
+    if find_spec("torchmetrics") is None or sys.platform != "linux":
         return []
     figures = []
     for way in ("ours", "torchmetrics"):
@@ -191,16 +192,22 @@ def _memory(options: Options) -> list[Figure]:
 
 
 _ALONE = """
-import json, resource, sys, tempfile
+import gc, json, re, sys, tempfile
 from pathlib import Path
 from benchmarks.scorers import _Alone
 way, spec, device, count = sys.argv[1:]
+
+def held(what):
+    return int(re.search(what + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
 with tempfile.TemporaryDirectory() as folder:
     alone = _Alone(Path(folder), spec, device, int(count))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    gc.collect()
+    before = held("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the highest so far was that of loading
     getattr(alone, way)()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"before": before / 1024, "adds": (after - before) / 1024}))
+    adds = held("VmHWM") - before
+print(json.dumps({"before": before, "adds": adds}))
 """
 
 

@@ -1,7 +1,8 @@
 """Embeddings: CLIP behind the call ledger, texts and pictures as unit vectors in one space.
 
-Invariants: fp32; batches of one fixed shape, padded, so a vector does not depend on its company; a text that is longer
-than the text encoder is refused, never cut in silence. The ledger keeps the float32 bits.
+Invariants: fp32; batches of one fixed size, padded, and texts padded to the next power of two of their own length, so a
+vector does not depend on its company; a text that is longer than the text encoder is refused, never cut in silence. The
+ledger keeps the float32 bits.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ClipEmbedder", "open_clip"]
 
-_TEXTS, _IMAGES = 8, 4
+_TEXTS, _IMAGES = 8, 8
+_SHORTEST = 16  # tokens that even a short text is padded to
 
 
 def open_clip(spec: str, store: Store, settings: Settings) -> ClipEmbedder:
@@ -57,7 +59,7 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
         for text in texts:
             if not text.strip():
                 raise BadInput(f"the text {text!r} is empty: give words to embed.")
-        return await settled([self._embed(text, {"text": text}, _TEXTS) for text in texts])
+        return await settled([self._embed(text, {"text": text}, {"batch": _TEXTS, "length": "2^n"}) for text in texts])
 
     async def images(self, images: Sequence[BlobRef]) -> list[list[float]]:
         """One unit vector a picture, in order.
@@ -65,10 +67,10 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
         Raises:
             PrerequisiteError: the model cannot be loaded, or a picture is not in the store.
         """
-        return await settled([self._embed(image, {"image": image.sha256}, _IMAGES) for image in images])
+        return await settled([self._embed(image, {"image": image.sha256}, {"batch": _IMAGES}) for image in images])
 
-    async def _embed(self, item: str | BlobRef, inputs: dict[str, str], batch: int) -> list[float]:
-        call = Call(kind="embedding", model=self.model, revision=self.revision, params={"batch": batch}, inputs=inputs)
+    async def _embed(self, item: str | BlobRef, inputs: dict[str, str], params: dict[str, Any]) -> list[float]:
+        call = Call(kind="embedding", model=self.model, revision=self.revision, params=params, inputs=inputs)
 
         async def keep(vector: list[float]) -> Any:
             packed = struct.pack(f"<{len(vector)}f", *vector)
@@ -87,12 +89,13 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
         import torch
 
         outcomes: dict[int, list[float] | InloopError] = {}
-        texts: list[tuple[int, Any]] = []
+        texts: dict[int, list[tuple[int, Any]]] = {}
         pictures: list[tuple[int, Any]] = []
         for place, item in enumerate(items):
             try:
                 if isinstance(item, str):
-                    texts.append((place, self._tokens(item)))
+                    tokens = self._tokens(item)
+                    texts.setdefault(tokens.shape[1], []).append((place, tokens))
                 else:
                     picture = self._store.blobs.get_image(item).convert("RGB")
                     pixels = self._processor.image_processor(picture, return_tensors="pt").pixel_values[0]
@@ -100,7 +103,8 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
             except InloopError as error:
                 outcomes[place] = error
         with torch.inference_mode():
-            for rows, size, embed in ((texts, _TEXTS, self._text), (pictures, _IMAGES, self._picture)):
+            work = [(rows, _TEXTS, self._text) for rows in texts.values()]
+            for rows, size, embed in [*work, (pictures, _IMAGES, self._picture)]:
                 for chunk in chunks(rows, size):
                     padded = [values for _, values in chunk] + [chunk[0][1]] * (size - len(chunk))
                     vectors = _pooled(embed(torch.stack(padded).to(self._device))).double()
@@ -113,18 +117,18 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
         return [outcomes[place] for place in range(len(items))]
 
     def _tokens(self, text: str) -> Any:
-        """Token ids and mask of a text (2, length of the text encoder)."""
+        """Token ids and mask of a text (2, n): n is its length's next power of two, the text encoder's own at most."""
         import torch
 
         length = int(self._model.config.text_config.max_position_embeddings)
         tokenizer = self._processor.tokenizer
-        used = len(tokenizer(text, verbose=False).input_ids)
-        if used > length:
+        ids = tokenizer(text, verbose=False).input_ids
+        if len(ids) > length:
             raise BadInput(
-                f"the text {text[:80]!r}... has {used} tokens and {self.model} takes {length}: split it into phrases."
+                f"the text {text[:80]!r}... has {len(ids)} tokens and {self.model} takes {length}: split it into phrases."
             )
-        coded = tokenizer(text, padding="max_length", max_length=length)
-        return torch.tensor([coded.input_ids, coded.attention_mask])
+        more = min(max(_SHORTEST, 1 << (len(ids) - 1).bit_length()), length) - len(ids)
+        return torch.tensor([ids + [tokenizer.pad_token_id] * more, [1] * len(ids) + [0] * more])
 
     def _text(self, rows: Any) -> Any:
         return self._model.get_text_features(input_ids=rows[:, 0], attention_mask=rows[:, 1])
