@@ -13,7 +13,7 @@ from .figures import Options, keep, machine, table
 
 MEASUREMENTS = (
     *("start", "nodes", "models", "loops", "serving", "scorers"),
-    *("students", "llm2llm", "retrieval", "rag_answers"),
+    *("students", "llm2llm", "retrieval", "rag_answers", "retrieval_vision"),
 )
 
 
@@ -34,7 +34,7 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="where the figures go")
     given = vars(parser.parse_args())
-    names, out = given.pop("names") or MEASUREMENTS, given.pop("out")
+    names, out = [name.replace("-", "_") for name in given.pop("names")] or MEASUREMENTS, given.pop("out")
     unknown = sorted(set(names) - set(MEASUREMENTS))
     if unknown:
         parser.error(f"there is no measurement {unknown[0]!r}; there are {', '.join(MEASUREMENTS)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 from servers import serving
 from test_errors import answering
+
+from inloop.runtime.store import Store
+from inloop.tools.embeddings import open_clip
 
 ROOT = Path(__file__).parent.parent
 SNIPS = Path(os.environ.get("INLOOP_DATA", ROOT.parent / "shared" / "data")) / "llm2llm" / "snips"
@@ -92,3 +96,19 @@ def test_retrieval_measurement(name):
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["passages"] == 300 and 0 < told["p50"] <= told["p95"] and told["fill"] > 0 and told["cpu"] > 0
+
+
+@pytest.mark.slow
+async def test_retrieval_vision_measurement(monkeypatch, settings):
+    """Its captioning part on a small index; every part at its size takes minutes."""
+    pytest.importorskip("bm25s", reason="the extra rag is not installed")
+    monkeypatch.syspath_prepend(ROOT)
+    measured = importlib.import_module("benchmarks.retrieval_vision")
+    monkeypatch.setattr(measured, "_INDEXED", 60)
+    monkeypatch.setattr(measured, "_ASKED", 6)
+    with Store.open(settings) as store:
+        clip = open_clip("mini", store, settings)
+        found = {figure.name: figure.value for figure in await measured._captioning(store, settings, clip)}
+        await clip.aclose()
+    assert len(found) == 29 and all(0 <= value <= 100 for name, value in found.items() if " over " not in name)
+    assert measured._entities("two red stars and a spook") == {"star", "ghost"}

@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runtime.errors import BadInput, CallFailed, InloopError
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from ..runtime.settings import Settings
     from ..runtime.store import Store
 
-__all__ = ["ClipEmbedder", "open_clip"]
+__all__ = ["ClipEmbedder", "open_clip", "pooled"]
 
 _TEXTS, _IMAGES = 8, 8
 _SHORTEST = 16  # tokens that even a short text is padded to
@@ -31,14 +33,34 @@ _SHORTEST = 16  # tokens that even a short text is padded to
 def open_clip(spec: str, store: Store, settings: Settings) -> ClipEmbedder:
     """The CLIP model behind `spec`: "mini", a folder of `CLIPModel`, or a hub id.
 
+    `SPEC?adapter=FOLDER` is the model with the gated blocks that `tools.react` trained for it: another model, with a revision
+    of its own.
+
     Raises:
-        BadInput: no such model, or a model of another kind.
+        BadInput: no such model, a model of another kind, or an adapter of another model.
         PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
     """
     weights = find_weights(spec, "clip", settings.cache_dir)
-    if weights.options:
-        raise BadInput(f"{spec!r}: a CLIP model takes no options: leave out {weights.options!r}.")
+    unknown = sorted(set(weights.options) - {"adapter"})
+    if unknown:
+        raise BadInput(f"{spec!r}: a CLIP model takes the option adapter=FOLDER alone: leave out {', '.join(unknown)}.")
+    if "adapter" in weights.options:
+        weights = _adapted(weights, Path(weights.options["adapter"]).expanduser())
     return ClipEmbedder(weights, store, settings)
+
+
+def _adapted(weights: Weights, folder: Path) -> Weights:
+    """The model under the name and revision that it has with its adapter."""
+    from .clip_adapter import read_card, revision_of
+
+    card = read_card(folder)
+    if card.base_revision != weights.revision:
+        raise BadInput(
+            f"the adapter {str(folder)!r} was trained for {card.base} ({card.base_revision[:12]}), and {weights.model}"
+            f" ({weights.revision[:12]}) was given: give the first one."
+        )
+    revision = revision_of(folder, weights.revision)
+    return replace(weights, model=f"{weights.model}+{folder.resolve().name}", revision=revision)
 
 
 class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
@@ -49,8 +71,8 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
         self._model: Any = None
         self._processor: Any = None
 
-    async def texts(self, texts: Sequence[str]) -> list[list[float]]:
-        """One unit vector a text, in order.
+    async def texts(self, texts: Sequence[str], *, role: str | None = None) -> list[list[float]]:
+        """One unit vector a text, in order; the same in every `role`, so that it may be an index's `TextEmbedder` too.
 
         Raises:
             BadInput: an empty text, or one that is longer than the text encoder.
@@ -83,7 +105,12 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
         from transformers import CLIPModel, CLIPProcessor
 
         self._processor = self.weights.load(CLIPProcessor)
-        self._model = self.weights.load(CLIPModel).float().eval().to(device)
+        self._model = self.weights.load(CLIPModel).float().eval()
+        if "adapter" in self.weights.options:
+            from .gated_blocks import load_blocks
+
+            load_blocks(Path(self.weights.options["adapter"]).expanduser(), self._model)
+        self._model = self._model.to(device)
 
     def _serve(self, items: list[str | BlobRef]) -> list[list[float] | InloopError]:
         import torch
@@ -107,7 +134,7 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
             for rows, size, embed in [*work, (pictures, _IMAGES, self._picture)]:
                 for chunk in chunks(rows, size):
                     padded = [values for _, values in chunk] + [chunk[0][1]] * (size - len(chunk))
-                    vectors = _pooled(embed(torch.stack(padded).to(self._device))).double()
+                    vectors = pooled(embed(torch.stack(padded).to(self._device))).double()
                     unit = (vectors / vectors.norm(dim=-1, keepdim=True)).float().cpu()
                     for (place, _), vector in zip(chunk, unit, strict=False):
                         finite = bool(torch.isfinite(vector).all())
@@ -137,6 +164,6 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
         return self._model.get_image_features(pixel_values=rows)
 
 
-def _pooled(features: Any) -> Any:
-    """The vectors themselves: transformers 5 returns an object that holds them, transformers 4 the tensor."""
+def pooled(features: Any) -> Any:
+    """The vectors (batch, size) of `get_text_features` or `get_image_features`: transformers 5 returns an object that holds them, transformers 4 the tensor."""
     return getattr(features, "pooler_output", features)
