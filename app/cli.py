@@ -140,6 +140,18 @@ def parser() -> argparse.ArgumentParser:
         add("rescore", "judge the teacher's replies of a llm2llm run again, by other thresholds; nothing is asked anew")
     )
 
+    from . import promptcap, vqa, vqa_eval
+
+    vqa.add_arguments(add("vqa", "answer a question about a picture that needs knowledge", vqa.__doc__))
+
+    vqa_eval.add_arguments(
+        add("vqa-eval", "score answers to a VQA data set beside baselines, and say why they fail", vqa_eval.__doc__)
+    )
+
+    promptcap.add_arguments(
+        add("promptcap", "captions for questions: make the data, train a captioner", promptcap.__doc__)
+    )
+
     resume = add("resume", "go on with a run that was stopped or killed")
     resume.add_argument("run", nargs="?", default="latest", metavar="RUN", help="id or folder (default: the latest)")
     add_out(resume, "the folder of the runs")
@@ -257,6 +269,10 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from .llm2llm import llm2llm
 
         return llm2llm
+    if name == "promptcap":
+        from .promptcap import promptcap
+
+        return promptcap
     if name == "rescore":
         from .llm2llm_plan import rescore
 
@@ -273,6 +289,14 @@ def _command(name: str) -> Callable[[argparse.Namespace], int]:
         from .eval_rag import eval_rag
 
         return eval_rag
+    if name == "vqa":
+        from .vqa import vqa
+
+        return vqa
+    if name == "vqa-eval":
+        from .vqa_eval import vqa_eval
+
+        return vqa_eval
     if name == "resume":
         from .run import resume
 

@@ -145,6 +145,7 @@ def _models(settings: Settings) -> Iterable[Finding]:
         ("vqa", "vqa", settings.vqa == "mini"),
         ("clip", "clip", settings.clip == "mini"),
         ("writer", "writer", settings.llm == "mini-writer"),
+        ("promptcap", "promptcap", False),
     ):
         yield _checked(role, chosen, lambda name=name: bundled(name))  # type: ignore[misc]
     chosen = settings.llm in ("mini-writer", "smollm2")

@@ -10,8 +10,6 @@ The files are made from the result and the blob store alone: the same run gives 
 
 from __future__ import annotations
 
-import io
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,7 @@ from ..graphs.llm2llm_config import Llm2LlmConfig
 from ..graphs.llm2llm_outcome import Llm2LlmOutcome, WayRun
 from ..graphs.llm2llm_run import open_source
 from ..runtime.blobs import write_whole
+from .data_files import json_lines, parquet, size_category
 from .llm2llm_words import way_words
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "records"]
 
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
+_KINDS = {"agreement": "float64", "step": "int64"}
 
 
 def export(outcome: Llm2LlmOutcome, blobs: BlobStore, config: Llm2LlmConfig, folder: Path) -> list[Path]:
@@ -41,11 +40,11 @@ def export(outcome: Llm2LlmOutcome, blobs: BlobStore, config: Llm2LlmConfig, fol
         if entry.outcome != "accepted"
     ]
     written = [folder / "train.jsonl", folder / "refused.jsonl", folder / "README.md"]
-    write_whole(written[0], _lines(rows))
-    write_whole(written[1], _lines(refused))
+    write_whole(written[0], json_lines(rows))
+    write_whole(written[1], json_lines(refused))
     write_whole(written[2], _card(outcome, run, rows).encode("utf-8"))
-    if (parquet := _parquet(rows)) is not None:
-        write_whole(folder / "train.parquet", parquet)
+    if (table := parquet(rows, _KINDS)) is not None:
+        write_whole(folder / "train.parquet", table)
         written.append(folder / "train.parquet")
     return written
 
@@ -78,25 +77,7 @@ def records(run: WayRun, blobs: BlobStore, config: Llm2LlmConfig) -> list[dict[s
     return rows
 
 
-def _lines(rows: list[dict[str, Any]]) -> bytes:
-    return b"".join(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n" for row in rows)
-
-
-def _parquet(rows: list[dict[str, Any]]) -> bytes | None:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        return None
-    kinds = {"agreement": pyarrow.float64(), "step": pyarrow.int64()}
-    schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in rows[0]])
-    out = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=schema), out)
-    return out.getvalue()
-
-
 def _card(outcome: Llm2LlmOutcome, run: WayRun, rows: list[dict[str, Any]]) -> str:
-    size = next((name for limit, name in _SIZES if len(rows) < limit), "n>100K")
     oracle = run.teacher.startswith("oracle")
     source = (
         "real rows that were held back (an oracle, no teacher)" if oracle else f"written by {run.teacher or 'nobody'}"
@@ -121,7 +102,7 @@ def _card(outcome: Llm2LlmOutcome, run: WayRun, rows: list[dict[str, Any]]) -> s
     task = str(outcome.task.get("kind", ""))
     front = ["---", "configs:", "- config_name: default", "  data_files: train.jsonl"]
     front += ["task_categories:", "- text-classification"] if task == "classification" else []
-    front += ["tags:", "- synthetic", "- llm2llm", f"size_categories:\n- {size}", "---"]
+    front += ["tags:", "- synthetic", "- llm2llm", f"size_categories:\n- {size_category(len(rows))}", "---"]
     return "\n".join(
         [
             *front,

@@ -82,6 +82,14 @@ def resume(args: argparse.Namespace) -> int:
         from .ask import ask_again
 
         return ask_again(folder, Settings.load(runs_dir=folder.path.parent), json_output=args.json)
+    if folder.loop == "promptcap":
+        from .vqa import vqa_again
+
+        return vqa_again(folder, Settings.load(runs_dir=folder.path.parent), json_output=args.json)
+    if folder.loop == "vqa_eval":
+        from .vqa_eval import vqa_eval_again
+
+        return vqa_eval_again(folder, Settings.load(runs_dir=folder.path.parent), json_output=args.json)
     if folder.loop == "llm2llm":
         from .llm2llm import llm2llm_again
 

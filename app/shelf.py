@@ -41,6 +41,15 @@ def report(args: argparse.Namespace) -> int:
         from .ask_report import render as render_ask
 
         page = render_ask(read_outcome(folder))
+    elif folder.loop == "promptcap":
+        from .vqa_report import read_vqa
+        from .vqa_report import render as render_vqa
+
+        page = render_vqa(read_vqa(folder), blobs)
+    elif folder.loop == "vqa_eval":
+        from .vqa_report import read_eval, render_eval
+
+        page = render_eval(read_eval(folder))
     elif folder.loop == "llm2llm":
         from .llm2llm import report_page
 

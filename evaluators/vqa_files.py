@@ -10,7 +10,7 @@ from typing import Any
 from ..runtime.errors import BadInput
 from .vqa_accuracy import Asked, Human, VQARule
 
-__all__ = ["read_asked", "read_predictions"]
+__all__ = ["asked_of", "read_asked", "read_json", "read_predictions"]
 
 
 def read_asked(path: Path) -> list[Asked]:
@@ -22,14 +22,14 @@ def read_asked(path: Path) -> list[Asked]:
     Raises:
         BadInput: the file is not there, no JSON, or a row has another form; it names the row.
     """
-    content = _json(path)
+    content = read_json(path)
     rows = content.get("annotations") if isinstance(content, dict) else content
     if not isinstance(rows, list) or not rows:
         raise BadInput(f"{str(path)!r} holds no annotations: give a list of questions or {{'annotations': [...]}}.")
     asked = []
     for place, row in enumerate(rows):
         try:
-            asked.append(_asked(row))
+            asked.append(asked_of(row))
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise BadInput(
                 f"{str(path)!r}: row {place} is no annotated question ({type(error).__name__}: {error}): {row!r:.200}"
@@ -46,7 +46,7 @@ def read_predictions(path: Path, rule: VQARule) -> dict[str, str]:
     Raises:
         BadInput: the file is not there, no JSON, a row has another form, or a question is answered twice.
     """
-    content = _json(path)
+    content = read_json(path)
     if isinstance(content, dict) and isinstance(content.get("results"), list):
         content = content["results"]
     if isinstance(content, list):
@@ -72,7 +72,8 @@ def read_predictions(path: Path, rule: VQARule) -> dict[str, str]:
     return found
 
 
-def _asked(row: dict[str, Any]) -> Asked:
+def asked_of(row: dict[str, Any]) -> Asked:
+    """One annotated question; KeyError, TypeError, IndexError or ValueError for a row of another form."""
     given = row["direct_answers"] if "direct_answers" in row else row["answers"]
     if isinstance(given, str):  # the CSV export of A-OKVQA writes the list as text
         given = json.loads(given.replace("'", '"'))
@@ -88,7 +89,7 @@ def _asked(row: dict[str, Any]) -> Asked:
         id=str(row["question_id"]),
         question=str(row.get("question", "")),
         humans=humans,
-        difficult=bool(row.get("difficult_direct_answer", False)),
+        difficult=str(row.get("difficult_direct_answer", False)).lower() in ("true", "1"),  # some exports write texts
         choices=choices,
         correct=None if place is None or not choices else choices[int(place)],
     )
@@ -102,7 +103,8 @@ def _once(path: Path, ids: Iterable[str], what: str) -> None:
         seen.add(key)
 
 
-def _json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """The JSON of a file; `BadInput` names it where it cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:

@@ -16,7 +16,11 @@ __all__ = ["Decision", "RagOutcome", "RagTask", "Seen"]
 
 SCHEMA_VERSION = 1
 
-Step = Literal["route", "retrieve", "grade", "rewrite", "answer", "verify", "conclude"]
+Step = Literal[
+    "route", "retrieve", "grade", "rewrite", "answer", "verify", "conclude",
+    "caption", "examples", "knowledge", "candidates", "direct", "check", "look",
+]  # fmt: skip
+"""Of the RAG loop, and of the loop over pictures (`graphs.promptcap`)."""
 
 
 class Decision(Record):

@@ -1,11 +1,14 @@
-"""`python -m inloop.mini train|evaluate`: make the bundled models again, and measure them."""
+"""`python -m inloop.mini train|evaluate|knowledge`: make the bundled models again, measure them, write the question set."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from ..runtime.errors import InloopError
+
 HERE = Path(__file__).parent
+NAMES = ("painter", "vqa", "clip", "writer", "promptcap")
 
 
 def main() -> None:
@@ -13,7 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m inloop.mini", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train the small models; interrupted trainings go on where they stopped")
-    train.add_argument("models", nargs="*", choices=["painter", "vqa", "clip", "writer", []], help="default: all")
+    train.add_argument("models", nargs="*", choices=[*NAMES, []], help="default: all")
     train.add_argument("--work", type=Path, default=Path("runs/mini"), help="checkpoints and cached latents")
     train.add_argument("--out", type=Path, default=HERE / "weights", help="where the finished models are written")
     train.add_argument("--steps", type=int, help="steps of the named model (default: the ones of the model card)")
@@ -21,10 +24,15 @@ def main() -> None:
     train.add_argument("--device", default="")
     train.add_argument("--threads", type=int)
     evaluate = commands.add_parser("evaluate", help="measure the models on held-out captions with the exact reader")
-    evaluate.add_argument("models", nargs="*", choices=["painter", "vqa", "clip", "writer", []])
+    evaluate.add_argument("models", nargs="*", choices=[*NAMES, []])
     evaluate.add_argument("--weights", type=Path, default=HERE / "weights")
     evaluate.add_argument("--cards", action="store_true", help="write the figures into the model cards")
     evaluate.add_argument("--count", type=int, default=400, help="held-out captions per figure")
+    knowledge = commands.add_parser("knowledge", help="write the knowledge question set about drawn pictures")
+    knowledge.add_argument("--out", type=Path, required=True, metavar="DIR")
+    knowledge.add_argument("--count", type=int, default=600, help="test questions (default: 600)")
+    knowledge.add_argument("--train", type=int, default=600, help="training questions (default: 600)")
+    knowledge.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
     if options.command == "train":
@@ -39,6 +47,14 @@ def main() -> None:
             threads=options.threads,
             start=options.start,
         )
+    elif options.command == "knowledge":
+        from .knowledge_set import write_knowledge
+
+        try:
+            made = write_knowledge(options.out, count=options.count, train=options.train, seed=options.seed)
+        except InloopError as error:
+            parser.exit(2, f"python -m inloop.mini: {error}\n")
+        print(", ".join(f"{number} {name}" for name, number in made.items()), f"-> {options.out}")
     else:
         from .evaluate import evaluate as measure
 

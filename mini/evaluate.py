@@ -20,12 +20,13 @@ from .grammar import Wording, plain, word
 from .questions import ask
 from .reader import Verdict, check
 from .scenes import scenes, specs
+from .vocabulary import KINDS
 from .world import Scene, Spec, draw
 
 __all__ = ["evaluate", "graph_right"]
 
 Figures = dict[str, dict[str, float]]
-MODELS = ("painter", "vqa", "clip", "writer")
+MODELS = ("painter", "vqa", "clip", "writer", "promptcap")
 
 
 def evaluate(models: Sequence[str], *, weights: Path, count: int = 400, cards: bool = False) -> Figures:
@@ -138,6 +139,43 @@ class _Bench:
         await model.aclose()
         return {"picture to caption": _rate(found), "caption to picture": _rate(back)}
 
+    async def promptcap(self) -> dict[str, float]:
+        """On unseen sets of things: whether the caption names what is meant, by a phrasing of the training, another, and none."""
+        from ..tools.captions import open_captioner
+        from .knowledge import items
+
+        model = open_captioner(str(self.weights / "promptcap"), self.store, self.settings)
+        asked = list(items("test", self.count, seed=908))
+        refs = [self.store.blobs.put_image(draw(item.scene)) for item in asked]
+        things = [item.view.thing for item in asked]
+        wordings: dict[str, Callable[[str], str]] = {
+            "asked as in training": lambda phrase: f"what is {phrase}?",
+            "asked in other words": lambda phrase: f"can you name {phrase}?",
+        }
+        questions: dict[str, list[str | None]] = {
+            name: [say(item.view.phrase) for item in asked] for name, say in wordings.items()
+        }
+        questions |= {
+            "asked for knowledge, unseen phrasing": [item.question for item in asked],
+            "not asked": [None] * len(asked),
+        }
+        out: dict[str, float] = {}
+        for name, wanted in questions.items():
+            said = await model.caption(list(zip(refs, wanted, strict=True)))
+            named = [_words(thing.kind, text) for thing, text in zip(things, said, strict=True)]
+            out[f"names it, {name}"] = _rate(named)
+            if name == "asked in other words":
+                for kind in ("relation", "corner", "color", "size"):
+                    out[f"names it, by {kind}"] = _rate(
+                        [ok for ok, item in zip(named, asked, strict=True) if item.view.kind == kind]
+                    )
+            if name == "not asked":
+                out["not asked: all that it names is there"] = _rate(
+                    [_true(text, item.scene) for text, item in zip(said, asked, strict=True)]
+                )
+        await model.aclose()
+        return out
+
     async def writer(self) -> dict[str, float]:
         """Scene graphs of held-out prompts, by the writer and by rules, that are right and complete; rewrites true to them."""
         from ..agents.questioner import Questioner, SceneGraph
@@ -171,6 +209,15 @@ class _Bench:
             "rewrites that keep the meaning": _rate(kept),
             "prompts": float(count),
         }
+
+
+def _words(kind: str, text: str) -> bool:
+    return kind in text.replace(",", " ").split()
+
+
+def _true(text: str, scene: Scene) -> bool:
+    """Whether every kind that a text names is in the scene."""
+    return all(any(thing.kind == kind for thing in scene.objects) for kind in KINDS if _words(kind, text))
 
 
 def graph_right(nodes: Sequence[tuple[str, str, Sequence[int]]], said: Wording) -> bool:

@@ -9,7 +9,16 @@ import torch
 
 __all__ = ["STEPS", "train"]
 
-STEPS = {"autoencoder": 3_000, "layout": 2_300, "painter": 10_600, "vqa": 15_650, "clip": 1_050, "writer": 260}
+WEIGHTS = Path(__file__).parent / "weights"
+STEPS = {
+    "autoencoder": 3_000,
+    "layout": 2_300,
+    "painter": 10_600,
+    "vqa": 15_650,
+    "clip": 1_050,
+    "writer": 260,
+    "promptcap": 2_000,
+}
 
 
 def train(
@@ -31,8 +40,8 @@ def train(
     def report(line: str) -> None:
         print(line, flush=True)
 
-    for name in models or ("painter", "vqa", "clip", "writer"):
-        count = steps or STEPS[name]
+    for name in models or ("painter", "vqa", "clip", "writer", "promptcap"):
+        count = STEPS[name] if steps is None else steps
         begun = start / name if start is not None else None
         if name == "painter":
             from .train_painter import train_autoencoder, train_painter
@@ -60,3 +69,9 @@ def train(
             from .train_writer import train_writer
 
             train_writer(work, out / "writer", steps=count, device=device, report=report)
+        elif name == "promptcap":
+            from .train_promptcap import train_promptcap
+
+            train_promptcap(
+                work, out / "promptcap", steps=count, device=device, start=(start or WEIGHTS) / "vqa", report=report
+            )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering, BlipImageProcessor, BlipProcessor
 
+from ..tools.caption_training import mask_padding
 from .looking import PATCH, PatchHead, RelationHead, WordHead, image_processor_settings, place_code, worn
 from .questions import ask
 from .scenes import pixels, scenes
@@ -32,20 +32,6 @@ class Learner(nn.Module):
         self.model, self.patches = model, PatchHead(WIDTH)
         self.words = WordHead(WIDTH, vocabulary.get, len(tokenizer))
         self.relations = RelationHead(WIDTH)
-
-
-def _mask_padding(model: BlipForQuestionAnswering) -> None:
-    """Hide the padding of questions from the decoder: transformers 5.23 drops the mask on its way to the cross-attention.
-
-    Answers are read without padding later, so a model that had learnt to see it would be out of its depth.
-    """
-
-    def masked(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> Any:
-        kwargs["encoder_attention_mask"] = kwargs.get("attention_mask")
-        return args, kwargs
-
-    for layer in model.text_decoder.bert.encoder.layer:
-        layer.crossattention.self.register_forward_pre_hook(masked, with_kwargs=True)
 
 
 def train_vqa(
@@ -72,7 +58,7 @@ def train_vqa(
         model.vision_model.embeddings.position_embedding += place_code(WIDTH)
     if start is not None:
         model = BlipForQuestionAnswering.from_pretrained(start, dtype=torch.float32)
-    _mask_padding(model)
+    mask_padding(model)
     learner = Learner(model, tokenizer).to(device)
     run = Fit(learner, steps=steps, rate=8e-4, checkpoint=work / "vqa.pt", weight_decay=0.02)
 

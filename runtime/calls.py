@@ -15,7 +15,7 @@ from .records import Record
 __all__ = ["JSON", "Call", "Failure", "Kind", "canonical_json"]
 
 JSON = Any
-Kind = Literal["llm", "image", "vqa", "embedding", "detection", "preference", "student", "rerank", "nli"]
+Kind = Literal["llm", "image", "vqa", "caption", "embedding", "detection", "preference", "student", "rerank", "nli"]
 
 
 class Call(Record):

@@ -16,7 +16,15 @@ from .blobs import BlobStore
 from .errors import BadInput
 from .records import Answer, BlobRef, Cost, Detection, ImageRequest, Message, Reply
 
-__all__ = ["ScriptedChat", "ScriptedDetector", "ScriptedEmbedder", "ScriptedImages", "ScriptedRewards", "ScriptedVQA"]
+__all__ = [
+    "ScriptedCaptioner",
+    "ScriptedChat",
+    "ScriptedDetector",
+    "ScriptedEmbedder",
+    "ScriptedImages",
+    "ScriptedRewards",
+    "ScriptedVQA",
+]
 
 
 class ScriptedChat:
@@ -127,6 +135,24 @@ class ScriptedVQA:
         if isinstance(given, str):
             return Answer(text=given, p_yes={"yes": 1.0, "no": 0.0}.get(given.lower()))
         return Answer(text="yes" if given > 0.5 else "no", p_yes=float(given))
+
+
+class ScriptedCaptioner:
+    """FAKE captioner: what a function of (picture, question or None) says."""
+
+    def __init__(self, said: Callable[[BlobRef, str | None], str], *, model: str = "fake-captioner") -> None:
+        self.model = model
+        self.revision = "fake"
+        self.asked: list[tuple[BlobRef, str | None]] = []
+        self._said = said
+
+    async def caption(self, asked: Sequence[tuple[BlobRef, str | None]]) -> list[str]:
+        """A caption for each pair."""
+        self.asked += asked
+        return [self._said(image, question) for image, question in asked]
+
+    async def aclose(self) -> None:
+        """Nothing to let go of."""
 
 
 class ScriptedEmbedder:

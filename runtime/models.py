@@ -46,7 +46,7 @@ class Model(Record):
     """
 
     name: str
-    kind: Literal["llm", "llm adapter", "text-to-image", "vqa", "clip", "detector", "text embedder"]
+    kind: Literal["llm", "llm adapter", "text-to-image", "vqa", "clip", "captioner", "detector", "text embedder"]
     source: str
     author: str
     licence: str
@@ -76,7 +76,7 @@ class Model(Record):
         return sum(file.size for file in self.files) or None
 
 
-def _mini(name: str, kind: Literal["llm adapter", "text-to-image", "vqa", "clip"], note: str) -> Model:
+def _mini(name: str, kind: Literal["llm adapter", "text-to-image", "vqa", "clip", "captioner"], note: str) -> Model:
     return Model(
         name=name, kind=kind, source=f"mini/weights/{name}", author="inloop, trained by `python -m inloop.mini`",
         licence="Apache-2.0", note=note,
@@ -190,6 +190,7 @@ MODELS: dict[str, Model] = {
         _mini("painter", "text-to-image", "paints the small drawn world, 64x64"),
         _mini("vqa", "vqa", "answers questions about the small drawn world"),
         _mini("clip", "clip", "embeds pictures and captions of the small drawn world"),
+        _mini("promptcap", "captioner", "mini-promptcap: captions for questions about the small drawn world"),
     )
 }
 

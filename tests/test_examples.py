@@ -16,7 +16,7 @@ import pytest
 from servers import serving
 from test_errors import answering
 
-from inloop.runtime.errors import PrerequisiteError
+from inloop.runtime.errors import InloopError, PrerequisiteError
 from inloop.runtime.models import bundled
 from inloop.runtime.served import all_served
 from inloop.runtime.settings import Settings
@@ -170,6 +170,26 @@ def test_the_notebook_of_llm2llm(tmp_path):
     assert all(f"| {way} |" in table for way in ("seed-only", "repeated", "eda", "random", "paper", "ours", "oracle"))
 
 
+@pytest.mark.slow
+def test_the_notebook_of_promptcap(tmp_path, no_settings):
+    """The real captioner, question answering model and language model on the drawn world."""
+    from inloop.runtime import models
+
+    try:
+        for name in ("promptcap", "vqa"):
+            bundled(name)
+    except InloopError as error:
+        pytest.skip(f"the bundled models are not trained yet: {error}")
+    for name in ("smollm2", "minilm"):
+        if models.find(name, Settings.load().cache_dir) is None:
+            pytest.skip(f"{name} is not fetched: inloop models --fetch {name}")
+    _, told = executed("06_promptcap.ipynb", tmp_path, timeout=900)
+    assert "aware " in told and "known " in told and "check " in told
+    for way in ("blind", "generic caption", "caption", "ours", "oracle caption", "direct"):
+        assert re.search(rf"^{way} +\d", told, re.MULTILINE), way
+    assert "the same figures: True" in told and "calls paid: 0" in told
+
+
 def test_notebooks_are_valid_and_hold_no_outputs():
     import nbformat
 
@@ -193,7 +213,9 @@ def test_langgraph_json_names_a_graph_that_loads():
         module, _, attribute = place.partition(":")
         graph = getattr(importlib.import_module(module), attribute)
         assert isinstance(graph, Pregel) and graph.name == name
-        assert {"opt2i": "propose", "llm2llm": "confirm", "rag": "verify"}[name] in graph.get_graph().draw_mermaid()
+        assert {"opt2i": "propose", "llm2llm": "confirm", "rag": "verify", "promptcap": "caption"}[
+            name
+        ] in graph.get_graph().draw_mermaid()
 
 
 def test_the_readme_names_every_example():

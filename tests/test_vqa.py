@@ -102,7 +102,7 @@ async def test_a_picture_is_encoded_once_for_all_its_questions(
 async def test_the_memory_of_pictures_is_bounded(
     blip_folder: Path, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inloop.tools.vqa._REMEMBERED", 1)
+    monkeypatch.setattr("inloop.tools.blip._REMEMBERED", 1)
     images = pictures(store, 6)
     vqa = open_vqa(str(blip_folder), store, settings)
     answers = await vqa.answer([(image, QUESTIONS[0]) for image in images])

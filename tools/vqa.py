@@ -11,14 +11,14 @@ the padding (`BlipTextAttention` hands the mask to its cross-attention under a n
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
 from ..runtime.ledger import Call
 from ..runtime.records import Answer, BlobRef, Cost
-from .local_model import LocalModel, chunks, settled
+from .blip import IMAGES, BlipModel
+from .local_model import chunks, settled
 from .weights import Weights, find_weights
 
 if TYPE_CHECKING:
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BlipVQA", "is_closed", "open_vqa"]
 
-_IMAGES, _QUESTIONS = 4, 8
+_QUESTIONS = 8
 _NEW_TOKENS = 10
-_REMEMBERED = 256 * 2**20  # bytes of encoded pictures that are kept
 _CLOSED = frozenset(
     [
         *("is", "are", "am", "was", "were", "isn't", "aren't", "do", "does", "did", "don't", "doesn't", "didn't"),
@@ -63,16 +62,12 @@ def open_vqa(spec: str, store: Store, settings: Settings) -> BlipVQA | ServedVQA
     return BlipVQA(weights, store, settings)
 
 
-class BlipVQA(LocalModel[tuple[BlobRef, str], Answer]):
+class BlipVQA(BlipModel[Answer]):
     """A `VisualQA`; see `open_vqa`. `encoded` counts the pictures that the vision encoder has seen."""
 
     def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
-        super().__init__(weights, store, settings, max_batch=32 * _QUESTIONS, linger=0.02)
-        self.encoded = 0
-        self._model: Any = None
-        self._processor: Any = None
+        super().__init__(weights, store, settings, max_batch=32 * _QUESTIONS)
         self._yes_no: tuple[int, int] = (0, 0)
-        self._memory: OrderedDict[str, Any] = OrderedDict()
 
     async def answer(self, asked: Sequence[tuple[BlobRef, str]]) -> list[Answer]:
         """One answer a (picture, question), in order. `p_yes` is None for questions that do not ask for yes or no.
@@ -92,7 +87,7 @@ class BlipVQA(LocalModel[tuple[BlobRef, str], Answer]):
             kind="vqa",
             model=self.model,
             revision=self.revision,
-            params={"images": _IMAGES, "questions": _QUESTIONS, "max_new_tokens": _NEW_TOKENS},
+            params={"images": IMAGES, "questions": _QUESTIONS, "max_new_tokens": _NEW_TOKENS},
             inputs={"image": image.sha256, "question": question},
         )
 
@@ -143,41 +138,6 @@ class BlipVQA(LocalModel[tuple[BlobRef, str], Answer]):
                         else:
                             outcomes[place] = CallFailed(f"{self.model} answered NaN to {items[place][1]!r}")
         return [outcomes[place] for place in range(len(items))]
-
-    def _encode(self, images: list[BlobRef]) -> dict[str, Any]:
-        """Each picture's features (tokens, width), or why it has none; the newest are remembered for later batches."""
-        import torch
-
-        encoded: dict[str, Any] = {}
-        fresh: list[tuple[str, Any]] = []
-        for image in images:
-            sha = image.sha256
-            if sha in encoded:
-                continue
-            if sha in self._memory:
-                encoded[sha] = self._memory[sha]
-                self._memory.move_to_end(sha)
-                continue
-            try:
-                picture = self._store.blobs.get_image(image).convert("RGB")
-            except InloopError as error:
-                encoded[sha] = error
-                continue
-            encoded[sha] = None
-            fresh.append((sha, self._processor.image_processor(picture, return_tensors="pt").pixel_values[0]))
-        for chunk in chunks(fresh, _IMAGES):
-            pixels = [values for _, values in chunk]
-            pixels += [torch.zeros_like(pixels[0])] * (_IMAGES - len(chunk))
-            features = self._model.vision_model(pixel_values=torch.stack(pixels).to(self._device)).last_hidden_state
-            for (sha, _), feature in zip(chunk, features, strict=False):
-                encoded[sha] = self._memory[sha] = feature.clone()
-            self.encoded += len(chunk)
-        if self._memory:
-            newest = next(reversed(self._memory.values()))
-            room = max(_IMAGES, _REMEMBERED // (newest.numel() * newest.element_size()))
-            while len(self._memory) > room:
-                self._memory.popitem(last=False)
-        return encoded
 
     def _decode(self, pictures: list[Any], ids: list[list[int]]) -> list[tuple[str, float]]:
         """(text, p_yes) of up to `_QUESTIONS` rows of one length; the first row fills up the batch."""

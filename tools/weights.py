@@ -21,11 +21,12 @@ from ..runtime.errors import BadInput, PrerequisiteError
 __all__ = ["Weights", "find_weights", "options_of"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?")
-_BUNDLED = {"painter": "mini-diffusion", "vqa": "mini-vqa", "clip": "mini-clip"}
+_BUNDLED = {"painter": "mini-diffusion", "vqa": "mini-vqa", "clip": "mini-clip", "promptcap": "mini-promptcap"}
 _WANTED = {
     "painter": "a diffusers pipeline such as stabilityai/sd-turbo",
     "vqa": "a BLIP question answering model such as Salesforce/blip-vqa-base",
     "clip": "a CLIP model such as openai/clip-vit-base-patch32",
+    "promptcap": "'mini-promptcap', or a captioner such as Salesforce/instructblip-flan-t5-xl or Qwen/Qwen2.5-VL-3B-Instruct",
     "detector": "'ssd', or an object detector such as google/owlv2-base-patch16-ensemble or hustvl/yolos-tiny",
     "pickscore": "a CLIP model such as yuvalkirstain/PickScore_v1",
     "hpsv2": "xswu/HPSv2, a folder with HPS_v2.1_compressed.pt, or a CLIP model of transformers",
@@ -167,7 +168,7 @@ def _checked(weights: Weights, kind: str) -> Weights:
     if weights.marker.endswith(".pt") or kind == "imagereward":
         return weights
     config = weights.config()
-    if kind == "text":
+    if kind in ("text", "promptcap"):
         fits, is_ = "model_type" in config, "no model type in its config.json"
     elif kind == "painter":
         fits, is_ = "_class_name" in config, f"the pipeline class {config.get('_class_name')!r}"

@@ -1,0 +1,181 @@
+"""`inloop promptcap train`: a captioner fine-tuned on caption rows, beside the same one trained on unasked captions.
+
+The two get the same pictures, as many rows and the same seed; what is measured is in how many held-out questions the answer
+can be had from the caption, with a paired bootstrap interval. Started again after a kill it goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..runtime.blobs import write_whole
+from ..runtime.errors import BadInput, Interrupted
+from ..runtime.settings import Settings
+from ..tools.caption_rows import CaptionRow, read_caption_rows
+from .words import seconds
+
+__all__ = ["train"]
+
+_INTERRUPTED = 130
+
+
+def train(args: argparse.Namespace) -> int:
+    """The command; 0 done, 130 interrupted."""
+    from pydantic import ValidationError
+
+    from ..tools.caption_training import generic_rows, train_captioner
+    from ..tools.finetuning import Recipe
+
+    if args.limit is not None and args.limit < 1:
+        raise BadInput(f"--limit {args.limit}: give a number above 0.")
+    rows = read_caption_rows(Path(args.rows), needs=("image", "caption"))[: args.limit]
+    test = read_caption_rows(Path(args.test), needs=("image", "question", "answers")) if args.test else []
+    trained_on = {(row.image, row.question) for row in rows}
+    both = [row.id for row in test if (row.image, row.question) in trained_on]
+    if both:
+        raise BadInput(
+            f"{len(both)} test rows are training rows too, {both[0]!r} for one: measure on rows that were held out."
+        )
+    settings = Settings.load(device=args.device)
+    try:
+        recipe = Recipe(epochs=args.epochs, rate=args.rate, batch=args.batch)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"--{first['loc'][0]} {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
+
+    def say(text: str) -> None:
+        if not args.json:
+            print(f"  {text}", file=sys.stderr, flush=True)
+
+    sets = {"question": (rows, Path(args.out))}
+    if test and not args.no_generic:
+        out = Path(args.out).resolve()
+        sets["generic"] = (generic_rows(rows), out.with_name(out.name + "-generic"))
+    made = {}
+    try:
+        with _stoppable() as stop:
+            for name, (some, folder) in sets.items():
+                say(f"training on {len(some)} {'rows for questions' if name == 'question' else 'unasked captions'}")
+                made[name] = train_captioner(
+                    some,
+                    start=args.start,
+                    out=folder,
+                    settings=settings,
+                    recipe=recipe,
+                    seed=args.seed,
+                    train_vision=args.train_vision,
+                    say=say,
+                    stop=stop,
+                )
+    except Interrupted:
+        text = "interrupted: the same command goes on from the last checkpoint."
+        if args.json:
+            print(json.dumps({"error": {"kind": "interrupted", "message": text}, "exit_code": _INTERRUPTED}))
+        else:
+            print(f"inloop: {text}", file=sys.stderr)
+        return _INTERRUPTED
+    result: dict[str, Any] = {"trained": {name: one.model_dump(mode="json") for name, one in made.items()}}
+    if test:
+        specs = {"start": args.start} | {name: str(folder) for name, (_, folder) in sets.items()}
+        result["test"] = asyncio.run(_measure(test, specs, args.reader, settings))
+    write_whole(Path(args.out) / "measured.json", (json.dumps(result, indent=1) + "\n").encode())
+    if args.json:
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        _say(result, args.out)
+    return 0
+
+
+async def _measure(
+    test: list[CaptionRow], specs: dict[str, str], reader: str | None, settings: Settings
+) -> dict[str, Any]:
+    """The answer recall of each captioner and the paired gains of the one trained for questions."""
+    from ..agents.caption_writer import CaptionReader
+    from ..evaluators.answer_recall import answer_recall
+    from ..evaluators.statistics import estimate, paired_gain
+    from ..runtime.llm import open_chat
+    from ..runtime.store import Store
+    from ..tools.captions import open_captioner
+    from ..tools.pictures import read_picture
+
+    with Store.open(settings, run_id="promptcap-measure") as store:
+        blobs = {row.image: read_picture(Path(row.image or ""), store.blobs).blob for row in test}
+        chat = None if reader is None else open_chat(reader, store, settings)
+        scores, samples = {}, {}
+        try:
+            for name, spec in specs.items():
+                captioner = open_captioner(spec, store, settings)
+                try:
+                    # the generic captioner never saw a question: it is asked as it was trained
+                    said = await captioner.caption(
+                        [(blobs[row.image], None if name == "generic" else row.question) for row in test]
+                    )
+                finally:
+                    await captioner.aclose()
+                scores[name] = await answer_recall(test, said, None if chat is None else CaptionReader(chat))
+                samples[name] = said[:3]
+        finally:
+            if chat is not None:
+                await chat.aclose()
+    gains = {name: paired_gain(scores[name], scores["question"]).model_dump() for name in scores if name != "question"}
+    return {
+        "reader": reader or "rule", "rows": len(test), "samples": samples, "gain_over": gains,
+        "recall": {name: estimate(values).model_dump() for name, values in scores.items()},
+    }  # fmt: skip
+
+
+def _say(result: dict[str, Any], out: str) -> None:
+    for name, one in result["trained"].items():
+        took = "was there already" if one["seconds"] is None else seconds(one["seconds"])
+        print(
+            f"  {name:9} {one['rows']} rows, {one['steps']} steps, last loss {one['losses'][-1]:.3f}, {took}: {one['folder']}"
+        )
+    if "test" in result:
+        words = {
+            "start": "as it started",
+            "question": "trained for questions",
+            "generic": "trained on unasked captions",
+        }
+        print(
+            f"\n  answers in captions, {result['test']['rows']} held-out questions, read by {result['test']['reader']}"
+        )
+        for name, one in result["test"]["recall"].items():
+            print(f"    {words[name]:28} {_points(one, signed=False)}")
+        for name, one in result["test"]["gain_over"].items():
+            print(f"    gain over {words[name]:28} {_points(one, signed=True)}")
+    print(f"  use it: --captioner {out}")
+
+
+def _points(one: dict[str, Any], *, signed: bool) -> str:
+    if one["value"] is None:
+        return "not scored"
+    form = "{:+.1f}" if signed else "{:.1f}"
+    interval = (
+        "" if one["ci"] is None else f"  ({form.format(100 * one['ci'][0])} to {form.format(100 * one['ci'][1])})"
+    )
+    return form.format(100 * one["value"]) + interval
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that a training ends between two steps."""
+    stop = threading.Event()
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = [signal.signal(kind, lambda *_: stop.set()) for kind in kinds]
+    try:
+        yield stop
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)

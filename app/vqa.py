@@ -1,0 +1,311 @@
+"""`inloop vqa`: a question about a picture that needs knowledge; the answer, with what it was made of and whether it is borne out.
+
+A captioner says what the picture shows with the question in mind, an index gives what has to be known, a language model answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..runtime.blobs import BlobStore, write_whole
+from ..runtime.budget import Budget
+from ..runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ..runtime.runs import RunFolder
+from ..runtime.settings import Settings
+from .words import clip, printable, seconds
+
+if TYPE_CHECKING:
+    from ..graphs.promptcap_outcome import VQAOutcome, VQATask
+    from ..graphs.promptcap_run import VQAConfig
+
+__all__ = [
+    "REASONS",
+    "add_arguments",
+    "add_how",
+    "add_roles",
+    "given_roles",
+    "given_way",
+    "invalid",
+    "vqa",
+    "vqa_again",
+]
+
+_FAILED, _BUDGET, _INTERRUPTED = 1, 4, 130
+_ANSWERER = "smollm2"
+REASONS = {
+    "cannot_tell": "it cannot be told from the picture",
+    "unsupported": "it cannot be told from the picture: nothing bears the best guess out",
+    "failed": "a model failed",
+    "empty": "the language model said nothing",
+}
+_ROLES = ("captioner", "embedder", "index", "examples_index", "preset", "judge", "max_tokens", "seed", "budget", "in_flight",
+          "examples", "examples_annotations", "examples_captions", "examples_images")  # fmt: skip
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The arguments of `inloop vqa`."""
+    command.add_argument("image", metavar="IMAGE", help="a picture file; - for none, with --caption")
+    command.add_argument("question", nargs="+", metavar="QUESTION", help="what to answer; several are answered at once")
+    command.add_argument("--choices", metavar="A,B,...", help="the answers to choose among, comma separated")
+    command.add_argument(
+        "--caption", metavar="TEXT", default="", help="what the picture shows, where there is no picture"
+    )
+    command.add_argument("--tags", metavar="TEXT", default="", help="things in the picture, told beside the caption")
+    command.add_argument(
+        "--ocr", metavar="TEXT", default="", help="what is written in the picture, told beside the caption"
+    )
+    add_roles(command)
+    add_how(command)
+    command.add_argument("--no-check", action="store_true", help="do not check whether the answer is borne out")
+    command.add_argument("--strict", action="store_true", help="an answer that nothing bears out is no answer")
+    command.add_argument("--follow-ups", type=int, metavar="N", help="most other questions to the picture (default: 1)")
+
+
+def add_roles(command: argparse.ArgumentParser) -> None:
+    """The arguments that say who does what."""
+    roles = command.add_argument_group("who does what")
+    roles.add_argument(
+        "--llm", metavar="LLM", help=f"{_ANSWERER} (default), gguf:PATH, http://host:8000/v1[#model], openai:MODEL"
+    )
+    roles.add_argument(
+        "--captioner", metavar="ID", help="mini-promptcap (default), a folder, a hub id, or a vision server's URL"
+    )
+    roles.add_argument(
+        "--vqa", metavar="ID", help="the model that sees the picture: mini, a folder, a hub id, or a URL"
+    )
+    roles.add_argument("--clip", metavar="ID", help="compares pictures of examples: mini, a folder or a hub id")
+    roles.add_argument("--embedder", metavar="ID", help="compares questions; of an index: the one that made it")
+    roles.add_argument("--judge", choices=("auto", "words", "llm"), help="who checks the answers (default: auto)")
+    roles.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps, ...")
+
+
+def add_how(command: argparse.ArgumentParser) -> None:
+    """The arguments that say how a question is answered."""
+    how = command.add_argument_group("how")
+    how.add_argument(
+        "--preset", choices=("pica", "promptcap", "prophet"), help="the published prompt (default: promptcap)"
+    )
+    how.add_argument(
+        "--captions-are", choices=("aware", "generic", "both"), help="default: as the preset was published"
+    )
+    how.add_argument("--index", metavar="URL", help="knowledge: an index, or a corpus.jsonl")
+    how.add_argument("--passages", type=int, metavar="N", help="passages of knowledge that are shown (default: 3)")
+    how.add_argument("--shots", type=int, metavar="N", help="worked examples, 0 to 32 (default: 0)")
+    how.add_argument(
+        "--selection", choices=("random", "question", "image+question"), help="of the examples (default: question)"
+    )
+    how.add_argument("--examples", metavar="FILE", help="questions with answers (and captions) to take examples from")
+    how.add_argument("--examples-annotations", metavar="FILE", help="their answers, where they are official files")
+    how.add_argument("--examples-captions", metavar="FILE", help="their captions, where the questions hold none")
+    how.add_argument("--examples-images", metavar="DIR", help="their pictures, for captions and image+question")
+    how.add_argument("--examples-index", metavar="URL", help="where they are searched (default: memory:)")
+    how.add_argument("--votes", type=int, metavar="N", help="answers that become one (default: 1)")
+    how.add_argument(
+        "--ensemble", choices=("max", "sum", "majority"), help="how (default: as the preset was published)"
+    )
+    how.add_argument("--max-tokens", type=int, metavar="N", help="of an answer (default: the preset's)")
+    how.add_argument("--seed", type=int, metavar="N", help="default: 0")
+    how.add_argument("--in-flight", type=int, metavar="N", help="questions at once (default: 64)")
+    how.add_argument(
+        "--budget", metavar="LIMITS", default="", help="stop at limits such as tokens=10000,seconds=60,money=0.5"
+    )
+    command.add_argument("--out", metavar="DIR", help="the folder in which the run's folder is made (default: runs)")
+
+
+def given_roles(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    """The fields of `Roles` that were given. The writer of prompts is no answerer: the bare model takes its place."""
+    given = {name: getattr(args, name) for name in _ROLES if getattr(args, name) is not None}
+    llm = _ANSWERER if settings.llm == "mini-writer" and args.llm is None else settings.llm
+    return {"llm": llm, "vqa": settings.vqa, "clip": settings.clip, **given}
+
+
+def given_way(args: argparse.Namespace, *, pictures: bool) -> dict[str, Any]:
+    """The fields of a `Way` that were given, or that the preset has."""
+    from ..agents.caption_answerer import PRESETS
+
+    preset = PRESETS[args.preset or "promptcap"]
+    caption = args.captions_are or preset.caption
+    given = {"shots": args.shots, "selection": args.selection, "votes": args.votes, "passages": args.passages}
+    return {
+        "caption": caption if pictures else "given",
+        "tags": preset.tags,
+        "rule": args.ensemble or preset.rule,
+        "knowledge": "index" if args.index else "none",
+        **{name: value for name, value in given.items() if value is not None},
+    }
+
+
+def invalid(error: Any) -> BadInput:
+    """The `BadInput` for a config that pydantic refused."""
+    first = error.errors()[0]
+    flag = str(first["loc"][-1]).replace("_", "-")
+    return BadInput(f"--{flag} {first['input']!r} cannot be used: {first['msg'].lower()}.")
+
+
+def vqa(args: argparse.Namespace) -> int:
+    """The command `inloop vqa`."""
+    Budget.parse(args.budget)
+    settings = Settings.load(llm=args.llm, vqa=args.vqa, clip=args.clip, device=args.device, runs_dir=args.out)
+
+    from pydantic import ValidationError
+
+    from ..evaluators.vqa_sets import check_question
+    from ..graphs.promptcap_outcome import Way
+    from ..graphs.promptcap_run import Asking, VQAConfig
+
+    image = "" if args.image == "-" else args.image
+    if image and not Path(image).is_file():
+        raise BadInput(f"there is no picture {image!r}; for a question without one give - and --caption TEXT.")
+    for question in args.question:
+        check_question(question)
+    choices = tuple(choice.strip() for choice in (args.choices or "").split(",") if choice.strip())
+    if args.choices is not None and len(choices) < 2:
+        raise BadInput(f"--choices {args.choices!r}: give at least two, comma separated.")
+    try:
+        given = given_way(args, pictures=bool(image))
+        given |= {"check": not args.no_check, "strict": args.strict}
+        if args.follow_ups is not None:
+            given["follow_ups"] = args.follow_ups
+        beside = {"caption": args.caption, "tags": args.tags, "ocr": args.ocr}
+        given["tags"] = given["tags"] or bool(args.tags)
+        asked = tuple(
+            Asking(question=question, image=str(Path(image).resolve()) if image else "", choices=choices, **beside)
+            for question in dict.fromkeys(args.question)
+        )
+        config = VQAConfig(asked=asked, way=Way(**given), **given_roles(args, settings))
+    except ValidationError as error:
+        raise invalid(error) from None
+    folder = RunFolder.create(settings.runs_dir, "promptcap", config)
+    try:
+        return _go(config, settings, folder, resume=False, json_output=args.json)
+    except (BadInput, PrerequisiteError):
+        from .run import drop_if_untouched
+
+        drop_if_untouched(folder)
+        raise
+
+
+def vqa_again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
+    """Go on with a run of this command; for a finished one the answer is shown again."""
+    from pydantic import ValidationError
+
+    from ..graphs.promptcap_run import VQAConfig
+
+    try:
+        config = VQAConfig.model_validate(folder.config)
+    except ValidationError as error:
+        raise PrerequisiteError(
+            f"{folder.path / 'config.json'} does not hold the settings of this loop: {error.errors()[0]['msg']}",
+            remedy="restore the file, or ask again.",
+        ) from None
+    return _go(config, settings, folder, resume=True, json_output=json_output)
+
+
+def _go(config: VQAConfig, settings: Settings, folder: RunFolder, *, resume: bool, json_output: bool) -> int:
+    from ..graphs.promptcap_run import run_vqa
+    from .vqa_report import render
+
+    show = _Progress(len(config.asked), quiet=json_output)
+    try:
+        outcome = asyncio.run(run_vqa(config, settings=settings, folder=folder, resume=resume, on_event=show))
+        write_whole(folder.report_path, render(outcome, BlobStore(settings.store_dir / "blobs")).encode("utf-8"))
+    except (KeyboardInterrupt, asyncio.CancelledError, Interrupted):
+        return interrupted(folder, json_output)
+    except InloopError:
+        if show.seen and not json_output:
+            print(f"inloop: the run stopped; to go on with it: inloop resume {folder.path}", file=sys.stderr)
+        raise
+    finally:
+        folder.close()
+    if json_output:
+        print(json.dumps(_as_json(outcome, folder), ensure_ascii=False))
+    else:
+        print(_in_words(outcome, folder))
+    if outcome.stopped:
+        return _BUDGET
+    return _FAILED if all(task.reason in ("failed", "empty") for task in outcome.tasks) else 0
+
+
+def interrupted(folder: RunFolder, json_output: bool) -> int:
+    """Say that a run was interrupted and how to go on; gives the exit code."""
+    again = f"inloop resume {folder.path}"
+    if json_output:
+        problem = {"kind": "interrupted", "message": "interrupted: what is done is kept.", "remedy": again}
+        print(json.dumps({"error": problem, "exit_code": _INTERRUPTED}))
+    else:
+        print(f"\ninloop: interrupted: what is done is kept.\n  to go on:  {again}", file=sys.stderr)
+    return _INTERRUPTED
+
+
+def _as_json(outcome: VQAOutcome, folder: RunFolder) -> dict[str, Any]:
+    return {
+        "run_id": outcome.run_id,
+        "path": str(folder.path),
+        "report": str(folder.report_path),
+        "result": str(folder.path / "result.json"),
+        "resume": f"inloop resume {folder.path}",
+        "seconds": outcome.seconds,
+        "answers": [task.model_dump(mode="json") for task in outcome.tasks],
+        "cost": outcome.cost.model_dump(mode="json"),
+        "calls": outcome.calls,
+        "models": outcome.models,
+        "notes": list(outcome.notes),
+        "stopped": outcome.stopped,
+    }
+
+
+def _in_words(outcome: VQAOutcome, folder: RunFolder) -> str:
+    lines = [line for task in outcome.tasks for line in _task_in_words(task)]
+    lines += [f"  stopped  {outcome.stopped}"] if outcome.stopped else []
+    lines += [f"  note     {printable(note)}" for note in outcome.notes]
+    paid = ", ".join(f"{c.get('paid', 0)} {kind}" for kind, c in outcome.calls.items())
+    reused = sum(c.get("reused", 0) for c in outcome.calls.values())
+    lines += [
+        f"  calls    {paid or 'none'} ({reused} reused), {seconds(outcome.seconds)}",
+        f"  report   {folder.report_path}",
+    ]
+    return "\n".join(lines)
+
+
+def _task_in_words(task: VQATask) -> list[str]:
+    lines = ["", f"  {printable(task.question)}"]
+    if task.told:
+        borne = {True: "borne out", False: "nothing that is known bears it out", None: ""}[task.supported]
+        lines += [f"  {printable(task.answer)}" + (f"   ({borne})" if borne else "")]
+    else:
+        guess = f" (best guess: {printable(task.answer)})" if task.reason == "unsupported" else ""
+        lines += [f"  No answer: {REASONS[task.reason]}{guess}."]
+    lines += [""]
+    lines += [f"  {caption.kind:8} {printable(caption.text)}" for caption in task.evidence.captions]
+    lines += [f"  asked    {printable(question)} {printable(said)}" for question, said in task.evidence.looked]
+    lines += [f"  known    {printable(clip(seen.excerpt, 100))}" for seen in task.evidence.passages]
+    if len(task.votes) > 1:
+        lines += ["  votes    " + ", ".join(f"{printable(text)} {share:.0%}" for text, share in task.shares)]
+    return lines
+
+
+class _Progress:
+    """A line a decision of one question; nothing with `--json`."""
+
+    def __init__(self, questions: int, *, quiet: bool) -> None:
+        self.questions, self.quiet, self.seen = questions, quiet, 0
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        name = event.get("event")
+        self.seen += name == "decision"
+        if self.quiet:
+            return
+        if name == "decision" and self.questions == 1:
+            why = f"  ({clip(printable(str(event['why'])), 90)})" if event.get("why") else ""
+            said = clip(printable(str(event["said"])), 80)
+            print(f"  {event['step']:10} {said}{why}", file=sys.stderr, flush=True)
+        elif name == "answer" and self.questions > 1:
+            print(
+                f"  {event['task'].partition('/')[2]}: {printable(str(event['answer']))}", file=sys.stderr, flush=True
+            )

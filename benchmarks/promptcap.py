@@ -1,0 +1,119 @@
+"""Questions about pictures, one at a time and many in flight: captions, direct answers, and the language model's answers.
+
+Both sides answer the same questions about the drawn world from an empty ledger, in the same process, with the models loaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from inloop.evaluators.vqa_sets import VQAItem, read_items, with_pictures
+from inloop.graphs.promptcap_bench import PromptCapBench, Roles, keep_pictures
+from inloop.graphs.promptcap_outcome import Facts, Way
+from inloop.graphs.promptcap_run import Job, answer_all
+from inloop.mini.knowledge_set import write_knowledge
+from inloop.runtime import models
+from inloop.runtime.budget import Budget
+from inloop.runtime.local_llm import LocalServer
+from inloop.runtime.settings import Settings
+from inloop.runtime.store import Store
+
+from .figures import Figure, Options
+
+__all__ = ["measure"]
+
+_CAPTIONS, _ANSWERS, _SLOTS = 64, 16, 8
+
+
+def measure(options: Options) -> list[Figure]:
+    """Items a second with 1 and with 64 in flight; `options.llm` answers, mini-writer's place is taken by smollm2."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_knowledge(folder / "set", count=_CAPTIONS, train=1)
+        items = with_pictures(
+            read_items("okvqa", folder / "set" / "questions.json", folder / "set" / "annotations.json"),
+            folder / "set" / "images",
+        )
+        settings = Settings.load(runs_dir=folder / "runs", device=options.device, vqa=options.vqa)
+        found: list[Figure] = []
+        for name, way, count in (
+            ("direct answers", Way(direct=True), _CAPTIONS),
+            ("captions for a question", Way(caption="aware"), _CAPTIONS),
+        ):
+            found += _compared(name, way, items[:count], settings, Roles(vqa=options.vqa), llm=False)
+        llm = "smollm2" if options.llm == "mini-writer" else options.llm
+        whole = Way(caption="aware", votes=1)
+        roles = Roles(vqa=options.vqa, llm=llm, max_tokens=8)
+        found += _compared(f"captions and answers of {llm}", whole, items[:_ANSWERS], settings, roles)
+        if llm == "smollm2":
+            path = models.fetch("smollm2", settings.cache_dir)
+            server = LocalServer(path, slots=_SLOTS, n_ctx=1024, threads=settings.threads)
+            try:
+                url = server.start()
+                served = settings.model_copy(update={"api_key": _secret(server.api_key)})
+                roles = roles.model_copy(update={"llm": f"{url}#smollm2"})
+                found += _compared(f"the same, a server of {_SLOTS} slots", whole, items[:_ANSWERS], served, roles)
+            finally:
+                server.stop()
+        return found
+
+
+def _compared(
+    name: str, way: Way, items: Sequence[VQAItem], settings: Settings, roles: Roles, *, llm: bool = True
+) -> list[Figure]:
+    one, first = asyncio.run(_answered(way, items, settings, roles, in_flight=1, llm=llm))
+    many, second = asyncio.run(_answered(way, items, settings, roles, in_flight=64, llm=llm))
+    same = sum(a == b for a, b in zip(first, second, strict=True))
+    note = f"{len(items)} questions; {same} of them with the same outputs"
+    return [
+        Figure(name=f"{name}: one at a time", value=len(items) / one, unit="questions/s"),
+        Figure(name=f"{name}: 64 in flight", value=len(items) / many, unit="questions/s"),
+        Figure(name=f"{name}: many over one", value=one / many, unit="times", note=note),
+    ]
+
+
+async def _answered(
+    way: Way, items: Sequence[VQAItem], settings: Settings, roles: Roles, *, in_flight: int, llm: bool
+) -> tuple[float, list[tuple[str, ...]]]:
+    """The seconds that the questions took, and what was said of each."""
+    with tempfile.TemporaryDirectory() as scratch, Store(Path(scratch)) as store:
+        async with AsyncExitStack() as stack:
+            bench = PromptCapBench(roles, store, settings)
+            await bench.open_models([way], stack)
+            pictures = keep_pictures([item.picture for item in items], store.blobs)
+            asked = [(pictures[item.picture], item.question) for item in items]
+            if not llm and bench.captioner is not None:
+                captioner = bench.captioner
+                await captioner.caption([(asked[0][0], "warm up?")])
+                started = time.perf_counter()
+                if in_flight == 1:
+                    said = [text for each in asked for text in await captioner.caption([each])]
+                else:
+                    said = await captioner.caption(asked)
+                return time.perf_counter() - started, [(text,) for text in said]
+            jobs = [
+                Job(way=way, id=item.id, question=item.question, image=image, facts=Facts(image_id=item.image_id))
+                for item, (image, _) in zip(items, asked, strict=True)
+            ]
+            warm = Job(way=way, id="warm", question="what is there?", image=asked[0][0])
+            budget = Budget()
+            await answer_all([warm], bench, budget=budget, tell=lambda event: None, in_flight=1)
+            started = time.perf_counter()
+            done = await answer_all(jobs, bench, budget=budget, tell=lambda event: None, in_flight=in_flight)
+            took = time.perf_counter() - started
+            return took, [
+                (task.answer, *(caption.text for caption in task.evidence.captions))
+                for task in done
+                if task is not None
+            ]
+
+
+def _secret(text: str) -> object:
+    from pydantic import SecretStr
+
+    return SecretStr(text)

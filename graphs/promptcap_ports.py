@@ -1,0 +1,146 @@
+"""What the loop over pictures works with: its models, its state, and how the state's addresses are read and written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
+
+from ..agents.caption_answerer import CaptionAnswerer
+from ..agents.follow_up import FollowUp
+from ..agents.support import Support
+from ..runtime.blobs import BlobStore
+from ..runtime.budget import Budget
+from ..runtime.errors import BadInput
+from ..runtime.passages import Mode, Passage
+from ..runtime.protocols import Captioner, Index, VisualQA
+from ..runtime.records import BlobRef, Record
+from ..tools.shots import Shots
+from .promptcap_outcome import Evidence, Facts, Way
+from .rag_outcome import Decision, Seen, Step
+
+__all__ = [
+    "ORDER", "Next", "PromptCapPorts", "PromptCapState", "evidence_of", "facts_of", "first_state", "have", "image_of",
+    "max_steps", "put", "seen_of", "trace",
+]  # fmt: skip
+
+STATE_VERSION = 1
+Next = Literal["caption", "examples", "knowledge", "candidates", "answer", "check", "conclude", "direct"]
+ORDER: tuple[Next, ...] = ("caption", "examples", "knowledge", "candidates", "answer", "check", "conclude")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptCapPorts:
+    """What the machine works with; a way that asks for what is not there is refused when it comes to it.
+
+    `proposer` writes the candidates of Prophet's prompt where none are given.
+    """
+
+    way: Way
+    answerer: CaptionAnswerer
+    blobs: BlobStore
+    captioner: Captioner | None = None
+    vqa: VisualQA | None = None
+    shots: Shots | None = None
+    index: Index | None = None
+    mode: Mode = "hybrid"
+    proposer: CaptionAnswerer | None = None
+    support: Support | None = None
+    follow_up: FollowUp | None = None
+    budget: Budget = field(default_factory=Budget)
+    tell: Callable[[dict[str, Any]], None] = lambda event: None
+
+    def does(self, step: Next) -> bool:
+        """Whether the way has this step."""
+        way = self.way
+        asked = {
+            "examples": way.shots > 0, "knowledge": way.knowledge != "none", "check": way.check,
+            "candidates": self.answerer.preset.candidates and way.caption != "none",
+        }  # fmt: skip
+        return asked.get(step, True)
+
+
+class PromptCapState(TypedDict):
+    """Where a question stands; JSON only. Addresses in the blob store, empty for none: `facts`, `evidence`, `votes`, `trace`.
+
+    `supported`: "", "yes", "no" or "unknown".
+    """
+
+    version: int
+    task: str
+    question: str
+    image: dict[str, Any] | None
+    choices: list[str]
+    facts: str
+    evidence: str
+    votes: str
+    made: str
+    answer: str
+    looks: int
+    stuck: bool
+    supported: str
+    why: str
+    trace: str
+
+
+def first_state(
+    ports: PromptCapPorts, task: str, question: str, *, image: BlobRef | None, choices: tuple[str, ...], facts: Facts
+) -> PromptCapState:
+    """The state of a question that has not begun."""
+    return PromptCapState(
+        version=STATE_VERSION, task=task, question=question, image=image.model_dump(mode="json") if image else None,
+        choices=list(choices), facts=put(ports, facts), evidence="", votes="", made="", answer="", looks=0, stuck=False,
+        supported="", why="", trace="",
+    )  # fmt: skip
+
+
+def max_steps(way: Way) -> int:
+    """The most supersteps that the machine can take."""
+    return 8 + 3 * (way.follow_ups + 1)
+
+
+def have(part: Any, what: str) -> Any:
+    """The part, or `BadInput` that says what is missing."""
+    if part is None:
+        raise BadInput(f"this way of answering needs {what}, and none is given.")
+    return part
+
+
+def image_of(state: PromptCapState) -> BlobRef:
+    """The picture; `BadInput` where there is none."""
+    if state["image"] is None:
+        raise BadInput(f"the question {state['task']!r} has no picture: give one, or captions (text-only mode).")
+    return BlobRef.model_validate(state["image"])
+
+
+def seen_of(passage: Passage, similarity: float) -> Seen:
+    """A passage as it is shown and kept."""
+    return Seen(
+        id=passage.id, document=passage.document, title=passage.title, source=passage.source, similarity=similarity,
+        shown=True, excerpt=passage.text[:400],
+    )  # fmt: skip
+
+
+def put(ports: PromptCapPorts, value: Record) -> str:
+    """The address of a record in the blob store."""
+    return ports.blobs.put(value.model_dump_json().encode(), "application/json").sha256
+
+
+def facts_of(ports: PromptCapPorts, state: PromptCapState) -> Facts:
+    """What was given with the question."""
+    return Facts.model_validate_json(ports.blobs.get(state["facts"]))
+
+
+def evidence_of(ports: PromptCapPorts, state: PromptCapState) -> Evidence:
+    """What is known by now."""
+    return Evidence.model_validate_json(ports.blobs.get(state["evidence"])) if state["evidence"] else Evidence()
+
+
+def trace(ports: PromptCapPorts, state: PromptCapState, step: Step, by: str, said: str, why: str = "") -> str:
+    """Tell a decision, and give the address of all of them with it."""
+    decision = Decision(step=step, by=by, said=said, why=why)
+    ports.tell({"event": "decision", "task": state["task"], "way": ports.way.name, **decision.model_dump()})
+    before = json.loads(ports.blobs.get(state["trace"])) if state["trace"] else []
+    kept = json.dumps([*before, decision.model_dump(mode="json")]).encode()
+    return ports.blobs.put(kept, "application/json").sha256

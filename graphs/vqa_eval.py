@@ -1,0 +1,253 @@
+"""An evaluation of the loop over pictures on a VQA data set: the ladder on the same items, every rule, and causes of errors.
+
+Every figure has a bootstrap interval over questions; ways are compared in pairs on the same questions. A question that could not be
+answered (the model failed, the budget ended) is unscored and counted, never a 0. Errors are explained by asking again with what an
+oracle knows, where the data set has one.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ..evaluators.error_causes import RIGHT, Cause, cause_of, counted
+from ..evaluators.vqa_sets import (
+    SetName,
+    VQAItem,
+    headline_rule,
+    need_choices,
+    read_items,
+    rules_of,
+    with_pictures,
+    without_pictures,
+)
+from ..evaluators.vqa_texts import with_candidates, with_captions, with_oracle
+from ..runtime.blobs import write_whole
+from ..runtime.budget import Budget
+from ..runtime.errors import BadInput
+from ..runtime.runs import RunFolder
+from ..runtime.settings import Settings
+from ..runtime.store import Store
+from .accounts import calls_of, worked
+from .promptcap_bench import PromptCapBench, Roles, keep_pictures
+from .promptcap_outcome import Facts, VQATask, Way
+from .promptcap_run import Job, answer_all
+from .vqa_examples import read_examples, shots_of
+from .vqa_ladder import OURS, counterfactuals, ladder
+from .vqa_report import Scores, VQAReport, pairs_of, rows_of, score_tasks, way_report, worst_of
+
+__all__ = ["VQAEvalConfig", "read_data", "run_vqa_eval"]
+
+Event = dict[str, Any]
+
+
+class VQAEvalConfig(Roles):
+    """What is evaluated, on what. Paths of files; empty where there is none.
+
+    `images` or captions are needed; without `images` the set is in text-only mode. Without `examples`, worked examples are the
+    questions of the same file that are not asked.
+    """
+
+    data: SetName
+    questions: str
+    annotations: str = ""
+    images: str = ""
+    captions: str = ""
+    oracle: str = ""
+    candidates: str = ""
+    multiple_choice: bool = False
+    limit: int | None = Field(default=None, ge=1)
+    way: Way = Way()
+    baselines: str = "all"
+    causes: bool = True
+
+
+def read_data(config: VQAEvalConfig) -> tuple[list[VQAItem], list[VQAItem]]:
+    """The questions that are asked, and those of the same file that are not.
+
+    With `limit`, that many questions drawn with the run's seed, in the order of the file.
+
+    Raises:
+        BadInput: see `evaluators.vqa_sets`; or there are neither pictures nor captions.
+    """
+    items = read_items(config.data, Path(config.questions), Path(config.annotations) if config.annotations else None)
+    chosen = set(range(len(items)))
+    if config.limit is not None and config.limit < len(items):
+        chosen = set(random.Random(config.seed).sample(range(len(items)), config.limit))
+    asked = [item for place, item in enumerate(items) if place in chosen]
+    rest = [item for place, item in enumerate(items) if place not in chosen]
+    if config.multiple_choice:
+        need_choices(asked)
+    if config.captions:
+        asked = with_captions(asked, Path(config.captions))
+    if config.images:
+        asked = with_pictures(asked, Path(config.images))
+    elif not all(item.captions for item in asked):
+        raise BadInput(
+            f"there are neither pictures nor captions to the questions of {config.questions!r}: give --images DIR, or"
+            " --captions FILE for text-only mode."
+        )
+    else:
+        asked = without_pictures(asked)
+    if config.candidates:
+        asked = with_candidates(asked, Path(config.candidates))
+    if config.oracle:
+        asked = with_oracle(asked, Path(config.oracle))
+    return asked, rest
+
+
+async def run_vqa_eval(
+    config: VQAEvalConfig,
+    *,
+    settings: Settings,
+    folder: RunFolder,
+    resume: bool = False,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> VQAReport:
+    """Evaluate; the report is also in the folder's `result.json`, every item in `items.jsonl`.
+
+    Raises:
+        BadInput: files that cannot be used; before anything is paid.
+        PrerequisiteError: a model, a package or a server that cannot be had.
+        Interrupted: Ctrl-C or SIGTERM; the run can be resumed.
+    """
+    begun = time.monotonic()
+    asked, rest = read_data(config)
+    headline = headline_rule(config.data, multiple_choice=config.multiple_choice)
+    rules = rules_of(config.data, multiple_choice=config.multiple_choice)
+    oracles = any(item.oracle_caption for item in asked)
+    ways = ladder(config.way, pictures=bool(config.images), oracle=oracles, baselines=config.baselines)
+    pool = (read_examples(config, config.data) or _left(config, rest)) if any(way.shots for way in ways) else []
+
+    def tell(event: Event) -> None:
+        folder.event(event)
+        on_event(event)
+
+    with folder.lock(), Store.open(settings, run_id=folder.id) as store:
+        with_images = any(way.selection == "image+question" and way.shots for way in ways)
+        lacking = [item.picture for item in pool if item.picture and (with_images or not item.captions)]
+        pictures = keep_pictures([item.picture for item in asked if item.picture] + lacking, store.blobs)
+        before = worked(folder.events())
+        budget = Budget.parse(config.budget, spent=store.ledger.consumed(), elapsed=before)
+        store.ledger.listen(lambda call, cost, cached: budget.charge(cost), once_a_run=True)
+        async with AsyncExitStack() as stack:
+            bench = PromptCapBench(config, store, settings)
+            await bench.open_models(ways, stack)
+            size = {"questions": len(asked), "ways": len(ways)}
+            tell({"event": "run_started", "run_id": folder.id, **size, "resumed": resume})
+            tell({"event": "models", "models": bench.models()})
+            kind: Literal["aware", "generic"] = "aware" if config.way.caption in ("aware", "both") else "generic"
+            shots = await shots_of(pool, pictures, bench.captioner, kind=kind, choices=config.multiple_choice)
+            await bench.open_shots(ways, shots, stack)
+
+            async def answered(way: Way, items: Sequence[VQAItem]) -> dict[str, VQATask]:
+                tell({"event": "way_started", "way": way.name, "questions": len(items)})
+                jobs = [
+                    Job(
+                        way=way, id=item.id, question=" ".join(item.question.split()), image=pictures.get(item.picture),
+                        choices=item.asked.choices if config.multiple_choice else (), facts=_facts(item),
+                    )
+                    for item in items
+                    if way.caption != "oracle" or item.oracle_caption
+                ]  # fmt: skip
+                done = await answer_all(jobs, bench, budget=budget, tell=tell, in_flight=config.in_flight)
+                return {task.id: task for task in done if task is not None}
+
+            tasks = {way.name: await answered(way, asked) for way in ways}
+            scores = {name: score_tasks(rules, asked, found) for name, found in tasks.items()}
+            causes, why = await _causes(config, asked, tasks, scores, headline, answered)
+            rows = rows_of(asked, tasks, scores, causes, headline)
+            found = tuple(way_report(way, asked, tasks[way.name], scores[way.name], headline) for way in ways)
+            told = [note for each in found for note in each.notes]
+            report = VQAReport(
+                run_id=folder.id, created=folder.created, seconds=round(before + time.monotonic() - begun, 3),
+                config=config.model_dump(mode="json"), models=bench.models(), headline=headline, questions=len(asked),
+                ways=found,
+                pairs=pairs_of(ways, scores, headline), causes=counted(list(causes.values())), unexplained=why,
+                worst=worst_of(rows), cost=store.ledger.spent(),
+                notes=tuple(dict.fromkeys([*_notes(config, rest), *told, *bench.notes(), *budget.notes])), calls=calls_of(store),
+                stopped=budget.exhausted() if any(len(tasks[way.name]) < _due(way, asked) for way in ways) else None,
+            )  # fmt: skip
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+    write_whole(folder.path / "items.jsonl", "".join(lines).encode("utf-8"))
+    folder.write_result(report)
+    tell({"event": "run_done", "seconds": report.seconds})
+    return report
+
+
+async def _causes(
+    config: VQAEvalConfig,
+    asked: Sequence[VQAItem],
+    tasks: Mapping[str, Mapping[str, VQATask]],
+    scores: Mapping[str, Scores],
+    headline: str,
+    answered: Callable[[Way, Sequence[VQAItem]], Any],
+) -> tuple[dict[str, Cause], str]:
+    """The cause of each answered question of ours, and why some could not be told."""
+    mine = scores[OURS][headline]
+    wrong = [item for item in asked if (value := mine[item.id]) is not None and value < RIGHT]
+    by_way: dict[str, Scores] = {}
+    why = ""
+    has_caption = any(item.oracle_caption for item in asked)
+    has_passage = any(item.oracle_passages for item in asked) and bool(config.index)
+    if not config.causes:
+        why = "causes were not asked for"
+    elif not (has_caption or has_passage):
+        why = "there is no oracle (--oracle): causes other than the form of the answer could not be told"
+    else:
+        for way in counterfactuals(config.way):
+            if (way.caption == "oracle" and not has_caption) or (way.knowledge == "oracle" and not has_passage):
+                continue
+            items = [item for item in wrong if way.knowledge != "oracle" or item.oracle_passages]
+            found = tasks.get(way.name) or await answered(way, items)
+            by_way[way.name] = score_tasks(list(scores[OURS]), wrong, found)
+    causes = {}
+    for item in asked:
+        value = mine[item.id]
+        if value is None:
+            continue
+        other = {name: found[headline].get(item.id) for name, found in by_way.items()}
+        causes[item.id] = cause_of(
+            tasks[OURS][item.id].answer, item.asked, value, with_caption=other.get("oracle caption"),
+            with_passage=other.get("oracle passage"), with_both=other.get("oracle caption and passage"),
+        )  # fmt: skip
+    return causes, why
+
+
+def _left(config: VQAEvalConfig, rest: Sequence[VQAItem]) -> list[VQAItem]:
+    """The questions that are not asked, as examples."""
+    if not rest:
+        raise BadInput("every question of the file is asked, so that none is left as an example: give --examples FILE.")
+    pool = with_captions(rest, Path(config.captions)) if config.captions else list(rest)
+    return with_pictures(pool, Path(config.images)) if config.images else without_pictures(pool)
+
+
+def _notes(config: VQAEvalConfig, rest: Sequence[VQAItem]) -> list[str]:
+    found = []
+    if not config.images:
+        found.append("Text-only mode: no picture was looked at, captions were given.")
+    if config.way.shots and not config.examples:
+        found.append(
+            f"Worked examples are the other {len(rest)} questions of the evaluated file, never one about the same picture."
+        )
+    if config.preset == "prophet" and config.way.shots:
+        found.append("Confidences of the examples' candidates are the shares of people's answers, not a first stage's.")
+    return found
+
+
+def _facts(item: VQAItem) -> Facts:
+    return Facts(
+        image_id=item.image_id, captions=item.captions, tags=item.tags, oracle_caption=item.oracle_caption,
+        oracle_passages=item.oracle_passages, candidates=item.candidates,
+    )  # fmt: skip
+
+
+def _due(way: Way, asked: Sequence[VQAItem]) -> int:
+    return sum(way.caption != "oracle" or bool(item.oracle_caption) for item in asked)
