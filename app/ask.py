@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..runtime.blobs import write_whole
 from ..runtime.budget import Budget
 from ..runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from .words import clip, printable, seconds
@@ -21,8 +22,9 @@ from .words import clip, printable, seconds
 if TYPE_CHECKING:
     from ..graphs.rag_outcome import RagOutcome, RagTask
     from ..graphs.rag_run import RagConfig
+    from ..runtime.blobs import BlobStore
 
-__all__ = ["REASONS", "Progress", "add_arguments", "add_roles", "ask", "ask_again", "given_roles"]
+__all__ = ["REASONS", "Progress", "add_arguments", "add_roles", "ask", "again", "report_page", "given_roles"]
 
 _FAILED, _BUDGET, _INTERRUPTED = 1, 4, 130
 REASONS = {
@@ -140,7 +142,7 @@ def ask(args: argparse.Namespace) -> int:
         where: Filter | None = TypeAdapter(Filter).validate_json(args.where) if args.where else None
     except ValidationError as error:
         raise BadInput(f"--where {args.where!r} is no filter: {error.errors()[0]['msg']}.") from None
-    try:
+    with flags_checked():
         config = RagConfig(
             questions=questions,
             index=args.index,
@@ -149,33 +151,29 @@ def ask(args: argparse.Namespace) -> int:
             budget=args.budget,
             **given_roles(args),
         )
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"--{first['loc'][0]} {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
     folder = RunFolder.create(settings.runs_dir, "rag", config)
     try:
         return _go(config, settings, folder, resume=False, json_output=args.json)
     except (BadInput, PrerequisiteError):
-        from .run import drop_if_untouched
+        from .opt2i import drop_if_untouched
 
         drop_if_untouched(folder)
         raise
 
 
-def ask_again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
+def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
     """Go on with a run of this command; for a finished one the answer is shown again."""
-    from pydantic import ValidationError
-
     from ..graphs.rag_run import RagConfig
 
-    try:
-        config = RagConfig.model_validate(folder.config)
-    except ValidationError as error:
-        raise PrerequisiteError(
-            f"{folder.path / 'config.json'} does not hold the settings of this loop: {error.errors()[0]['msg']}",
-            remedy="restore the file, or ask again.",
-        ) from None
+    config = folder.config_as(RagConfig)
     return _go(config, settings, folder, resume=True, json_output=json_output)
+
+
+def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
+    """The HTML report of a finished run; it holds no pictures."""
+    from .ask_report import read_outcome, render
+
+    return render(read_outcome(folder))
 
 
 def _go(config: RagConfig, settings: Settings, folder: RunFolder, *, resume: bool, json_output: bool) -> int:
@@ -280,7 +278,7 @@ def _wrapped(text: str, indent: str) -> list[str]:
 def _questions(args: argparse.Namespace) -> tuple[str, ...]:
     given = list(args.question)
     if args.questions is not None:
-        from .run import read_prompts
+        from .opt2i import read_prompts
 
         given += read_prompts(Path(args.questions))
     if not given:

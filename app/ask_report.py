@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from ..graphs.rag_outcome import RagOutcome, RagTask
-from ..runtime.errors import PrerequisiteError
 from ..runtime.runs import RunFolder
 from .ask import REASONS
 from .page import draw
@@ -42,13 +39,7 @@ def render(outcome: RagOutcome) -> str:
 
 def read_outcome(folder: RunFolder) -> RagOutcome:
     """The result of a finished run; `PrerequisiteError` where it is not one of this version."""
-    try:
-        return RagOutcome.model_validate(folder.result())
-    except ValidationError as error:
-        raise PrerequisiteError(
-            f"{folder.path / 'result.json'} is not a result of this version of inloop: {error.errors()[0]['msg']}",
-            remedy=f"run `inloop resume {folder.path}`; what was paid for is not paid again.",
-        ) from None
+    return folder.result_as(RagOutcome)
 
 
 def _task(task: RagTask) -> dict[str, Any]:

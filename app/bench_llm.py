@@ -14,7 +14,16 @@ from ..runtime.settings import Settings
 from ..runtime.trials import FEATURES
 from .words import amount
 
-__all__ = ["bench_llm"]
+__all__ = ["add_arguments", "bench_llm"]
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The arguments of `inloop bench-llm`."""
+    command.add_argument("url", metavar="URL", help="http://HOST:PORT/v1[#MODEL]; the key comes from INLOOP_API_KEY")
+    command.add_argument("--levels", default="1,8,32", metavar="N,N", help="requests at once (default: 1,8,32)")
+    command.add_argument("--tokens", type=int, default=64, metavar="N", help="tokens of each answer (default: 64)")
+    command.add_argument("--rounds", type=int, default=2, metavar="N", help="requests a place (default: 2)")
+    command.add_argument("--fresh", action="store_true", help="probe the server again, whatever the cache knows")
 
 
 def bench_llm(args: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..runtime.blobs import write_whole
 from ..runtime.errors import BadInput
+from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from .ask import add_roles, given_roles
@@ -110,15 +111,10 @@ def both_ways(
     Raises:
         BadInput: a field that does not fit, named as its flag.
     """
-    from pydantic import ValidationError
-
     from ..graphs.rag_run import RagConfig
 
-    try:
+    with flags_checked():
         ways = {"retrieve and answer": RagConfig(**{**given, **UNVERIFIED}), "verified": RagConfig(**given)}
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"--{first['loc'][0]} {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
     outcomes: dict[str, RagOutcome] = {}
     folders: dict[str, Path] = {}
     for name, config in ways.items():

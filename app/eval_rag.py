@@ -35,6 +35,8 @@ _DOCUMENTS = 100
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The arguments of `inloop eval-rag`."""
+    from . import eval_answers
+
     command.add_argument("--corpus", metavar="FILE", help="corpus.jsonl: _id, title, text a line")
     command.add_argument("--queries", metavar="FILE", help="queries.jsonl: _id, text a line")
     command.add_argument("--qrels", metavar="FILE", help="judgements: query id, document id, grade, with tabs")
@@ -49,6 +51,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--ignore-identical-ids", action="store_true", help="as BEIR does for ArguAna")
     command.add_argument("--run", metavar="FILE", help="write the ranking as a TREC run")
     command.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps, ...")
+    eval_answers.add_arguments(command)
 
 
 def eval_rag(args: argparse.Namespace) -> int:

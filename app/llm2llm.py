@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..runtime.blobs import write_whole
 from ..runtime.budget import Budget
-from ..runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ..runtime.errors import BadInput, InloopError, Interrupted
+from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from .progress import progress
@@ -25,8 +26,9 @@ from .progress import progress
 if TYPE_CHECKING:
     from ..graphs.llm2llm_config import Llm2LlmConfig
     from ..graphs.llm2llm_outcome import Llm2LlmOutcome
+    from ..runtime.blobs import BlobStore
 
-__all__ = ["add_arguments", "config_of", "llm2llm", "llm2llm_again", "read_outcome", "report_page"]
+__all__ = ["add_arguments", "config_of", "llm2llm", "again", "read_outcome", "report_page"]
 
 _FAILED, _BUDGET, _INTERRUPTED = 1, 4, 130
 _PLAIN = (
@@ -125,8 +127,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def config_of(args: argparse.Namespace) -> Llm2LlmConfig:
     """The settings of a run from its arguments; `BadInput` names the flag that cannot be used."""
-    from pydantic import ValidationError
-
     from ..graphs.llm2llm_config import Llm2LlmConfig
 
     Budget.parse(args.budget or "")
@@ -139,14 +139,8 @@ def config_of(args: argparse.Namespace) -> Llm2LlmConfig:
     options = {"match": args.match, "marker": args.marker, "labels": args.labels and args.labels.split(",")}
     given["task_options"] = {name: value for name, value in options.items() if value is not None}
     given |= {"text": args.text_column, "label": args.label_column}
-    try:
+    with flags_checked({"teachers": "teacher", "verifiers": "verifier"}):
         return Llm2LlmConfig(train=args.train, **given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        flag = {"teachers": "teacher", "verifiers": "verifier"}.get(str(first["loc"][0]), str(first["loc"][0]))
-        raise BadInput(
-            f"--{flag.replace('_', '-')} {first['input']!r} cannot be used: {first['msg'].lower()}."
-        ) from None
 
 
 def llm2llm(args: argparse.Namespace) -> int:
@@ -173,26 +167,19 @@ def llm2llm(args: argparse.Namespace) -> int:
         raise
 
 
-def llm2llm_again(folder: RunFolder, *, json_output: bool) -> int:
+def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
     """Go on with a run of this command."""
-    from pydantic import ValidationError
-
     from ..graphs.llm2llm_config import Llm2LlmConfig
 
-    try:
-        config = Llm2LlmConfig.model_validate(folder.config)
-    except ValidationError as error:
-        raise PrerequisiteError(
-            f"{folder.path / 'config.json'} does not hold the settings of this loop: {error.errors()[0]['msg']}",
-            remedy="restore the file, or start the run anew.",
-        ) from None
-    return _go(config, Settings.load(runs_dir=folder.path.parent), folder, resume=True, json_output=json_output)
+    config = folder.config_as(Llm2LlmConfig)
+    return _go(config, settings, folder, resume=True, json_output=json_output)
 
 
 def _go(config: Llm2LlmConfig, settings: Settings, folder: RunFolder, *, resume: bool, json_output: bool) -> int:
     from ..graphs.llm2llm_run import run_llm2llm
     from ..runtime.blobs import BlobStore
     from .llm2llm_export import export
+    from .llm2llm_report import render
     from .llm2llm_words import RowsView, as_json, in_words, refusal, stopped_by_budget
 
     logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
@@ -203,7 +190,7 @@ def _go(config: Llm2LlmConfig, settings: Settings, folder: RunFolder, *, resume:
             outcome = asyncio.run(run_llm2llm(config, settings=settings, folder=folder, resume=resume, on_event=show))
         blobs = BlobStore(settings.store_dir / "blobs")
         export(outcome, blobs, config, folder.path / "data")
-        write_whole(folder.report_path, report_page(folder, blobs).encode("utf-8"))
+        write_whole(folder.report_path, render(outcome, blobs).encode("utf-8"))
     except (KeyboardInterrupt, asyncio.CancelledError, Interrupted):
         text = "interrupted: what is done is kept."
         if json_output:
@@ -233,20 +220,12 @@ def _go(config: Llm2LlmConfig, settings: Settings, folder: RunFolder, *, resume:
 
 def read_outcome(folder: RunFolder) -> Llm2LlmOutcome:
     """The result of a finished run; `PrerequisiteError` where it is not one of this version."""
-    from pydantic import ValidationError
-
     from ..graphs.llm2llm_outcome import Llm2LlmOutcome
 
-    try:
-        return Llm2LlmOutcome.model_validate(folder.result())
-    except ValidationError as error:
-        raise PrerequisiteError(
-            f"{folder.path / 'result.json'} is not a result of this version of inloop: {error.errors()[0]['msg']}",
-            remedy=f"run `inloop resume {folder.path}`; what was paid for is not paid again.",
-        ) from None
+    return folder.result_as(Llm2LlmOutcome)
 
 
-def report_page(folder: RunFolder, blobs: Any) -> str:
+def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
     """The HTML report of a finished run."""
     from .llm2llm_report import render
 

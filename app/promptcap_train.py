@@ -19,6 +19,7 @@ from typing import Any
 
 from ..runtime.blobs import write_whole
 from ..runtime.errors import BadInput, Interrupted
+from ..runtime.records import flags_checked
 from ..runtime.settings import Settings
 from ..tools.caption_rows import CaptionRow, read_caption_rows
 from .words import seconds
@@ -30,8 +31,6 @@ _INTERRUPTED = 130
 
 def train(args: argparse.Namespace) -> int:
     """The command; 0 done, 130 interrupted."""
-    from pydantic import ValidationError
-
     from ..tools.caption_training import generic_rows, train_captioner
     from ..tools.finetuning import Recipe
 
@@ -46,11 +45,8 @@ def train(args: argparse.Namespace) -> int:
             f"{len(both)} test rows are training rows too, {both[0]!r} for one: measure on rows that were held out."
         )
     settings = Settings.load(device=args.device)
-    try:
+    with flags_checked():
         recipe = Recipe(epochs=args.epochs, rate=args.rate, batch=args.batch)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"--{first['loc'][0]} {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
 
     def say(text: str) -> None:
         if not args.json:

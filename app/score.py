@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runtime.blobs import BlobStore, write_whole
-from ..runtime.errors import BadInput, PrerequisiteError
+from ..runtime.errors import BadInput
 from ..runtime.records import BlobRef
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..evaluators.scoring import Scored, ScoreRun
     from ..tools.datasets import Items
 
-__all__ = ["add_arguments", "read_run", "score", "score_again"]
+__all__ = ["add_arguments", "read_run", "score", "again", "report_page"]
 
 _INTERRUPTED = 130
 _FEWEST = 5  # pictures of a set that statistics can be taken of
@@ -101,24 +101,23 @@ def score(args: argparse.Namespace) -> int:
     return _go(config, settings, None, json_output=args.json)
 
 
-def score_again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
+def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
     """Go on with a run of this command: the same again, and what was paid for is not paid again."""
     return _go(folder.config, settings, folder, json_output=json_output)
 
 
 def read_run(folder: RunFolder) -> ScoreRun:
     """The result of a finished run; `PrerequisiteError` where it is not one of this version."""
-    from pydantic import ValidationError
-
     from ..evaluators.scoring import ScoreRun
 
-    try:
-        return ScoreRun.model_validate(folder.result())
-    except ValidationError as error:
-        raise PrerequisiteError(
-            f"{folder.path / 'result.json'} is not a result of this version of inloop: {error.errors()[0]['msg']}",
-            remedy=f"run `inloop resume {folder.path}`; what was paid for is not paid again.",
-        ) from None
+    return folder.result_as(ScoreRun)
+
+
+def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
+    """The HTML report of a finished run."""
+    from .score_report import render
+
+    return render(read_run(folder), blobs, limit=limit)
 
 
 def _go(config: dict[str, Any], settings: Settings, folder: RunFolder | None, *, json_output: bool) -> int:

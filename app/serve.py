@@ -23,9 +23,42 @@ from ..runtime.settings import Settings
 from .shelf import progress_bar
 from .words import clip, printable
 
-__all__ = ["serve"]
+__all__ = ["add_arguments", "serve"]
 
 _WIDE = 110
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The arguments of `inloop serve`."""
+    command.add_argument(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="smollm2, mini-writer, gguf:PATH, a model folder, or a hub id ORG/NAME",
+    )
+    command.add_argument(
+        "--lora", action="append", default=[], metavar="NAME=FOLDER", help="a LoRA adapter, served as the model NAME"
+    )
+    command.add_argument(
+        "--engine",
+        choices=("auto", "vllm", "embedded"),
+        default="auto",
+        help="auto: vLLM, or the embedded server where vLLM has no place",
+    )
+    command.add_argument("--host", default="127.0.0.1", metavar="HOST", help="any but loopback needs INLOOP_API_KEY")
+    command.add_argument("--port", type=int, default=0, metavar="PORT", help="default: a free one")
+    command.add_argument("--context", type=int, metavar="TOKENS", help="the longest prompt and answer together")
+    command.add_argument("--threads", type=int, metavar="N", help="CPU cores to use (default: what suits the engine)")
+    command.add_argument(
+        "--slots", type=int, default=1, metavar="N", help="requests at once of the embedded server; 1 keeps seeds exact"
+    )
+    command.add_argument("--detach", action="store_true", help="come back when it is ready, and leave it running")
+    managed = command.add_argument_group("servers that run, and vLLM itself")
+    managed.add_argument("--status", action="store_true", help="list the servers")
+    managed.add_argument("--stop", nargs="?", type=int, const=0, metavar="PORT", help="stop a server")
+    managed.add_argument("--load", action="append", default=[], metavar="NAME=FOLDER", help="load an adapter (--port)")
+    managed.add_argument("--unload", action="append", default=[], metavar="NAME", help="unload an adapter (--port)")
+    managed.add_argument("--install", action="store_true", help="make vLLM's environment (says its size first)")
 
 
 def serve(args: argparse.Namespace) -> int:

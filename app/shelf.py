@@ -1,4 +1,4 @@
-"""The commands that show what is there: `inloop report`, `runs`, `models` and `config`."""
+"""The commands that show what there is to work with: `inloop models` and `config`."""
 
 from __future__ import annotations
 
@@ -6,113 +6,20 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..runtime.errors import PrerequisiteError
 from ..runtime.settings import Settings
-from .words import clip, printable
 
-if TYPE_CHECKING:
-    from ..runtime.blobs import BlobStore
-    from ..runtime.runs import RunFolder
-
-__all__ = ["config", "models", "progress_bar", "report", "runs"]
+__all__ = ["add_models_arguments", "config", "models", "progress_bar"]
 
 
-def report(args: argparse.Namespace) -> int:
-    """Draw `report.html` of a finished run anew and print its path."""
-    from ..runtime.blobs import BlobStore, write_whole
-    from ..runtime.runs import RunFolder
-    from .page import DEFAULT_LIMIT
-
-    settings = Settings.load(runs_dir=args.out)
-    folder = RunFolder.open(settings.runs_dir, args.run)
-    # a run that is named by its path keeps its images beside it, not where today's settings point
-    beside = folder.path.parent / ".store"
-    store = settings.store if settings.store is not None else beside if beside.is_dir() else settings.store_dir
-    blobs, limit = BlobStore(store / "blobs"), sys.maxsize if args.all_images else DEFAULT_LIMIT
-    if folder.loop == "score":
-        from .score import read_run
-        from .score_report import render as render_score
-
-        page = render_score(read_run(folder), blobs, limit=limit)
-    elif folder.loop == "rag":
-        from .ask_report import read_outcome
-        from .ask_report import render as render_ask
-
-        page = render_ask(read_outcome(folder))
-    elif folder.loop == "promptcap":
-        from .vqa_report import read_vqa
-        from .vqa_report import render as render_vqa
-
-        page = render_vqa(read_vqa(folder), blobs)
-    elif folder.loop == "vqa_eval":
-        from .vqa_report import read_eval, render_eval
-
-        page = render_eval(read_eval(folder))
-    elif folder.loop == "llm2llm":
-        from .llm2llm import report_page
-
-        page = report_page(folder, blobs)
-    else:
-        page = _opt2i_page(folder, blobs, limit)
-    write_whole(folder.report_path, page.encode("utf-8"))
-    if args.json:
-        print(json.dumps({"run_id": folder.id, "report": str(folder.report_path), "bytes": len(page.encode("utf-8"))}))
-    else:
-        print(folder.report_path)
-    return 0
-
-
-def _opt2i_page(folder: RunFolder, blobs: BlobStore, limit: int) -> str:
-    from pydantic import ValidationError
-
-    from ..graphs.outcome import Outcome
-    from .report import render
-
-    try:
-        outcome = Outcome.model_validate(folder.result())
-    except ValidationError as error:
-        raise PrerequisiteError(
-            f"{folder.path / 'result.json'} is not a result of this version of inloop: {error.errors()[0]['msg']}",
-            remedy=f"draw it with the version that made it, or run `inloop resume {folder.path}`.",
-        ) from None
-    return render(outcome, blobs, limit=limit)
-
-
-def runs(args: argparse.Namespace) -> int:
-    """List the runs, the newest first."""
-    from ..runtime.runs import RunFolder, list_runs
-
-    settings = Settings.load(runs_dir=args.out)
-    rows = []
-    for info in reversed(list_runs(settings.runs_dir)):
-        prompts: list[str] = []
-        if info.state != "unreadable":
-            asked = RunFolder.open(settings.runs_dir, info.path.resolve()).config
-            prompts = [str(p) for p in asked.get("prompts") or filter(None, [asked.get("train")])]
-        rows.append((info, prompts))
-    if args.json:
-        listed = [
-            {
-                "id": i.id,
-                "path": str(i.path),
-                "loop": i.loop,
-                "created": i.created,
-                "state": i.state,
-                "note": i.note,
-                "prompts": prompts,
-            }
-            for i, prompts in rows
-        ]
-        print(json.dumps({"runs": listed}, ensure_ascii=False))
-        return 0
-    if not rows:
-        print(f'no runs in {settings.runs_dir} yet; start one with: inloop opt2i "..."')
-    for info, prompts in rows:
-        what = clip(printable(prompts[0]), 80) if len(prompts) == 1 else f"{len(prompts)} prompts"
-        print(f"{info.id:<32}  {info.state:<10}  {info.note or what}")
-    return 0
+def add_models_arguments(command: argparse.ArgumentParser) -> None:
+    """List, fetch and verify the models that inloop knows by name."""
+    which = command.add_mutually_exclusive_group()
+    which.add_argument(
+        "--fetch", nargs="*", metavar="NAME", help="fetch these models (default: all that are not bundled)"
+    )
+    which.add_argument("--verify", nargs="*", metavar="NAME", help="check every byte of these models (default: all)")
 
 
 def models(args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..runtime.blobs import BlobStore, write_whole
 from ..runtime.budget import Budget
 from ..runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from .words import clip, printable, seconds
@@ -31,9 +32,9 @@ __all__ = [
     "add_roles",
     "given_roles",
     "given_way",
-    "invalid",
     "vqa",
-    "vqa_again",
+    "again",
+    "report_page",
 ]
 
 _FAILED, _BUDGET, _INTERRUPTED = 1, 4, 130
@@ -141,19 +142,10 @@ def given_way(args: argparse.Namespace, *, pictures: bool) -> dict[str, Any]:
     }
 
 
-def invalid(error: Any) -> BadInput:
-    """The `BadInput` for a config that pydantic refused."""
-    first = error.errors()[0]
-    flag = str(first["loc"][-1]).replace("_", "-")
-    return BadInput(f"--{flag} {first['input']!r} cannot be used: {first['msg'].lower()}.")
-
-
 def vqa(args: argparse.Namespace) -> int:
     """The command `inloop vqa`."""
     Budget.parse(args.budget)
     settings = Settings.load(llm=args.llm, vqa=args.vqa, clip=args.clip, device=args.device, runs_dir=args.out)
-
-    from pydantic import ValidationError
 
     from ..evaluators.vqa_sets import check_question
     from ..graphs.promptcap_outcome import Way
@@ -167,7 +159,7 @@ def vqa(args: argparse.Namespace) -> int:
     choices = tuple(choice.strip() for choice in (args.choices or "").split(",") if choice.strip())
     if args.choices is not None and len(choices) < 2:
         raise BadInput(f"--choices {args.choices!r}: give at least two, comma separated.")
-    try:
+    with flags_checked():
         given = given_way(args, pictures=bool(image))
         given |= {"check": not args.no_check, "strict": args.strict}
         if args.follow_ups is not None:
@@ -179,32 +171,29 @@ def vqa(args: argparse.Namespace) -> int:
             for question in dict.fromkeys(args.question)
         )
         config = VQAConfig(asked=asked, way=Way(**given), **given_roles(args, settings))
-    except ValidationError as error:
-        raise invalid(error) from None
     folder = RunFolder.create(settings.runs_dir, "promptcap", config)
     try:
         return _go(config, settings, folder, resume=False, json_output=args.json)
     except (BadInput, PrerequisiteError):
-        from .run import drop_if_untouched
+        from .opt2i import drop_if_untouched
 
         drop_if_untouched(folder)
         raise
 
 
-def vqa_again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
+def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
     """Go on with a run of this command; for a finished one the answer is shown again."""
-    from pydantic import ValidationError
-
     from ..graphs.promptcap_run import VQAConfig
 
-    try:
-        config = VQAConfig.model_validate(folder.config)
-    except ValidationError as error:
-        raise PrerequisiteError(
-            f"{folder.path / 'config.json'} does not hold the settings of this loop: {error.errors()[0]['msg']}",
-            remedy="restore the file, or ask again.",
-        ) from None
+    config = folder.config_as(VQAConfig)
     return _go(config, settings, folder, resume=True, json_output=json_output)
+
+
+def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
+    """The HTML report of a finished run."""
+    from .vqa_report import read_vqa, render
+
+    return render(read_vqa(folder), blobs)
 
 
 def _go(config: VQAConfig, settings: Settings, folder: RunFolder, *, resume: bool, json_output: bool) -> int:

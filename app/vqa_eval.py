@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Any
 from ..runtime.blobs import write_whole
 from ..runtime.budget import Budget
 from ..runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
-from .vqa import add_how, add_roles, given_roles, given_way, interrupted, invalid
+from .vqa import add_how, add_roles, given_roles, given_way, interrupted
 from .words import amount, printable, seconds
 
 if TYPE_CHECKING:
     from ..evaluators.statistics import Estimate
     from ..graphs.vqa_eval import VQAEvalConfig
     from ..graphs.vqa_report import VQAReport
+    from ..runtime.blobs import BlobStore
 
-__all__ = ["add_arguments", "in_words", "percent", "vqa_eval", "vqa_eval_again"]
+__all__ = ["add_arguments", "in_words", "percent", "vqa_eval", "again", "report_page"]
 
 _BUDGET = 4
 _FILES = ("questions", "annotations", "images", "captions", "oracle", "candidates")
@@ -72,13 +74,11 @@ def vqa_eval(args: argparse.Namespace) -> int:
     Budget.parse(args.budget)
     settings = Settings.load(llm=args.llm, vqa=args.vqa, clip=args.clip, device=args.device, runs_dir=args.out)
 
-    from pydantic import ValidationError
-
     from ..graphs.promptcap_outcome import Way
     from ..graphs.vqa_eval import VQAEvalConfig, read_data
 
     files = {name: getattr(args, name) for name in _FILES if getattr(args, name) is not None}
-    try:
+    with flags_checked():
         given = given_roles(args, settings) | files
         for name in _PATHS:  # a run that is resumed may be resumed from another folder
             if given.get(name):
@@ -87,33 +87,30 @@ def vqa_eval(args: argparse.Namespace) -> int:
             data=args.data, multiple_choice=args.multiple_choice, limit=args.limit, baselines=args.baselines,
             causes=not args.no_causes, way=Way(**given_way(args, pictures=bool(args.images))), **given,
         )  # fmt: skip
-    except ValidationError as error:
-        raise invalid(error) from None
     read_data(config)  # what is wrong with the files is said before a run is made
     folder = RunFolder.create(settings.runs_dir, "vqa_eval", config)
     try:
         return _go(config, settings, folder, resume=False, json_output=args.json)
     except (BadInput, PrerequisiteError):
-        from .run import drop_if_untouched
+        from .opt2i import drop_if_untouched
 
         drop_if_untouched(folder)
         raise
 
 
-def vqa_eval_again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
+def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
     """Go on with a run of this command: the same again, and what was paid for is not paid again."""
-    from pydantic import ValidationError
-
     from ..graphs.vqa_eval import VQAEvalConfig
 
-    try:
-        config = VQAEvalConfig.model_validate(folder.config)
-    except ValidationError as error:
-        raise PrerequisiteError(
-            f"{folder.path / 'config.json'} does not hold the settings of this loop: {error.errors()[0]['msg']}",
-            remedy="restore the file, or run the evaluation anew.",
-        ) from None
+    config = folder.config_as(VQAEvalConfig)
     return _go(config, settings, folder, resume=True, json_output=json_output)
+
+
+def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
+    """The HTML report of a finished run; it holds no pictures."""
+    from .vqa_report import read_eval, render_eval
+
+    return render_eval(read_eval(folder))
 
 
 def _go(config: VQAEvalConfig, settings: Settings, folder: RunFolder, *, resume: bool, json_output: bool) -> int:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from ..graphs.promptcap_outcome import VQAOutcome
 from ..graphs.vqa_report import VQAReport
 from ..runtime.blobs import BlobStore
-from ..runtime.errors import PrerequisiteError
 from ..runtime.runs import RunFolder
 from .page import Pictures, draw
 from .vqa import REASONS
@@ -93,22 +90,12 @@ def render_eval(report: VQAReport) -> str:
 
 def read_vqa(folder: RunFolder) -> VQAOutcome:
     """The result of a finished run of `inloop vqa`; `PrerequisiteError` where it is not one of this version."""
-    return _read(VQAOutcome, folder)  # type: ignore[no-any-return]
+    return folder.result_as(VQAOutcome)
 
 
 def read_eval(folder: RunFolder) -> VQAReport:
     """The result of a finished run of `inloop vqa-eval`; `PrerequisiteError` where it is not one of this version."""
-    return _read(VQAReport, folder)  # type: ignore[no-any-return]
-
-
-def _read(kind: Any, folder: RunFolder) -> Any:
-    try:
-        return kind.model_validate(folder.result())
-    except ValidationError as error:
-        raise PrerequisiteError(
-            f"{folder.path / 'result.json'} is not a result of this version of inloop: {error.errors()[0]['msg']}",
-            remedy=f"run `inloop resume {folder.path}`; what was paid for is not paid again.",
-        ) from None
+    return folder.result_as(VQAReport)
 
 
 def _used(

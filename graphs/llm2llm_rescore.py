@@ -10,12 +10,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic import ValidationError
-
 from ..agents.teacher import Ask, Written, read
 from ..evaluators.row_checks import RowTable
-from ..runtime.errors import BadInput
-from ..runtime.records import Record, Row
+from ..runtime.records import Record, Row, flags_checked
 from ..runtime.settings import Settings
 from ..runtime.store import Store
 from .llm2llm import data_sha256
@@ -51,11 +48,8 @@ async def rescore(
 
     Raises `BadInput` for changes that cannot be, and `PrerequisiteError` where replies are no longer in the blob store.
     """
-    try:
+    with flags_checked():
         config = Llm2LlmConfig.model_validate({**outcome.config, **changes})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"--{first['loc'][0]} {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
     source = open_source(config)
     way = WAYS[outcome.main]
     found = []

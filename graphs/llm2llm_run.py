@@ -15,11 +15,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from ..evaluators.duplicates import contamination
 from ..runtime.budget import Budget
 from ..runtime.errors import BadInput, Interrupted
+from ..runtime.records import options_checked
 from ..runtime.runner import Checkpoints, Runner, run
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
@@ -44,11 +43,8 @@ def llm2llm(
 ) -> Llm2LlmOutcome:
     """`inloop llm2llm` from a script or a notebook. `options` are fields of `Llm2LlmConfig`; raises what `run_llm2llm` raises."""
     opened = settings or Settings.load()
-    try:
+    with options_checked():
         config = Llm2LlmConfig(train=str(train), **options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"{first['loc'][0]} = {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
     open_source(config)  # what cannot be used must leave no folder behind
     config = config.model_copy(update={"files": sha256_of(config.paths)})
     folder = RunFolder.create(opened.runs_dir, "llm2llm", config)

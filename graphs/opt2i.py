@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from ..agents.rewriter import Rewriter
 from ..agents.scene_writer import SceneWriter
@@ -28,7 +28,7 @@ from ..runtime.chat import OpenAIChat
 from ..runtime.errors import BadInput, Interrupted
 from ..runtime.llm import open_chat
 from ..runtime.protocols import Evaluator, Identified
-from ..runtime.records import Record
+from ..runtime.records import Record, options_checked
 from ..runtime.runner import Checkpoints, Runner, run
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
@@ -136,11 +136,8 @@ def opt2i(
     """
     opened = settings or Settings.load()
     models = {name: getattr(opened, name) for name in ("llm", "images", "vqa", "clip")}
-    try:
+    with options_checked():
         config = Opt2iConfig(prompts=prompts, **{**models, **options})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"{first['loc'][0]} = {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
     folder = RunFolder.create(opened.runs_dir, "opt2i", config)
     try:
         return run(run_opt2i(config, settings=opened, folder=folder, on_event=on_event))

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from ..evaluators.vqa_sets import SetName, check_question
 from ..runtime.budget import Budget
 from ..runtime.errors import BadInput, CallFailed, Interrupted
-from ..runtime.records import BlobRef, Record
+from ..runtime.records import BlobRef, Record, options_checked
 from ..runtime.runner import Checkpoints, Runner, run
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
@@ -136,14 +136,11 @@ def vqa(
     """
     opened = settings or Settings.load()
     asking = Asking(question=question, image=str(image or ""), caption=caption, choices=tuple(choices))
-    try:
+    with options_checked():
         config = VQAConfig(
             asked=(asking,), way=way or Way(caption="aware" if image else "given"),
             **{"llm": opened.llm if opened.llm != "mini-writer" else "smollm2", **roles},
         )  # fmt: skip
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"{first['loc'][0]} = {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
     folder = RunFolder.create(opened.runs_dir, "promptcap", config)
     try:
         return run(run_vqa(config, settings=opened, folder=folder, pool=pool, on_event=on_event))

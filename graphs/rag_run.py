@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from ..agents.cited_answerer import Answerer, CitedAnswerer
 from ..agents.entailer import Entailer
@@ -23,7 +23,7 @@ from ..runtime.errors import BadInput, Interrupted
 from ..runtime.llm import open_chat
 from ..runtime.passages import Filter
 from ..runtime.protocols import Index, TextEmbedder
-from ..runtime.records import Record
+from ..runtime.records import Record, options_checked
 from ..runtime.runner import Checkpoints, Runner, run
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
@@ -166,11 +166,8 @@ def ask(
     `options` are fields of `RagConfig`. Raises what `run_rag` raises.
     """
     opened = settings or Settings.load()
-    try:
+    with options_checked():
         config = RagConfig(questions=questions, index=index, **{"llm": opened.llm, **options})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"{first['loc'][0]} = {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
     folder = RunFolder.create(opened.runs_dir, "rag", config)
     try:
         return run(run_rag(config, settings=opened, folder=folder, on_event=on_event))

@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import BadInput
 
 __all__ = [
     "Answer",
@@ -26,6 +30,8 @@ __all__ = [
     "Sample",
     "Score",
     "Training",
+    "flags_checked",
+    "options_checked",
 ]
 
 
@@ -204,3 +210,30 @@ class Training(Record):
     losses: tuple[float, ...] = ()
     parameters: int = 0
     checked: tuple[str, str] | None = None
+
+
+@contextmanager
+def options_checked() -> Iterator[None]:
+    """What a record refuses within is `BadInput` that names the option as it is written in Python."""
+    try:
+        yield
+    except ValidationError as error:
+        name, first = _refused(error)
+        raise BadInput(f"{name} = {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
+
+
+@contextmanager
+def flags_checked(names: Mapping[str, str] | None = None) -> Iterator[None]:
+    """What a record refuses within is `BadInput` that names the flag; `names`: the flags of fields of another name."""
+    try:
+        yield
+    except ValidationError as error:
+        name, first = _refused(error)
+        flag = (names or {}).get(name, name).replace("_", "-")
+        raise BadInput(f"--{flag} {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
+
+
+def _refused(error: ValidationError) -> tuple[str, Any]:
+    """The first field that was refused, and why."""
+    first = error.errors()[0]
+    return next((part for part in reversed(first["loc"]) if isinstance(part, str)), "it"), first

@@ -20,9 +20,9 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from .blobs import disk_problem, write_whole
 from .errors import BadInput, PrerequisiteError
@@ -31,6 +31,8 @@ from .locks import take
 __all__ = ["SCHEMA_VERSION", "RunFolder", "RunInfo", "fingerprint", "latest", "list_runs"]
 
 SCHEMA_VERSION = 1
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class RunInfo(NamedTuple):
@@ -177,6 +179,26 @@ class RunFolder:
         if not self.finished:
             raise BadInput(f"the run {self.id!r} has no result yet; `inloop resume {self.id}` goes on with it.")
         return _load(self.path / "result.json")
+
+    def config_as(self, kind: type[ModelT]) -> ModelT:
+        """The settings of the run; `PrerequisiteError` where `config.json` does not hold those of this loop."""
+        try:
+            return kind.model_validate(self.config)
+        except ValidationError as error:
+            raise PrerequisiteError(
+                f"{self.path / 'config.json'} does not hold the settings of this loop: {error.errors()[0]['msg']}",
+                remedy="restore the file, or start the run anew.",
+            ) from None
+
+    def result_as(self, kind: type[ModelT]) -> ModelT:
+        """The result of the run; `BadInput` where there is none yet, `PrerequisiteError` for one of another version."""
+        try:
+            return kind.model_validate(self.result())
+        except ValidationError as error:
+            raise PrerequisiteError(
+                f"{self.path / 'result.json'} is not a result of this version of inloop: {error.errors()[0]['msg']}",
+                remedy=f"run `inloop resume {self.path}`; what was paid for is not paid again.",
+            ) from None
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 The loop itself is scripted here (it has its own tests); everything around it is real.
 """
 
+import importlib
 import json
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import pytest
 from drawn import make_outcome
 
 from inloop.app import cli
-from inloop.app.run import read_prompts
+from inloop.app.commands import COMMANDS
+from inloop.app.opt2i import read_prompts
 from inloop.runtime.blobs import BlobStore
 from inloop.runtime.errors import BadInput, CallFailed, Interrupted, PrerequisiteError
 from inloop.runtime.runs import RunFolder
@@ -340,6 +342,28 @@ def test_help_is_light():
         "xllamacpp",
         "PIL",
     }
+
+
+def test_the_list_of_commands_needs_no_command():
+    """`inloop --help` imports the table of commands and nothing behind it."""
+    code = (
+        "import sys\nfrom inloop.app import cli\n"
+        "try:\n    cli.main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(sorted(m for m in sys.modules if m.startswith('inloop.')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stderr.replace("'", "").strip("[]\n").split(", "))
+    assert all(f"    {name}" in done.stdout for name in COMMANDS)
+    assert loaded == {f"inloop.{name}" for name in ("app", "app.cli", "app.commands", "runtime", "runtime.errors")}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_describes_itself(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([name, "--help"])
+    shown = capsys.readouterr().out
+    assert end.value.code == 0 and shown.startswith(f"usage: inloop {name}") and "--json" in shown
+    assert callable(getattr(importlib.import_module(f"inloop.app.{COMMANDS[name].module}"), COMMANDS[name].function))
 
 
 def test_version(capsys):

@@ -226,7 +226,7 @@ def test_the_readme_names_every_example():
 
 
 def test_the_loose_prompts_are_loose_and_mean_something():
-    from inloop.app.run import read_prompts
+    from inloop.app.opt2i import read_prompts
     from inloop.mini.grammar import plain
     from inloop.mini.meaning import spec_of
 

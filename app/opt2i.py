@@ -1,4 +1,9 @@
-"""`inloop opt2i` and `inloop resume`: from arguments to a run, its progress and its summary."""
+"""Rewrite a text-to-image prompt until the pictures show what it asks for.
+
+A language model rewrites the prompt, a text-to-image model paints each rewrite, a visual question answering model
+and a CLIP model score the pictures, and what scored better is fed back. The best prompt is then checked on seeds that
+nothing was chosen on, beside baselines that get the same number of images.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from ..runtime.blobs import BlobStore, write_whole
 from ..runtime.budget import Budget
 from ..runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
+from .page import DEFAULT_LIMIT
 from .progress import RunView, progress
 from .report import render
 from .summary import as_json, in_words, stopped_by_budget
@@ -23,9 +30,52 @@ if TYPE_CHECKING:
     from ..graphs.opt2i import Opt2iConfig
     from ..graphs.outcome import Outcome
 
-__all__ = ["drop_if_untouched", "opt2i", "read_prompts", "resume"]
+__all__ = ["add_arguments", "drop_if_untouched", "again", "opt2i", "read_prompts", "report_page"]
 
 _BUDGET, _INTERRUPTED = 4, 130
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The arguments of `inloop opt2i`."""
+    command.add_argument(
+        "prompt", nargs="*", metavar="PROMPT", help="the prompt to better; several give several searches"
+    )
+    command.add_argument("--prompts", metavar="FILE", help="a text file with one prompt a line; # starts a comment")
+    models = command.add_argument_group("models")
+    models.add_argument(
+        "--llm", metavar="LLM", help="mini-writer, smollm2, gguf:PATH, http://host:8000/v1[#model], openai:MODEL"
+    )
+    models.add_argument("--images", metavar="ID", help="text-to-image model: mini, a folder or a hub id")
+    models.add_argument(
+        "--vqa", metavar="ID", help="visual question answering model: mini, a folder, a hub id, or a server's URL"
+    )
+    models.add_argument("--clip", metavar="ID", help="CLIP model: mini, a folder or a hub id")
+    models.add_argument(
+        "--questioner",
+        metavar="WHO",
+        default="",
+        help="who writes the questions: an LLM or simple-english (rules); default: the LLM, for mini-writer the rules"
+        " where they understand the whole prompt",
+    )
+    models.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps, ...")
+    search = command.add_argument_group("search")
+    search.add_argument("--objective", choices=("dsg", "dcs", "both"), help="what to climb (default: dsg)")
+    search.add_argument("--iterations", type=int, metavar="N", help="rounds of rewriting (default: 30)")
+    search.add_argument("--candidates", type=int, metavar="N", help="rewrites a round (default: 5)")
+    search.add_argument("--images-per-prompt", type=int, metavar="N", help="pictures of each rewrite (default: 4)")
+    search.add_argument(
+        "--history", type=int, metavar="N", help="best rewrites shown to the language model (default: 5)"
+    )
+    search.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same run (default: 0)")
+    search.add_argument("--heldout-seeds", type=int, metavar="N", help="unseen seeds for the last check (default: 8)")
+    search.add_argument("--no-baselines", action="store_true", help="leave the equal-budget baselines out")
+    search.add_argument(
+        "--budget",
+        metavar="LIMITS",
+        default="",
+        help="stop at limits such as images=200,tokens=10000,seconds=60,money=0.5",
+    )
+    command.add_argument("--out", metavar="DIR", help="the folder in which the run's folder is made (default: runs)")
 
 
 def opt2i(args: argparse.Namespace) -> int:
@@ -36,8 +86,6 @@ def opt2i(args: argparse.Namespace) -> int:
         llm=args.llm, images=args.images, vqa=args.vqa, clip=args.clip, device=args.device, runs_dir=args.out
     )
 
-    from pydantic import ValidationError
-
     from ..graphs.opt2i import Opt2iConfig
 
     given: dict[str, Any] = {
@@ -45,7 +93,7 @@ def opt2i(args: argparse.Namespace) -> int:
         for name in ("objective", "iterations", "candidates", "images_per_prompt", "history", "seed", "heldout_seeds")
         if getattr(args, name) is not None
     }
-    try:
+    with flags_checked():
         config = Opt2iConfig(
             prompts=prompts,
             llm=settings.llm,
@@ -57,10 +105,6 @@ def opt2i(args: argparse.Namespace) -> int:
             questioner=args.questioner,
             **given,
         )
-    except ValidationError as error:
-        first = error.errors()[0]
-        flag = str(first["loc"][0]).replace("_", "-")
-        raise BadInput(f"--{flag} {first['input']!r} cannot be used: {first['msg'].lower()}.") from None
     folder = RunFolder.create(settings.runs_dir, "opt2i", config)
     try:
         return _go(config, settings, folder, resume=False, json_output=args.json)
@@ -69,50 +113,23 @@ def opt2i(args: argparse.Namespace) -> int:
         raise
 
 
-def resume(args: argparse.Namespace) -> int:
-    """The command `inloop resume`; for a finished run it shows the result again."""
-    settings = Settings.load(runs_dir=args.out)
-    folder = RunFolder.open(settings.runs_dir, args.run)
-    if folder.loop == "score":
-        from .score import score_again
-
-        settings = Settings.load(runs_dir=folder.path.parent)
-        return score_again(folder, settings, json_output=args.json)
-    if folder.loop == "rag":
-        from .ask import ask_again
-
-        return ask_again(folder, Settings.load(runs_dir=folder.path.parent), json_output=args.json)
-    if folder.loop == "promptcap":
-        from .vqa import vqa_again
-
-        return vqa_again(folder, Settings.load(runs_dir=folder.path.parent), json_output=args.json)
-    if folder.loop == "vqa_eval":
-        from .vqa_eval import vqa_eval_again
-
-        return vqa_eval_again(folder, Settings.load(runs_dir=folder.path.parent), json_output=args.json)
-    if folder.loop == "llm2llm":
-        from .llm2llm import llm2llm_again
-
-        return llm2llm_again(folder, json_output=args.json)
-    if folder.loop != "opt2i":
-        raise BadInput(f"the run {folder.id!r} is of the loop {folder.loop!r}, which this version cannot resume.")
-
-    from pydantic import ValidationError
-
+def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
+    """Go on with a run of this command; for a finished one the result is shown again."""
     from ..graphs.opt2i import Opt2iConfig
 
-    try:
-        config = Opt2iConfig.model_validate(folder.config)
-    except ValidationError as error:
-        raise PrerequisiteError(
-            f"{folder.path / 'config.json'} does not hold the settings of this loop: {error.errors()[0]['msg']}",
-            remedy="restore the file, or start the run anew.",
-        ) from None
-    # the run's own models, and the runs folder it lies in: today's flags and environment must not change a run
+    config = folder.config_as(Opt2iConfig)
+    # the run's own models: today's flags and environment must not change a run
     settings = Settings.load(
-        llm=config.llm, images=config.images, vqa=config.vqa, clip=config.clip, runs_dir=folder.path.parent
+        llm=config.llm, images=config.images, vqa=config.vqa, clip=config.clip, runs_dir=settings.runs_dir
     )
-    return _go(config, settings, folder, resume=True, json_output=args.json)
+    return _go(config, settings, folder, resume=True, json_output=json_output)
+
+
+def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int = DEFAULT_LIMIT) -> str:
+    """The HTML report of a finished run."""
+    from ..graphs.outcome import Outcome
+
+    return render(folder.result_as(Outcome), blobs, limit=limit)
 
 
 def _go(config: Opt2iConfig, settings: Settings, folder: RunFolder, *, resume: bool, json_output: bool) -> int:
