@@ -145,6 +145,6 @@ def _usual(answers: Sequence[str]) -> str:
 
 
 def _line(text: str) -> str:
-    """The first line with words, without a mark before it and quotation marks around it."""
-    line = next((line for line in text.splitlines() if _MARK.sub("", line).strip()), "")
-    return " ".join(_MARK.sub("", line).split()).strip("\"'“” ")
+    """The first line that says something, without a mark before it and quotation marks around it."""
+    lines = (" ".join(_MARK.sub("", line).split()).strip("\"'“” ") for line in text.splitlines())
+    return next((line for line in lines if line and not line.endswith(":")), "")  # "Original contexts:" announces only

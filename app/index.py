@@ -41,7 +41,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--clip", metavar="ID", help="CLIP model for pictures: mini, a folder, a hub id, or none")
     command.add_argument(
-        "--captioner", metavar="URL", help="a vision-language model's URL: captions pictures without one"
+        "--captioner",
+        metavar="ID",
+        help="a vision-language model's URL, folder or hub id: captions pictures without one",
     )
     command.add_argument("--name", metavar="NAME", default="", help="the collection (default: the folder's name)")
     command.add_argument(
@@ -100,10 +102,9 @@ async def _index(args: argparse.Namespace, settings: Settings) -> tuple[Ingested
                 stack.push_async_callback(clip_model.aclose)
             captioner = None
             if args.captioner:
-                from ..runtime.llm import open_chat
-                from ..tools.served_vision import ServedCaptioner
+                from ..tools.captions import open_captioner
 
-                captioner = ServedCaptioner(open_chat(args.captioner, store, settings))
+                captioner = open_captioner(args.captioner, store, settings)
                 stack.push_async_callback(captioner.aclose)
             opened = await open_index(args.to, text=text, image=clip_model, chunker=chunker.key)
             stack.push_async_callback(opened.close)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..graphs.opt2i import Opt2iConfig
     from ..graphs.outcome import Outcome
 
-__all__ = ["add_arguments", "drop_if_untouched", "again", "opt2i", "read_prompts", "report_page"]
+__all__ = ["add_arguments", "again", "drop_if_untouched", "opt2i", "read_prompts", "report_page"]
 
 _BUDGET, _INTERRUPTED = 4, 130
 

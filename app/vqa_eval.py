@@ -190,7 +190,8 @@ class _Progress:
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         if event.get("event") == "way_started":
-            self._say(last=True)
+            if self._here < self._of:
+                self._say(last=True)
             self._way, self._here, self._of = str(event["way"]), 0, int(event["questions"])
         elif event.get("event") == "task_done":
             self.answered += 1

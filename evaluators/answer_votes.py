@@ -38,13 +38,13 @@ class Ensembled(Record):
 def ensemble(votes: Sequence[Vote], rule: EnsembleRule) -> Ensembled:
     """One answer from `votes`; empty answers do not count, and of none at all the text is empty.
 
-    Without log-probabilities `max` and `sum` cannot be had: then the majority decides, and `note` says so.
+    Without log-probabilities `max` and `sum` cannot be had: then the majority decides, and `note` says so. One vote needs no rule.
     """
-    counted = [(official_form(vote.text), vote) for vote in votes if vote.text.strip()]
+    counted = [(official_form(vote.text) or vote.text.strip().lower(), vote) for vote in votes if vote.text.strip()]
     if not counted:
         return Ensembled(text="", rule=rule, note="every vote was empty" if votes else "there were no votes")
     used, note = rule, ""
-    if rule != "majority" and any(vote.logprob is None for _, vote in counted):
+    if rule != "majority" and len(counted) > 1 and any(vote.logprob is None for _, vote in counted):
         used = "majority"
         note = f"the server gave no log-probabilities: the majority decided, not {rule!r}"
     weights: dict[str, float] = {}
@@ -58,10 +58,14 @@ def ensemble(votes: Sequence[Vote], rule: EnsembleRule) -> Ensembled:
             weights[form] = max(weights.get(form, 0.0), sure)
     best: dict[str, Vote] = {}
     for form, vote in counted:  # the wording is that of an answer's likeliest vote
-        if form not in best or (vote.logprob or -math.inf) > (best[form].logprob or -math.inf):
+        if form not in best or _sure(vote) > _sure(best[form]):
             best[form] = vote
     order = list(best)
-    ranked = sorted(order, key=lambda form: (-weights[form], -(best[form].logprob or -math.inf), order.index(form)))
+    ranked = sorted(order, key=lambda form: (-weights[form], -_sure(best[form]), order.index(form)))
     total = math.fsum(weights.values())
     shares = tuple((form, weights[form] / total if total > 0 else 1 / len(ranked)) for form in ranked)
     return Ensembled(text=best[ranked[0]].text, rule=used, shares=shares, note=note)
+
+
+def _sure(vote: Vote) -> float:
+    return -math.inf if vote.logprob is None else vote.logprob

@@ -4,8 +4,8 @@ The scores are PromptCap's (Hu et al. 2023): soft, `min(1, the mean of the three
 hard, `min(1, 0.3 x how many people answered so)`. CER is the edit distance in characters over the length of the person's
 answer; both sides are written in lower case without '.', ',' and the words a, an, the, to.
 
-A caption gives the answer away where it says nothing else (`restates`), or where it holds the answer though none of the
-picture's other captions does (`planted`): the first is refused, the second is for a judge who sees this caption alone.
+A caption gives the answer away where it says nothing else (`restates`) or speaks of the task (`off_topic`), or where it holds the answer though none of the
+picture's other captions does (`planted`): the former are refused, the latter is for a judge who sees this caption alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-__all__ = ["cer", "hard_accuracy", "holds", "normal_answer", "planted", "restates", "soft_accuracy"]
+__all__ = ["cer", "hard_accuracy", "holds", "normal_answer", "off_topic", "planted", "restates", "soft_accuracy"]
 
 _TEN = 10
 _LEFT_OUT = frozenset(["a", "an", "the", "to"])
@@ -21,6 +21,9 @@ _EMPTY = frozenset(
     """is are was were be being been am do does did has have had it its this that these those there here in on at of for and
     or with by as from answer question called image picture photo shown shows seen yes no what which who whose where when how many
     much why i you we they he she""".split()
+)
+_TASK = frozenset(
+    ["answer", "answers", "answered", "question", "questions", "context", "contexts", "summary", "caption"]
 )
 _WORD = re.compile(r"[\w'-]+")
 
@@ -60,10 +63,21 @@ def hard_accuracy(said: str, answers: Sequence[str]) -> float:
     return min(1.0, 0.3 * _ten(answers).count(normal_answer(said)))
 
 
-def restates(caption: str, question: str, answers: Sequence[str]) -> bool:
-    """Whether a caption says nothing beyond the question and its answers."""
-    known = {word for text in (question, *answers) for word in _words(text)}
-    return not [word for word in _words(caption) if word not in known | _EMPTY | _LEFT_OUT]
+def restates(caption: str, question: str, answers: Sequence[str], others: Sequence[str] = ()) -> bool:
+    """Whether a caption says nothing beyond an answer, or beyond question and answer where no other caption shows the answer.
+
+    "a cactus at the bottom left" is a good caption for "what is at the bottom left?" if another one shows a cactus.
+    """
+    said = set(_words(caption)) - _EMPTY - _LEFT_OUT
+    said -= {word for answer in answers for word in _words(answer)}
+    if not said:
+        return True
+    return not said - set(_words(question)) and not any(holds(other, answers) for other in others)
+
+
+def off_topic(caption: str, others: Sequence[str]) -> bool:
+    """Whether a caption speaks of the task ("the answer to your question is ...") and not of the picture."""
+    return bool(_TASK & set(_words(caption)) - {word for other in others for word in _words(other)})
 
 
 def planted(caption: str, answers: Sequence[str], others: Sequence[str]) -> bool:

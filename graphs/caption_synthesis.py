@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from ..agents.caption_writer import CaptionJudge, CaptionReader, CaptionWriter
-from ..evaluators.caption_filter import hard_accuracy, planted, restates, soft_accuracy
+from ..evaluators.caption_filter import hard_accuracy, off_topic, planted, restates, soft_accuracy
 from ..evaluators.cider import Cider
 from ..evaluators.duplicates import KnownTexts, normal
 from ..runtime.budget import Budget
@@ -132,8 +132,12 @@ def _proposals(row: CaptionRow, captions: Sequence[str], filter: Filter) -> list
         if normal(caption) in seen:
             continue  # said twice, with other marks
         seen.add(normal(caption))
-        leaks = filter != "none" and restates(caption, row.question or "", row.answers)
-        made.append(Proposal(caption=caption, why="it only restates the question and its answer" if leaks else ""))
+        why = ""
+        if filter != "none" and restates(caption, row.question or "", row.answers, row.captions):
+            why = "it only restates the question and its answer"
+        elif filter != "none" and off_topic(caption, row.captions):
+            why = "it speaks of the question instead of the picture"
+        made.append(Proposal(caption=caption, why=why))
     return made
 
 

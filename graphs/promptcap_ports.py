@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,13 +22,30 @@ from .promptcap_outcome import Evidence, Facts, Way
 from .rag_outcome import Decision, Seen, Step
 
 __all__ = [
-    "ORDER", "Next", "PromptCapPorts", "PromptCapState", "evidence_of", "facts_of", "first_state", "have", "image_of",
+    "ORDER", "Next", "PromptCapPorts", "PromptCapState", "Scratch", "evidence_of", "facts_of", "first_state", "have", "image_of",
     "max_steps", "put", "seen_of", "trace",
 ]  # fmt: skip
 
 STATE_VERSION = 1
 Next = Literal["caption", "examples", "knowledge", "candidates", "answer", "check", "conclude", "direct"]
 ORDER: tuple[Next, ...] = ("caption", "examples", "knowledge", "candidates", "answer", "check", "conclude")
+
+
+class Scratch:
+    """A blob store in memory, for a machine that nothing is to be resumed of: no file and no fsync a step."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def put(self, data: bytes, media_type: str) -> BlobRef:
+        """Keep some bytes."""
+        ref = BlobRef(sha256=hashlib.sha256(data).hexdigest(), media_type=media_type, bytes=len(data))
+        self._kept[ref.sha256] = data
+        return ref
+
+    def get(self, ref: BlobRef | str) -> bytes:
+        """The bytes that were kept."""
+        return self._kept[ref if isinstance(ref, str) else ref.sha256]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +57,7 @@ class PromptCapPorts:
 
     way: Way
     answerer: CaptionAnswerer
-    blobs: BlobStore
+    blobs: BlobStore | Scratch
     captioner: Captioner | None = None
     vqa: VisualQA | None = None
     shots: Shots | None = None

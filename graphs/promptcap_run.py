@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from .accounts import calls_of, gather, worked
 from .promptcap import build, task_fields
 from .promptcap_bench import PromptCapBench, Roles, keep_pictures
 from .promptcap_outcome import Facts, VQAOutcome, VQATask, Way
-from .promptcap_ports import first_state, max_steps
+from .promptcap_ports import Scratch, first_state, max_steps
 from .vqa_examples import read_examples, shots_of
 
 __all__ = ["Asking", "Job", "VQAConfig", "answer_all", "run_vqa", "vqa"]
@@ -83,6 +83,7 @@ async def answer_all(
     """
     problems: list[BadInput | CallFailed] = []
     gate = asyncio.Semaphore(in_flight)
+    machine = build()
     ports = {job.way.name: bench.ports(job.way, budget, tell) for job in jobs}
 
     async def one(job: Job) -> VQATask | None:
@@ -90,9 +91,11 @@ async def answer_all(
             if budget.exhausted():
                 return None
             begun, mine = time.monotonic(), ports[job.way.name]
+            if checkpoints is None:
+                mine = replace(mine, blobs=Scratch())
             name = f"{job.way.name.replace('/', ' ')}/{job.id}"
             runner = Runner(
-                build(), context=mine, checkpoints=checkpoints, thread_id=name, max_steps=max_steps(job.way)
+                machine, context=mine, checkpoints=checkpoints, thread_id=name, max_steps=max_steps(job.way)
             )
             state = first_state(mine, name, job.question, image=job.image, choices=job.choices, facts=job.facts)
             try:

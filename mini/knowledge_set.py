@@ -8,7 +8,8 @@
     seeing.jsonl                       rows on the test pictures whose answer is to be seen ("what is ...?")
     train/                             the same of the training set, and rows.jsonl for `inloop promptcap synthesize`
 
-A row is {"id", "image", "question", "answers", "captions"}, its image a path from its own file.
+A row is {"id", "image", "question", "answers", "captions"}, its image a path from its own file; those of the training set have
+the right caption too ("caption"), so that `inloop promptcap train` can do without a language model.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ def _write_set(folder: Path, asked: list[Asked], split: Split) -> None:
         )
         captions.append({"image_id": number, "captions": list(item.generic)})
         row: dict[str, Any] = {"image": image, "captions": list(item.generic)}
+        if split == "train":
+            row["caption"] = item.view.caption
         rows.append({"id": f"k{number}", **row, "question": item.question, "answers": list(item.answers)})
         asks = _SEEING[split].format(x=item.view.phrase)
         seeing.append({"id": f"s{number}", **row, "question": asks, "answers": [thing]})

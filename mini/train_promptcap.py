@@ -156,7 +156,7 @@ class Learner(nn.Module):
         return F.cross_entropy(kind, kinds) + 0.3 * F.cross_entropy(color, colors) + 2 * near
 
 
-def _batch(step: int, *, generic_only: bool) -> tuple[list[Scene], list[Line]]:
+def _batch(step: int) -> tuple[list[Scene], list[Line]]:
     rng = np.random.default_rng([step, 43])
     stream = scenes(6_000_000 + step, flat=0.7)
     batch, asked = [], []
@@ -169,12 +169,6 @@ def _batch(step: int, *, generic_only: bool) -> tuple[list[Scene], list[Line]]:
         else:
             scene = many_things(rng, split="train", flat=0.7)
             made = lines(scene, rng, EACH)
-        if generic_only:
-            told = [
-                made[0].caption,
-                *(generic(scene, rng) if number % 4 != 3 else made[0].caption for _ in range(EACH - 1)),
-            ]  # type: ignore[assignment]
-            made = [Line(question=None, caption=caption) for caption in told]
         batch.append(scene)
         asked += made
     return batch, asked
@@ -187,22 +181,17 @@ def train_promptcap(
     steps: int,
     device: str,
     start: Path,
-    generic_only: bool = False,
     report: Callable[[str], None] = print,
 ) -> None:
-    """Train from the weights of `mini-vqa` in the folder `start` and write the model folder in fp16.
-
-    `generic_only`: no row has a question, for comparison.
-    """
+    """Train from the weights of `mini-vqa` in the folder `start` and write the model folder in fp16."""
     torch.manual_seed(5)
     model, tokenizer = with_words(start, _vocabulary())
     mask_padding(model)
     learner = Learner(model, tokenizer).to(device)
-    name = "promptcap-generic" if generic_only else "promptcap"
-    run = Fit(learner, steps=steps, rate=7e-4, checkpoint=work / f"{name}.pt", weight_decay=0.02)
+    run = Fit(learner, steps=steps, rate=7e-4, checkpoint=work / "promptcap.pt", weight_decay=0.02)
 
     def loss_of(step: int) -> Tensor:
-        batch, asked = _batch(step, generic_only=generic_only)
+        batch, asked = _batch(step)
         image = worn(pixels(batch), np.random.default_rng([step, 44])).to(device)
         states = model.vision_model(pixel_values=image).last_hidden_state
         prompts = [promptcap_prompt(line.question) for line in asked]
@@ -227,7 +216,7 @@ def train_promptcap(
         total: Tensor = 2 * written + aside * (dense + met + learner.which(read, [line.meant for line in asked]))
         return total
 
-    fit(run, loss_of, name=name, report=report)
+    fit(run, loss_of, name="promptcap", report=report)
     run.use_average()
     model.to("cpu", torch.float16).save_pretrained(out, safe_serialization=True)
     BlipProcessor(BlipImageProcessor(**image_processor_settings()), tokenizer).save_pretrained(out)

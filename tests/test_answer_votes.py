@@ -32,7 +32,13 @@ def test_equal_answers_are_one_and_the_likeliest_wording_stays():
 def test_without_probabilities_the_majority_decides_and_says_so():
     made = ensemble(votes(("cat", None), ("dog", 0.9), ("cat", 0.1)), "sum")
     assert made.text == "cat" and made.rule == "majority" and "no log-probabilities" in made.note
-    assert ensemble(votes(("a", None)), "majority").note == ""
+    assert ensemble(votes(("a", None)), "max").note == "", "one vote needs no rule"
+    assert ensemble(votes(("a", None)), "max").shares == (("a", 1.0),)
+
+
+def test_an_answer_that_is_certain_is_the_likeliest():
+    made = ensemble([Vote(text="Dogs", logprob=-0.1), Vote(text="dogs", logprob=0.0)], "sum")
+    assert made.text == "dogs"
 
 
 def test_empty_votes_do_not_count():

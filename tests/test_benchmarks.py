@@ -112,3 +112,14 @@ async def test_retrieval_vision_measurement(monkeypatch, settings):
         await clip.aclose()
     assert len(found) == 29 and all(0 <= value <= 100 for name, value in found.items() if " over " not in name)
     assert measured._entities("two red stars and a spook") == {"star", "ghost"}
+
+
+@pytest.mark.slow
+def test_promptcap_measurements(tmp_path):
+    with serving() as server:
+        server.behaviours = [answering]
+        done = benchmarks("promptcap", "--llm", f"{server.url}#m", out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = figures(tmp_path, "promptcap")
+    assert len(found) == 9 and min(found.values()) > 0
+    assert "64 questions; 64 of them with the same outputs" in done.stdout

@@ -12,6 +12,7 @@ from inloop.evaluators.caption_filter import (
     cer,
     hard_accuracy,
     normal_answer,
+    off_topic,
     planted,
     restates,
     soft_accuracy,
@@ -71,7 +72,14 @@ def test_cider_as_worked_by_hand() -> None:
 )
 def test_a_caption_that_only_restates(caption: str, leaks: bool) -> None:
     question = "what is the young of the thing left of the circle called?"
-    assert restates(caption, question, ["kitten"]) is leaks
+    assert restates(caption, question, ["kitten"], ["a cat and a circle"]) is leaks
+
+
+def test_the_words_of_the_question_may_be_used_for_what_others_see_too() -> None:
+    question, caption = "what is at the bottom left?", "a cactus at the bottom left"
+    assert not restates(caption, question, ["cactus"], ["a cactus and a dog"])
+    assert restates(caption, question, ["cactus"], ["a dog and a moon"])
+    assert restates("a cactus", question, ["cactus"], ["a cactus and a dog"])
 
 
 def test_an_answer_that_no_other_caption_shows() -> None:
@@ -81,3 +89,9 @@ def test_an_answer_that_no_other_caption_shows() -> None:
     assert not planted("two cats", ["cat"], others)
     assert not planted("a red circle above a bus", ["red"], others)
     assert planted("an old car", ["a car"], ["a carton"])  # whole words only
+
+
+def test_a_caption_that_speaks_of_the_task() -> None:
+    assert off_topic("You've already identified the answer to the original question: a pizza.", ["a pizza"])
+    assert not off_topic("a pizza to the left of a triangle", ["a pizza"])
+    assert not off_topic("a question mark on a sign", ["a sign with a question mark"])

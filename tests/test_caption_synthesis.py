@@ -120,7 +120,8 @@ def test_the_filter_and_the_leak_check_choose(server: Endpoint, home: Path, caps
     judged = [str(body["messages"][-1]["content"]) for body in server.seen if role(body) == "judge"]
     assert len(judged) == 2 and not any("garden" in text or "above the sea" in text for text in judged)
     read = [str(body["messages"][-1]["content"]) for body in server.seen if role(body) == "read"]
-    assert not any("Context: The ball is" in text for text in read)  # what only restates is not paid for
+    assert any("Context: The ball is red" in text for text in read)  # another caption shows the red
+    assert not any("Context: The ball is blue" in text for text in read)  # what only restates is not paid for
     assert len(read) == len(set(read))
     card = (home / "out" / "README.md").read_text(encoding="utf-8")
     assert "2 of 4 rows" in card and "promptcap_synthesis" in card and "size_categories:\n- n<1K" in card

@@ -8,6 +8,7 @@ import pytest
 from inloop.runtime.blobs import BlobStore
 from inloop.runtime.errors import BadInput
 from inloop.runtime.fakes import (
+    ScriptedCaptioner,
     ScriptedChat,
     ScriptedDetector,
     ScriptedEmbedder,
@@ -15,7 +16,7 @@ from inloop.runtime.fakes import (
     ScriptedRewards,
     ScriptedVQA,
 )
-from inloop.runtime.protocols import Chat, Detector, Embedder, ImageGenerator, Rewarder, VisualQA
+from inloop.runtime.protocols import Captioner, Chat, Detector, Embedder, ImageGenerator, Rewarder, VisualQA
 from inloop.runtime.records import BlobRef, Detection, ImageRequest, Message
 
 REF = BlobRef(sha256="0" * 64, media_type="image/png", bytes=1)
@@ -49,6 +50,11 @@ async def test_vqa() -> None:
     assert [(answer.text, answer.p_yes) for answer in answers] == [("yes", 0.9), ("no", 0.0), ("blue", None)]
     with pytest.raises(BadInput, match=r"no answer to 'What\?'"):
         await vqa.answer([(REF, "What?")])
+
+
+async def test_captioner() -> None:
+    captioner: Captioner = ScriptedCaptioner(lambda image, question: f"for {question}")
+    assert await captioner.caption([(REF, "what?"), (REF, None)]) == ["for what?", "for None"]
 
 
 async def test_embedder() -> None:

@@ -15,9 +15,11 @@ from inloop.evaluators.vqa_files import read_asked
 from inloop.mini.knowledge import TEMPLATES, corpus, facts, generic, items, many_things, pairs, views
 from inloop.mini.knowledge_set import write_knowledge
 from inloop.mini.reader import read
+from inloop.mini.train_promptcap import lines, with_words
 from inloop.mini.vocabulary import KINDS
 from inloop.mini.world import draw
 from inloop.runtime.errors import BadInput
+from inloop.runtime.models import bundled
 
 
 def test_every_fact_stands_in_its_passage() -> None:
@@ -116,3 +118,44 @@ def test_the_files(tmp_path: Path) -> None:
         write_knowledge(tmp_path / "other")
     with pytest.raises(BadInput, match="at least one"):
         write_knowledge(out, count=0)
+
+
+def test_the_captioner_learns_what_is_true_and_nothing_of_the_test() -> None:
+    rng = np.random.default_rng(8)
+    closed = {template for _, test in TEMPLATES.values() for template in test}
+    for _ in range(60):
+        scene = many_things(rng, split="train")
+        rows = lines(scene, rng, 6)
+        assert rows[0].question is None and all(row.question for row in rows[1:])
+        for row in rows:
+            words = row.caption.replace(",", "").split()
+            named = [thing for thing in scene.objects if thing.kind in words]
+            absent = [kind for kind in KINDS if kind in words and all(kind != thing.kind for thing in named)]
+            assert not absent or words[:4] == ["there", "is", "no", absent[0]], row.caption
+            assert row.meant is None or row.meant in named
+            starts = [template.partition("{x}")[0] for template in closed]
+            assert not any(start and (row.question or "").startswith(start) for start in starts)
+
+
+def test_new_words_leave_the_old_ones_as_they_were() -> None:
+    import torch
+    from transformers import BertTokenizer, BlipForQuestionAnswering
+
+    start = Path(bundled("vqa"))
+    larger, words = with_words(start, ["corner", "profession", "red"])
+    old = BertTokenizer.from_pretrained(start)
+    model = BlipForQuestionAnswering.from_pretrained(start, dtype=torch.float32).eval()
+    assert len(words) == len(old) + 2 and words.tokenize("red corner") == ["red", "corner"]
+    asked = old("is there a red circle?", return_tensors="pt")
+    assert asked.input_ids.tolist() == words("is there a red circle?", return_tensors="pt").input_ids.tolist()
+    states = torch.randn(1, 65, 128)
+    with torch.inference_mode():
+        read = [
+            net.text_encoder(input_ids=asked.input_ids, encoder_hidden_states=states)[0]
+            for net in (model, larger.eval())
+        ]
+        said = [
+            net.text_decoder(input_ids=asked.input_ids, encoder_hidden_states=states).logits[..., : len(old)]
+            for net in (model, larger)
+        ]
+    assert torch.allclose(*read, atol=1e-5) and torch.allclose(*said, atol=1e-4)

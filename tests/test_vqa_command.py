@@ -91,8 +91,20 @@ def told(capsys):
 
 
 def test_an_answer_from_a_caption(server, tmp_path, capsys):
-    asked = ["vqa", "-", "what is its <young> called?", "--caption", "a cow & its is calf"]
+    asked = [
+        "vqa",
+        "-",
+        "what is its <young> called?",
+        "--caption",
+        "a cow & its is calf",
+        "--tags",
+        "grass",
+        "--ocr",
+        "MOO",
+    ]
     assert main(asked) == 0
+    prompts = [body["messages"][-1]["content"] for body in server.seen if "messages" in body]
+    assert any("Context: a cow & its is calf. grass. Text in the picture: MOO.\n" in prompt for prompt in prompts)
     shown = capsys.readouterr()
     assert "calf   (borne out)" in shown.out and "a cow & its is calf" in shown.out and "caption" in shown.err
     [page] = tmp_path.glob("runs/promptcap-*/report.html")
