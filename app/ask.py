@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..runtime.blobs import write_whole
 from ..runtime.budget import Budget
-from ..runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ..runtime.errors import BadInput
 from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
+from .session import closing_line, kept, new_run
 from .words import clip, printable, seconds
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REASONS", "Progress", "add_arguments", "add_roles", "ask", "again", "report_page", "given_roles"]
 
-_FAILED, _BUDGET, _INTERRUPTED = 1, 4, 130
+_FAILED, _BUDGET = 1, 4
 REASONS = {
     "nothing_found": "nothing found",
     "does_not_say": "found, but it does not say",
@@ -151,14 +152,8 @@ def ask(args: argparse.Namespace) -> int:
             budget=args.budget,
             **given_roles(args),
         )
-    folder = RunFolder.create(settings.runs_dir, "rag", config)
-    try:
+    with new_run(settings, "rag", config) as folder:
         return _go(config, settings, folder, resume=False, json_output=args.json)
-    except (BadInput, PrerequisiteError):
-        from .opt2i import drop_if_untouched
-
-        drop_if_untouched(folder)
-        raise
 
 
 def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
@@ -181,24 +176,9 @@ def _go(config: RagConfig, settings: Settings, folder: RunFolder, *, resume: boo
     from .ask_report import render
 
     show = Progress(len(config.questions), quiet=json_output)
-    try:
+    with kept(folder, begun=lambda: bool(show.answered), quiet=json_output), closing_line(show):
         outcome = asyncio.run(run_rag(config, settings=settings, folder=folder, resume=resume, on_event=show))
         write_whole(folder.report_path, render(outcome).encode("utf-8"))
-    except (KeyboardInterrupt, asyncio.CancelledError, Interrupted):
-        again = f"inloop resume {folder.path}"
-        if json_output:
-            problem = {"kind": "interrupted", "message": "interrupted: what is done is kept.", "remedy": again}
-            print(json.dumps({"error": problem, "exit_code": _INTERRUPTED}))
-        else:
-            print(f"\ninloop: interrupted: what is done is kept.\n  to go on:  {again}", file=sys.stderr)
-        return _INTERRUPTED
-    except InloopError:
-        if show.answered and not json_output:
-            print(f"inloop: the run stopped; to go on with it: inloop resume {folder.path}", file=sys.stderr)
-        raise
-    finally:
-        show.done()
-        folder.close()
     if json_output:
         print(json.dumps(_as_json(outcome, folder), ensure_ascii=False))
     else:

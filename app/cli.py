@@ -21,7 +21,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ..runtime.errors import BadInput, InloopError, PrerequisiteError
+from ..runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
 from .commands import COMMANDS, parser
 
 __all__ = ["BAD_INPUT", "BUDGET", "FAILED", "INTERRUPTED", "OK", "PREREQUISITE", "main"]
@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         again = "run the same command again" if args.command in ("index", "eval-rag") else "`inloop resume`"
         return _fail(args, "interrupted", f"interrupted; {again} goes on with what is left.", INTERRUPTED)
+    except Interrupted as error:
+        return _fail(args, "interrupted", str(error), INTERRUPTED, remedy=error.remedy)
     except PrerequisiteError as error:
         return _fail(args, "prerequisite", str(error), PREREQUISITE, remedy=error.remedy)
     except BadInput as error:
@@ -72,7 +74,8 @@ def _fail(args: argparse.Namespace, kind: str, text: str, code: int, *, remedy: 
     if args.json:
         print(json.dumps({"error": {"kind": kind, "message": text, "remedy": remedy}, "exit_code": code}))
     else:
-        print(f"inloop: {text}", file=sys.stderr)
+        goes_on = f"\n  to go on:  {remedy}" if kind == "interrupted" and remedy else ""
+        print(f"inloop: {text}{goes_on}", file=sys.stderr)
     return code
 
 

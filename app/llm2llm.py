@@ -10,18 +10,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 from ..runtime.blobs import write_whole
 from ..runtime.budget import Budget
-from ..runtime.errors import BadInput, InloopError, Interrupted
 from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from .progress import progress
+from .session import kept, log_to_stderr, new_run
 
 if TYPE_CHECKING:
     from ..graphs.llm2llm_config import Llm2LlmConfig
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "config_of", "llm2llm", "again", "read_outcome", "report_page"]
 
-_FAILED, _BUDGET, _INTERRUPTED = 1, 4, 130
+_FAILED, _BUDGET = 1, 4
 _PLAIN = (
     *(
         "test",
@@ -157,14 +155,8 @@ def llm2llm(args: argparse.Namespace) -> int:
 
         return dry_run(config, settings, json_output=args.json)
     config = config.model_copy(update={"files": sha256_of(config.paths)})
-    folder = RunFolder.create(settings.runs_dir, "llm2llm", config)
-    try:
+    with new_run(settings, "llm2llm", config) as folder:
         return _go(config, settings, folder, resume=False, json_output=args.json)
-    except BadInput:
-        left = {path.name for path in folder.path.iterdir()} - {"config.json", "lock", "events.jsonl"}
-        if not left:  # nothing was done yet: a refused command leaves nothing behind
-            shutil.rmtree(folder.path, ignore_errors=True)
-        raise
 
 
 def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
@@ -182,29 +174,13 @@ def _go(config: Llm2LlmConfig, settings: Settings, folder: RunFolder, *, resume:
     from .llm2llm_report import render
     from .llm2llm_words import RowsView, as_json, in_words, refusal, stopped_by_budget
 
-    logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("inloop").setLevel(settings.log_level.upper())
-    again = f"inloop resume {folder.path}"
-    try:
+    log_to_stderr(settings)
+    with kept(folder, begun=lambda: bool(folder.events()), quiet=json_output):
         with progress(RowsView(repeat=config.repeat), sys.stderr, silent=json_output) as show:
             outcome = asyncio.run(run_llm2llm(config, settings=settings, folder=folder, resume=resume, on_event=show))
         blobs = BlobStore(settings.store_dir / "blobs")
         export(outcome, blobs, config, folder.path / "data")
         write_whole(folder.report_path, render(outcome, blobs).encode("utf-8"))
-    except (KeyboardInterrupt, asyncio.CancelledError, Interrupted):
-        text = "interrupted: what is done is kept."
-        if json_output:
-            error = {"kind": "interrupted", "message": text, "remedy": again}
-            print(json.dumps({"error": error, "exit_code": _INTERRUPTED}))
-        else:
-            print(f"\ninloop: {text}\n  to go on:  {again}", file=sys.stderr)
-        return _INTERRUPTED
-    except InloopError:
-        if folder.events() and not json_output:
-            print(f"inloop: the run stopped; to go on with it: {again}", file=sys.stderr)
-        raise
-    finally:
-        folder.close()
     why = refusal(outcome)
     if json_output:
         told = as_json(outcome, folder)

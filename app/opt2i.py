@@ -10,29 +10,29 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runtime.blobs import BlobStore, write_whole
 from ..runtime.budget import Budget
-from ..runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ..runtime.errors import BadInput
 from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from .page import DEFAULT_LIMIT
 from .progress import RunView, progress
 from .report import render
+from .session import kept, log_to_stderr, new_run
 from .summary import as_json, in_words, stopped_by_budget
 
 if TYPE_CHECKING:
     from ..graphs.opt2i import Opt2iConfig
     from ..graphs.outcome import Outcome
 
-__all__ = ["add_arguments", "again", "drop_if_untouched", "opt2i", "read_prompts", "report_page"]
+__all__ = ["add_arguments", "again", "opt2i", "read_prompts", "report_page"]
 
-_BUDGET, _INTERRUPTED = 4, 130
+_BUDGET = 4
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -105,12 +105,8 @@ def opt2i(args: argparse.Namespace) -> int:
             questioner=args.questioner,
             **given,
         )
-    folder = RunFolder.create(settings.runs_dir, "opt2i", config)
-    try:
+    with new_run(settings, "opt2i", config) as folder:
         return _go(config, settings, folder, resume=False, json_output=args.json)
-    except (BadInput, PrerequisiteError):
-        drop_if_untouched(folder)
-        raise
 
 
 def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
@@ -135,10 +131,9 @@ def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int = DEFAULT_LIM
 def _go(config: Opt2iConfig, settings: Settings, folder: RunFolder, *, resume: bool, json_output: bool) -> int:
     from ..graphs.opt2i import run_opt2i
 
-    logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("inloop").setLevel(settings.log_level.upper())
+    log_to_stderr(settings)
     view = RunView(prompts=len(config.prompts), iterations=config.iterations)
-    try:
+    with kept(folder, begun=lambda: bool(view.tasks), quiet=json_output):
         with progress(view, sys.stderr, silent=json_output) as show:
             outcome: Outcome = asyncio.run(
                 run_opt2i(config, settings=settings, folder=folder, resume=resume, on_event=show)
@@ -147,37 +142,11 @@ def _go(config: Opt2iConfig, settings: Settings, folder: RunFolder, *, resume: b
             folder.write_result(outcome)
         page = render(outcome, BlobStore(settings.store_dir / "blobs"))
         write_whole(folder.report_path, page.encode("utf-8"))
-    except (KeyboardInterrupt, asyncio.CancelledError, Interrupted):
-        _say(folder, json_output, "interrupted", "interrupted: what is done is kept.")
-        return _INTERRUPTED
-    except InloopError as error:
-        if view.tasks and not json_output:
-            print(f"inloop: the run stopped; to go on with it: inloop resume {folder.path}", file=sys.stderr)
-        raise error
-    finally:
-        folder.close()
     if json_output:
         print(json.dumps(as_json(outcome, folder), ensure_ascii=False))
     else:
         print(in_words(outcome, folder, bold=sys.stdout.isatty()))
     return _BUDGET if stopped_by_budget(outcome) else 0
-
-
-def _say(folder: RunFolder, json_output: bool, kind: str, text: str) -> None:
-    again = f"inloop resume {folder.path}"
-    if json_output:
-        print(json.dumps({"error": {"kind": kind, "message": text, "remedy": again}, "exit_code": _INTERRUPTED}))
-    else:
-        print(f"\ninloop: {text}\n  to go on:  {again}", file=sys.stderr)
-
-
-def drop_if_untouched(folder: RunFolder) -> None:
-    """Remove a folder in which nothing has happened yet: a refused command should leave nothing behind."""
-    left = {path.name for path in folder.path.iterdir()} if folder.path.is_dir() else set()
-    if left and left <= {"config.json", "lock"}:
-        for name in left:
-            (folder.path / name).unlink()
-        folder.path.rmdir()
 
 
 def _prompts(args: argparse.Namespace) -> tuple[str, ...]:

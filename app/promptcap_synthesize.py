@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from ..prompts import load
 from ..runtime.blobs import write_whole
 from ..runtime.budget import Budget
-from ..runtime.errors import BadInput
+from ..runtime.errors import BadInput, Interrupted
 from ..runtime.settings import Settings
 from ..tools.caption_rows import CaptionRow, read_caption_rows
 from .data_files import json_lines, parquet, size_category
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["synthesize_rows"]
 
-_OK, _FAILED, _BUDGET, _INTERRUPTED = 0, 1, 4, 130
+_OK, _FAILED, _BUDGET = 0, 1, 4
 _KINDS = {"answers": "texts", "captions": "texts", "soft": "float64", "hard": "float64", "cider": "float64"}
 _PROMPTS = ("promptcap_synthesis", "promptcap_read", "promptcap_leak")
 
@@ -61,11 +61,7 @@ def synthesize_rows(args: argparse.Namespace) -> int:
         done, cost, calls, models = asyncio.run(_run(args, rows, settings, out, show))
     except (KeyboardInterrupt, asyncio.CancelledError):
         show.end()
-        text = "interrupted: what is done is kept; the same command goes on with it."
-        print(
-            json.dumps({"error": {"kind": "interrupted", "message": text}, "exit_code": _INTERRUPTED})
-        ) if args.json else print(f"inloop: {text}", file=sys.stderr)
-        return _INTERRUPTED
+        raise Interrupted("interrupted: what is done is kept; the same command goes on with it.") from None
     show.end()
     written = _write(done, args, models, out)
     summary = {

@@ -26,8 +26,6 @@ from .words import seconds
 
 __all__ = ["train"]
 
-_INTERRUPTED = 130
-
 
 def train(args: argparse.Namespace) -> int:
     """The command; 0 done, 130 interrupted."""
@@ -73,12 +71,7 @@ def train(args: argparse.Namespace) -> int:
                     stop=stop,
                 )
     except Interrupted:
-        text = "interrupted: the same command goes on from the last checkpoint."
-        if args.json:
-            print(json.dumps({"error": {"kind": "interrupted", "message": text}, "exit_code": _INTERRUPTED}))
-        else:
-            print(f"inloop: {text}", file=sys.stderr)
-        return _INTERRUPTED
+        raise Interrupted("interrupted: the same command goes on from the last checkpoint.") from None
     result: dict[str, Any] = {"trained": {name: one.model_dump(mode="json") for name, one in made.items()}}
     if test:
         specs = {"start": args.start} | {name: str(folder) for name, (_, folder) in sets.items()}

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import csv
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from ..runtime.records import BlobRef
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from .score_words import Progress, in_words
+from .session import kept
 
 if TYPE_CHECKING:
     from ..evaluators.image_statistics import SetStatistics
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "read_run", "score", "again", "report_page"]
 
-_INTERRUPTED = 130
 _FEWEST = 5  # pictures of a set that statistics can be taken of
 _OPTIONS = ("metric", "pictures", "prompts", "vqa", "clip", "llm", "questioner", "rule", "lazy", "long", "template")
 _MORE = ("questions", "limit", "worst", "against", "detector", "geneval", "reward", "reference")
@@ -144,28 +143,15 @@ def _go(config: dict[str, Any], settings: Settings, folder: RunFolder | None, *,
     if folder is None:
         folder = RunFolder.create(settings.runs_dir, "score", config)
     notes: list[str] = []
-    try:
-        with folder.lock():
-            run = asyncio.run(
-                _score(
-                    config, settings, folder, items, [m.name for m in metrics], before, reference, notes, json_output
-                )
-            )
-            folder.write_result(run)
-            from .score_report import render
+    with kept(folder, begun=lambda: False, quiet=json_output), folder.lock():
+        run = asyncio.run(
+            _score(config, settings, folder, items, [m.name for m in metrics], before, reference, notes, json_output)
+        )
+        folder.write_result(run)
+        from .score_report import render
 
-            page = render(run, BlobStore(settings.store_dir / "blobs"))
-            write_whole(folder.report_path, page.encode("utf-8"))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        again = f"inloop resume {folder.path}"
-        if json_output:
-            problem = {"kind": "interrupted", "message": "interrupted: what is done is kept.", "remedy": again}
-            print(json.dumps({"error": problem, "exit_code": _INTERRUPTED}))
-        else:
-            print(f"\ninloop: interrupted: what is done is kept.\n  to go on:  {again}", file=sys.stderr)
-        return _INTERRUPTED
-    finally:
-        folder.close()
+        page = render(run, BlobStore(settings.store_dir / "blobs"))
+        write_whole(folder.report_path, page.encode("utf-8"))
     if json_output:
         told = run.model_dump(mode="json")
         print(json.dumps({**told, "folder": str(folder.path), "report": str(folder.report_path)}, ensure_ascii=False))

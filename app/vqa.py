@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..runtime.blobs import BlobStore, write_whole
 from ..runtime.budget import Budget
-from ..runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ..runtime.errors import BadInput
 from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
+from .session import kept, new_run
 from .words import clip, printable, seconds
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ __all__ = [
     "report_page",
 ]
 
-_FAILED, _BUDGET, _INTERRUPTED = 1, 4, 130
+_FAILED, _BUDGET = 1, 4
 _ANSWERER = "smollm2"
 REASONS = {
     "cannot_tell": "it cannot be told from the picture",
@@ -171,14 +172,8 @@ def vqa(args: argparse.Namespace) -> int:
             for question in dict.fromkeys(args.question)
         )
         config = VQAConfig(asked=asked, way=Way(**given), **given_roles(args, settings))
-    folder = RunFolder.create(settings.runs_dir, "promptcap", config)
-    try:
+    with new_run(settings, "promptcap", config) as folder:
         return _go(config, settings, folder, resume=False, json_output=args.json)
-    except (BadInput, PrerequisiteError):
-        from .opt2i import drop_if_untouched
-
-        drop_if_untouched(folder)
-        raise
 
 
 def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
@@ -201,17 +196,9 @@ def _go(config: VQAConfig, settings: Settings, folder: RunFolder, *, resume: boo
     from .vqa_report import render
 
     show = _Progress(len(config.asked), quiet=json_output)
-    try:
+    with kept(folder, begun=lambda: bool(show.seen), quiet=json_output):
         outcome = asyncio.run(run_vqa(config, settings=settings, folder=folder, resume=resume, on_event=show))
         write_whole(folder.report_path, render(outcome, BlobStore(settings.store_dir / "blobs")).encode("utf-8"))
-    except (KeyboardInterrupt, asyncio.CancelledError, Interrupted):
-        return interrupted(folder, json_output)
-    except InloopError:
-        if show.seen and not json_output:
-            print(f"inloop: the run stopped; to go on with it: inloop resume {folder.path}", file=sys.stderr)
-        raise
-    finally:
-        folder.close()
     if json_output:
         print(json.dumps(_as_json(outcome, folder), ensure_ascii=False))
     else:
@@ -219,17 +206,6 @@ def _go(config: VQAConfig, settings: Settings, folder: RunFolder, *, resume: boo
     if outcome.stopped:
         return _BUDGET
     return _FAILED if all(task.reason in ("failed", "empty") for task in outcome.tasks) else 0
-
-
-def interrupted(folder: RunFolder, json_output: bool) -> int:
-    """Say that a run was interrupted and how to go on; gives the exit code."""
-    again = f"inloop resume {folder.path}"
-    if json_output:
-        problem = {"kind": "interrupted", "message": "interrupted: what is done is kept.", "remedy": again}
-        print(json.dumps({"error": problem, "exit_code": _INTERRUPTED}))
-    else:
-        print(f"\ninloop: interrupted: what is done is kept.\n  to go on:  {again}", file=sys.stderr)
-    return _INTERRUPTED
 
 
 def _as_json(outcome: VQAOutcome, folder: RunFolder) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..runtime.blobs import write_whole
 from ..runtime.budget import Budget
-from ..runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
 from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
-from .vqa import add_how, add_roles, given_roles, given_way, interrupted
+from .session import closing_line, kept, new_run
+from .vqa import add_how, add_roles, given_roles, given_way
 from .words import amount, printable, seconds
 
 if TYPE_CHECKING:
@@ -88,14 +88,8 @@ def vqa_eval(args: argparse.Namespace) -> int:
             causes=not args.no_causes, way=Way(**given_way(args, pictures=bool(args.images))), **given,
         )  # fmt: skip
     read_data(config)  # what is wrong with the files is said before a run is made
-    folder = RunFolder.create(settings.runs_dir, "vqa_eval", config)
-    try:
+    with new_run(settings, "vqa_eval", config) as folder:
         return _go(config, settings, folder, resume=False, json_output=args.json)
-    except (BadInput, PrerequisiteError):
-        from .opt2i import drop_if_untouched
-
-        drop_if_untouched(folder)
-        raise
 
 
 def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
@@ -118,19 +112,9 @@ def _go(config: VQAEvalConfig, settings: Settings, folder: RunFolder, *, resume:
     from .vqa_report import render_eval
 
     show = _Progress(quiet=json_output)
-    try:
+    with kept(folder, begun=lambda: bool(show.answered), quiet=json_output), closing_line(show):
         report = asyncio.run(run_vqa_eval(config, settings=settings, folder=folder, resume=resume, on_event=show))
         write_whole(folder.report_path, render_eval(report).encode("utf-8"))
-    except (KeyboardInterrupt, asyncio.CancelledError, Interrupted):
-        show.done()
-        return interrupted(folder, json_output)
-    except InloopError:
-        if show.answered and not json_output:
-            print(f"\ninloop: the run stopped; to go on with it: inloop resume {folder.path}", file=sys.stderr)
-        raise
-    finally:
-        show.done()
-        folder.close()
     if json_output:
         told = report.model_dump(mode="json")
         print(json.dumps({**told, "folder": str(folder.path), "report": str(folder.report_path)}, ensure_ascii=False))

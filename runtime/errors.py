@@ -42,7 +42,11 @@ class CallFailed(InloopError):
 
 
 class Interrupted(InloopError):
-    """Ctrl-C or SIGTERM stopped a run between two steps; `inloop resume` goes on with it."""
+    """Ctrl-C or SIGTERM stopped a run between two steps. `remedy` is the command that goes on with it, where there is one."""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 class RunnerError(InloopError):
