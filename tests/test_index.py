@@ -1,6 +1,7 @@
 """Every store against the conformance suite: real LanceDB, Qdrant's local mode, real PostgreSQL with pgvector."""
 
 import os
+import random
 import shutil
 import tempfile
 from pathlib import Path
@@ -175,3 +176,35 @@ def test_records_refuse_nonsense():
     assert passage_id("d", "text") == passage_id("d", "text") != passage_id("d", "text", 1)
     shown = Passage(id="1", document="d", text="under B", title="T", headings=("A", "B"))
     assert shown.indexed == "T\nA\nunder B"
+
+
+async def test_vectors_in_partitions_are_found_exactly(tmp_path, monkeypatch):
+    """A large LanceDB index finds what the one in memory finds, with a filter, and also what came in afterwards."""
+    pytest.importorskip("lancedb", reason="the extra rag is not installed")
+    from inloop.tools import index_lancedb
+
+    monkeypatch.setattr(index_lancedb, "_ANN_ROWS", 600)
+    embedder, rng = LetterEmbedder(), random.Random(0)
+    texts = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=40)) for _ in range(900)]
+    passages = [Passage(id=f"{n:04}", document=f"d{n % 7}", text=text) for n, text in enumerate(texts)]
+    large = await open_index(f"lancedb://{tmp_path}/index", text=embedder)
+    small = await open_index("memory:", text=embedder)
+    for index in (large, small):
+        await index.upsert(passages[:800])
+        await index.optimise()
+        await index.upsert(passages[800:])
+        await index.delete(["0003"])
+    table = await large._table(None)
+    assert any("text_vector" in made.columns for made in await table.list_indices())
+    for where in (None, Compare(field="document", op="eq", value="d2")):
+        asked = [texts[n] for n in (3, 44, 850)]
+        found, wanted = [await index.search(asked, k=20, mode="dense", where=where) for index in (large, small)]
+        for some, others in zip(found, wanted, strict=True):
+            near = [{hit.passage.id: round(hit.similarity, 5) for hit in hits} for hits in (some, others)]
+            assert list(near[0].values()) == list(near[1].values())
+            last = min(near[0].values())  # of equally near ones at the end either may be there
+            assert {key for key, value in near[0].items() if value > last} == {
+                k for k, v in near[1].items() if v > last
+            }
+    await large.close()
+    await small.close()

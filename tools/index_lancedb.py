@@ -41,7 +41,8 @@ _NUMBERS = ("page", "part")
 _PAGE = 500  # passages read at once
 _UNTIDY = 4096  # rows written since the last tidying, after which a write tidies up by itself; more for a large index
 _OLD = timedelta(minutes=10)
-_ANN_ROWS = 200_000  # below this every vector is compared
+_ANN_ROWS = 10_000  # vectors from which on they are kept in partitions of about 4,096
+_PROBES = 50  # partitions that a search looks through: below about 200,000 vectors all of them, so that it is exact
 
 
 class LanceIndex(BaseIndex):
@@ -140,12 +141,13 @@ class LanceIndex(BaseIndex):
         table = await self._table(None)
         if table is None:
             return [[] for _ in vectors]
-        column = f"{space}_vector"
-        having = f"{column} IS NOT NULL" + ("" if where is None else f" AND {_sql(where)}")
 
         async def one(vector: Vector) -> Ranking:
-            query = table.query().nearest_to(list(vector)).column(column).distance_type("cosine").where(having)
-            found = await query.refine_factor(4).select(["passage", "_distance"]).limit(k).to_list()
+            query = table.query().nearest_to(list(vector)).column(f"{space}_vector").distance_type("cosine")
+            if where is not None:
+                query = query.where(_sql(where))
+            # a row without a vector is never near: no condition, which would read every vector
+            found = await query.nprobes(_PROBES).select(["passage", "_distance"]).limit(k).to_list()
             return [(_passage(row), 1.0 - row["_distance"]) for row in found]
 
         return await self._gathered([one(vector) for vector in vectors])
@@ -220,8 +222,10 @@ class LanceIndex(BaseIndex):
             await table.optimize(cleanup_older_than=_OLD)
             indexed = {column for index in await table.list_indices() for column in index.columns}
             rows = await table.count_rows()
-            if rows >= _ANN_ROWS and "text_vector" not in indexed:
-                await table.create_index("text_vector", config=IvfFlat(distance_type="cosine"))
+            vectors = {f"{space}_vector" for space in ("text", "image")} & set((await table.schema()).names)
+            for column in sorted(vectors - indexed) if rows >= _ANN_ROWS else ():
+                if await table.count_rows(f"{column} IS NOT NULL") >= _ANN_ROWS:
+                    await table.create_index(column, config=IvfFlat(distance_type="cosine"))
         except (RuntimeError, OSError, ValueError) as error:
             raise self._broken(error) from error
         # tidying rewrites the files: done each time the index has grown by half, filling it takes time in proportion
