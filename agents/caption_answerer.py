@@ -22,7 +22,7 @@ from ..runtime.chat import OpenAIChat
 from ..runtime.errors import BadInput
 from ..runtime.protocols import Chat
 from ..runtime.records import Message, Record, Reply
-from ..tools.shots import Selection, Shot
+from ..tools.shots import Shot
 
 __all__ = ["PRESETS", "CaptionAnswerer", "Preset", "PresetName", "Vote", "is_untold", "nearest_choice", "short_answer"]
 
@@ -45,25 +45,20 @@ _LEADS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """What a paper did: its prompt, and the settings that stand unless others are given."""
+    """What a paper did: its prompt, and its settings but for the numbers of examples and votes, whose price is the user's."""
 
     prompt: str
     caption: Literal["generic", "aware"]
-    shots: int
-    votes: int
     rule: Literal["max", "sum", "majority"]
-    selection: Selection = "image+question"
     max_tokens: int = 10
     tags: bool = False
     candidates: bool = False
 
 
 PRESETS: dict[PresetName, Preset] = {
-    "pica": Preset(prompt="kbvqa_context", caption="generic", shots=16, votes=5, rule="max", max_tokens=5, tags=True),
-    "promptcap": Preset(prompt="kbvqa_context", caption="aware", shots=32, votes=1, rule="max", max_tokens=20),
-    "prophet": Preset(
-        prompt="kbvqa_candidates", caption="generic", shots=20, votes=5, rule="sum", max_tokens=8, candidates=True
-    ),
+    "pica": Preset(prompt="kbvqa_context", caption="generic", rule="max", max_tokens=5, tags=True),
+    "promptcap": Preset(prompt="kbvqa_context", caption="aware", rule="max", max_tokens=20),
+    "prophet": Preset(prompt="kbvqa_candidates", caption="generic", rule="sum", max_tokens=8, candidates=True),
 }
 assert set(PRESETS) == set(get_args(PresetName))
 
@@ -129,7 +124,7 @@ class CaptionAnswerer:
                 logprobs=logprobs,
             )
         said = short_answer(reply.text)
-        if choices and not is_untold(said):
+        if choices and (not is_untold(said) or said in (choice.lower() for choice in choices)):
             said = nearest_choice(reply.text.strip(), choices)
         return Vote(text=said, logprob=None if choices else _logprob(reply), raw=reply.text)
 

@@ -46,7 +46,7 @@ def ensemble(votes: Sequence[Vote], rule: EnsembleRule) -> Ensembled:
     used, note = rule, ""
     if rule != "majority" and len(counted) > 1 and any(vote.logprob is None for _, vote in counted):
         used = "majority"
-        note = f"the server gave no log-probabilities: the majority decided, not {rule!r}"
+        note = f"there are no log-probabilities of the answers: the majority decided, not {rule!r}"
     weights: dict[str, float] = {}
     for form, vote in counted:
         sure = math.exp(vote.logprob) if vote.logprob is not None else 0.0

@@ -1,7 +1,7 @@
 """Why an answer is wrong, told by asking again with what an oracle knows.
 
     right                  it scores at least `RIGHT`
-    normalisation          it scores nothing under the rule, and yet another form of it is what people said
+    normalisation          it scores too little under the rule, and yet another form of it is what people said
     caption                it is right once the caption says all that the picture shows: the caption lacked it
     knowledge              it is right once the passage that has to be known is there: retrieval lacked it
     caption and knowledge  it is right with both, and with neither alone

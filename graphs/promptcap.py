@@ -25,7 +25,7 @@ from langgraph.runtime import Runtime
 
 from ..agents.caption_answerer import Vote, is_untold, nearest_choice, short_answer
 from ..evaluators.answer_votes import Ensembled, ensemble
-from ..runtime.errors import CallFailed
+from ..runtime.errors import BadInput, CallFailed
 from ..tools.local_model import settled
 from ..tools.shots import Shot
 from .promptcap_outcome import Caption, Evidence, Way
@@ -147,7 +147,7 @@ async def candidates(state: PromptCapState, runtime: Runtime[PromptCapPorts]) ->
 async def answer(state: PromptCapState, runtime: Runtime[PromptCapPorts]) -> dict[str, Any]:
     """Ask the language model `votes` times, and make one answer of it."""
     ports, way, evidence = runtime.context, runtime.context.way, evidence_of(runtime.context, state)
-    known = None if way.caption == "none" and not evidence.passages else evidence.known
+    known = None if way.caption == "none" and not evidence.known else evidence.known
 
     async def vote(number: int) -> Vote:
         shots = evidence.shots[number % len(evidence.shots)] if evidence.shots else ()
@@ -165,8 +165,10 @@ async def answer(state: PromptCapState, runtime: Runtime[PromptCapPorts]) -> dic
     failed = next((each for each in outcomes if isinstance(each, CallFailed)), None)
     if not votes:
         why = f"the answerer failed: {failed}"
-        return {"answer": "", "why": why, "trace": trace(ports, state, "answer", ports.answerer.name, "failed", why)}
-    return _voted(ports, state, votes, ports.answerer.name)
+        told = trace(ports, state, "answer", ports.answerer.name, "failed", why)
+        return {"answer": "", "made": "", "votes": "", "why": why, "trace": told}  # an earlier answer did not stand
+    lost = f"{way.votes - len(votes)} of {way.votes} votes failed: {failed}" if failed else ""
+    return _voted(ports, state, votes, ports.answerer.name, lost=lost)
 
 
 async def direct(state: PromptCapState, runtime: Runtime[PromptCapPorts]) -> dict[str, Any]:
@@ -181,8 +183,8 @@ async def direct(state: PromptCapState, runtime: Runtime[PromptCapPorts]) -> dic
 async def check(state: PromptCapState, runtime: Runtime[PromptCapPorts]) -> dict[str, Any]:
     """Look whether what is known bears the answer out."""
     ports, evidence = runtime.context, evidence_of(runtime.context, state)
-    if not state["answer"] or is_untold(state["answer"]):
-        verdict, why = False, "the answer says that it cannot be told" if state["answer"] else "there is no answer"
+    if not state["answer"] or _untold(state):
+        why = "the answer says that it cannot be told" if state["answer"] else state["why"] or "there is no answer"
         return {"supported": "no", "why": why, "trace": trace(ports, state, "check", "rules", "not borne out", why)}
     support = have(ports.support, "a judge of support")
     found, why = await support.judge(state["question"], state["answer"], evidence.known)
@@ -204,7 +206,13 @@ async def look(state: PromptCapState, runtime: Runtime[PromptCapPorts]) -> dict[
     if question is None:
         said = trace(ports, state, "look", follow_up.name, "no other question")
         return {"looks": state["looks"] + 1, "stuck": True, "trace": said}
-    [seen] = await vqa.answer([(image_of(state), question)])
+    try:
+        [seen] = await vqa.answer([(image_of(state), question)])
+    except (BadInput, CallFailed) as error:  # a question too many must not cost the answer that is there
+        if isinstance(error, CallFailed) and error.retryable:
+            raise
+        said = trace(ports, state, "look", vqa.model, f"{question} (failed)", str(error))
+        return {"looks": state["looks"] + 1, "stuck": True, "trace": said}
     evidence = evidence.model_copy(update={"looked": (*evidence.looked, (question, seen.text))})
     said = f"{question} {seen.text}"
     return {
@@ -249,15 +257,21 @@ def task_fields(ports: PromptCapPorts, state: PromptCapState) -> dict[str, Any]:
 def _reason(way: Way, state: PromptCapState) -> str:
     if not state["answer"]:
         return "empty" if state["made"] else "failed"
-    if is_untold(state["answer"]):
+    if _untold(state):
         return "cannot_tell"
     return "unsupported" if way.strict and state["supported"] == "no" else ""
 
 
+def _untold(state: PromptCapState) -> bool:
+    """Whether the answer says that it cannot be told; a choice ("not enough light") is an answer whatever it says."""
+    return is_untold(state["answer"]) and state["answer"] not in state["choices"]
+
+
 def _voted(
-    ports: PromptCapPorts, state: PromptCapState, votes: list[Vote], by: str, *, step: Step = "answer"
+    ports: PromptCapPorts, state: PromptCapState, votes: list[Vote], by: str, *, step: Step = "answer", lost: str = ""
 ) -> dict[str, Any]:
     made = ensemble(votes, ports.way.rule)
+    made = made.model_copy(update={"note": "; ".join(filter(None, [made.note, lost]))})
     kept = json.dumps([vote.model_dump(mode="json") for vote in votes]).encode()
     shares = ", ".join(f"{text} ({share:.2f})" for text, share in made.shares[:5])
     return {

@@ -208,6 +208,52 @@ async def test_a_language_model_that_fails_is_no_answer(blobs):
     made, _ = ports(blobs, Way(votes=2, check=True), fail, support=WordSupport())
     task = await go(made)
     assert not task.told and task.reason == "failed" and "refused" in task.decisions[1].why
+    assert "refused" in task.why, "the check does not talk over it"
+
+
+async def test_a_second_answer_that_fails_is_a_failure_and_no_wrong_answer(blobs):
+    replies = iter(["puppy"])
+
+    def once(messages):
+        for reply in replies:
+            return reply
+        raise CallFailed("refused")
+
+    made, _ = ports(
+        blobs, Way(check=True), once, vqa=ScriptedVQA({QUESTION: "calf"}), support=WordSupport(), follow_up=PlainFollowUp()
+    )  # fmt: skip
+    task = await go(made)
+    assert task.reason == "failed" and "refused" in task.why and task.votes == ()
+
+
+async def test_a_vote_that_fails_is_told(blobs):
+    replies = iter(["calf"])
+
+    def once(messages):
+        for reply in replies:
+            return reply
+        raise CallFailed("refused")
+
+    made, _ = ports(blobs, Way(votes=2), once)
+    task = await go(made)
+    assert task.answer == "calf" and task.why == "1 of 2 votes failed: refused"
+
+
+async def test_a_follow_up_that_the_picture_model_refuses_leaves_the_answer(blobs):
+    def refuse(image, question):
+        raise BadInput("too long")
+
+    made, _ = ports(
+        blobs, Way(check=True), ["puppy"], vqa=ScriptedVQA(refuse), support=WordSupport(), follow_up=PlainFollowUp()
+    )
+    task = await go(made)
+    assert task.answer == "puppy" and task.supported is False and task.decisions[3].why == "too long"
+
+
+async def test_a_choice_that_sounds_like_no_answer_is_one(blobs):
+    made, _ = ports(blobs, Way(), ["Not enough light."])
+    task = await go(made, choices=("Too hot", "Not enough light"))
+    assert task.answer == "Not enough light" and task.told
 
 
 @pytest.mark.parametrize(
