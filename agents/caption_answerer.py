@@ -144,7 +144,7 @@ class CaptionAnswerer:
         for shot in reversed(shots):
             values = {"question": _asked(shot.question, shot.choices if choices else ()), "answer": shot.answer}
             if context is not None:
-                values["context"] = _context([shot.caption, *shot.known])
+                values["context"] = _context([shot.caption, shot.tags, *shot.known])
             if with_candidates:
                 values["candidates"] = _candidates(shot.candidates)
             blocks.append(load(f"{name}_shot").render(**values))

@@ -84,6 +84,8 @@ async def examples(state: PromptCapState, runtime: Runtime[PromptCapPorts]) -> d
         state["task"].partition("/")[2] or state["task"], state["question"], way.shots * way.votes,
         image_id=facts.image_id, image=image,
     )  # fmt: skip
+    if not way.tags:
+        chosen = [shot.model_copy(update={"tags": ""}) for shot in chosen]
     each = [tuple(chosen[place * way.shots : (place + 1) * way.shots]) for place in range(way.votes)]
     evidence = evidence.model_copy(update={"shots": tuple(vote for vote in each if vote)})
     said = f"{len(chosen)} examples" + (f", the nearest: {chosen[0].question}" if chosen else "")

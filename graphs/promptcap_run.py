@@ -180,7 +180,7 @@ async def run_vqa(
         on_event(event)
 
     with folder.lock(), Store.open(settings, run_id=folder.id) as store:
-        examples = read_examples(config, config.data)
+        examples = read_examples(config, config.data) if config.way.shots else []
         files = [asked.image for asked in config.asked] + [example.picture for example in examples]
         pictures = keep_pictures([name for name in files if name], store.blobs)
         before = worked(folder.events())

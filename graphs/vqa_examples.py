@@ -10,6 +10,7 @@ from ..evaluators.vqa_sets import SetName, VQAItem, majority, read_items, with_p
 from ..evaluators.vqa_texts import with_captions
 from ..runtime.protocols import Captioner
 from ..runtime.records import BlobRef
+from ..tools.captions import each_caption
 from ..tools.shots import Shot
 from .promptcap_outcome import ExampleFiles
 
@@ -41,21 +42,22 @@ async def shots_of(
 ) -> list[Shot]:
     """The examples as they are shown; one that has no caption of its own gets it from the captioner.
 
-    Confidences of its candidates are the shares of the people's answers (Prophet's own come from its first stage).
+    One that the captioner fails on is left out; where it fails on all, the first failure is raised. With `choices` the answer
+    is the right choice, where the example has choices. Confidences of its candidates are the shares of the people's answers (Prophet's own come from its first stage).
     """
     lacking = [item for item in pool if not item.captions and item.picture in pictures]
-    made: dict[str, str] = {}
+    made: dict[str, str | None] = {}
     if lacking and captioner is not None:
         asked = [(pictures[item.picture], item.question if kind == "aware" else None) for item in lacking]
-        made = dict(zip((item.id for item in lacking), await captioner.caption(asked), strict=True))
+        made = dict(zip((item.id for item in lacking), await each_caption(captioner, asked), strict=True))
     return [
         Shot(
-            id=item.id, question=item.question, answer=item.asked.correct or "" if choices else majority(item.asked),
-            caption=made.get(item.id) or next(iter(item.captions), ""), image_id=item.image_id,
+            id=item.id, question=item.question, answer=(item.asked.correct if choices else "") or majority(item.asked),
+            caption=made.get(item.id) or next(iter(item.captions), ""), tags=item.tags, image_id=item.image_id,
             image=pictures.get(item.picture), choices=item.asked.choices, candidates=item.candidates or _shares(item),
         )
         for item in pool
-        if item.asked.humans or item.asked.correct
+        if (item.asked.humans or item.asked.correct) and made.get(item.id, "") is not None
     ]  # fmt: skip
 
 

@@ -8,9 +8,12 @@ from PIL import Image
 from inloop.agents.caption_answerer import CaptionAnswerer
 from inloop.agents.follow_up import LLMFollowUp, PlainFollowUp
 from inloop.agents.support import LLMSupport, WordSupport
+from inloop.evaluators.vqa_accuracy import Asked, Human
+from inloop.evaluators.vqa_sets import VQAItem
 from inloop.graphs.promptcap import build, task_fields
 from inloop.graphs.promptcap_outcome import Facts, VQATask, Way
 from inloop.graphs.promptcap_ports import PromptCapPorts, first_state, max_steps
+from inloop.graphs.vqa_examples import shots_of
 from inloop.graphs.vqa_ladder import OURS, counterfactuals, ladder
 from inloop.runtime.blobs import BlobStore
 from inloop.runtime.budget import Budget
@@ -341,3 +344,37 @@ def test_the_ladder_has_what_ours_has():
         ladder(bare, pictures=False, oracle=False, baselines="direct")
     with pytest.raises(BadInput, match="no baseline 'nonsense'"):
         ladder(bare, pictures=False, oracle=False, baselines="nonsense")
+
+
+def item(number, *, captions=(), **asked):
+    asked = {"humans": (Human(text="cow", id=0),), **asked}
+    question = Asked(id=f"e{number}", question=f"what is {number}?", **asked)
+    return VQAItem(asked=question, captions=captions, picture=f"{number}.png", tags="grass")
+
+
+async def test_an_example_without_choices_still_has_its_answer():
+    bare, chosen = item(0, captions=("a",)), item(1, captions=("b",), choices=("cow", "ox"), correct="ox")
+    shots = await shots_of([bare, chosen], {}, None, kind="aware", choices=True)
+    assert [shot.answer for shot in shots] == ["cow", "ox"]
+
+
+async def test_an_example_that_the_captioner_fails_on_is_left_out(blobs):
+    def say(image, question):
+        if question == "what is 1?":
+            raise CallFailed("an empty caption")
+        return f"seen for {question}"
+
+    pool = [item(number) for number in range(3)]
+    pictures = {one.picture: blobs.put_image(Image.new("RGB", (4, 4), (n, 0, 0))) for n, one in enumerate(pool)}
+    shots = await shots_of(pool, pictures, ScriptedCaptioner(say), kind="aware")
+    assert [(shot.id, shot.caption) for shot in shots] == [("e0", "seen for what is 0?"), ("e2", "seen for what is 2?")]
+    with pytest.raises(CallFailed, match="empty"):
+        await shots_of(pool[1:2], pictures, ScriptedCaptioner(say), kind="aware")
+
+
+@pytest.mark.parametrize("tags", [True, False])
+async def test_examples_have_tags_where_the_question_has(blobs, tags):
+    shots = Shots(await shots_of([item(0, captions=("a cow",))], {}, None, kind="aware"), by="random")
+    made, chat = ports(blobs, Way(shots=1, tags=tags), ["calf"], shots=shots)
+    await go(made)
+    assert f"Context: a cow.{' grass.' if tags else ''}\n" in chat.asked[0][-1].content

@@ -86,3 +86,30 @@ async def test_what_cannot_be_chosen_from():
     shots = await made(4, "image+question")
     with pytest.raises(BadInput, match="has no picture"):
         await shots.choose("new", "x?", 1)
+
+
+async def test_a_picture_is_known_by_its_bytes_where_it_has_no_id():
+    for by in ("random", "question", "image+question"):
+        found = await (await made(12, by)).choose("new", "question 4?", 32, image=ref(2))
+        assert len(found) == 10 and not {"s4", "s5"} & {shot.id for shot in found}
+
+
+@pytest.mark.parametrize("by", ["question", "image+question"])
+async def test_an_index_with_examples_of_other_pools_gives_as_many(by):
+    index = await open_index("memory:", text=ScriptedEmbedder(size=8), image=ScriptedEmbedder(size=8))
+    await Shots(pool(40), by=by, index=index).fill()
+    few = Shots(pool(40)[32:], by=by, index=index)
+    await few.fill()
+    assert {shot.id for shot in await few.choose("new", "question 3?", 8, image=ref(99))} == {
+        s.id for s in pool(40)[32:]
+    }
+
+
+async def test_another_example_under_the_same_id_is_embedded_anew():
+    index = await open_index("memory:", text=ScriptedEmbedder(size=8))
+    await Shots(pool(4), by="question", index=index).fill()
+    swapped = [shot.model_copy(update={"id": f"s{3 - k}"}) for k, shot in enumerate(pool(4))]
+    shots = Shots(swapped, by="question", index=index)
+    await shots.fill()
+    [found] = await shots.choose("new", "question 0?", 1)
+    assert found.question == "question 0?"

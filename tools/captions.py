@@ -16,6 +16,7 @@ from ..prompts import load
 from ..runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
 from ..runtime.ledger import Call
 from ..runtime.llm import open_chat
+from ..runtime.protocols import Captioner
 from ..runtime.records import BlobRef, Cost
 from .blip import BlipModel
 from .local_model import LocalModel, chunks, settled
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from ..runtime.settings import Settings
     from ..runtime.store import Store
 
-__all__ = ["BlipCaptioner", "LocalCaptioner", "VisionCaptioner", "open_captioner", "promptcap_prompt"]
+__all__ = ["BlipCaptioner", "LocalCaptioner", "VisionCaptioner", "each_caption", "open_captioner", "promptcap_prompt"]
 
 _MINI = "mini-promptcap"
 _REMEDY = (
@@ -41,6 +42,32 @@ def promptcap_prompt(question: str | None) -> str:
     if question is None:
         return load("promptcap_generic").render()
     return load("promptcap_question").render(question=question)
+
+
+async def each_caption(captioner: Captioner, asked: Sequence[tuple[BlobRef, str | None]]) -> list[str | None]:
+    """A caption for each, in order; None where the captioner refuses that one or cannot write it.
+
+    Raises:
+        BadInput, CallFailed: the first failure, where every one failed; a failure that may pass by itself always.
+        PrerequisiteError: as `Captioner.caption`.
+    """
+
+    failures: list[BadInput | CallFailed] = []
+
+    async def one(image: BlobRef, question: str | None) -> str | None:
+        try:
+            [text] = await captioner.caption([(image, question)])
+        except (BadInput, CallFailed) as error:
+            if isinstance(error, CallFailed) and error.retryable:
+                raise
+            failures.append(error)
+            return None
+        return text
+
+    found = await settled([one(image, question) for image, question in asked])
+    if failures and len(failures) == len(found):
+        raise failures[0]
+    return found
 
 
 class _Recipe(NamedTuple):

@@ -4,14 +4,14 @@ The model: examples are passages of an index (the question is what is searched, 
 `tools.index` holds them. By picture and question the similarity is cos(question) + cos(picture), as in PICa and PromptCap; it is
 exact, for the search goes deeper until no example that was not seen can be better.
 
-Invariant: a question is never its own example, nor is another question about its own picture.
+Invariant: a question is never its own example, nor is another question about its own picture, known by its id or its bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Literal, get_args
 
 from ..runtime.errors import BadInput
@@ -27,12 +27,16 @@ _BATCH = 512
 
 
 class Shot(Record):
-    """One worked example. `known`: passages that go with it; `candidates`: answers with confidences from 0 to 1."""
+    """One worked example. `known`: passages that go with it; `candidates`: answers with confidences from 0 to 1.
+
+    `tags`: things in the picture, told after the caption.
+    """
 
     id: str
     question: str
     answer: str
     caption: str = ""
+    tags: str = ""
     image_id: str = ""
     image: BlobRef | None = None
     choices: tuple[str, ...] = ()
@@ -69,13 +73,14 @@ class Shots:
         return len(self._pool)
 
     async def fill(self) -> None:
-        """Embed the examples and put them into the index; what is there already stays."""
+        """Embed the examples and put them into the index; what is there already, and of others, stays."""
         if self._index is None:
             return
-        have = {passage.id async for passage in self._index.iterate()}
-        missing = [shot for shot in self._pool.values() if shot.id not in have]
+        have = {passage.id: passage async for passage in self._index.iterate() if passage.id in self._pool}
+        wanted = [_passage(shot, self.by) for shot in self._pool.values()]
+        missing = [passage for passage in wanted if not _is_held(passage, have.get(passage.id))]
         for start in range(0, len(missing), _BATCH):
-            await self._index.upsert([_passage(shot, self.by) for shot in missing[start : start + _BATCH]])
+            await self._index.upsert(missing[start : start + _BATCH])
 
     async def choose(
         self, id: str, question: str, n: int, *, image_id: str = "", image: BlobRef | None = None
@@ -85,30 +90,44 @@ class Shots:
         Raises:
             BadInput: "image+question" for a question without a picture.
         """
-        others = {shot.id for shot in self._pool.values() if shot.id == id or (image_id and shot.image_id == image_id)}
         if n < 1:
             return []
+        sha = None if image is None else image.sha256
+        left = {
+            shot.id
+            for shot in self._pool.values()
+            if shot.id != id
+            and not (image_id and shot.image_id == image_id)
+            and not (sha and shot.image is not None and shot.image.sha256 == sha)
+        }
         if self.by == "random":
-            left = sorted(set(self._pool) - others)
             digest = hashlib.sha256(f"{self.seed}:{id}".encode()).digest()
-            chosen = random.Random(int.from_bytes(digest[:8], "big")).sample(left, min(n, len(left)))
-            return [self._pool[key] for key in chosen]
-        if self.by == "question":
-            ranked = await self._search(Query(text=question), n + len(others))
-            keys = [hit.passage.id for hit in ranked]
+            keys = random.Random(int.from_bytes(digest[:8], "big")).sample(sorted(left), min(n, len(left)))
+        elif self.by == "question":
+            keys = await self._worded(Query(text=question), n, left)
         else:
             if image is None:
                 raise BadInput(f"the question {id!r} has no picture: choose examples by 'question'.")
-            keys = await self._both(Query(text=question, image=image), n + len(others))
-        return [self._pool[key] for key in keys if key in self._pool and key not in others][:n]
+            keys = await self._both(Query(text=question, image=image), n, left)
+        return [self._pool[key] for key in keys]
 
     async def _search(self, query: Query, k: int) -> list[Hit]:
         assert self._index is not None
         [hits] = await self._index.search([query], k=k, mode="dense")
         return hits
 
-    async def _both(self, query: Query, n: int) -> list[str]:
-        """The ids with the `n` highest sums of both cosines (Fagin's threshold algorithm)."""
+    async def _worded(self, query: Query, n: int, left: Set[str]) -> list[str]:
+        """The `n` nearest ids of those `left`; an index may hold examples of other pools, so the search may have to go deeper."""
+        assert self._index is not None
+        size, depth = await self._index.count(), n + len(self._pool) - len(left)
+        while True:
+            keys = [hit.passage.id for hit in await self._search(query, depth) if hit.passage.id in left]
+            if len(keys) >= n or depth >= size:
+                return keys[:n]
+            depth = min(size, 4 * depth)
+
+    async def _both(self, query: Query, n: int, left: Set[str]) -> list[str]:
+        """The ids of those `left` with the `n` highest sums of both cosines (Fagin's threshold algorithm)."""
         assert self._index is not None
         size, depth = await self._index.count(), max(64, 4 * n)
         while True:
@@ -119,6 +138,7 @@ class Shots:
                 {hit.passage.id: value for hit in hits for value in hit.scores.values()} for hits in (words, pictures)
             ]
             floors = [min(found.values(), default=-1.0) for found in cosines]
+            cosines = [{key: value for key, value in found.items() if key in left} for found in cosines]
             sums = {key: cosines[0][key] + cosines[1][key] for key in cosines[0].keys() & cosines[1].keys()}
             ranked = sorted(sums, key=lambda key: (-sums[key], key))[:n]
             # what was seen in one space only, or in none, has at most this sum
@@ -128,6 +148,13 @@ class Shots:
             if depth >= size or (len(ranked) == n and sums[ranked[-1]] >= best_unseen):
                 return ranked
             depth = min(size, 4 * depth)
+
+
+def _is_held(passage: Passage, there: Passage | None) -> bool:
+    """Whether the index has this very example, and not another one under its id."""
+    if there is None or there.text != passage.text:
+        return False
+    return passage.image is None or (there.image is not None and there.image.sha256 == passage.image.sha256)
 
 
 def _passage(shot: Shot, by: Selection) -> Passage:
