@@ -4,8 +4,8 @@ The scores are PromptCap's (Hu et al. 2023): soft, `min(1, the mean of the three
 hard, `min(1, 0.3 x how many people answered so)`. CER is the edit distance in characters over the length of the person's
 answer; both sides are written in lower case without '.', ',' and the words a, an, the, to.
 
-A caption gives the answer away where it says nothing else (`restates`) or speaks of the task (`off_topic`), or where it holds the answer though none of the
-picture's other captions does (`planted`): the former are refused, the latter is for a judge who sees this caption alone.
+A caption gives the answer away where it says nothing else (`restates`) or speaks of the task (`off_topic`), or where it holds an answer though none of the
+picture's other captions holds it (`planted`): the former are refused, the latter is for a judge who sees this caption alone.
 """
 
 from __future__ import annotations
@@ -81,8 +81,12 @@ def off_topic(caption: str, others: Sequence[str]) -> bool:
 
 
 def planted(caption: str, answers: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether a caption holds one of the answers, and none of the picture's other captions holds any."""
-    return holds(caption, answers) and not any(holds(other, answers) for other in others)
+    """Whether a caption holds answers of which none stands in the picture's other captions.
+
+    That they say "an animal", as two people answered, does not show the "dog" of this one.
+    """
+    held = [answer for answer in answers if holds(caption, [answer])]
+    return bool(held) and not any(holds(other, held) for other in others)
 
 
 def holds(text: str, answers: Sequence[str]) -> bool:

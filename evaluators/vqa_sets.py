@@ -22,11 +22,11 @@ from .vqa_accuracy import RULES, Asked
 from .vqa_files import asked_of, read_json
 
 __all__ = [
-    "CAPTION_FIELDS",
     "LONGEST",
     "SETS",
     "SetName",
     "VQAItem",
+    "captions_of",
     "check_question",
     "headline_rule",
     "majority",
@@ -47,7 +47,7 @@ LONGEST = 2000
 _SUFFIXES = (".jpg", ".png", ".jpeg", ".webp")
 _NUMBERED = re.compile(r"\w+_(\d{12})\.(?:jpe?g|png|webp)")
 """As COCO names pictures: COCO_val2014_000000000042.jpg; a picture has one number in all its sets."""
-CAPTION_FIELDS = ("caption", "captions", "question_related_captions", "vinvl_caption")
+_CAPTION_FIELDS = ("caption", "captions", "question_related_captions", "vinvl_caption")
 _KINDS = ("how many", "what color", "what kind", "what type", "what", "which", "where", "why", "when", "who", "how")
 _CATEGORIES = {
     "one": "vehicles and transportation", "two": "brands, companies and products", "three": "objects, material and clothing",
@@ -251,14 +251,12 @@ def _item(name: SetName, where: str, row: dict[str, Any], subset: str) -> VQAIte
         raise BadInput(f"{where} is no annotated question ({type(error).__name__}: {error}): {row!r:.200}") from None
     kind = str(row.get("question_type") or "")
     kind = _CATEGORIES.get(kind, kind) if name == "okvqa" else kind
-    image = str(row.get("image_id", ""))
+    image = "" if row.get("image_id") is None else str(row["image_id"])
     file = str(row.get("image") or row.get("file_name") or "")
     if not file and subset and image.isdecimal():
         file = f"COCO_{subset}_{int(image):012d}.jpg"
-    captions = next((row[key] for key in reversed(CAPTION_FIELDS) if row.get(key)), ())
     return VQAItem(
-        asked=asked, image_id=image, picture=file, captions=(captions,) if isinstance(captions, str) else tuple(captions),
-        tags=tags_of(row), type=kind if kind not in ("", "n/a") else question_kind(asked.question),
+        asked=asked, image_id=image, picture=file, captions=captions_of(row, where), tags=tags_of(row), type=kind if kind not in ("", "n/a") else question_kind(asked.question),
     )  # fmt: skip
 
 
@@ -270,6 +268,15 @@ def _names(item: VQAItem) -> Iterator[str]:
         yield from (f"{int(item.image_id):012d}{suffix}" for suffix in _SUFFIXES)
     yield item.image_id
     yield from (f"{item.image_id}{suffix}" for suffix in _SUFFIXES)
+
+
+def captions_of(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """The captions of a row; `BadInput` that begins with `where` for no texts."""
+    given = next((row[name] for name in _CAPTION_FIELDS if row.get(name)), ())
+    several = [given] if isinstance(given, str) else given
+    if not isinstance(several, list | tuple) or not all(isinstance(each, str) for each in several):
+        raise BadInput(f"{where} has captions that are no texts: {given!r:.200}")
+    return tuple(clean for each in several if (clean := " ".join(each.split())))
 
 
 def tags_of(row: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..runtime.errors import BadInput
 from .vqa_files import read_json
-from .vqa_sets import CAPTION_FIELDS, VQAItem, tags_of
+from .vqa_sets import VQAItem, captions_of, tags_of
 
 __all__ = ["with_candidates", "with_captions", "with_oracle"]
 
@@ -27,8 +27,10 @@ def with_captions(items: Sequence[VQAItem], path: Path) -> list[VQAItem]:
     """
     captions, tags = _captions(path)
     found, lacking = [], []
+    # an id of no kind is a question's or a picture's, in the whole file: some questions have the number of another's picture
+    either = "id" if all(f"?:{item.id}" in captions for item in items) else "image_id"
     for item in items:
-        keys = (f"q:{item.id}", f"i:{item.image_id}", f"?:{item.id}", f"?:{item.image_id}")
+        keys = (f"q:{item.id}", f"i:{item.image_id}", f"?:{getattr(item, either)}")
         given = next((captions[key] for key in keys if key in captions), ())
         if not given:
             lacking.append(item.id)
@@ -100,11 +102,10 @@ def _captions(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
     tags: dict[str, str] = {}
     for row in _rows(path):
         key = _key(row)
-        given = next((row[name] for name in CAPTION_FIELDS if row.get(name)), None)
-        if key is None or given is None:
+        given = captions_of(row, f"{str(path)!r}: a row ({key})")
+        if key is None or not given:
             continue
-        several = [given] if isinstance(given, str) else [str(each) for each in given]
-        captions.setdefault(key, []).extend(" ".join(each.split()) for each in several if str(each).strip())
+        captions.setdefault(key, []).extend(given)
         if tagged := tags_of(row):
             tags[key] = tagged
     if not captions:

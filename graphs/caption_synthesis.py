@@ -102,7 +102,7 @@ async def synthesize(
         raise BadInput(f"{len(rows)} rows and n={n!r}: give at least one row, and ask for at least one caption.")
     if filter != "none" and reader is None:
         raise BadInput(f"the filter {filter!r} needs a reader: give one, or filter 'none'.")
-    cider = Cider([row.captions for row in rows])
+    cider = Cider(list({row.image or row.id: row.captions for row in rows}.values()))  # a picture counts once
     known: dict[str, KnownTexts] = {}
     judged: list[Judged] = []
     for start in range(0, len(rows), _WAVE):

@@ -43,7 +43,8 @@ async def shots_of(
     """The examples as they are shown; one that has no caption of its own gets it from the captioner.
 
     One that the captioner fails on is left out; where it fails on all, the first failure is raised. With `choices` the answer
-    is the right choice, where the example has choices. Confidences of its candidates are the shares of the people's answers (Prophet's own come from its first stage).
+    is the right choice, where the example has choices. Confidences of its candidates are the shares of the people's answers
+    (Prophet's own come from its first stage).
     """
     lacking = [item for item in pool if not item.captions and item.picture in pictures]
     made: dict[str, str | None] = {}

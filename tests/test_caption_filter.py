@@ -95,3 +95,10 @@ def test_a_caption_that_speaks_of_the_task() -> None:
     assert off_topic("You've already identified the answer to the original question: a pizza.", ["a pizza"])
     assert not off_topic("a pizza to the left of a triangle", ["a pizza"])
     assert not off_topic("a question mark on a sign", ["a sign with a question mark"])
+
+
+def test_an_answer_that_the_picture_does_not_show_is_planted_though_another_one_is_shown() -> None:
+    answers = ["dog"] * 8 + ["animal"] * 2
+    assert planted("a dog on a couch", answers, ["an animal on a couch"])
+    assert not planted("a dog, an animal, on a couch", answers, ["an animal on a couch"])
+    assert not planted("a dog on a couch", answers, ["a dog", "an animal on a couch"])

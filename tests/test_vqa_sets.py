@@ -148,6 +148,26 @@ def test_captions_in_every_form(tmp_path, name, content, caption):
     assert items[0].tags == ("t" if "v" in caption else "")
 
 
+def test_captions_by_picture_are_not_taken_for_those_by_question(tmp_path):
+    items = read_items("okvqa", *official(tmp_path, images=(42, 420)))
+    found = with_captions(items, put(tmp_path / "c.json", {"42": "first picture", "420": "second picture"}))
+    assert [item.captions for item in found] == [("first picture",), ("second picture",)]
+
+
+def test_captions_that_are_no_texts(tmp_path):
+    items = read_items("okvqa", *official(tmp_path))
+    with pytest.raises(BadInput, match="no texts"):
+        with_captions(items, put(tmp_path / "c.json", {"420": {"caption": "x"}, "421": {"caption": "y"}}))
+    row = {"question_id": 1, "question": "what?", "answers": ["a"], "captions": [{"text": "x"}]}
+    with pytest.raises(BadInput, match="no texts"):
+        read_items("okvqa", put(tmp_path / "r.json", [row]))
+
+
+def test_no_picture_is_no_picture_in_common(tmp_path):
+    rows = [{"question_id": n, "question": "what?", "answers": ["a"], "image_id": None} for n in range(2)]
+    assert [item.image_id for item in read_items("okvqa", put(tmp_path / "r.json", rows))] == ["", ""]
+
+
 def test_captions_and_oracles_of_another_data_set(tmp_path):
     items = read_items("okvqa", *official(tmp_path))
     with pytest.raises(BadInput, match="no caption for 2 of 2 questions"):

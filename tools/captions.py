@@ -51,7 +51,6 @@ async def each_caption(captioner: Captioner, asked: Sequence[tuple[BlobRef, str 
         BadInput, CallFailed: the first failure, where every one failed; a failure that may pass by itself always.
         PrerequisiteError: as `Captioner.caption`.
     """
-
     failures: list[BadInput | CallFailed] = []
 
     async def one(image: BlobRef, question: str | None) -> str | None:
