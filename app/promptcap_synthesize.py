@@ -39,6 +39,8 @@ __all__ = ["synthesize_rows"]
 
 _OK, _FAILED, _BUDGET = 0, 1, 4
 _KINDS = {"answers": "texts", "captions": "texts", "soft": "float64", "hard": "float64", "cider": "float64"}
+_FILES = ("train.jsonl", "refused.jsonl", "train.parquet")
+_TITLE = "# Captions for questions, made by inloop promptcap synthesize"
 _PROMPTS = ("promptcap_synthesis", "promptcap_read", "promptcap_leak")
 
 
@@ -55,6 +57,11 @@ def synthesize_rows(args: argparse.Namespace) -> int:
     out = Path(args.out)
     if out.is_file():
         raise BadInput(f"--out {args.out!r} is a file: give a folder.")
+    if Path(args.rows).resolve() in [out.resolve() / name for name in _FILES]:
+        raise BadInput(f"--out {args.out!r} would write over the rows {args.rows!r}: give another folder.")
+    card = out / "README.md"
+    if card.is_file() and _TITLE not in card.read_text(encoding="utf-8", errors="replace"):
+        raise BadInput(f"{str(card)!r} is not of this command, and would be written over: give another --out.")
     started = time.monotonic()
     show = _Progress(quiet=args.json)
     try:
@@ -138,6 +145,8 @@ def _write(done: Synthesis, args: argparse.Namespace, models: dict[str, str], ou
     table = parquet(rows, _KINDS)
     if table is not None:
         written["train.parquet"] = table
+    else:
+        (out / "train.parquet").unlink(missing_ok=True)  # of an earlier run with pyarrow, and other rows
     for name, content in written.items():
         write_whole(out / name, content)
     return [out / name for name in written]
@@ -171,7 +180,7 @@ def _card(done: Synthesis, args: argparse.Namespace, models: dict[str, str], row
     return "\n".join(
         [
             *front,
-            "# Captions for questions, made by inloop promptcap synthesize",
+            _TITLE,
             "",
             f"{figures['accepted']} of {figures['rows']} rows have a caption; {figures['captions']} captions were written.{stopped}",
             f"Filter: {args.filter}" + (f", soft accuracy of at least {args.least:g}" if args.filter == "soft" else "")

@@ -29,7 +29,7 @@ __all__ = ["train"]
 
 def train(args: argparse.Namespace) -> int:
     """The command; 0 done, 130 interrupted."""
-    from ..tools.caption_training import generic_rows, train_captioner
+    from ..tools.caption_training import check_folder, generic_rows, train_captioner
     from ..tools.finetuning import Recipe
 
     if args.limit is not None and args.limit < 1:
@@ -54,6 +54,10 @@ def train(args: argparse.Namespace) -> int:
     if test and not args.no_generic:
         out = Path(args.out).resolve()
         sets["generic"] = (generic_rows(rows), out.with_name(out.name + "-generic"))
+    for _, folder in sets.values():
+        check_folder(folder)
+    if test:
+        asyncio.run(_check(test, args.reader, settings))
     made = {}
     try:
         with _stoppable() as stop:
@@ -84,16 +88,29 @@ def train(args: argparse.Namespace) -> int:
     return 0
 
 
+async def _check(test: list[CaptionRow], reader: str | None, settings: Settings) -> None:
+    """Say before the training what could not be measured after it: a picture or a reader that cannot be used."""
+    from ..runtime.llm import open_chat
+    from ..runtime.store import Store
+    from ..tools.pictures import read_picture
+
+    with Store.open(settings, run_id="promptcap-measure") as store:
+        for row in test:
+            read_picture(Path(row.image or ""), store.blobs)
+        if reader is not None:
+            await open_chat(reader, store, settings).aclose()
+
+
 async def _measure(
     test: list[CaptionRow], specs: dict[str, str], reader: str | None, settings: Settings
 ) -> dict[str, Any]:
-    """The answer recall of each captioner and the paired gains of the one trained for questions."""
+    """The answer recall of each captioner and the paired gains of the one trained for questions; no caption is unscored."""
     from ..agents.caption_writer import CaptionReader
     from ..evaluators.answer_recall import answer_recall
     from ..evaluators.statistics import estimate, paired_gain
     from ..runtime.llm import open_chat
     from ..runtime.store import Store
-    from ..tools.captions import open_captioner
+    from ..tools.captions import each_caption, open_captioner
     from ..tools.pictures import read_picture
 
     with Store.open(settings, run_id="promptcap-measure") as store:
@@ -105,8 +122,8 @@ async def _measure(
                 captioner = open_captioner(spec, store, settings)
                 try:
                     # the generic captioner never saw a question: it is asked as it was trained
-                    said = await captioner.caption(
-                        [(blobs[row.image], None if name == "generic" else row.question) for row in test]
+                    said = await each_caption(
+                        captioner, [(blobs[row.image], None if name == "generic" else row.question) for row in test]
                     )
                 finally:
                     await captioner.aclose()

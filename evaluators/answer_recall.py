@@ -17,9 +17,9 @@ __all__ = ["answer_recall"]
 
 
 async def answer_recall(
-    rows: Sequence[CaptionRow], captions: Sequence[str], reader: CaptionReader | None = None
+    rows: Sequence[CaptionRow], captions: Sequence[str | None], reader: CaptionReader | None = None
 ) -> list[float | None]:
-    """For each row 0 to 1, None where the reader failed; without a reader the rule decides.
+    """For each row 0 to 1, None where there is no caption or the reader failed; without a reader the rule decides.
 
     Raises:
         BadInput: the two differ in length.
@@ -28,9 +28,14 @@ async def answer_recall(
     if len(rows) != len(captions):
         raise BadInput(f"{len(rows)} rows and {len(captions)} captions: give one caption a row.")
     if reader is None:
-        return [float(holds(caption, row.answers)) for row, caption in zip(rows, captions, strict=True)]
-    said = await reader.answer([(caption, row.question or "") for row, caption in zip(rows, captions, strict=True)])
+        return [
+            None if caption is None else float(holds(caption, row.answers))
+            for row, caption in zip(rows, captions, strict=True)
+        ]
+    asked = [(row, caption) for row, caption in zip(rows, captions, strict=True) if caption is not None]
+    said = iter(await reader.answer([(caption, row.question or "") for row, caption in asked]))
+    answers = [None if caption is None else next(said) for caption in captions]
     return [
         None if answer is None else max(0.0, soft_accuracy(answer, row.answers))
-        for row, answer in zip(rows, said, strict=True)
+        for row, answer in zip(rows, answers, strict=True)
     ]

@@ -256,7 +256,8 @@ def _item(name: SetName, where: str, row: dict[str, Any], subset: str) -> VQAIte
     if not file and subset and image.isdecimal():
         file = f"COCO_{subset}_{int(image):012d}.jpg"
     return VQAItem(
-        asked=asked, image_id=image, picture=file, captions=captions_of(row, where), tags=tags_of(row), type=kind if kind not in ("", "n/a") else question_kind(asked.question),
+        asked=asked, image_id=image, picture=file, captions=captions_of(row, where), tags=tags_of(row),
+        type=kind if kind not in ("", "n/a") else question_kind(asked.question),
     )  # fmt: skip
 
 

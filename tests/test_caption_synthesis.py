@@ -15,7 +15,13 @@ from typing import Any
 import pytest
 from servers import Body, Endpoint, Handler, completion, fails, serving
 
+from inloop.agents.caption_writer import CaptionReader, CaptionWriter
 from inloop.app.cli import main
+from inloop.evaluators.cider import Cider
+from inloop.graphs.caption_synthesis import synthesize as synthesize_captions
+from inloop.runtime.budget import Budget
+from inloop.runtime.fakes import ScriptedChat
+from inloop.tools.caption_rows import CaptionRow
 from inloop.runtime.ledger import Ledger
 from inloop.tools.caption_rows import read_caption_rows
 
@@ -146,6 +152,31 @@ def test_without_the_filter_the_first_caption_is_taken(server: Endpoint, home: P
 def test_without_a_judge_a_planted_answer_is_refused(server: Endpoint, home: Path) -> None:
     assert synthesize(server, home, "--judge", "none", "--filter", "hard") == 0
     assert [row["id"] for row in lines(home / "out" / "train.jsonl")] == ["r1"]
+
+
+def test_nothing_of_the_users_is_written_over(server: Endpoint, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "out").mkdir()
+    card = home / "out" / "README.md"
+    card.write_text("my notes", encoding="utf-8")
+    assert synthesize(server, home) == 2 and "is not of this command" in capsys.readouterr().err
+    card.unlink()
+    rows = write_rows(home / "out" / "train.jsonl", ROWS)
+    assert synthesize(server, home, rows=rows) == 2 and "write over the rows" in capsys.readouterr().err
+    assert not [body for body in server.seen if "messages" in body]
+
+
+async def test_a_picture_with_many_questions_counts_once_for_rare_words() -> None:
+    captions = {"a": ("a red ball",), "b": ("a blue kite",)}
+    rows = [
+        CaptionRow(id=f"{image}{k}", image=image, question="what?", answers=("ball",), captions=captions[image])
+        for image, k in (("a", 0), ("a", 1), ("a", 2), ("b", 0))
+    ]
+    done = await synthesize_captions(
+        rows, writer=CaptionWriter(ScriptedChat(lambda messages: "a red ball lies there")),
+        reader=CaptionReader(ScriptedChat(lambda messages: "ball")), judge=None, n=1, budget=Budget(),
+    )  # fmt: skip
+    expected = Cider(list(captions.values())).score("a red ball lies there", captions["a"])
+    assert done.judged[0].proposals[0].cider == pytest.approx(expected, abs=1e-4)
 
 
 def test_rows_of_one_picture_are_not_repeated(server: Endpoint, home: Path) -> None:

@@ -110,6 +110,64 @@ def test_a_stopped_training_goes_on_and_a_finished_one_is_not_done_again(
     assert other.seconds is not None and other.key != again.key
 
 
+def test_a_kill_while_the_model_is_written_loses_nothing(
+    blip_folder: Path, rows: list[CaptionRow], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inloop.tools import caption_training
+
+    options = {"start": str(blip_folder), "out": tmp_path / "out", "settings": settings, "recipe": recipe(epochs=1)}
+
+    def killed(path: Path, content: bytes) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(caption_training, "write_whole", killed)
+        train_captioner(rows, **options)  # type: ignore[arg-type]
+    assert (tmp_path / "out" / "config.json").is_file() and not (tmp_path / "out" / "inloop.json").exists()
+    train_captioner(rows, **options)  # type: ignore[arg-type]
+    assert (tmp_path / "out" / "inloop.json").is_file() and not (tmp_path / "out" / ".work").exists()
+
+
+def test_what_cannot_be_measured_is_said_before_the_training(
+    blip_folder: Path,
+    rows: list[CaptionRow],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("INLOOP_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv("INLOOP_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "train.jsonl").write_text(rows[0].model_dump_json() + "\n", encoding="utf-8")
+    broken = tmp_path / "broken.png"
+    broken.write_text("no picture", encoding="utf-8")
+    files = {"good": rows[1], "bad": rows[1].model_copy(update={"image": str(broken)})}
+    for name, row in files.items():
+        (tmp_path / f"{name}.jsonl").write_text(row.model_dump_json() + "\n", encoding="utf-8")
+    out = tmp_path / "out"
+    command = ["promptcap", "train", str(tmp_path / "train.jsonl"), "--start", str(blip_folder), "--out", str(out)]
+    for more, message in (
+        (["--test", str(tmp_path / "bad.jsonl")], "broken.png"),
+        (["--test", str(tmp_path / "good.jsonl"), "--reader", "nobody"], "nobody"),
+    ):
+        assert main([*command, *more]) in (2, 3)
+        assert message in capsys.readouterr().err and not out.exists()
+    (tmp_path / "out-generic").mkdir()
+    (tmp_path / "out-generic" / "letter.txt").write_text("dear", encoding="utf-8")
+    assert main([*command, "--test", str(tmp_path / "good.jsonl")]) == 2
+    assert "no captioner of ours" in capsys.readouterr().err and not out.exists()
+
+
+async def test_a_caption_that_cannot_be_written_is_not_scored(rows: list[CaptionRow]) -> None:
+    from inloop.agents.caption_writer import CaptionReader
+    from inloop.evaluators.answer_recall import answer_recall
+    from inloop.runtime.fakes import ScriptedChat
+
+    captions = ["the red disc", None, "the red disc"]
+    assert await answer_recall(rows, captions) == [1.0, None, 0.0]
+    said = await answer_recall(rows, captions, CaptionReader(ScriptedChat(["red", "green"])))
+    assert said == [1.0, None, 1.0]
+
+
 def test_what_cannot_be_trained_is_named(
     blip_folder: Path, clip_folder: Path, rows: list[CaptionRow], settings: Settings, tmp_path: Path
 ) -> None:

@@ -33,7 +33,7 @@ from .weights import find_weights
 if TYPE_CHECKING:
     from ..runtime.settings import Settings
 
-__all__ = ["Trained", "generic_rows", "mask_padding", "train_captioner"]
+__all__ = ["Trained", "check_folder", "generic_rows", "mask_padding", "train_captioner"]
 
 _RATE = 5e-5  # of the published 2e-5, 3e-5, 5e-5
 _KEPT = 2 * 2**30  # bytes of picture features that are held
@@ -118,11 +118,17 @@ def train_captioner(
     if done is not None:
         say(f"{out} is trained already")
         return done
-    if out.exists() and any(path.name != ".work" for path in out.iterdir()) and not (out / _RECORD).is_file():
-        raise BadInput(f"{str(out)!r} holds something that is no captioner of ours: give another folder.")
+    check_folder(out)
     return _Training(
         rows, weights, out, settings, recipe, seed, train_vision, say, stop or threading.Event(), key
     ).run()
+
+
+def check_folder(out: Path) -> None:
+    """Raise `BadInput` where `out` holds something else than a captioner of ours, whole or half written."""
+    ours = (out / _RECORD).is_file() or (out / ".work").is_dir()
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not ours):
+        raise BadInput(f"{str(out)!r} holds something that is no captioner of ours: give another folder.")
 
 
 class _Training:
