@@ -46,8 +46,9 @@ REASONS = {
     "failed": "a model failed",
     "empty": "the language model said nothing",
 }
+_PATHS = ("examples", "examples_annotations", "examples_captions", "examples_images")
 _ROLES = ("captioner", "embedder", "index", "examples_index", "preset", "judge", "max_tokens", "seed", "budget", "in_flight",
-          "examples", "examples_annotations", "examples_captions", "examples_images")  # fmt: skip
+          *_PATHS)  # fmt: skip
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -123,6 +124,10 @@ def add_how(command: argparse.ArgumentParser) -> None:
 def given_roles(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """The fields of `Roles` that were given. The writer of prompts is no answerer: the bare model takes its place."""
     given = {name: getattr(args, name) for name in _ROLES if getattr(args, name) is not None}
+    corpus = ("index",) if str(given.get("index", "")).endswith(".jsonl") else ()
+    for name in (*_PATHS, *corpus):  # a run may be resumed from another folder
+        if given.get(name):
+            given[name] = str(Path(given[name]).resolve())
     llm = _ANSWERER if settings.llm == "mini-writer" and args.llm is None else settings.llm
     return {"llm": llm, "vqa": settings.vqa, "clip": settings.clip, **given}
 

@@ -34,7 +34,6 @@ __all__ = ["add_arguments", "in_words", "percent", "vqa_eval", "again", "report_
 
 _BUDGET = 4
 _FILES = ("questions", "annotations", "images", "captions", "oracle", "candidates")
-_PATHS = (*_FILES, "examples", "examples_annotations", "examples_captions", "examples_images")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -79,10 +78,8 @@ def vqa_eval(args: argparse.Namespace) -> int:
 
     files = {name: getattr(args, name) for name in _FILES if getattr(args, name) is not None}
     with flags_checked():
-        given = given_roles(args, settings) | files
-        for name in _PATHS:  # a run that is resumed may be resumed from another folder
-            if given.get(name):
-                given[name] = str(Path(given[name]).resolve())
+        # a run may be resumed from another folder
+        given = given_roles(args, settings) | {name: str(Path(path).resolve()) for name, path in files.items() if path}
         config = VQAEvalConfig(
             data=args.data, multiple_choice=args.multiple_choice, limit=args.limit, baselines=args.baselines,
             causes=not args.no_causes, way=Way(**given_way(args, pictures=bool(args.images))), **given,

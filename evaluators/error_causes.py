@@ -7,7 +7,7 @@
     caption and knowledge  it is right with both, and with neither alone
     caption or knowledge   it is right with either alone
     reasoning              it is wrong with both: the language model had what it needs
-    unknown                there is no oracle to ask
+    unknown                there is no oracle to ask, or it was not asked to the end
 
 Counterfactual runs change one thing and keep the rest: preset, shots, votes, seed.
 """
@@ -55,9 +55,8 @@ def cause_of(
         return "knowledge"
     if both:
         return "caption and knowledge"
-    # with one oracle only, wrong with it does not yet mean that nothing was lacking
-    known = both is not None or (caption is not None and passage is not None)
-    return "reasoning" if known else "unknown"
+    # wrong with either alone does not yet mean that nothing was lacking: both may be needed
+    return "unknown" if both is None else "reasoning"
 
 
 def same_meaning(answer: str, asked: Asked) -> bool:

@@ -32,6 +32,7 @@ from ..evaluators.vqa_texts import with_candidates, with_captions, with_oracle
 from ..runtime.blobs import write_whole
 from ..runtime.budget import Budget
 from ..runtime.errors import BadInput
+from ..runtime.protocols import Index
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from ..runtime.store import Store
@@ -140,6 +141,7 @@ async def run_vqa_eval(
         async with AsyncExitStack() as stack:
             bench = PromptCapBench(config, store, settings)
             await bench.open_models(ways, stack)
+            await _check_oracle(config, asked, bench.index)
             size = {"questions": len(asked), "ways": len(ways)}
             tell({"event": "run_started", "run_id": folder.id, **size, "resumed": resume})
             tell({"event": "models", "models": bench.models()})
@@ -154,15 +156,14 @@ async def run_vqa_eval(
                         way=way, id=item.id, question=" ".join(item.question.split()), image=pictures.get(item.picture),
                         choices=item.asked.choices if config.multiple_choice else (), facts=_facts(item),
                     )
-                    for item in items
-                    if way.caption != "oracle" or item.oracle_caption
+                    for item in _due(way, items)
                 ]  # fmt: skip
                 done = await answer_all(jobs, bench, budget=budget, tell=tell, in_flight=config.in_flight)
                 return {task.id: task for task in done if task is not None}
 
             tasks = {way.name: await answered(way, asked) for way in ways}
             scores = {name: score_tasks(rules, asked, found) for name, found in tasks.items()}
-            causes, why = await _causes(config, asked, tasks, scores, headline, answered)
+            causes, why, explained = await _causes(config, asked, tasks, scores, headline, answered)
             rows = rows_of(asked, tasks, scores, causes, headline)
             found = tuple(way_report(way, asked, tasks[way.name], scores[way.name], headline) for way in ways)
             told = [note for each in found for note in each.notes]
@@ -173,7 +174,8 @@ async def run_vqa_eval(
                 pairs=pairs_of(ways, scores, headline), causes=counted(list(causes.values())), unexplained=why,
                 worst=worst_of(rows), cost=store.ledger.spent(),
                 notes=tuple(dict.fromkeys([*_notes(config, rest), *told, *bench.notes(), *budget.notes])), calls=calls_of(store),
-                stopped=budget.exhausted() if any(len(tasks[way.name]) < _due(way, asked) for way in ways) else None,
+                stopped=budget.exhausted()
+                if not explained or any(len(tasks[way.name]) < len(_due(way, asked)) for way in ways) else None,
             )  # fmt: skip
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     write_whole(folder.path / "items.jsonl", "".join(lines).encode("utf-8"))
@@ -189,14 +191,14 @@ async def _causes(
     scores: Mapping[str, Scores],
     headline: str,
     answered: Callable[[Way, Sequence[VQAItem]], Any],
-) -> tuple[dict[str, Cause], str]:
-    """The cause of each answered question of ours, and why some could not be told."""
+) -> tuple[dict[str, Cause], str, bool]:
+    """The cause of each answered question of ours, why some could not be told, and whether all that can be was asked."""
     mine = scores[OURS][headline]
     wrong = [item for item in asked if (value := mine[item.id]) is not None and value < RIGHT]
     by_way: dict[str, Scores] = {}
-    why = ""
+    why, explained = "", True
     has_caption = any(item.oracle_caption for item in asked)
-    has_passage = any(item.oracle_passages for item in asked) and bool(config.index)
+    has_passage = any(item.oracle_passages for item in asked) and config.way.knowledge != "none"
     if not config.causes:
         why = "causes were not asked for"
     elif not (has_caption or has_passage):
@@ -207,7 +209,10 @@ async def _causes(
                 continue
             items = [item for item in wrong if way.knowledge != "oracle" or item.oracle_passages]
             found = tasks.get(way.name) or await answered(way, items)
+            explained = explained and all(item.id in found for item in _due(way, items))
             by_way[way.name] = score_tasks(list(scores[OURS]), wrong, found)
+        if not explained:
+            why = "the budget ended before every error was explained: some are unknown for that"
     causes = {}
     for item in asked:
         value = mine[item.id]
@@ -218,7 +223,20 @@ async def _causes(
             tasks[OURS][item.id].answer, item.asked, value, with_caption=other.get("oracle caption"),
             with_passage=other.get("oracle passage"), with_both=other.get("oracle caption and passage"),
         )  # fmt: skip
-    return causes, why
+    return causes, why, explained
+
+
+async def _check_oracle(config: VQAEvalConfig, asked: Sequence[VQAItem], index: Index | None) -> None:
+    """Raise `BadInput` where the index lacks the oracle's passages: a cause told without them would be none."""
+    ids = list(dict.fromkeys(key for item in asked for key in item.oracle_passages))
+    if index is None or not ids or not config.causes:
+        return
+    lacking = [key for key, passage in zip(ids, await index.get(ids), strict=True) if passage is None]
+    if lacking:
+        raise BadInput(
+            f"{len(lacking)} of the {len(ids)} passages of {config.oracle!r} are not in the index {config.index!r}"
+            f" ({', '.join(lacking[:3])}): give the index that it was written for, or --no-causes."
+        )
 
 
 def _left(config: VQAEvalConfig, rest: Sequence[VQAItem]) -> list[VQAItem]:
@@ -249,5 +267,6 @@ def _facts(item: VQAItem) -> Facts:
     )  # fmt: skip
 
 
-def _due(way: Way, asked: Sequence[VQAItem]) -> int:
-    return sum(way.caption != "oracle" or bool(item.oracle_caption) for item in asked)
+def _due(way: Way, asked: Sequence[VQAItem]) -> list[VQAItem]:
+    """What a way can be asked."""
+    return [item for item in asked if way.caption != "oracle" or item.oracle_caption]

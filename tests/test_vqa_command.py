@@ -198,6 +198,50 @@ def test_the_ladder_with_every_rule_and_the_causes(server, files, tmp_path, caps
     assert main(["report"]) == 0 and text_of(report["report"]) != ""
 
 
+def test_an_oracle_of_another_index_is_refused_before_anything_is_asked(server, files, tmp_path, capsys):
+    wrong = text_of("o.jsonl").replace("k-cow", "k-yak")
+    (tmp_path / "o.jsonl").write_text(wrong, encoding="utf-8")
+    assert main([*EVAL, *files, "--oracle", "o.jsonl"]) == 2
+    assert "1 of the 6 passages" in capsys.readouterr().err and not [b for b in server.seen if "messages" in b]
+    assert main([*EVAL, *files, "--oracle", "o.jsonl", "--no-causes", "--baselines", "none", "--json"]) == 0
+
+
+def test_a_budget_that_ends_among_the_causes_is_told(server, files, capsys):
+    assert main([*EVAL, *files, "--oracle", "o.jsonl", "--baselines", "none", "--budget", "calls=60", "--json"]) == 0
+    whole = told(capsys)
+    calls = whole["cost"]["calls"]
+    asked = [
+        *EVAL,
+        *files,
+        "--oracle",
+        "o.jsonl",
+        "--baselines",
+        "none",
+        "--in-flight",
+        "1",
+        "--out",
+        "other",
+        "--json",
+    ]
+    assert main([*asked, "--budget", f"calls={calls - 3}"]) == 4
+    report = told(capsys)
+    assert report["stopped"] and "budget ended" in report["unexplained"] and report["causes"]["unknown"]
+
+
+def test_a_run_goes_on_from_another_folder(server, files, tmp_path, capsys, monkeypatch):
+    (tmp_path / "e.json").write_text(
+        json.dumps([{"question_id": 1, "question": "what is it?", "answers": ["ox"], "caption": "an ox"}]),
+        encoding="utf-8",
+    )
+    how = ["--examples", "e.json", "--shots", "1", "--selection", "random", "--index", "corpus.jsonl", *files[-2:]]
+    assert main(["vqa", "-", "what is it?", "--caption", "a cow in a field", *how, "--json"]) == 0
+    path = told(capsys)["path"]
+    (tmp_path / "elsewhere").mkdir()
+    path = Path(path).resolve()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main(["resume", str(path)]) == 0
+
+
 def test_examples_votes_and_one_at_a_time_are_the_same(server, files, tmp_path, capsys):
     asked = [*EVAL, *files, "--limit", "6", "--shots", "2", "--votes", "2", "--json"]
     assert main([*asked, "--out", "one", "--in-flight", "1"]) == 0
