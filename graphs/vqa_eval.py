@@ -36,6 +36,7 @@ from ..runtime.protocols import Index
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from ..runtime.store import Store
+from ..tools.shots import Shot
 from .accounts import calls_of, worked
 from .promptcap_bench import PromptCapBench, Roles, keep_pictures
 from .promptcap_outcome import Facts, VQATask, Way
@@ -173,7 +174,7 @@ async def run_vqa_eval(
                 ways=found,
                 pairs=pairs_of(ways, scores, headline), causes=counted(list(causes.values())), unexplained=why,
                 worst=worst_of(rows), cost=store.ledger.spent(),
-                notes=tuple(dict.fromkeys([*_notes(config, rest), *told, *bench.notes(), *budget.notes])), calls=calls_of(store),
+                notes=tuple(dict.fromkeys([*_notes(config, rest, shots), *told, *bench.notes(), *budget.notes])), calls=calls_of(store),
                 stopped=budget.exhausted()
                 if not explained or any(len(tasks[way.name]) < len(_due(way, asked)) for way in ways) else None,
             )  # fmt: skip
@@ -247,7 +248,7 @@ def _left(config: VQAEvalConfig, rest: Sequence[VQAItem]) -> list[VQAItem]:
     return with_pictures(pool, Path(config.images)) if config.images else without_pictures(pool)
 
 
-def _notes(config: VQAEvalConfig, rest: Sequence[VQAItem]) -> list[str]:
+def _notes(config: VQAEvalConfig, rest: Sequence[VQAItem], shots: Sequence[Shot]) -> list[str]:
     found = []
     if not config.images:
         found.append("Text-only mode: no picture was looked at, captions were given.")
@@ -255,6 +256,8 @@ def _notes(config: VQAEvalConfig, rest: Sequence[VQAItem]) -> list[str]:
         found.append(
             f"Worked examples are the other {len(rest)} questions of the evaluated file, never one about the same picture."
         )
+    if bare := sum(not shot.caption for shot in shots):
+        found.append(f"{bare} of {len(shots)} worked examples have no caption (--examples-captions).")
     if config.preset == "prophet" and config.way.shots:
         found.append("Confidences of the examples' candidates are the shares of people's answers, not a first stage's.")
     return found

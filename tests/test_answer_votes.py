@@ -117,7 +117,7 @@ def test_form_alone():
         (0.6, None, None, None, "right"), (0.0, 1.0, 0.0, 1.0, "caption"), (0.3, 0.0, 0.6, 1.0, "knowledge"),
         (0.0, 0.0, 0.0, 1.0, "caption and knowledge"), (0.0, 1.0, 1.0, 1.0, "caption or knowledge"),
         (0.0, 0.0, 0.0, 0.0, "reasoning"), (0.0, None, None, None, "unknown"), (0.0, 0.0, None, None, "unknown"),
-        (0.0, 1.0, None, None, "caption"),
+        (0.0, 1.0, None, None, "caption"), (0.0, 0.0, 0.0, None, "unknown"),
     ],
 )  # fmt: skip
 def test_causes(score, caption, passage, both, cause):

@@ -21,9 +21,8 @@ from inloop.evaluators.cider import Cider
 from inloop.graphs.caption_synthesis import synthesize as synthesize_captions
 from inloop.runtime.budget import Budget
 from inloop.runtime.fakes import ScriptedChat
-from inloop.tools.caption_rows import CaptionRow
 from inloop.runtime.ledger import Ledger
-from inloop.tools.caption_rows import read_caption_rows
+from inloop.tools.caption_rows import CaptionRow, read_caption_rows
 
 COLORS = ("red", "blue", "green")
 

@@ -228,6 +228,14 @@ def test_a_budget_that_ends_among_the_causes_is_told(server, files, capsys):
     assert report["stopped"] and "budget ended" in report["unexplained"] and report["causes"]["unknown"]
 
 
+def test_examples_without_captions_are_told(server, files, tmp_path, capsys):
+    rows = [{"question_id": n, "question": f"what is {n}?", "answers": ["ox"]} for n in range(3)]
+    (tmp_path / "e.json").write_text(json.dumps(rows), encoding="utf-8")
+    how = ["--examples", "e.json", "--shots", "1", "--selection", "random", "--baselines", "none", "--limit", "2"]
+    assert main(["vqa-eval", "okvqa", *files, *how, "--json"]) == 0
+    assert any("3 of 3 worked examples have no caption" in note for note in told(capsys)["notes"])
+
+
 def test_a_run_goes_on_from_another_folder(server, files, tmp_path, capsys, monkeypatch):
     (tmp_path / "e.json").write_text(
         json.dumps([{"question_id": 1, "question": "what is it?", "answers": ["ox"], "caption": "an ox"}]),
