@@ -10,8 +10,9 @@ import argparse
 import importlib
 import json
 import sys
+from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..runtime.errors import BadInput
 from ..runtime.settings import Settings
@@ -89,8 +90,7 @@ def runs(args: argparse.Namespace) -> int:
     for info in reversed(list_runs(settings.runs_dir)):
         prompts: list[str] = []
         if info.state != "unreadable":
-            asked = RunFolder.open(settings.runs_dir, info.path.resolve()).config
-            prompts = [str(p) for p in asked.get("prompts") or filter(None, [asked.get("train")])]
+            prompts = _asked(RunFolder.open(settings.runs_dir, info.path.resolve()).config)
         rows.append((info, prompts))
     if args.json:
         listed = [
@@ -113,6 +113,13 @@ def runs(args: argparse.Namespace) -> int:
         what = clip(printable(prompts[0]), 80) if len(prompts) == 1 else f"{len(prompts)} prompts"
         print(f"{info.id:<32}  {info.state:<10}  {info.note or what}")
     return 0
+
+
+def _asked(config: Mapping[str, Any]) -> list[str]:
+    """What a run is about: its prompts or questions, or the file that it works on."""
+    found = config.get("prompts") or config.get("questions") or config.get("train") or config.get("asked") or []
+    several = [found] if isinstance(found, str) else found
+    return [str(each["question"] if isinstance(each, dict) else each) for each in several]
 
 
 def _loop_of(folder: RunFolder) -> ModuleType:

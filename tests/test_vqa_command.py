@@ -244,6 +244,7 @@ def test_a_run_goes_on_from_another_folder(server, files, tmp_path, capsys, monk
     how = ["--examples", "e.json", "--shots", "1", "--selection", "random", "--index", "corpus.jsonl", *files[-2:]]
     assert main(["vqa", "-", "what is it?", "--caption", "a cow in a field", *how, "--json"]) == 0
     path = told(capsys)["path"]
+    assert main(["runs"]) == 0 and "what is it?" in capsys.readouterr().out
     (tmp_path / "elsewhere").mkdir()
     path = Path(path).resolve()
     monkeypatch.chdir(tmp_path / "elsewhere")
