@@ -17,10 +17,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..runtime.download_bar import download_bar
 from ..runtime.errors import BadInput, PrerequisiteError
 from ..runtime.served import Served, all_served, find_served, kept, update
 from ..runtime.settings import Settings
-from .shelf import progress_bar
 from .words import clip, printable
 
 __all__ = ["add_arguments", "serve"]
@@ -74,7 +74,7 @@ def serve(args: argparse.Namespace) -> int:
     if args.install:
         from ..runtime.vllm_env import install
 
-        made = install(settings, say=say, progress=progress_bar("vllm", silent=args.json))
+        made = install(settings, say=say, progress=download_bar("vllm", silent=args.json))
         if args.model is None:
             _show(args, made.model_dump(mode="json"), f"vLLM {made.version}: {made.python}")
             return 0
@@ -127,7 +127,7 @@ def _plan(args: argparse.Namespace, settings: Settings, say: Callable[[str], Non
             )
     port = free_port(args.host, args.port)
     model = find_servable(
-        args.model, args.lora, settings.cache_dir, progress=progress_bar(args.model, silent=args.json)
+        args.model, args.lora, settings.cache_dir, progress=download_bar(args.model, silent=args.json)
     )
     given = {"port": port, "host": args.host, "key": key, "cache_dir": settings.cache_dir, "context": args.context}
     if environment is not None:

