@@ -63,6 +63,7 @@ def _dsg(options: Options, store: Store) -> list[Figure]:
     ours(fresh())
     model: Any = vqa._model  # type: ignore[union-attr]  # the same weights on the same device
     processor: Any = vqa._processor  # type: ignore[union-attr]
+    longest = min(256, int(model.config.text_config.max_position_embeddings))
 
     def released(images: Sequence[BlobRef]) -> None:
         import torch
@@ -73,7 +74,7 @@ def _dsg(options: Options, store: Store) -> list[Figure]:
                 for node in nodes:
                     inputs = processor(images=picture, text=node.question, return_tensors="pt").to(model.device)
                     # as LAVIS and the release of DSG decode: five beams (its InstructBLIP too)
-                    made = model.generate(**inputs, num_beams=5, max_length=256)
+                    made = model.generate(**inputs, num_beams=5, max_length=longest)
                     processor.decode(made[0], skip_special_tokens=True)
 
     def greedy(images: Sequence[BlobRef]) -> None:
