@@ -86,6 +86,7 @@ def synthesize_rows(args: argparse.Namespace) -> int:
 
 async def _run(args: argparse.Namespace, rows: list[CaptionRow], settings: Settings, out: Path, show: _Progress) -> Any:
     from ..agents.caption_writer import CaptionJudge, CaptionReader, CaptionWriter
+    from ..graphs.accounts import charged_budget
     from ..graphs.caption_synthesis import synthesize
     from ..runtime.llm import open_chat
     from ..runtime.store import Store
@@ -93,8 +94,7 @@ async def _run(args: argparse.Namespace, rows: list[CaptionRow], settings: Setti
     run = "promptcap-" + hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:12]
     with Store.open(settings, run_id=run) as store:
         ledger = store.ledger
-        budget = Budget.parse(args.budget, spent=ledger.consumed())
-        ledger.listen(lambda call, cost, cached: budget.charge(cost), once_a_run=True)
+        budget = charged_budget(args.budget, store)
         specs = {"writer": settings.llm, "reader": args.reader or settings.llm, "judge": args.judge or settings.llm}
         if args.filter == "none":
             specs = {"writer": settings.llm}

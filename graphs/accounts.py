@@ -7,9 +7,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..runtime.budget import Budget
 from ..runtime.store import Store
 
-__all__ = ["calls_of", "gather", "worked"]
+__all__ = ["calls_of", "charged_budget", "gather", "worked"]
 
 
 def worked(events: Sequence[Mapping[str, Any]]) -> float:
@@ -18,6 +19,13 @@ def worked(events: Sequence[Mapping[str, Any]]) -> float:
     return sum(
         float(after["at"]) - float(before["at"]) for before, after in pairs if after.get("event") != "run_started"
     )
+
+
+def charged_budget(limits: str, store: Store, *, elapsed: float = 0.0) -> Budget:
+    """The budget of a run that was at work for `elapsed` seconds before: each call is charged once, paid now or reused."""
+    budget = Budget.parse(limits, spent=store.ledger.consumed(), elapsed=elapsed)
+    store.ledger.listen(lambda call, cost, cached: budget.charge(cost), once_a_run=True)
+    return budget
 
 
 def calls_of(store: Store) -> dict[str, dict[str, int]]:

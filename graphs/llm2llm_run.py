@@ -23,7 +23,7 @@ from ..runtime.runner import Checkpoints, Runner, run
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from ..runtime.store import Store
-from .accounts import calls_of, gather, worked
+from .accounts import calls_of, charged_budget, gather, worked
 from .llm2llm import added_rows, build, data_sha256, first_state, steps_of
 from .llm2llm_config import Bench, Llm2LlmConfig
 from .llm2llm_data import Parts, Source, sha256_of
@@ -102,8 +102,7 @@ async def run_llm2llm(
 
     with folder.lock(), Store.open(settings, run_id=folder.id) as store:
         before = worked(folder.events())
-        budget = Budget.parse(config.budget, spent=store.ledger.consumed(), elapsed=before)
-        store.ledger.listen(lambda call, cost, cached: budget.charge(cost), once_a_run=True)
+        budget = charged_budget(config.budget, store, elapsed=before)
         async with AsyncExitStack() as stack:
             bench = Bench(
                 config, source.task, store, settings, say=lambda text: tell({"event": "training", "text": text})

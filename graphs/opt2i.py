@@ -36,7 +36,7 @@ from ..runtime.store import Store
 from ..tools.embeddings import open_clip
 from ..tools.images import open_images
 from ..tools.vqa import open_vqa
-from .accounts import calls_of, gather, worked
+from .accounts import calls_of, charged_budget, gather, worked
 from .loop import LoopState, Ports, build, chapters, first_state, plateau_or_perfect
 from .opt2i_ports import Event, Painter, PromptProposer, objective_of
 from .outcome import HeldOut, Outcome, TaskOutcome
@@ -180,8 +180,7 @@ async def run_opt2i(
     with folder.lock(), Store.open(settings, run_id=folder.id) as store:
         # what the ledger answers counts as well: the same command stops at the same place, paid or not
         before = worked(folder.events())
-        budget = Budget.parse(config.budget, spent=store.ledger.consumed(), elapsed=before)
-        store.ledger.listen(lambda call, cost, cached: budget.charge(cost), once_a_run=True)
+        budget = charged_budget(config.budget, store, elapsed=before)
         bench = _Bench(config, store, settings)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(bench.close)

@@ -21,7 +21,7 @@ from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from ..runtime.store import Store
 from ..tools.shots import Selection, Shot
-from .accounts import calls_of, gather, worked
+from .accounts import calls_of, charged_budget, gather, worked
 from .promptcap import build, task_fields
 from .promptcap_bench import PromptCapBench, Roles, keep_pictures
 from .promptcap_outcome import Facts, VQAOutcome, VQATask, Way
@@ -184,8 +184,7 @@ async def run_vqa(
         files = [asked.image for asked in config.asked] + [example.picture for example in examples]
         pictures = keep_pictures([name for name in files if name], store.blobs)
         before = worked(folder.events())
-        budget = Budget.parse(config.budget, spent=store.ledger.consumed(), elapsed=before)
-        store.ledger.listen(lambda call, cost, cached: budget.charge(cost), once_a_run=True)
+        budget = charged_budget(config.budget, store, elapsed=before)
         async with AsyncExitStack() as stack:
             bench = PromptCapBench(config, store, settings)
             by: Selection = "random" if config.way.selection == "random" else "question"

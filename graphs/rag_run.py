@@ -33,7 +33,7 @@ from ..tools.index import open_index
 from ..tools.overlap import Overlap
 from ..tools.reranker import open_reranker
 from ..tools.text_embedder import open_text_embedder
-from .accounts import calls_of, gather, worked
+from .accounts import calls_of, charged_budget, gather, worked
 from .rag import RagPorts, build, first_state, max_steps, task_record
 from .rag_outcome import RagOutcome, RagTask
 
@@ -200,8 +200,7 @@ async def run_rag(
 
     with folder.lock(), Store.open(settings, run_id=folder.id) as store:
         before = worked(folder.events())
-        budget = Budget.parse(config.budget, spent=store.ledger.consumed(), elapsed=before)
-        store.ledger.listen(lambda call, cost, cached: budget.charge(cost), once_a_run=True)
+        budget = charged_budget(config.budget, store, elapsed=before)
         async with AsyncExitStack() as stack:
             index, embedder = await open_for_search(config.index, config.embedder, store, settings)
             stack.push_async_callback(index.close)

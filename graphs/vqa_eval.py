@@ -30,14 +30,13 @@ from ..evaluators.vqa_sets import (
 )
 from ..evaluators.vqa_texts import with_candidates, with_captions, with_oracle
 from ..runtime.blobs import write_whole
-from ..runtime.budget import Budget
 from ..runtime.errors import BadInput
 from ..runtime.protocols import Index
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from ..runtime.store import Store
 from ..tools.shots import Shot
-from .accounts import calls_of, worked
+from .accounts import calls_of, charged_budget, worked
 from .promptcap_bench import PromptCapBench, Roles, keep_pictures
 from .promptcap_outcome import Facts, VQATask, Way
 from .promptcap_run import Job, answer_all
@@ -137,8 +136,7 @@ async def run_vqa_eval(
         lacking = [item.picture for item in pool if item.picture and (with_images or not item.captions)]
         pictures = keep_pictures([item.picture for item in asked if item.picture] + lacking, store.blobs)
         before = worked(folder.events())
-        budget = Budget.parse(config.budget, spent=store.ledger.consumed(), elapsed=before)
-        store.ledger.listen(lambda call, cost, cached: budget.charge(cost), once_a_run=True)
+        budget = charged_budget(config.budget, store, elapsed=before)
         async with AsyncExitStack() as stack:
             bench = PromptCapBench(config, store, settings)
             await bench.open_models(ways, stack)

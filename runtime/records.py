@@ -16,7 +16,6 @@ from .errors import BadInput
 __all__ = [
     "Answer",
     "BlobRef",
-    "Candidate",
     "Cost",
     "Detection",
     "ImageRequest",
@@ -25,7 +24,6 @@ __all__ = [
     "Prediction",
     "Record",
     "Reply",
-    "Report",
     "Row",
     "Sample",
     "Score",
@@ -97,27 +95,6 @@ class Score(Record):
     value: float | None
     explanation: str = ""
     parts: tuple[Part, ...] = ()
-    cost: Cost = Cost()
-
-
-class Candidate(Record):
-    """A proposed text with what came of it. `parent` is the text it was derived from."""
-
-    text: str
-    parent: str | None = None
-    scores: dict[str, Score] = Field(default_factory=dict)
-    images: tuple[BlobRef, ...] = ()
-
-
-class Report(Record):
-    """An aggregated score: `ci` is the 95 % interval, `n` the number of scored items."""
-
-    metric: str
-    value: float | None
-    ci: tuple[float, float] | None = None
-    n: int = 0
-    slices: dict[str, float | None] = Field(default_factory=dict)
-    evaluator: str = ""
     cost: Cost = Cost()
 
 

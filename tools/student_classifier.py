@@ -144,12 +144,7 @@ class ClassifierStudent(NeuralStudent):
         import torch
 
         rows = [self._ids(text) for text in texts]
-        for text, row in zip(texts, rows, strict=True):
-            if len(row) > self.recipe.length:
-                raise BadInput(
-                    f"the text {text[:60]!r}... takes {len(row)} tokens and the student reads {self.recipe.length}:"
-                    " shorten it, or train with ?length=N."
-                )
+        self._fitting(texts, rows)
         batch = {name: value.to(device) for name, value in self._padded(rows).items()}
         shares = torch.softmax(self._net(**batch).logits.double(), 1).tolist()
         classes = self.task.classes

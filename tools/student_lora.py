@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ..runtime.errors import BadInput, PrerequisiteError
+from ..runtime.errors import PrerequisiteError
 from ..runtime.records import Prediction, Row, Training
 from .finetuning import Recipe, fine_tune
 from .local_model import quiet, torch_device
@@ -193,12 +193,7 @@ class LoraStudent(NeuralStudent):
         import torch
 
         prompts = [self._prompt(text) for text in texts]
-        for text, prompt in zip(texts, prompts, strict=True):
-            if len(prompt) > self.recipe.length:
-                raise BadInput(
-                    f"the text {text[:60]!r}... takes {len(prompt)} tokens and the student reads {self.recipe.length}:"
-                    " shorten it, or train with ?length=N."
-                )
+        self._fitting(texts, prompts)
         longest, pad = max(len(prompt) for prompt in prompts), _pad(self.tokenizer)
         ids = torch.tensor([[pad] * (longest - len(p)) + p for p in prompts], device=device)
         mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=device)

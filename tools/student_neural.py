@@ -54,6 +54,15 @@ class NeuralStudent(StoredStudent):
     def _answer(self, texts: Sequence[str], device: str) -> list[Prediction]:
         """The answers to one batch of texts of like length."""
 
+    def _fitting(self, texts: Sequence[str], ids: Sequence[Sequence[int]]) -> None:
+        """`BadInput` for the first text whose token ids are more than the student reads."""
+        for text, row in zip(texts, ids, strict=True):
+            if len(row) > self.recipe.length:
+                raise BadInput(
+                    f"the text {text[:60]!r}... takes {len(row)} tokens and the student reads {self.recipe.length}:"
+                    " shorten it, or train with ?length=N."
+                )
+
     @abstractmethod
     def _length(self, row: Row) -> int:
         """How many tokens a row takes, as it is learned."""
