@@ -6,6 +6,7 @@ model's name is asked for its models at once, since the name is part of every ke
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from .store import Store
 
 __all__ = ["address", "open_chat"]
+
+_LOADING_SECONDS = 60.0
 
 
 def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None) -> OpenAIChat:
@@ -100,10 +103,12 @@ def address(spec: str, key: str = "") -> tuple[str, str]:
 
 
 def _only_model(base_url: str, key: str) -> str:
-    """The id of the first model that the server lists."""
+    """The id of the first model that the server lists; one that answers 503, as it does while it loads, is waited for."""
     remedy = f"start the server, check the address, or name the model: {base_url}#MODEL"
+    end = time.monotonic() + _LOADING_SECONDS
     try:
-        answer = ask(f"{base_url}/models", key=key or "none")
+        while (answer := ask(f"{base_url}/models", key=key or "none")).status == 503 and time.monotonic() < end:
+            time.sleep(0.5)
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise PrerequisiteError(

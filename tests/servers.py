@@ -48,9 +48,13 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing on the screen."""
 
     def do_GET(self) -> None:
-        """The list of models."""
+        """The list of models, 503 while the server is loading."""
         self.server.seen.append({"path": self.path})
-        self.json(self.server.listing)
+        if self.server.loading:
+            self.server.loading -= 1
+            self.json({"error": {"message": "Loading model", "code": 503}}, 503)
+        else:
+            self.json(self.server.listing)
 
     def do_POST(self) -> None:
         """One request."""
@@ -93,6 +97,7 @@ class Endpoint(ThreadingHTTPServer):
         self.at: list[float] = []
         self.lock = threading.Lock()
         self.busy = self.busiest = 0
+        self.loading = 0  # how many times it is asked for its models before it has one
         self.listing: Any = {"object": "list", "data": [{"id": "served", "object": "model"}]}
 
     @property
