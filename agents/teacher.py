@@ -45,13 +45,15 @@ class Ask(Record):
     """A row to write more of. `wrong`: what the student answered, None where it was not asked.
 
     `unreadable`: its answer was no answer of the task at all (a fault of form, not of knowledge). `avoid`: what was written
-    for this row before.
+    for this row before. `alike`, `unlike`: other rows of the right class, and rows of the class that the student said.
     """
 
     seed: Row
     wrong: str | None = None
     unreadable: bool = False
     avoid: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
 
 
 class Draft(Record):
@@ -149,10 +151,12 @@ class ChatTeacher:
             sections = prompt.messages(**about, labels=labels, form=self._form(ask))
         else:
             prompt = load("teacher_rows")
-            avoid = "\n".join(f"- {_line(text)}" for text in ask.avoid[-_SHOWN:])
             sections = prompt.messages(
                 **about, labels=labels, mistake=_mistake(ask), form=self._form(ask),
-                avoid=f"These exist already, write different ones:\n{avoid}" if avoid else "",
+                alike=_listed(f"Texts whose right answer is {ask.seed.label}:", ask.alike),
+                unlike=_listed(f"Texts whose right answer is another, {ask.wrong}:", ask.unlike),
+                same=f"the right answer {ask.seed.label} and " if self.labels else "",
+                avoid=_listed("These exist already, write different ones:", ask.avoid[-_SHOWN:]),
             )  # fmt: skip
         return [Message(role=role, content=re.sub(r"\n{2,}", "\n", text)) for role, text in sections], _named(prompt)
 
@@ -254,6 +258,10 @@ def _named_value(entry: dict[str, Any], names: Sequence[str]) -> str:
         if str(name).lower() in names and isinstance(value, str | int | float):
             return " ".join(str(value).split())
     return ""
+
+
+def _listed(heading: str, texts: Sequence[str]) -> str:
+    return "\n".join([heading, *(f"- {_line(text)}" for text in texts)]) if texts else ""
 
 
 def _mistake(ask: Ask) -> str:

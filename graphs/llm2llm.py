@@ -33,7 +33,7 @@ from ..runtime.blobs import BlobStore
 from ..runtime.errors import CallFailed
 from ..runtime.records import Row
 from .llm2llm_outcome import Measured, Mistake, StepRecord
-from .llm2llm_ports import Ports, find_mistakes, measure, predictions, write_rows
+from .llm2llm_ports import Ports, ask_about, find_mistakes, measure, predictions, write_rows
 
 __all__ = ["LoopState", "added_rows", "build", "data_sha256", "first_state", "graph", "steps_of"]
 
@@ -264,9 +264,7 @@ def _asks(ports: Ports, state: LoopState, judged: Sequence[Judged]) -> list[tupl
         mistake = Mistake.model_validate(found)
         missing = ports.per_error - accepted[mistake.seed.id]
         if missing > 0:
-            avoid = tuple(texts.get(mistake.seed.id, ()))
-            unreadable = mistake.outcome == "format"
-            asks.append((Ask(seed=mistake.seed, wrong=mistake.said, unreadable=unreadable, avoid=avoid), missing))
+            asks.append((ask_about(ports, mistake, texts.get(mistake.seed.id, ())), missing))
     return asks
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ..agents.teacher import Ask, ChatTeacher
+from ..agents.teacher import ChatTeacher
 from ..runtime.settings import Settings
 from ..runtime.store import Store
 from ..runtime.wire import estimate as tokens_of
 from .llm2llm_config import Bench, Llm2LlmConfig
-from .llm2llm_ports import Ports, find_mistakes
+from .llm2llm_outcome import Mistake
+from .llm2llm_ports import Ports, ask_about, find_mistakes
 from .llm2llm_run import open_source
 from .llm2llm_ways import WAYS, compared
 
@@ -39,9 +40,8 @@ async def estimate(config: Llm2LlmConfig, settings: Settings) -> dict[str, Any]:
             per_error = config.per_error if way.checks == "all" else 1
             example, given, wrote = "", 0, 0
             if writers and parts.seeds:
-                first = mistakes[0] if mistakes else None
-                ask = Ask(seed=first.seed if first else parts.seeds[0], wrong=first.said if first else None)
-                messages, _ = writers[0].messages(ask, per_error)
+                first = mistakes[0] if mistakes else Mistake(seed=parts.seeds[0], outcome="not asked")
+                messages, _ = writers[0].messages(ask_about(ports, first), per_error)
                 example = "\n\n".join(message.content for message in messages)
                 given = tokens_of(example)
                 rows = [f"{row.text} {row.meta.get('rationale', '')} {row.label}" for row in parts.seeds]

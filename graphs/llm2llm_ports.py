@@ -28,11 +28,12 @@ from ..tools.rows import folds
 from ..tools.task import Task
 from .llm2llm_outcome import Measured, Mistake, Spent
 
-__all__ = ["Event", "Mining", "Ports", "Stages", "find_mistakes", "measure", "write_rows"]
+__all__ = ["Event", "Mining", "Ports", "Stages", "ask_about", "find_mistakes", "measure", "write_rows"]
 
 Event = dict[str, Any]
 Mining = Literal["seeds", "out of fold", "random"]
 _NO_ANSWER = "(no answer)"
+_ALIKE, _UNLIKE = 5, 3  # rows of a class that the teacher is shown
 
 _stage: contextvars.ContextVar[list[Cost] | None] = contextvars.ContextVar("stage", default=None)
 
@@ -165,6 +166,25 @@ def _random(ports: Ports, step: int, wanted: int | None) -> list[Mistake]:
         if len(drawn) >= len(ports.seeds):
             break  # one ask a seed and step: the next step draws again
     return [Mistake(seed=row, outcome="not asked") for row in drawn]
+
+
+def ask_about(ports: Ports, mistake: Mistake, avoid: Sequence[str] = ()) -> Ask:
+    """What the teacher is asked for a mistake.
+
+    A class is told by its name and by other seeds of it: a small teacher that knows the name alone writes what it suggests to
+    it ("SearchCreativeWork": whatever one may search). Which seeds are shown changes with what was written before.
+    """
+    rest = [row for row in ports.seeds if row.id != mistake.seed.id] if ports.task.classes else []
+    rng = random.Random(f"shown/{ports.seed}/{mistake.seed.id}/{len(avoid)}")
+
+    def some(label: str | None, most: int) -> tuple[str, ...]:
+        found = [row.text for row in rest if row.label == label]
+        return tuple(rng.sample(found, min(most, len(found))))
+
+    return Ask(
+        seed=mistake.seed, wrong=mistake.said, unreadable=mistake.outcome == "format", avoid=tuple(avoid),
+        alike=some(mistake.seed.label, _ALIKE), unlike=some(mistake.said, _UNLIKE),
+    )  # fmt: skip
 
 
 async def write_rows(

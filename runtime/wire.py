@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -30,34 +32,25 @@ class Garbage(Exception):
     """The answer was no chat completion."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """What `complete` was asked, as requests of different forms."""
 
-    def __init__(
-        self,
-        *,
-        messages: tuple[Message, ...],
-        seed: int | None,
-        temperature: float,
-        max_tokens: int,
-        stop: tuple[str, ...],
-        schema: type[BaseModel] | None,
-        logprobs: bool,
-        on_text: Callable[[str], None] | None,
-        top: int = 0,
-        among: tuple[str, ...] = (),
-    ) -> None:
-        self.messages = messages
-        self.seed = seed
-        self.temperature = temperature
-        self.max_tokens = max_tokens
-        self.stop = stop
-        self.schema = schema
-        self.logprobs = logprobs
-        self.top = top
-        self.among = among
-        self.on_text = on_text
-        self.json_schema = None if schema is None else schema.model_json_schema()
+    messages: tuple[Message, ...]
+    seed: int | None
+    temperature: float
+    max_tokens: int
+    stop: tuple[str, ...] = ()
+    schema: type[BaseModel] | None = None
+    logprobs: bool = False
+    top: int = 0
+    among: tuple[str, ...] = ()
+    on_text: Callable[[str], None] | None = None
+
+    @cached_property
+    def json_schema(self) -> dict[str, Any] | None:
+        """The schema in the words of JSON Schema."""
+        return None if self.schema is None else self.schema.model_json_schema()
 
     @property
     def held(self) -> str:

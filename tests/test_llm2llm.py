@@ -13,7 +13,8 @@ from inloop.evaluators.duplicates import KnownTexts
 from inloop.evaluators.row_checks import RowChecks
 from inloop.evaluators.row_verifiers import ByStudent
 from inloop.graphs.llm2llm import added_rows, build, data_sha256, first_state, steps_of
-from inloop.graphs.llm2llm_ports import Ports, find_mistakes
+from inloop.graphs.llm2llm_outcome import Mistake
+from inloop.graphs.llm2llm_ports import Ports, ask_about, find_mistakes
 from inloop.runtime.blobs import BlobStore
 from inloop.runtime.budget import Budget
 from inloop.runtime.errors import CallFailed
@@ -63,6 +64,18 @@ async def test_errors_out_of_fold_lead_to_rows_and_the_rows_help(tmp_path):
     tested = [event["accuracy"] for event in events if event["event"] == "test"]
     assert len(tested) == 1, "the test rows are looked at once"
     assert tested[0] > _accuracy(before, ports)
+
+
+async def test_the_teacher_is_shown_other_seeds_of_both_classes(tmp_path):
+    ports = await ports_of(tmp_path)
+    seed = next(row for row in SEEDS if row.label == "music")
+    by_class = {label: {row.text for row in SEEDS if row.label == label} for label in TASK.labels}
+    ask = ask_about(ports, Mistake(seed=seed, said="dining"), ("a row", "another"))
+    assert set(ask.alike) == by_class["music"] - {seed.text} and len(ask.unlike) == 3
+    assert set(ask.unlike) < by_class["dining"] and ask.avoid == ("a row", "another")
+    assert ask == ask_about(ports, Mistake(seed=seed, said="dining"), ("a row", "another"))
+    unread = ask_about(ports, Mistake(seed=seed, said="well, let me see", outcome="format"))
+    assert unread.unreadable and unread.alike and unread.unlike == ()
 
 
 def _accuracy(state, ports):

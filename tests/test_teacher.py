@@ -49,6 +49,18 @@ async def test_it_shows_the_mistake_and_holds_the_server_to_a_schema(tmp_path):
     assert found.prompt.startswith("teacher_rows@") and paper.prompt.startswith("teacher_paper@")
 
 
+async def test_a_class_is_told_by_other_rows_of_it(tmp_path):
+    with serving() as server:
+        server.behaviours = [says(GOOD)]
+        await written(tmp_path, server, wrong="weather", alike=("start the jazz",), unlike=("is it raining",))
+    body = server.seen[0]["messages"][-1]["content"]
+    assert (
+        "right answer is music:\n- start the jazz\nTexts whose right answer is another, weather:\n- is it raining"
+        in body
+    )
+    assert "Each has the right answer music and the same difficulty" in body
+
+
 async def test_steps_and_choices_are_asked_for_where_the_seed_has_them(tmp_path):
     seed = Row(id="1", text="2+2?", label="4", meta={"rationale": "2 and 2 is 4", "choices": ["3", "4"]})
     row = {"text": "3+3?", "choices": ["6", "7"], "rationale": "3 and 3 is 6", "label": "6"}
