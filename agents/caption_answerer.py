@@ -24,7 +24,17 @@ from ..runtime.protocols import Chat
 from ..runtime.records import Message, Record, Reply
 from ..tools.shots import Shot
 
-__all__ = ["PRESETS", "CaptionAnswerer", "Preset", "PresetName", "Vote", "is_untold", "nearest_choice", "short_answer"]
+__all__ = [
+    "PRESETS",
+    "CaptionAnswerer",
+    "Preset",
+    "PresetName",
+    "Vote",
+    "is_untold",
+    "nearest_choice",
+    "short_answer",
+    "written_there",
+]
 
 PresetName = Literal["pica", "promptcap", "prophet"]
 
@@ -144,7 +154,7 @@ class CaptionAnswerer:
         for shot in reversed(shots):
             values = {"question": _asked(shot.question, shot.choices if choices else ()), "answer": shot.answer}
             if context is not None:
-                values["context"] = _context([shot.caption, shot.tags, *shot.known])
+                values["context"] = _context([shot.caption, shot.tags, written_there(shot.ocr), *shot.known])
             if with_candidates:
                 values["candidates"] = _candidates(shot.candidates)
             blocks.append(load(f"{name}_shot").render(**values))
@@ -169,6 +179,11 @@ def short_answer(reply: str) -> str:
     line = re.sub(r"[.\s]+$", "", line)
     line = re.sub(r"^(?:an?|the)\s+(?=\S)", "", line, flags=re.IGNORECASE)
     return " ".join(line.lower().split())[:200]
+
+
+def written_there(text: str) -> str:
+    """What the context says of the text in a picture; nothing where there is none."""
+    return f"Text in the picture: {text}" if text else ""
 
 
 def is_untold(answer: str) -> bool:

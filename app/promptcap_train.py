@@ -12,8 +12,9 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..runtime.errors import BadInput, Interrupted
 from ..runtime.records import flags_checked
 from ..runtime.settings import Settings
 from ..tools.caption_rows import CaptionRow, read_caption_rows
+from ..tools.pictures import content_sha256
 from .words import seconds
 
 __all__ = ["train"]
@@ -36,12 +38,7 @@ def train(args: argparse.Namespace) -> int:
         raise BadInput(f"--limit {args.limit}: give a number above 0.")
     rows = read_caption_rows(Path(args.rows), needs=("image", "caption"))[: args.limit]
     test = read_caption_rows(Path(args.test), needs=("image", "question", "answers")) if args.test else []
-    trained_on = {(row.image, row.question) for row in rows}
-    both = [row.id for row in test if (row.image, row.question) in trained_on]
-    if both:
-        raise BadInput(
-            f"{len(both)} test rows are training rows too, {both[0]!r} for one: measure on rows that were held out."
-        )
+    _refuse_leaks(rows, test)
     settings = Settings.load(device=args.device)
     with flags_checked():
         recipe = Recipe(epochs=args.epochs, rate=args.rate, batch=args.batch)
@@ -86,6 +83,30 @@ def train(args: argparse.Namespace) -> int:
     else:
         _say(result, args.out)
     return 0
+
+
+def _refuse_leaks(rows: Sequence[CaptionRow], test: Sequence[CaptionRow]) -> None:
+    """Raise `BadInput` where a test question is a training question about the same picture, under whatever name.
+
+    Questions are compared by their words, pictures by what they show; only those of equal questions are read.
+    """
+    shown = cache(content_sha256)
+
+    def key(row: CaptionRow) -> tuple[str, str]:
+        return _words(row.question), shown(Path(row.image or ""))
+
+    asked = {_words(row.question) for row in test}
+    trained_on = {key(row) for row in rows if _words(row.question) in asked}
+    questions = {question for question, _ in trained_on}
+    both = [row.id for row in test if _words(row.question) in questions and key(row) in trained_on]
+    if both:
+        raise BadInput(
+            f"{len(both)} test rows are training rows too, {both[0]!r} for one: measure on rows that were held out."
+        )
+
+
+def _words(question: str | None) -> str:
+    return " ".join((question or "").casefold().split())
 
 
 async def _check(test: list[CaptionRow], reader: str | None, settings: Settings) -> None:

@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +56,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("image", metavar="IMAGE", help="a picture file; - for none, with --caption")
     command.add_argument("question", nargs="+", metavar="QUESTION", help="what to answer; several are answered at once")
     command.add_argument("--choices", metavar="A,B,...", help="the answers to choose among, comma separated")
+    command.add_argument("--caption", metavar="TEXT", help="what the picture shows, told instead of the captioner's")
     command.add_argument(
-        "--caption", metavar="TEXT", default="", help="what the picture shows, where there is no picture"
+        "--tags",
+        metavar="WHAT",
+        help="things in the picture, told beside the caption: words, or a detector that names them (ssd, a hub id,"
+        " ./FOLDER); text:WORDS for words in any case",
     )
-    command.add_argument("--tags", metavar="TEXT", default="", help="things in the picture, told beside the caption")
     command.add_argument(
-        "--ocr", metavar="TEXT", default="", help="what is written in the picture, told beside the caption"
+        "--ocr",
+        metavar="WHAT",
+        help="what is written in the picture, told beside the caption: words, or rapidocr, which reads it; text:WORDS",
     )
     add_roles(command)
     add_how(command)
@@ -156,6 +161,8 @@ def vqa(args: argparse.Namespace) -> int:
     from ..evaluators.vqa_sets import check_question
     from ..graphs.promptcap_outcome import Way
     from ..graphs.promptcap_run import Asking, VQAConfig
+    from ..tools.ocr import READERS
+    from ..tools.tags import is_detector
 
     image = "" if args.image == "-" else args.image
     if image and not Path(image).is_file():
@@ -165,20 +172,47 @@ def vqa(args: argparse.Namespace) -> int:
     choices = tuple(choice.strip() for choice in (args.choices or "").split(",") if choice.strip())
     if args.choices is not None and len(choices) < 2:
         raise BadInput(f"--choices {args.choices!r}: give at least two, comma separated.")
+    caption = _caption(args)
+    tagger, tags = _tool_or_words(args.tags, is_detector)
+    reader, written = _tool_or_words(args.ocr, lambda name: name.lower() in READERS)
     with flags_checked():
-        given = given_way(args, pictures=bool(image))
+        given = given_way(args, pictures=bool(image) and not caption)
         given |= {"check": not args.no_check, "strict": args.strict}
         if args.follow_ups is not None:
             given["follow_ups"] = args.follow_ups
-        beside = {"caption": args.caption, "tags": args.tags, "ocr": args.ocr}
-        given["tags"] = given["tags"] or bool(args.tags)
+        given |= {"tags": given["tags"] or bool(tagger or tags), "ocr": bool(reader or written)}
+        told = {"caption": caption, "tags": tags, "ocr": written}
         asked = tuple(
-            Asking(question=question, image=str(Path(image).resolve()) if image else "", choices=choices, **beside)
+            Asking(question=question, image=str(Path(image).resolve()) if image else "", choices=choices, **told)
             for question in dict.fromkeys(args.question)
         )
-        config = VQAConfig(asked=asked, way=Way(**given), **given_roles(args, settings))
+        tools = {"tagger": tagger, "ocr": reader}
+        config = VQAConfig(asked=asked, way=Way(**given), **tools, **given_roles(args, settings))
     with new_run(settings, "promptcap", config) as folder:
         return _go(config, settings, folder, resume=False, json_output=args.json)
+
+
+def _caption(args: argparse.Namespace) -> str:
+    """The caption that was given; `BadInput` where it is empty, or where a captioner is asked for as well."""
+    if args.caption is None:
+        return ""
+    words = " ".join(args.caption.split())
+    if not words:
+        raise BadInput("--caption is empty: say what the picture shows, or leave it out.")
+    other = next((flag for flag in ("captions_are", "captioner") if getattr(args, flag)), None)
+    if other is not None:
+        raise BadInput(
+            f"--caption is told instead of a captioner's, so --{other.replace('_', '-')} means nothing: leave one of them out."
+        )
+    return words
+
+
+def _tool_or_words(given: str | None, is_tool: Callable[[str], bool]) -> tuple[str, str]:
+    """What a flag names: a tool, or words about the picture; one of the two is empty."""
+    text = (given or "").strip()
+    if text.lower().startswith("text:"):
+        return "", text[len("text:") :].strip()
+    return (text, "") if is_tool(text) else ("", text)
 
 
 def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
@@ -253,6 +287,7 @@ def _task_in_words(task: VQATask) -> list[str]:
         lines += [f"  No answer: {REASONS[task.reason]}{guess}."]
     lines += [""]
     lines += [f"  {caption.kind:8} {printable(caption.text)}" for caption in task.evidence.captions]
+    lines += [f"  {d.step:8} {printable(d.said)}  ({d.by})" for d in task.decisions if d.step in ("tags", "text")]
     lines += [f"  asked    {printable(question)} {printable(said)}" for question, said in task.evidence.looked]
     lines += [f"  known    {printable(clip(seen.excerpt, 100))}" for seen in task.evidence.passages]
     if len(task.votes) > 1:

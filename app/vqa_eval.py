@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..runtime.blobs import write_whole
 from ..runtime.budget import Budget
+from ..runtime.errors import BadInput
 from ..runtime.records import flags_checked
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
@@ -64,6 +65,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="all (default), none, or names, comma separated; a wrong one lists all",
     )
     command.add_argument("--no-causes", action="store_true", help="do not ask again with the oracle to explain errors")
+    command.add_argument(
+        "--tags",
+        metavar="WHO",
+        help="things in the pictures, told beside the caption: none, given (in the files), or a detector that names"
+        " them (ssd, a folder, a hub id); default: as the preset, given or none",
+    )
+    command.add_argument(
+        "--ocr",
+        choices=("none", "given", "rapidocr"),
+        help="what is written in the pictures, told beside the caption: none (default), given (in the files), or rapidocr",
+    )
     add_roles(command)
     add_how(command)
 
@@ -80,13 +92,30 @@ def vqa_eval(args: argparse.Namespace) -> int:
     with flags_checked():
         # a run may be resumed from another folder
         given = given_roles(args, settings) | {name: str(Path(path).resolve()) for name, path in files.items() if path}
+        way = given_way(args, pictures=bool(args.images))
+        tools = {"tagger": _tool(args.tags), "ocr": _tool(args.ocr)}
+        way |= {
+            "tags": way["tags"] if args.tags is None else args.tags != "none",
+            "ocr": args.ocr not in (None, "none"),
+        }
         config = VQAEvalConfig(
             data=args.data, multiple_choice=args.multiple_choice, limit=args.limit, baselines=args.baselines,
-            causes=not args.no_causes, way=Way(**given_way(args, pictures=bool(args.images))), **given,
+            causes=not args.no_causes, way=Way(**way), **tools, **given,
         )  # fmt: skip
-    read_data(config)  # what is wrong with the files is said before a run is made
+    asked, _ = read_data(config)  # what is wrong with the files is said before a run is made
+    for flag, what, there in (("tags", "tags", any(i.tags for i in asked)), ("ocr", "ocr", any(i.ocr for i in asked))):
+        if getattr(args, flag) == "given" and not there:
+            raise BadInput(
+                f"--{flag} given: none of the {len(asked)} questions has {what!r} in the files: put them there by question or"
+                " by picture, or name a tool."
+            )
     with new_run(settings, "vqa_eval", config) as folder:
         return _go(config, settings, folder, resume=False, json_output=args.json)
+
+
+def _tool(who: str | None) -> str:
+    """The tool that a flag names; empty for none and for what the files give."""
+    return "" if who in (None, "none", "given") else str(who)
 
 
 def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:

@@ -31,6 +31,7 @@ __all__ = [
     "headline_rule",
     "majority",
     "need_choices",
+    "ocr_of",
     "question_kind",
     "read_items",
     "rules_of",
@@ -58,7 +59,7 @@ _CATEGORIES = {
 
 
 class VQAItem(Record):
-    """One question. `picture`: a file, empty in text-only mode; `captions` and `tags`: as they were given.
+    """One question. `picture`: a file, empty in text-only mode; `captions`, `tags` and `ocr` (what is written there): as given.
 
     `oracle_caption` says all that the picture shows for the question; `oracle_passages` are the ids of what has to be known.
     `type` is what the figures are sliced by: the data set's own category, else the first words of the question.
@@ -69,6 +70,7 @@ class VQAItem(Record):
     picture: str = ""
     captions: tuple[str, ...] = ()
     tags: str = ""
+    ocr: str = ""
     oracle_caption: str = ""
     oracle_passages: tuple[str, ...] = ()
     type: str = ""
@@ -256,7 +258,7 @@ def _item(name: SetName, where: str, row: dict[str, Any], subset: str) -> VQAIte
     if not file and subset and image.isdecimal():
         file = f"COCO_{subset}_{int(image):012d}.jpg"
     return VQAItem(
-        asked=asked, image_id=image, picture=file, captions=captions_of(row, where), tags=tags_of(row),
+        asked=asked, image_id=image, picture=file, captions=captions_of(row, where), tags=tags_of(row), ocr=ocr_of(row),
         type=kind if kind not in ("", "n/a") else question_kind(asked.question),
     )  # fmt: skip
 
@@ -281,6 +283,14 @@ def captions_of(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
 
 
 def tags_of(row: Mapping[str, Any]) -> str:
-    """The tags of a row, as one text."""
-    given = row.get("tags") or row.get("vinvl_tags") or ""
-    return given if isinstance(given, str) else ", ".join(str(each) for each in given)
+    """The tags of a row (`tags` or `vinvl_tags`), as one text."""
+    return _joined(row.get("tags") or row.get("vinvl_tags") or "")
+
+
+def ocr_of(row: Mapping[str, Any]) -> str:
+    """What is written in the picture of a row (`ocr`, or TextVQA's `ocr_tokens`), as one text."""
+    return _joined(row.get("ocr") or row.get("ocr_tokens") or "")
+
+
+def _joined(given: Any) -> str:
+    return ", ".join(str(each) for each in given) if isinstance(given, list | tuple) else str(given)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..runtime.errors import BadInput
 from .vqa_files import read_json
-from .vqa_sets import VQAItem, captions_of, tags_of
+from .vqa_sets import VQAItem, captions_of, ocr_of, tags_of
 
 __all__ = ["with_candidates", "with_captions", "with_oracle"]
 
@@ -20,12 +20,13 @@ def with_captions(items: Sequence[VQAItem], path: Path) -> list[VQAItem]:
     """The items with the captions of a file, by question or by picture.
 
     Forms: `{id: caption or [captions]}`; rows with `question_id` or `image_id` and `caption`, `captions`, `vinvl_caption` or
-    `question_related_captions` (a list, JSON lines, or COCO's `{"annotations": [...]}`). Tags come from `tags` or `vinvl_tags`.
+    `question_related_captions` (a list, JSON lines, or COCO's `{"annotations": [...]}`). Tags come from `tags` or `vinvl_tags`,
+    what is written in the picture from `ocr` or `ocr_tokens`.
 
     Raises:
         BadInput: the file cannot be read, or has no caption for some of the questions.
     """
-    captions, tags = _captions(path)
+    captions, tags, texts = _captions(path)
     found, lacking = [], []
     # an id of no kind is a question's or a picture's, in the whole file: some questions have the number of another's picture
     either = "id" if all(f"?:{item.id}" in captions for item in items) else "image_id"
@@ -35,7 +36,8 @@ def with_captions(items: Sequence[VQAItem], path: Path) -> list[VQAItem]:
         if not given:
             lacking.append(item.id)
         tagged = next((tags[key] for key in keys if key in tags), item.tags)
-        found.append(item.model_copy(update={"captions": tuple(given), "tags": tagged}))
+        written = next((texts[key] for key in keys if key in texts), item.ocr)
+        found.append(item.model_copy(update={"captions": tuple(given), "tags": tagged, "ocr": written}))
     if lacking:
         raise BadInput(
             f"{str(path)!r} has no caption for {len(lacking)} of {len(items)} questions ({', '.join(lacking[:3])}): is it of"
@@ -96,10 +98,11 @@ def with_candidates(items: Sequence[VQAItem], path: Path) -> list[VQAItem]:
     return found
 
 
-def _captions(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """By key ("q:" question, "i:" picture, "?:" either) the captions, and the tags."""
+def _captions(path: Path) -> tuple[dict[str, list[str]], dict[str, str], dict[str, str]]:
+    """By key ("q:" question, "i:" picture, "?:" either) the captions, the tags, and what is written in the picture."""
     captions: dict[str, list[str]] = {}
     tags: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for row in _rows(path):
         key = _key(row)
         given = captions_of(row, f"{str(path)!r}: a row ({key})")
@@ -108,9 +111,11 @@ def _captions(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
         captions.setdefault(key, []).extend(given)
         if tagged := tags_of(row):
             tags[key] = tagged
+        if written := ocr_of(row):
+            texts[key] = written
     if not captions:
         raise BadInput(f"{str(path)!r} holds no captions: give rows of 'question_id' or 'image_id' and 'caption'.")
-    return captions, tags
+    return captions, tags, texts
 
 
 def _key(row: Mapping[str, Any]) -> str | None:

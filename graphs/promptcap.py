@@ -1,6 +1,6 @@
 """Questions about pictures that need knowledge, answered from captions (PromptCap, Hu et al. 2023, arXiv 2211.09699).
 
-    caption      what the picture shows, told with the question in mind
+    caption      what the picture shows, told with the question in mind; tags and what is written in it beside it
     examples     answered questions like this one, the most similar last, never the question itself
     knowledge    passages from an index, where one is given
     candidates   likely answers with confidences (Prophet's prompt only)
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from langgraph.graph import END, START, StateGraph
@@ -42,36 +42,37 @@ from .promptcap_ports import (
     seen_of,
     trace,
 )
+from .promptcap_sight import Told, captioned, described, read, tagged
 from .rag_outcome import Step
 
 __all__ = ["build", "task_fields"]
 
-_MOST_CAPTIONS = 5
 _PROPOSALS = 5
 
 
 async def caption(state: PromptCapState, runtime: Runtime[PromptCapPorts]) -> dict[str, Any]:
-    """Say what the picture shows."""
-    ports, way, facts = runtime.context, runtime.context.way, facts_of(runtime.context, state)
-    found: list[Caption] = []
-    by = "nobody"
-    if way.caption == "given":
-        found = [Caption(kind="given", text=text) for text in facts.captions[:_MOST_CAPTIONS]]
-        by = "given"
-    elif way.caption == "oracle":
-        found, by = [Caption(kind="oracle", text=facts.oracle_caption)], "oracle"
-    elif way.caption != "none":
-        image, captioner = image_of(state), have(ports.captioner, "a captioner")
-        kinds: list[Literal["aware", "generic"]] = ["aware", "generic"] if way.caption == "both" else [way.caption]
-        texts = await captioner.caption([(image, state["question"] if kind == "aware" else None) for kind in kinds])
-        found = [Caption(kind=kind, text=text) for kind, text in zip(kinds, texts, strict=True)]
-        by = captioner.model
-    blind = way.caption == "none"
-    evidence = Evidence(
-        captions=tuple(found), tags=facts.tags if way.tags and not blind else "", ocr="" if blind else facts.ocr
+    """Say what the picture shows: captions, tags and text, all looked for at once."""
+    ports, facts = runtime.context, facts_of(runtime.context, state)
+    image = image_of(state) if state["image"] else None
+    (captions, by), (tags, tagger), (text, reader) = await _together(
+        captioned(ports, state, facts), tagged(ports, image, facts.tags), read(ports, image, facts.ocr)
     )
-    said = "; ".join(each.text for each in found) or "nothing: the picture is not looked at"
-    return {"evidence": put(ports, evidence), "trace": trace(ports, state, "caption", by, said)}
+    said = "; ".join(each.text for each in captions) or "nothing: the picture is not looked at"
+    told = trace(ports, state, "caption", by, said)
+    if tagger:
+        told = trace(ports, state, "tags", tagger, tags or "nothing that it is sure of", after=told)
+    if reader:
+        told = trace(ports, state, "text", reader, text or "nothing is written there", after=told)
+    return {"evidence": put(ports, Evidence(captions=tuple(captions), tags=tags, ocr=text)), "trace": told}
+
+
+async def _together(
+    captions: Awaitable[tuple[list[Caption], str]], tags: Awaitable[Told], text: Awaitable[Told]
+) -> tuple[tuple[list[Caption], str], Told, Told]:
+    """The three, after all of them ended: what was finished is kept though another failed."""
+    asked: list[Awaitable[Any]] = [captions, tags, text]
+    first, second, third = await settled(asked)
+    return first, second, third
 
 
 async def examples(state: PromptCapState, runtime: Runtime[PromptCapPorts]) -> dict[str, Any]:
@@ -80,16 +81,15 @@ async def examples(state: PromptCapState, runtime: Runtime[PromptCapPorts]) -> d
     shots = have(ports.shots, "examples")
     facts = facts_of(ports, state)
     image = image_of(state) if state["image"] else None
-    chosen = await shots.choose(
+    nearest = await shots.choose(
         state["task"].partition("/")[2] or state["task"], state["question"], way.shots * way.votes,
         image_id=facts.image_id, image=image,
     )  # fmt: skip
-    if not way.tags:
-        chosen = [shot.model_copy(update={"tags": ""}) for shot in chosen]
+    chosen, why = await described(ports, nearest)
     each = [tuple(chosen[place * way.shots : (place + 1) * way.shots]) for place in range(way.votes)]
     evidence = evidence.model_copy(update={"shots": tuple(vote for vote in each if vote)})
     said = f"{len(chosen)} examples" + (f", the nearest: {chosen[0].question}" if chosen else "")
-    return {"evidence": put(ports, evidence), "trace": trace(ports, state, "examples", f"by {shots.by}", said)}
+    return {"evidence": put(ports, evidence), "trace": trace(ports, state, "examples", f"by {shots.by}", said, why)}
 
 
 async def knowledge(state: PromptCapState, runtime: Runtime[PromptCapPorts]) -> dict[str, Any]:

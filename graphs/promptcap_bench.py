@@ -27,8 +27,10 @@ from ..tools.beir import read_corpus
 from ..tools.captions import open_captioner
 from ..tools.embeddings import open_clip
 from ..tools.index import open_index
+from ..tools.ocr import RapidOCR, open_ocr
 from ..tools.pictures import read_picture
 from ..tools.shots import Selection, Shot, Shots
+from ..tools.tags import DetectorTags, open_tagger
 from ..tools.text_embedder import open_text_embedder
 from ..tools.vqa import open_vqa
 from .promptcap_outcome import ExampleFiles, Way
@@ -47,11 +49,14 @@ class Roles(ExampleFiles):
 
     `index`: knowledge, as the URL of an index or a `corpus.jsonl` in BEIR's layout; empty for none. `judge`: who checks the
     answers; "auto" is the language model, and a rule of words for the bundled small ones. `examples_index`: where worked
-    examples are searched.
+    examples are searched. `tagger` names the things in pictures (see `tools.tags`), `ocr` reads what is written there; empty:
+    tags and text are those that are given.
     """
 
     llm: str = "smollm2"
     captioner: str = "mini-promptcap"
+    tagger: str = ""
+    ocr: str = ""
     vqa: str = "mini"
     clip: str = "mini"
     embedder: str = ""
@@ -72,6 +77,9 @@ class PromptCapBench:
         self.roles, self.store, self.settings = roles, store, settings
         self.chat = open_chat(roles.llm, store, settings)
         self.captioner: Captioner | None = None
+        self.examples_are: Literal["aware", "generic"] = "aware"
+        self.tagger: DetectorTags | None = None
+        self.ocr: RapidOCR | None = None
         self.vqa: VisualQA | None = None
         self.clip: Embedder | None = None
         self.embedder: TextEmbedder | None = None
@@ -80,60 +88,76 @@ class PromptCapBench:
         self.shots: dict[Selection, Shots] = {}
 
     async def open_models(self, ways: Sequence[Way], stack: AsyncExitStack) -> None:
-        """Open the models and the knowledge that `ways` need; what is opened is closed with `stack`.
+        """Open the models that `ways` need; what is opened is closed with `stack`.
 
         Raises:
-            BadInput: a way needs an index and none is named.
+            BadInput: a way needs an index and none is named, or a model's name means nothing.
             PrerequisiteError: a model, a package or a server that cannot be had.
         """
         roles, store, settings = self.roles, self.store, self.settings
         stack.push_async_callback(self.close)
-        if any(way.caption in ("generic", "aware", "both") and not way.direct for way in ways):
+        seeing = [way for way in ways if not way.direct and way.caption != "none"]
+        if any(way.caption in ("generic", "aware", "both") for way in seeing):
             self.captioner = open_captioner(roles.captioner, store, settings)
+        if roles.tagger and any(way.tags for way in seeing):
+            self.tagger = open_tagger(roles.tagger, store, settings)
+        if roles.ocr and any(way.ocr for way in seeing):
+            self.ocr = open_ocr(roles.ocr, store, settings)
         if any(way.direct or (way.check and way.follow_ups) for way in ways):
             self.vqa = open_vqa(roles.vqa, store, settings)
-        if any(way.knowledge != "none" for way in ways):
-            if not roles.index:
-                raise BadInput("knowledge needs an index: give its URL, or a corpus.jsonl, with --index.")
-            self.index = await self._open_knowledge(stack)
+        if any(way.knowledge != "none" for way in ways) and not roles.index:
+            raise BadInput("knowledge needs an index: give its URL, or a corpus.jsonl, with --index.")
 
-    async def open_shots(self, ways: Sequence[Way], pool: Sequence[Shot], stack: AsyncExitStack) -> None:
-        """Embed the examples that `ways` choose from.
+    async def open_knowledge(self, ways: Sequence[Way], budget: Budget, stack: AsyncExitStack) -> None:
+        """Open the index of knowledge, where a way needs it; a `corpus.jsonl` is indexed as far as the budget goes.
+
+        Raises:
+            BadInput: there is no such index, or it was made with another embedder.
+            PrerequisiteError: a package or a server that cannot be had.
+        """
+        roles = self.roles
+        if all(way.knowledge == "none" for way in ways):
+            return
+        if not roles.index.endswith(".jsonl"):
+            self.index, found = await open_for_search(roles.index, roles.embedder, self.store, self.settings)
+            self.embedder = found or self.embedder
+            stack.push_async_callback(self.index.close)
+            return
+        self.embedder = self.embedder or open_text_embedder(roles.embedder or "minilm", self.store, self.settings)
+        self.index = await open_index("memory:", text=self.embedder)
+        stack.push_async_callback(self.index.close)
+        passages = list(read_corpus(Path(roles.index)))
+        for start in range(0, len(passages), _BATCH):
+            if budget.exhausted():
+                return
+            await self.index.upsert(passages[start : start + _BATCH])
+        if not all(importlib.util.find_spec(name) for name in ("bm25s", "Stemmer")):
+            self.mode = "dense"
+
+    async def open_shots(
+        self, ways: Sequence[Way], pool: Sequence[Shot], budget: Budget, stack: AsyncExitStack
+    ) -> None:
+        """Embed the examples that `ways` choose from, as far as the budget goes.
 
         Raises:
             BadInput: a way needs examples and there are none.
             PrerequisiteError: a model that cannot be had.
         """
         roles, store, settings = self.roles, self.store, self.settings
-        for by in dict.fromkeys(way.selection for way in ways if way.shots):
+        wanted = {way.selection for way in ways if way.shots}
+        index = None
+        # by both before by the question: one index holds the vectors of both, and pictures come in with the former
+        for by in [name for name in ("image+question", "question", "random") if name in wanted]:
             if not pool:
                 raise BadInput("there are no worked examples to choose from: give them with --examples, or --shots 0.")
-            index = None
-            if by != "random":
+            if index is None and by != "random":
                 self.embedder = self.embedder or open_text_embedder(roles.embedder or "minilm", store, settings)
                 if by == "image+question":
                     self.clip = self.clip or open_clip(roles.clip, store, settings)
                 index = await open_index(roles.examples_index, text=self.embedder, image=self.clip)
                 stack.push_async_callback(index.close)
-            self.shots[by] = Shots(pool, by=by, index=index, seed=roles.seed)
-            await self.shots[by].fill()
-
-    async def _open_knowledge(self, stack: AsyncExitStack) -> Index:
-        roles = self.roles
-        if not roles.index.endswith(".jsonl"):
-            index, found = await open_for_search(roles.index, roles.embedder, self.store, self.settings)
-            self.embedder = found or self.embedder
-        else:
-            self.embedder = self.embedder or open_text_embedder(roles.embedder or "minilm", self.store, self.settings)
-            index = await open_index("memory:", text=self.embedder)
-            passages = list(read_corpus(Path(roles.index)))
-            for start in range(0, len(passages), _BATCH):
-                await index.upsert(passages[start : start + _BATCH])
-        stack.push_async_callback(index.close)
-        worded = all(importlib.util.find_spec(name) for name in ("bm25s", "Stemmer"))
-        if not worded and roles.index.endswith(".jsonl"):
-            self.mode = "dense"
-        return index
+            self.shots[by] = Shots(pool, by=by, index=None if by == "random" else index, seed=roles.seed)
+            await self.shots[by].fill(stop=lambda: budget.exhausted() is not None)
 
     def ports(self, way: Way, budget: Budget, tell: Callable[[Event], None]) -> PromptCapPorts:
         """The machine's parts for one way."""
@@ -144,7 +168,8 @@ class PromptCapBench:
         candidates = PRESETS[roles.preset].candidates
         return PromptCapPorts(
             way=way, answerer=CaptionAnswerer(chat, roles.preset, max_tokens=roles.max_tokens, seed=roles.seed),
-            blobs=self.store.blobs, captioner=self.captioner, vqa=self.vqa, shots=self.shots.get(way.selection),
+            blobs=self.store.blobs, captioner=self.captioner,
+            examples_are=self.examples_are, tagger=self.tagger, ocr=self.ocr, vqa=self.vqa, shots=self.shots.get(way.selection),
             index=self.index, mode=self.mode,
             proposer=CaptionAnswerer(chat, "promptcap", max_tokens=roles.max_tokens, seed=roles.seed) if candidates else None,
             support=support, follow_up=follow_up, budget=budget, tell=tell,
@@ -153,7 +178,8 @@ class PromptCapBench:
     def models(self) -> dict[str, dict[str, str]]:
         """By role, what was opened."""
         parts = {
-            "llm": self.chat, "captioner": self.captioner, "vqa": self.vqa, "clip": self.clip, "embedder": self.embedder,
+            "llm": self.chat, "captioner": self.captioner, "tagger": self.tagger, "ocr": self.ocr, "vqa": self.vqa,
+            "clip": self.clip, "embedder": self.embedder,
         }  # fmt: skip
         return {role: {"id": each.model, "revision": each.revision} for role, each in parts.items() if each is not None}
 
@@ -166,7 +192,8 @@ class PromptCapBench:
 
     async def close(self) -> None:
         """Stop the embedded server and free the models."""
-        for opened in (self.chat, self.captioner, self.vqa, self.clip, self.embedder):
+        opened_all = (self.chat, self.captioner, self.tagger, self.ocr, self.vqa, self.clip, self.embedder)
+        for opened in opened_all:
             if opened is not None and hasattr(opened, "aclose"):
                 await opened.aclose()
 

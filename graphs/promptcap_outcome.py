@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ..agents.caption_answerer import Vote
+from ..agents.caption_answerer import Vote, written_there
 from ..evaluators.answer_votes import EnsembleRule
 from ..runtime.records import BlobRef, Cost, Record
 from ..tools.shots import Selection, Shot
@@ -27,13 +27,15 @@ class Way(Record):
     """One way of answering. With `direct` a model that sees the picture answers, and nothing else holds.
 
     `caption`: none (the blind baseline), generic, aware (of the question), both, given (with the question, text-only mode), or
-    an oracle's. `votes` answers become one by `rule`. `check` looks whether the answer is borne out, and asks the picture at
-    most `follow_ups` more questions where it is not; `strict` then says that it cannot be told.
+    an oracle's. `tags` and `ocr`: whether things in the picture and what is written in it are told beside the caption. `votes`
+    answers become one by `rule`. `check` looks whether the answer is borne out, and asks the picture at most `follow_ups` more
+    questions where it is not; `strict` then says that it cannot be told.
     """
 
     name: str = "answer"
     caption: CaptionKind = "aware"
     tags: bool = False
+    ocr: bool = False
     shots: int = Field(default=0, ge=0, le=32)
     selection: Selection = "question"
     votes: int = Field(default=1, ge=1, le=32)
@@ -90,7 +92,7 @@ class Evidence(Record):
         """What the picture shows and what the passages say, in the order of the context."""
         seen = [caption.text for caption in self.captions]
         seen += [self.tags] if self.tags else []
-        seen += [f"Text in the picture: {self.ocr}"] if self.ocr else []
+        seen += [written_there(self.ocr)] if self.ocr else []
         # "no" to an open question is no observation
         told = [pair for pair in self.looked if is_closed(pair[0]) or pair[1].lower() not in ("yes", "no", "")]
         seen += [f"{question} {answer}" for question, answer in told]

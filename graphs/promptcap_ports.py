@@ -15,7 +15,7 @@ from ..runtime.blobs import BlobStore
 from ..runtime.budget import Budget
 from ..runtime.errors import BadInput
 from ..runtime.passages import Mode, Passage
-from ..runtime.protocols import Captioner, Index, VisualQA
+from ..runtime.protocols import Captioner, Index, Tagger, TextReader, VisualQA
 from ..runtime.records import BlobRef, Record
 from ..tools.shots import Shots
 from .promptcap_outcome import Evidence, Facts, Way
@@ -52,13 +52,17 @@ class Scratch:
 class PromptCapPorts:
     """What the machine works with; a way that asks for what is not there is refused when it comes to it.
 
-    `proposer` writes the candidates of Prophet's prompt where none are given.
+    `proposer` writes the candidates of Prophet's prompt where none are given. `tagger` and `ocr` look at the pictures themselves;
+    without them tags and text are those that were given. `examples_are`: the captions of examples that lack one.
     """
 
     way: Way
     answerer: CaptionAnswerer
     blobs: BlobStore | Scratch
     captioner: Captioner | None = None
+    examples_are: Literal["aware", "generic"] = "aware"
+    tagger: Tagger | None = None
+    ocr: TextReader | None = None
     vqa: VisualQA | None = None
     shots: Shots | None = None
     index: Index | None = None
@@ -155,10 +159,13 @@ def evidence_of(ports: PromptCapPorts, state: PromptCapState) -> Evidence:
     return Evidence.model_validate_json(ports.blobs.get(state["evidence"])) if state["evidence"] else Evidence()
 
 
-def trace(ports: PromptCapPorts, state: PromptCapState, step: Step, by: str, said: str, why: str = "") -> str:
-    """Tell a decision, and give the address of all of them with it."""
+def trace(
+    ports: PromptCapPorts, state: PromptCapState, step: Step, by: str, said: str, why: str = "", *, after: str = ""
+) -> str:
+    """Tell a decision, and give the address of all of them with it. `after`: of those before it, else the state's."""
     decision = Decision(step=step, by=by, said=said, why=why)
     ports.tell({"event": "decision", "task": state["task"], "way": ports.way.name, **decision.model_dump()})
-    before = json.loads(ports.blobs.get(state["trace"])) if state["trace"] else []
+    last = after or state["trace"]
+    before = json.loads(ports.blobs.get(last)) if last else []
     kept = json.dumps([*before, decision.model_dump(mode="json")]).encode()
     return ports.blobs.put(kept, "application/json").sha256

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -34,8 +34,8 @@ Event = dict[str, Any]
 
 
 class Asking(Record):
-    """One question. `image`: a picture file; `caption`: what it shows, where there is no picture; `tags` and `ocr` (what is
-    written in it) are told beside the caption.
+    """One question. `image`: a picture file; `caption`: what it shows, told instead of the captioner's; `tags` and `ocr` (what is
+    written in it) are told beside the caption, where `Roles` names no tool that looks for them.
     """
 
     question: str
@@ -130,18 +130,26 @@ def vqa(
     pool: Sequence[Shot] = (),
     way: Way | None = None,
     caption: str = "",
+    tags: str = "",
+    ocr_text: str = "",
     choices: Sequence[str] = (),
     **roles: Any,
 ) -> VQAOutcome:
     """`inloop vqa` from a script or a notebook: the same run folder, settings and ledger.
 
-    `roles` are fields of `Roles`; without `way`, a question-aware caption and no examples. Raises what `run_vqa` raises.
+    `caption`, `tags` and `ocr_text` are what is given of the picture (see `Asking`); `roles` are fields of `Roles`, such as
+    `tagger="ssd"` and `ocr="rapidocr"`, which look at it. Without `way`, a question-aware caption and no examples. Raises what
+    `run_vqa` raises.
     """
     opened = settings or Settings.load()
-    asking = Asking(question=question, image=str(image or ""), caption=caption, choices=tuple(choices))
+    asking = Asking(
+        question=question, image=str(image or ""), caption=caption, tags=tags, ocr=ocr_text, choices=tuple(choices)
+    )  # fmt: skip
     with options_checked():
+        beside = {"tags": bool(tags or roles.get("tagger")), "ocr": bool(ocr_text or roles.get("ocr"))}
+        told = Way(caption="aware" if image else "given", **beside)
         config = VQAConfig(
-            asked=(asking,), way=way or Way(caption="aware" if image else "given"),
+            asked=(asking,), way=way or told,
             **{"llm": opened.llm if opened.llm != "mini-writer" else "smollm2", **roles},
         )  # fmt: skip
     folder = RunFolder.create(opened.runs_dir, "promptcap", config)
@@ -173,6 +181,11 @@ async def run_vqa(
             raise BadInput(f"{asked.choices!r} is one choice: give at least two, or none.")
         if not asked.image and not asked.caption:
             raise BadInput(f"there is no picture to {asked.question!r}: give one, or a caption.")
+        if not asked.image and (config.tagger or config.ocr):
+            raise BadInput(
+                f"{config.tagger or config.ocr!r} looks at pictures, and there is none to {asked.question!r}: give one, or tags"
+                " and text as words."
+            )
     begun = time.monotonic()
 
     def tell(event: Event) -> None:
@@ -187,17 +200,13 @@ async def run_vqa(
         budget = charged_budget(config.budget, store, elapsed=before)
         async with AsyncExitStack() as stack:
             bench = PromptCapBench(config, store, settings)
-            by: Selection = "random" if config.way.selection == "random" else "question"
-            blind = {"name": f"{config.way.name}, caption given", "caption": "given", "selection": by}
-            given = config.way.model_copy(update=blind)
-            ways = [config.way if asked.image else given for asked in config.asked]
+            bench.examples_are = "generic" if config.way.caption == "generic" else "aware"
+            ways = [_way(config.way, asked) for asked in config.asked]
             await bench.open_models(ways, stack)
-            captioner = bench.captioner
-            kind: Literal["aware", "generic"] = "aware" if config.way.caption in ("aware", "both") else "generic"
-            with_choices = any(asked.choices for asked in config.asked)
-            made = await shots_of(examples, pictures, captioner, kind=kind, choices=with_choices)
-            await bench.open_shots(ways, [*pool, *made], stack)
             tell({"event": "run_started", "run_id": folder.id, "questions": len(config.asked), "resumed": resume})
+            await bench.open_knowledge(ways, budget, stack)
+            made = shots_of(examples, pictures, choices=any(asked.choices for asked in config.asked))
+            await bench.open_shots(ways, [*pool, *made], budget, stack)
             tell({"event": "models", "models": bench.models()})
             checkpoints = await stack.enter_async_context(Checkpoints(folder.checkpoints_path))
             jobs = [
@@ -220,6 +229,15 @@ async def run_vqa(
     folder.write_result(outcome)
     tell({"event": "run_done", "seconds": outcome.seconds})
     return outcome
+
+
+def _way(way: Way, asked: Asking) -> Way:
+    """How a question is answered: a caption that is given is told instead of the captioner's."""
+    if asked.image and not asked.caption:
+        return way
+    seen = asked.image or way.selection != "image+question"
+    selection: Selection = way.selection if seen else "question"
+    return way.model_copy(update={"name": f"{way.name}, caption given", "caption": "given", "selection": selection})
 
 
 def _facts(asked: Asking) -> Facts:

@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 
 Step = Literal[
     "route", "retrieve", "grade", "rewrite", "answer", "verify", "conclude",
-    "caption", "examples", "knowledge", "candidates", "direct", "check", "look",
+    "caption", "tags", "text", "examples", "knowledge", "candidates", "direct", "check", "look",
 ]  # fmt: skip
 """Of the RAG loop, and of the loop over pictures (`graphs.promptcap`)."""
 

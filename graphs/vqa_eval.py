@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -53,7 +53,8 @@ class VQAEvalConfig(Roles):
     """What is evaluated, on what. Paths of files; empty where there is none.
 
     `images` or captions are needed; without `images` the set is in text-only mode. Without `examples`, worked examples are the
-    questions of the same file that are not asked.
+    questions of the same file that are not asked. `way.tags` and `way.ocr`: with a tool (`tagger`, `ocr`) they are made by it,
+    else they are those of the files.
     """
 
     data: SetName
@@ -97,6 +98,10 @@ def read_data(config: VQAEvalConfig) -> tuple[list[VQAItem], list[VQAItem]]:
         )
     else:
         asked = without_pictures(asked)
+    if not config.images and (config.tagger or config.ocr):
+        raise BadInput(
+            f"{config.tagger or config.ocr!r} looks at pictures: give --images DIR, or --tags given, --ocr given."
+        )
     if config.candidates:
         asked = with_candidates(asked, Path(config.candidates))
     if config.oracle:
@@ -121,6 +126,7 @@ async def run_vqa_eval(
     """
     begun = time.monotonic()
     asked, rest = read_data(config)
+    config = config.model_copy(update={"way": _possible(config, asked)})
     headline = headline_rule(config.data, multiple_choice=config.multiple_choice)
     rules = rules_of(config.data, multiple_choice=config.multiple_choice)
     oracles = any(item.oracle_caption for item in asked)
@@ -132,21 +138,24 @@ async def run_vqa_eval(
         on_event(event)
 
     with folder.lock(), Store.open(settings, run_id=folder.id) as store:
-        with_images = any(way.selection == "image+question" and way.shots for way in ways)
+        with_images = bool(config.tagger or config.ocr)
+        with_images |= any(way.selection == "image+question" and way.shots for way in ways)
         lacking = [item.picture for item in pool if item.picture and (with_images or not item.captions)]
         pictures = keep_pictures([item.picture for item in asked if item.picture] + lacking, store.blobs)
         before = worked(folder.events())
         budget = charged_budget(config.budget, store, elapsed=before)
         async with AsyncExitStack() as stack:
             bench = PromptCapBench(config, store, settings)
+            bench.examples_are = "generic" if config.way.caption == "generic" else "aware"
             await bench.open_models(ways, stack)
-            await _check_oracle(config, asked, bench.index)
             size = {"questions": len(asked), "ways": len(ways)}
             tell({"event": "run_started", "run_id": folder.id, **size, "resumed": resume})
+            await bench.open_knowledge(ways, budget, stack)
+            if not budget.exhausted():
+                await _check_oracle(config, asked, bench.index)
+            shots = shots_of(pool, pictures, choices=config.multiple_choice)
+            await bench.open_shots(ways, shots, budget, stack)
             tell({"event": "models", "models": bench.models()})
-            kind: Literal["aware", "generic"] = "aware" if config.way.caption in ("aware", "both") else "generic"
-            shots = await shots_of(pool, pictures, bench.captioner, kind=kind, choices=config.multiple_choice)
-            await bench.open_shots(ways, shots, stack)
 
             async def answered(way: Way, items: Sequence[VQAItem]) -> dict[str, VQATask]:
                 tell({"event": "way_started", "way": way.name, "questions": len(items)})
@@ -172,7 +181,7 @@ async def run_vqa_eval(
                 ways=found,
                 pairs=pairs_of(ways, scores, headline), causes=counted(list(causes.values())), unexplained=why,
                 worst=worst_of(rows), cost=store.ledger.spent(),
-                notes=tuple(dict.fromkeys([*_notes(config, rest, shots), *told, *bench.notes(), *budget.notes])), calls=calls_of(store),
+                notes=tuple(dict.fromkeys([*_notes(config, asked, rest, shots), *told, *bench.notes(), *budget.notes])), calls=calls_of(store),
                 stopped=budget.exhausted()
                 if not explained or any(len(tasks[way.name]) < len(_due(way, asked)) for way in ways) else None,
             )  # fmt: skip
@@ -238,6 +247,13 @@ async def _check_oracle(config: VQAEvalConfig, asked: Sequence[VQAItem], index: 
         )
 
 
+def _possible(config: VQAEvalConfig, asked: Sequence[VQAItem]) -> Way:
+    """The way without the tags and the text that nobody gives: a rung of the ladder for them would be the one below it."""
+    tags = config.way.tags and bool(config.tagger or any(item.tags for item in asked))
+    ocr = config.way.ocr and bool(config.ocr or any(item.ocr for item in asked))
+    return config.way.model_copy(update={"tags": tags, "ocr": ocr})
+
+
 def _left(config: VQAEvalConfig, rest: Sequence[VQAItem]) -> list[VQAItem]:
     """The questions that are not asked, as examples."""
     if not rest:
@@ -246,7 +262,9 @@ def _left(config: VQAEvalConfig, rest: Sequence[VQAItem]) -> list[VQAItem]:
     return with_pictures(pool, Path(config.images)) if config.images else without_pictures(pool)
 
 
-def _notes(config: VQAEvalConfig, rest: Sequence[VQAItem], shots: Sequence[Shot]) -> list[str]:
+def _notes(
+    config: VQAEvalConfig, asked: Sequence[VQAItem], rest: Sequence[VQAItem], shots: Sequence[Shot]
+) -> list[str]:
     found = []
     if not config.images:
         found.append("Text-only mode: no picture was looked at, captions were given.")
@@ -254,8 +272,13 @@ def _notes(config: VQAEvalConfig, rest: Sequence[VQAItem], shots: Sequence[Shot]
         found.append(
             f"Worked examples are the other {len(rest)} questions of the evaluated file, never one about the same picture."
         )
-    if bare := sum(not shot.caption for shot in shots):
+    if bare := sum(not shot.caption and shot.image is None for shot in shots):
         found.append(f"{bare} of {len(shots)} worked examples have no caption (--examples-captions).")
+    for tool, given, what in (
+        (config.tagger, any(item.tags for item in asked), "Tags"), (config.ocr, any(item.ocr for item in asked), "Text"),
+    ):  # fmt: skip
+        if tool and given:
+            found.append(f"{what} of the pictures: what {tool} found, not what the files say.")
     if config.preset == "prophet" and config.way.shots:
         found.append("Confidences of the examples' candidates are the shares of people's answers, not a first stage's.")
     return found
@@ -263,7 +286,7 @@ def _notes(config: VQAEvalConfig, rest: Sequence[VQAItem], shots: Sequence[Shot]
 
 def _facts(item: VQAItem) -> Facts:
     return Facts(
-        image_id=item.image_id, captions=item.captions, tags=item.tags, oracle_caption=item.oracle_caption,
+        image_id=item.image_id, captions=item.captions, tags=item.tags, ocr=item.ocr, oracle_caption=item.oracle_caption,
         oracle_passages=item.oracle_passages, candidates=item.candidates,
     )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """The ladder of a VQA evaluation: ways of answering of which each has one thing more than the one before, and two ends to it.
 
-    blind                     the question alone; and with the same examples, their captions left out
+    blind                     the question alone; and with examples, without their captions and chosen without the picture
     caption                   what the picture shows: a generic caption, then one for the question (or the one that was given)
+    tags and text             the names of the things in it, and what is written there, beside the caption
     + random examples, + similar examples, + knowledge, + votes
     ours, generic caption     the whole way, but for one thing; so too: ours, no knowledge
     oracle caption            the whole way, with a caption that lacks nothing
@@ -21,7 +22,7 @@ __all__ = ["BASELINES", "OURS", "counterfactuals", "ladder"]
 
 OURS = "ours"
 BASELINES = (
-    "blind", "blind with examples", "generic caption", "caption", "random examples", "similar examples", "knowledge",
+    "blind", "blind with examples", "generic caption", "caption", "tags and text", "random examples", "similar examples", "knowledge",
     "ours, generic caption", "ours, no knowledge", "oracle caption", "direct",
 )  # fmt: skip
 
@@ -32,19 +33,19 @@ def ladder(ours: Way, *, pictures: bool, oracle: bool, baselines: str = "all") -
     Raises:
         BadInput: a name that is none, or one that cannot be had: `direct` needs pictures, `oracle caption` an oracle.
     """
-    bare = {"shots": 0, "votes": 1, "knowledge": "none", "check": False, "tags": False}
+    bare = {"shots": 0, "votes": 1, "knowledge": "none", "check": False, "tags": False, "ocr": False}
+    beside = {**bare, "tags": ours.tags, "ocr": ours.ocr}
     similar = ours.selection if ours.selection != "random" else None
+    # who is blind cannot choose by the picture either
+    unseen = {"caption": "none", "shots": ours.shots, "selection": "question" if similar else "random"}
     rungs = {
         "blind": ours.model_copy(update={**bare, "caption": "none"}),
-        "blind with examples": ours.model_copy(update={**bare, "caption": "none", "shots": ours.shots}),
+        "blind with examples": ours.model_copy(update={**bare, **unseen}),
         "generic caption": ours.model_copy(update={**bare, "caption": "generic"}) if pictures else None,
-        "caption": ours.model_copy(update={**bare, "tags": ours.tags}),
-        "random examples": ours.model_copy(
-            update={**bare, "tags": ours.tags, "shots": ours.shots, "selection": "random"}
-        ),
-        "similar examples": ours.model_copy(update={**bare, "tags": ours.tags, "shots": ours.shots})
-        if similar
-        else None,
+        "caption": ours.model_copy(update=bare),
+        "tags and text": ours.model_copy(update=beside) if ours.tags or ours.ocr else None,
+        "random examples": ours.model_copy(update={**beside, "shots": ours.shots, "selection": "random"}),
+        "similar examples": ours.model_copy(update={**beside, "shots": ours.shots}) if similar else None,
         "knowledge": ours.model_copy(update={"votes": 1, "check": False}),
         OURS: ours,
         "ours, generic caption": ours.model_copy(update={"caption": "generic"}) if pictures else None,
@@ -59,6 +60,7 @@ def ladder(ours: Way, *, pictures: bool, oracle: bool, baselines: str = "all") -
             "generic caption": "pictures",
             "ours, generic caption": "pictures",
             "oracle caption": "an oracle file (--oracle)",
+            "tags and text": "tags or text (--tags, --ocr)",
         }
         raise BadInput(
             f"the baseline {lacking[0]!r} needs {needs.get(lacking[0], 'similar examples')}, and there is none."
@@ -103,6 +105,7 @@ def _unused(way: Way) -> dict[str, object]:
     unused += [] if way.votes > 1 else ["rule"]
     unused += [] if way.knowledge != "none" else ["passages"]
     unused += [] if way.check else ["follow_ups", "strict"]
+    unused += ["tags", "ocr"] if way.caption == "none" else []
     if way.direct:
         unused = [name for name in Way.model_fields if name not in ("name", "direct")]
     return {name: getattr(plain, name) for name in unused}

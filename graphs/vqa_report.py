@@ -146,6 +146,7 @@ def rows_of(
                 "question_id": item.id, "question": item.question, "type": item.type, "people": majority(item.asked),
                 "answer": None if ours is None else ours.answer, "score": scores[OURS][headline][item.id],
                 "cause": causes.get(item.id), "captions": [] if ours is None else [c.text for c in ours.evidence.captions],
+                "tags": "" if ours is None else ours.evidence.tags, "text": "" if ours is None else ours.evidence.ocr,
                 "passages": [] if ours is None else [seen.id for seen in ours.evidence.passages],
                 "ways": {
                     name: {"answer": found[item.id].answer, "score": scores[name][headline][item.id]}

@@ -15,7 +15,9 @@ from .records import Record
 __all__ = ["JSON", "Call", "Failure", "Kind", "canonical_json"]
 
 JSON = Any
-Kind = Literal["llm", "image", "vqa", "caption", "embedding", "detection", "preference", "student", "rerank", "nli"]
+Kind = Literal[
+    "llm", "image", "vqa", "caption", "embedding", "detection", "ocr", "preference", "student", "rerank", "nli"
+]
 
 
 class Call(Record):

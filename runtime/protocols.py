@@ -39,7 +39,9 @@ __all__ = [
     "Reranker",
     "Rewarder",
     "Student",
+    "Tagger",
     "TextEmbedder",
+    "TextReader",
     "VisualQA",
 ]
 
@@ -92,6 +94,18 @@ class Detector(Identified, Protocol):
     @property
     def labels(self) -> tuple[str, ...] | None: ...
     async def detect(self, asked: Sequence[tuple[BlobRef, tuple[str, ...]]]) -> list[tuple[Detection, ...]]: ...
+
+
+class Tagger(Identified, Protocol):
+    """Names the things in each picture, as one text, the surest first; empty where it finds none."""
+
+    async def tags(self, images: Sequence[BlobRef]) -> list[str]: ...
+
+
+class TextReader(Identified, Protocol):
+    """Reads what is written in each picture, as one text; empty where nothing is."""
+
+    async def read(self, images: Sequence[BlobRef]) -> list[str]: ...
 
 
 class Rewarder(Identified, Protocol):

@@ -70,7 +70,7 @@ def instructblip(folder: Path) -> Path:
 
 
 def llava(folder: Path) -> Path:
-    """llava-hf/llava-1.5-7b-hf: CLIP and Llama, asked in its chat form (as Qwen-VL is, whose processor needs torchvision)."""
+    """llava-hf/llava-1.5-7b-hf: CLIP and Llama, asked in its chat form (as Qwen-VL is)."""
     import torch
     import transformers as t
 
@@ -98,4 +98,64 @@ def llava(folder: Path) -> Path:
         num_additional_image_tokens=1,
         chat_template=CHAT,
     ).save_pretrained(folder)
+    return folder
+
+
+def florence2(folder: Path) -> Path:
+    """florence-community/Florence-2-base: DaViT and BART, an encoder with a decoder; pictures of 32 pixels are 17 tokens."""
+    import torch
+    import transformers as t
+
+    torch.manual_seed(8)
+    words = tokenizer(named=True)
+    vision = t.Florence2VisionConfig(
+        depths=(1, 1), patch_size=(7, 3), patch_stride=(4, 2), patch_padding=(3, 1), patch_prenorm=(False, True),
+        embed_dim=(16, 32), num_heads=(2, 4), num_groups=(2, 4), window_size=4, projection_dim=32, max_position_embeddings=10,
+        max_temporal_embeddings=10, initializer_range=0.5,
+    )  # fmt: skip
+    text = t.BartConfig(
+        vocab_size=len(words), d_model=32, encoder_layers=2, decoder_layers=2, encoder_ffn_dim=64, decoder_ffn_dim=64,
+        encoder_attention_heads=4, decoder_attention_heads=4, max_position_embeddings=512, init_std=0.7,
+        decoder_start_token_id=words.eos_token_id, forced_eos_token_id=None, **_marks(words),
+    )  # fmt: skip
+    config = t.Florence2Config(
+        text_config=text.to_dict(), vision_config=vision.to_dict(), image_token_id=words.convert_tokens_to_ids(IMAGE)
+    )
+    model = t.Florence2ForConditionalGeneration(config)
+    for module in model.modules():  # what it reads and sees must matter to what it writes
+        if isinstance(module, torch.nn.Linear):
+            torch.nn.init.normal_(module.weight, std=0.5)
+    model.generation_config.suppress_tokens = sorted(words.all_special_ids)  # an empty caption is a failure
+    model.save_pretrained(folder)
+    pictures = t.CLIPImageProcessorPil(size={"height": 32, "width": 32}, do_center_crop=False)
+    pictures.image_seq_length = 17
+    t.Florence2Processor(pictures, words).save_pretrained(folder)
+    return folder
+
+
+def qwen_vl(folder: Path) -> Path:
+    """Qwen/Qwen2.5-VL-3B-Instruct; its processor is made of the files as they are published, which need torchvision to be read."""
+    import torch
+    import transformers as t
+
+    torch.manual_seed(9)
+    words = tokenizer(named=True)
+    words.chat_template = CHAT
+    vision = {
+        "depth": 2, "hidden_size": 32, "num_heads": 4, "patch_size": 4, "spatial_merge_size": 2, "temporal_patch_size": 2,
+        "intermediate_size": 64, "out_hidden_size": 32, "window_size": 16, "fullatt_block_indexes": [1],
+    }  # fmt: skip
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}
+    text = {
+        **SMALL, "vocab_size": len(words), "num_key_value_heads": 2, "max_position_embeddings": 512, "initializer_range": 0.5,
+        "rope_parameters": rope, **_marks(words),
+    }  # fmt: skip
+    config = t.Qwen2_5_VLConfig(
+        text_config=text, vision_config=vision, image_token_id=words.convert_tokens_to_ids(IMAGE), video_token_id=1,
+        vision_start_token_id=words.bos_token_id, vision_end_token_id=words.eos_token_id,
+    )  # fmt: skip
+    t.Qwen2_5_VLForConditionalGeneration(config).save_pretrained(folder)
+    words.save_pretrained(folder)
+    sizes = {"min_pixels": 1024, "max_pixels": 4096}
+    t.Qwen2VLImageProcessorPil(patch_size=4, temporal_patch_size=2, merge_size=2, **sizes).save_pretrained(folder)
     return folder

@@ -230,3 +230,9 @@ def test_the_command_trains_both_and_measures_them(
     assert "was there already" in capsys.readouterr().out
     assert main([*command[:-6], "--test", str(train)]) == 2
     assert "training rows too" in capsys.readouterr().err
+    # the same picture under another name, format and spelling of the question is no held-out one
+    copied = tmp_path / "copied.bmp"
+    Image.open(rows[0].image).save(copied)
+    leak = rows[0].model_copy(update={"image": str(copied), "question": f" {rows[0].question.upper()} "})
+    test.write_text(leak.model_dump_json() + "\n", encoding="utf-8")
+    assert main(command) == 2 and "1 test rows are training rows too" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -187,6 +188,34 @@ async def test_a_model_without_eyes_is_refused(llama_folder: Path, settings: Set
     with pytest.raises(PrerequisiteError, match="no class that describes a picture"):
         await captioner.caption([(pictures(store, 1)[0], None)])
     await captioner.aclose()
+
+
+async def test_captions_of_florence_2_do_not_depend_on_their_company(settings: Settings, tmp_path: Path) -> None:
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    folder = caption_models.florence2(tmp_path / "florence2")
+    said = await in_company(f"{folder}?tokens=8&batch=4", settings, tmp_path)
+    assert len(set(said)) > 2
+    model, processor = AutoModelForImageTextToText.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
+    with Store(tmp_path / "again") as store:
+        picture = store.blobs.get_image(pictures(store)[0]).convert("RGB")
+    for place, text in ((0, promptcap_prompt(QUESTIONS[0])), (3, "<CAPTION>")):
+        inputs = processor(images=[picture], text=[text], return_tensors="pt")
+        [made] = model.generate(**inputs, max_new_tokens=8, do_sample=False)
+        assert said[place] == " ".join(processor.tokenizer.decode(made, skip_special_tokens=True).split())
+
+
+async def test_qwen_vl_runs_with_torchvision_and_says_so_without(settings: Settings, tmp_path: Path) -> None:
+    folder = caption_models.qwen_vl(tmp_path / "qwen")
+    if importlib.util.find_spec("torchvision") is not None:
+        assert len(set(await in_company(f"{folder}?tokens=8&batch=4", settings, tmp_path))) > 2
+        return
+    with Store(tmp_path / "store") as store:
+        captioner = open_captioner(str(folder), store, settings)
+        with pytest.raises(PrerequisiteError, match="needs torchvision") as error:
+            await captioner.caption([(pictures(store, 1)[0], QUESTIONS[0])])
+        assert "pytorch.org" in error.value.remedy and "URL" in error.value.remedy
+        await captioner.aclose()
 
 
 @pytest.mark.slow

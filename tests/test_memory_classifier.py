@@ -14,7 +14,7 @@ from inloop.runtime.store import Store
 from inloop.tools.embeddings import open_clip
 from inloop.tools.index import open_index
 from inloop.tools.memory_attention import MemoryAttention
-from inloop.tools.memory_classifier import MemoryClassifier, MemoryRecipe, vote
+from inloop.tools.memory_classifier import MemoryClassifier, MemoryRecipe, neighbours_of, vote
 from inloop.tools.zero_shot import class_vectors
 
 pytest.importorskip("bm25s", reason="the extra rag is not installed")
@@ -181,6 +181,20 @@ async def test_a_picture_is_not_its_own_neighbour(world):
     index = await world.index([*lies[:1], *(p for p in world.pairs(CLASSES, 6, "other"))])
     [said] = await vote(index, world.embedder, images[:1], CLASSES, names, k=1)
     assert said != lies[0].text
+
+
+async def test_a_picture_with_many_captions_still_has_all_its_neighbours(world):
+    held = world.pairs(CLASSES, 2)
+    own = held[0].image
+    many = [held[0].model_copy(update={"id": f"own{n}"}) for n in range(30)]
+    index = await world.index([*held, *many])
+    images = [own, held[1].image]
+    vectors = np.array(await world.embedder.images(images), dtype=np.float32)
+    mine, other = await neighbours_of(index, images, vectors, 8, None)
+    assert len(mine) == 8 and len({passage.id for passage in mine}) == 8 and all(p.image != own for p in mine)
+    assert len(other) == 8
+    [few, _] = await neighbours_of(index, images, vectors, 50, None)
+    assert len(few) == len(held) - 1, "no more than there are"
 
 
 def test_without_neighbours_and_at_a_closed_gate_it_is_the_probe():

@@ -70,7 +70,7 @@ async def test_other_captions(blobs, kind, context):
 
 
 async def test_blind_looks_at_nothing(blobs):
-    made, chat = ports(blobs, Way(caption="none", tags=True), ["calf"])
+    made, chat = ports(blobs, Way(caption="none", tags=True, ocr=True), ["calf"])
     task = await go(made, facts=Facts(tags="cow", captions=("a cow",), ocr="MOO"))
     text = chat.asked[0][-1].content
     assert "Context" not in text and "cow" not in text and "MOO" not in text
@@ -78,7 +78,7 @@ async def test_blind_looks_at_nothing(blobs):
 
 
 async def test_tags_and_what_is_written_stand_beside_the_caption(blobs):
-    made, chat = ports(blobs, Way(tags=True), ["calf"])
+    made, chat = ports(blobs, Way(tags=True, ocr=True), ["calf"])
     await go(made, facts=Facts(tags="cow, grass", ocr="MOO"))
     assert "Context: a cow in a field. cow, grass. Text in the picture: MOO.\n" in chat.asked[0][-1].content
 
@@ -339,6 +339,19 @@ def test_the_ladder_has_what_ours_has():
     by_name = {way.name: way for way in ladder(rich, pictures=True, oracle=True)}
     assert by_name["random examples"].selection == "random" and by_name["random examples"].votes == 1
     assert by_name["blind"].caption == "none" and by_name["blind"].knowledge == "none" and not by_name["blind"].shots
+    seen = rich.model_copy(update={"selection": "image+question", "tags": True, "ocr": True})
+    by_name = {way.name: way for way in ladder(seen, pictures=True, oracle=True)}
+    assert by_name["blind with examples"].selection == "question", "who is blind cannot choose by the picture"
+    assert by_name["similar examples"].selection == "image+question" and by_name["similar examples"].ocr
+    beside = {
+        name: (by_name[name].tags, by_name[name].ocr) for name in ("generic caption", "caption", "tags and text", OURS)
+    }
+    assert set(beside.values()) == {(False, False), (True, True)} and beside["tags and text"] == beside[OURS] == (
+        True,
+        True,
+    )
+    with pytest.raises(BadInput, match="'tags and text' needs tags or text"):
+        ladder(rich, pictures=True, oracle=True, baselines="tags and text")
     assert [way.knowledge for way in counterfactuals(rich)] == ["index", "oracle", "oracle"]
     with pytest.raises(BadInput, match="needs pictures"):
         ladder(bare, pictures=False, oracle=False, baselines="direct")
@@ -352,10 +365,79 @@ def item(number, *, captions=(), **asked):
     return VQAItem(asked=question, captions=captions, picture=f"{number}.png", tags="grass")
 
 
-async def test_an_example_without_choices_still_has_its_answer():
+def test_an_example_without_choices_still_has_its_answer():
     bare, chosen = item(0, captions=("a",)), item(1, captions=("b",), choices=("cow", "ox"), correct="ox")
-    shots = await shots_of([bare, chosen], {}, None, kind="aware", choices=True)
-    assert [shot.answer for shot in shots] == ["cow", "ox"]
+    assert [shot.answer for shot in shots_of([bare, chosen], {}, choices=True)] == ["cow", "ox"]
+
+
+class Sighted:
+    """Tags and reads pictures, and remembers which."""
+
+    model, revision = "eyes", "fake"
+
+    def __init__(self, tags="cow, grass", text="MOO"):
+        self.said, self.tagged, self.read_of = (tags, text), [], []
+
+    async def tags(self, images):
+        self.tagged += images
+        return [self.said[0]] * len(images)
+
+    async def read(self, images):
+        self.read_of += images
+        return [self.said[1]] * len(images)
+
+
+def pool_of(blobs, count):
+    pool = [item(number) for number in range(count)]
+    pictures = {one.picture: blobs.put_image(Image.new("RGB", (4, 4), (n, 9, 0))) for n, one in enumerate(pool)}
+    return shots_of(pool, pictures), pictures
+
+
+async def test_only_the_examples_that_are_shown_are_described(blobs):
+    pool, _ = pool_of(blobs, 40)
+    eyes = Sighted()
+    way = Way(shots=2, votes=2, tags=True, ocr=True)
+    made, chat = ports(blobs, way, lambda _: "calf", shots=Shots(pool, by="random"), tagger=eyes, ocr=eyes)
+    made.captioner._said = lambda image, question: f"seen for {question}"
+    task = await go(made)
+    assert len(made.captioner.asked) == 5 and len(eyes.tagged) == 5 and len(eyes.read_of) == 5, (
+        "4 examples and the question"
+    )
+    shown = [shot for vote in task.evidence.shots for shot in vote]
+    assert [(s.caption, s.tags, s.ocr) for s in shown] == [
+        (f"seen for {s.question}", "cow, grass", "MOO") for s in shown
+    ]
+    assert f"Context: seen for {shown[0].question} cow, grass. Text in the picture: MOO.\n" in chat.asked[0][-1].content
+    made, _ = ports(
+        blobs, Way(shots=2, caption="none", tags=True), ["calf"], shots=Shots(pool, by="random"), tagger=eyes
+    )
+    await go(made)
+    assert made.captioner.asked == [] and len(eyes.tagged) == 5, "who is blind is shown no captions, and pays for none"
+
+
+async def test_tools_look_at_the_picture_beside_the_captioner_and_are_told(blobs):
+    eyes = Sighted(tags="", text="SLOW DOWN")
+    made, chat = ports(blobs, Way(tags=True, ocr=True), ["calf"], tagger=eyes, ocr=eyes)
+    task = await go(made, facts=Facts(tags="given tags", ocr="given text"))
+    assert "Context: a cow in a field. Text in the picture: SLOW DOWN.\n" in chat.asked[0][-1].content
+    steps = {d.step: (d.by, d.said) for d in task.decisions}
+    assert steps["tags"] == ("eyes", "nothing that it is sure of") and steps["text"] == ("eyes", "SLOW DOWN")
+    made, _ = ports(blobs, Way(tags=True, ocr=True), ["calf"])
+    steps = {d.step: d.by for d in (await go(made, facts=Facts(tags="cow", ocr=""))).decisions}
+    assert steps["tags"] == "given" and "text" not in steps
+
+
+async def test_captions_are_kept_when_a_tool_beside_them_fails(blobs):
+    class Broken(Sighted):
+        async def read(self, images):
+            raise CallFailed("no text can be read")
+
+    made, chat = ports(blobs, Way(ocr=True), ["calf"], ocr=Broken())
+    with pytest.raises(CallFailed, match="no text"):
+        await go(made)
+    assert len(made.captioner.asked) == 1 and chat.asked == [], (
+        "an answer without what was asked for would be another way's"
+    )
 
 
 async def test_an_example_that_the_captioner_fails_on_is_left_out(blobs):
@@ -364,17 +446,22 @@ async def test_an_example_that_the_captioner_fails_on_is_left_out(blobs):
             raise CallFailed("an empty caption")
         return f"seen for {question}"
 
-    pool = [item(number) for number in range(3)]
-    pictures = {one.picture: blobs.put_image(Image.new("RGB", (4, 4), (n, 0, 0))) for n, one in enumerate(pool)}
-    shots = await shots_of(pool, pictures, ScriptedCaptioner(say), kind="aware")
-    assert [(shot.id, shot.caption) for shot in shots] == [("e0", "seen for what is 0?"), ("e2", "seen for what is 2?")]
+    pool, _ = pool_of(blobs, 3)
+    made, _ = ports(blobs, Way(shots=3), ["calf"], shots=Shots(pool, by="random"))
+    made.captioner._said = say
+    task = await go(made)
+    assert sorted(shot.id for shot in task.evidence.shots[0]) == ["e0", "e2"]
+    [told] = [d for d in task.decisions if d.step == "examples"]
+    assert "1 left out" in told.why and "an empty caption" in told.why
+    made, _ = ports(blobs, Way(shots=1, caption="given"), ["calf"], shots=Shots(pool[1:2], by="random"))
+    made.captioner._said = say
     with pytest.raises(CallFailed, match="empty"):
-        await shots_of(pool[1:2], pictures, ScriptedCaptioner(say), kind="aware")
+        await go(made)
 
 
 @pytest.mark.parametrize("tags", [True, False])
 async def test_examples_have_tags_where_the_question_has(blobs, tags):
-    shots = Shots(await shots_of([item(0, captions=("a cow",))], {}, None, kind="aware"), by="random")
+    shots = Shots(shots_of([item(0, captions=("a cow",))], {}), by="random")
     made, chat = ports(blobs, Way(shots=1, tags=tags), ["calf"], shots=shots)
     await go(made)
     assert f"Context: a cow.{' grass.' if tags else ''}\n" in chat.asked[0][-1].content

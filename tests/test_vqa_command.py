@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from servers import completion, serving
 
 from inloop.app.cli import main
@@ -141,6 +141,16 @@ def test_several_questions_with_choices_and_a_picture(server, tmp_path, capsys):
         (["vqa", "-", "what?"], "there is no picture to 'what?'"),
         (["vqa", "-", " ?", "--caption", "x"], "has no word in it"),
         (["vqa", "-", "why " * 501, "--caption", "x"], "2004 characters"),
+        (["vqa", "-", "what?", "--caption", " "], "--caption is empty"),
+        (["vqa", "p.png", "what?", "--caption", "x", "--captions-are", "both"], "so --captions-are means nothing"),
+        (["vqa", "p.png", "what?", "--caption", "x", "--captioner", "mini-promptcap"], "so --captioner means nothing"),
+        (["vqa", "-", "what?", "--caption", "x", "--ocr", "rapidocr"], "'rapidocr' looks at pictures"),
+        (["vqa", "-", "what?", "--caption", "x", "--tags", "hustvl/yolos-tiny"], "'hustvl/yolos-tiny' looks at pictures"),
+        (["vqa", "p.png", "what?", "--caption", "x", "--tags", "ssd?wish=1"], "takes threshold"),
+        (["vqa-eval", "okvqa", "--questions", "q.json", "--annotations", "a.json", "--captions", "c.json", "--ocr",
+          "rapidocr"], "give --images DIR"),
+        (["vqa-eval", "okvqa", "--questions", "q.json", "--annotations", "a.json", "--captions", "c.json", "--tags",
+          "given"], "none of the 12 questions has 'tags'"),
         (["vqa", "-", "what?", "--caption", "x", "--choices", "one"], "give at least two"),
         (["vqa", "-", "what?", "--caption", "x", "--shots", "33"], "--shots 33 cannot be used"),
         (["vqa", "-", "what?", "--caption", "x", "--shots", "2"], "no worked examples"),
@@ -161,6 +171,7 @@ def test_several_questions_with_choices_and_a_picture(server, tmp_path, capsys):
 )  # fmt: skip
 def test_bad_input_is_said_before_anything_is_asked(server, files, tmp_path, capsys, arguments, message):
     (tmp_path / "text.png").write_text("no picture", encoding="utf-8")
+    Image.new("RGB", (8, 8)).save(tmp_path / "p.png")
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
     assert not [body for body in server.seen if "messages" in body]
@@ -362,3 +373,126 @@ def test_one_question_that_a_model_refuses_fails_alone(server, files, tmp_path, 
     questions["questions"] = questions["questions"][:1]
     (tmp_path / "q.json").write_text(json.dumps(questions), encoding="utf-8")
     assert main([*asked, "--baselines", "none"]) == 2, "where all fail it is an error"
+
+
+def prompts_of(server):
+    """The questions that it was asked; not what its abilities were tried with."""
+    asked = [body["messages"][-1]["content"] for body in server.seen if "messages" in body]
+    return [prompt for prompt in asked if isinstance(prompt, str) and "Q: " in prompt]
+
+
+def test_a_caption_beside_a_picture_is_told_instead_of_the_captioners(server, tmp_path, capsys):
+    Image.new("RGB", (8, 8)).save(tmp_path / "p.png")
+    asked = [
+        "vqa",
+        "p.png",
+        "what is its young?",
+        "--caption",
+        "a cow",
+        "--tags",
+        "text:ssd",
+        "--ocr",
+        "text: rapidocr",
+    ]
+    assert main([*asked, "--no-check", "--json"]) == 0
+    assert any("Context: a cow. ssd. Text in the picture: rapidocr.\n" in prompt for prompt in prompts_of(server))
+    found = told(capsys)
+    assert set(found["models"]) == {"llm"} and found["answers"][0]["image"]["media_type"] == "image/png"
+
+
+@pytest.fixture
+def signs(tmp_path):
+    """Two pictures of words, named as COCO names them."""
+    for package in ("rapidocr", "onnxruntime"):
+        pytest.importorskip(package, reason=f"{package} is not installed: pip install 'inloop[ocr]'")
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, words in enumerate(("MOO FARM", "BAA INN", "OINK BAR")):
+        picture = Image.new("RGB", (240, 120), "white")
+        ImageDraw.Draw(picture).text((20, 40), words, fill="black", font=ImageFont.load_default(32))
+        picture.save(folder / f"COCO_val2014_{10 + number:012d}.png")
+    return folder
+
+
+def test_text_that_a_model_reads_is_told_shown_and_paid_once(server, signs, tmp_path, capsys):
+    picture = str(signs / "COCO_val2014_000000000010.png")
+    asked = ["vqa", picture, "what does the sign say?", "whose farm is it?", "--caption", "a sign", "--ocr", "rapidocr"]
+    assert main([*asked, "--no-check"]) == 0
+    shown = capsys.readouterr()
+    assert "text     MOO FARM  (rapidocr)" in shown.out and "1 ocr" in shown.out
+    assert sum("Context: a sign. Text in the picture: MOO FARM.\n" in prompt for prompt in prompts_of(server)) == 2
+    [page] = tmp_path.glob("runs/promptcap-*/report.html")
+    assert "MOO FARM" in page.read_text(encoding="utf-8") and "rapidocr" in page.read_text(encoding="utf-8")
+    assert main(["resume", "--json"]) == 0
+    found = told(capsys)
+    assert found["models"]["ocr"]["id"] == "rapidocr" and len(prompts_of(server)) == 2
+    steps = [(d["step"], d["by"], d["said"]) for d in found["answers"][0]["decisions"]]
+    assert steps[1] == ("text", "rapidocr", "MOO FARM")
+
+
+def test_an_evaluation_with_tags_of_the_files_and_text_that_is_read(
+    server, signs, files, tmp_path, blip_folder, capsys
+):
+    questions = json.loads((tmp_path / "q.json").read_text(encoding="utf-8"))
+    questions["questions"] = questions["questions"][:3]
+    (tmp_path / "q.json").write_text(json.dumps(questions), encoding="utf-8")
+    captions = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))
+    kept = [{**row, "tags": ["grass"], "ocr_tokens": ["not", "asked"]} for row in captions]
+    (tmp_path / "c.json").write_text(json.dumps(kept), encoding="utf-8")
+    asked = ["vqa-eval", "okvqa", *files, "--images", "images", "--tags", "given", "--limit", "2", "--no-causes"]
+    asked += ["--captions-are", "generic", "--baselines", "blind with examples,tags and text", "--shots", "1"]
+    with_model = [*asked, "--ocr", "rapidocr", "--captioner", str(blip_folder), "--vqa", "mini", "--json"]
+    assert main(with_model) == 0
+    report = told(capsys)
+    assert [each["way"]["name"] for each in report["ways"]] == ["blind with examples", "tags and text", "ours"]
+    assert report["calls"]["ocr"]["paid"] == 3, "the picture of the example is read too"
+    assert "Text of the pictures: what rapidocr found, not what the files say." in report["notes"]
+    rows = [json.loads(line) for line in text_of(f"{report['folder']}/items.jsonl").splitlines()]
+    assert {row["tags"] for row in rows} == {"grass"} and {row["text"] for row in rows} < {
+        "MOO FARM",
+        "BAA INN",
+        "OINK BAR",
+    }
+    ours = [prompt for prompt in prompts_of(server) if prompt.count("grass. Text in the picture: ") == 2]
+    assert len(ours) == 2, "the example has its tags and its text as the question has"
+
+
+def test_a_pool_without_captions_is_captioned_within_the_budget(
+    server, files, tmp_path, blip_folder, clip_folder, capsys
+):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(12):
+        Image.new("RGB", (32, 32), (20 * number, 0, 90)).save(folder / f"{10 + number}.png")
+    (tmp_path / "q.json").write_text(
+        json.dumps(
+            {"questions": [{"question_id": 100 + n, "image_id": 10 + n, "question": "what?"} for n in range(12)]}
+        ),
+        encoding="utf-8",
+    )
+    asked = ["vqa-eval", "okvqa", *files[:4], *files[6:], "--images", "images", "--captioner", str(blip_folder)]
+    asked += [
+        "--limit",
+        "6",
+        "--shots",
+        "2",
+        "--selection",
+        "random",
+        "--baselines",
+        "none",
+        "--in-flight",
+        "1",
+        "--json",
+    ]
+    assert main([*asked, "--budget", "calls=4"]) == 4
+    report = told(capsys)
+    assert report["stopped"] and report["ways"][0]["rules"][report["headline"]]["unscored"] == 5
+    assert report["calls"]["caption"]["paid"] == 3, "of one question and its two examples"
+
+
+def test_a_budget_that_ends_among_the_examples_ends_with_a_result(server, files, capsys):
+    asked = ["vqa-eval", "okvqa", *files, "--limit", "4", "--shots", "2", "--baselines", "none", "--json"]
+    assert main([*asked, "--budget", "calls=3"]) == 4
+    report = told(capsys)
+    assert "budget of 3 calls" in report["stopped"] and report["ways"][0]["rules"][report["headline"]]["value"] is None
+    assert not prompts_of(server), "nothing is asked of the language model"

@@ -268,7 +268,16 @@ class VisionCaptioner(LocalCaptioner):
                 " a picture",
                 remedy=_REMEDY,
             )
-        self._processor = self.weights.load(AutoProcessor)
+        try:
+            self._processor = self.weights.load(AutoProcessor)
+        except ImportError as error:
+            if "torchvision" not in str(error).lower():
+                raise
+            raise PrerequisiteError(
+                f"the processor of {self.weights.spec!r} needs torchvision, which is not installed",
+                remedy="pip install the torchvision that belongs to your torch (pytorch.org/get-started), or serve the model and"
+                " give its URL.",
+            ) from error
         dtype = "float32" if device == "cpu" else "auto"
         self._model = self.weights.load(AutoModelForImageTextToText, dtype=dtype).eval().to(device)
 

@@ -240,13 +240,23 @@ _LookedUp = tuple[Array, tuple[Array, Array, NDArray[np.int64], NDArray[np.bool_
 async def neighbours_of(
     index: Index, images: Sequence[BlobRef], vectors: Array, k: int, where: Filter | None
 ) -> list[list[Passage]]:
-    """The `k` captioned pictures nearest to each picture, itself left out."""
+    """The `k` captioned pictures nearest to each picture, itself left out; fewer only where the index has no more.
+
+    A picture may be there with several captions, and its own are left out, so that a search may have to go deeper.
+    """
     queries = [Query(vector=tuple(vector.tolist()), space="image") for vector in vectors]
-    own = [image.sha256 for image in images]
-    found = []
-    for sha, hits in zip(own, await index.search(queries, k=k + 1, mode="dense", where=where), strict=True):
-        passages = (hit.passage for hit in hits)
-        found.append([p for p in passages if p.image is not None and p.image.sha256 != sha and p.text.strip()][:k])
+    found: list[list[Passage]] = [[] for _ in images]
+    left, depth = list(range(len(images))), k + 1
+    while left:
+        searched = await index.search([queries[place] for place in left], k=depth, mode="dense", where=where)
+        for place, hits in zip(left, searched, strict=True):
+            own = images[place].sha256
+            others = (hit.passage for hit in hits if hit.passage.image is not None and hit.passage.image.sha256 != own)
+            found[place] = [passage for passage in others if passage.text.strip()][:k]
+        left = [
+            place for place, hits in zip(left, searched, strict=True) if len(found[place]) < k and len(hits) == depth
+        ]
+        depth *= 4
     return found
 
 

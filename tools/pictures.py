@@ -6,6 +6,7 @@ CMYK and 16-bit greys as RGB. Each of these is told in `notes`. A file that is p
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
 from pathlib import Path
@@ -18,7 +19,7 @@ from ..runtime.records import BlobRef, Record
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "Picture", "keep_picture", "read_picture"]
+__all__ = ["MAX_PIXELS", "SUFFIXES", "Picture", "content_sha256", "keep_picture", "read_picture"]
 
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"])
 MAX_PIXELS = 100_000_000
@@ -81,6 +82,24 @@ def keep_picture(data: bytes, blobs: BlobStore, *, name: str) -> Picture:
     except Exception as error:  # decoders raise whatever they like on damaged files
         raise BadInput(f"the picture {name!r} is damaged ({type(error).__name__}: {error}).") from None
     return Picture(blob=blobs.put_image(straight), notes=tuple(notes))
+
+
+def content_sha256(path: Path) -> str:
+    """The sha256 of what a picture file shows: its size and RGB values as a viewer sees them, whatever the file format.
+
+    Raises:
+        BadInput: it cannot be read, is no picture, or a damaged one.
+    """
+    from PIL import Image as images
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", images.DecompressionBombWarning)
+            with images.open(path) as opened:
+                image, _ = _straight(opened)
+    except Exception as error:  # decoders raise whatever they like on damaged files
+        raise BadInput(f"{str(path)!r} is no picture that can be read ({type(error).__name__}: {error}).") from None
+    return hashlib.sha256(f"{image.width}x{image.height}:".encode() + image.tobytes()).hexdigest()
 
 
 def _straight(opened: Any) -> tuple[Image, list[str]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Literal, get_args
 
 from ..runtime.errors import BadInput
@@ -23,13 +23,13 @@ __all__ = ["SELECTIONS", "Selection", "Shot", "Shots"]
 
 Selection = Literal["random", "question", "image+question"]
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
-_BATCH = 512
+_BATCH = 128
 
 
 class Shot(Record):
     """One worked example. `known`: passages that go with it; `candidates`: answers with confidences from 0 to 1.
 
-    `tags`: things in the picture, told after the caption.
+    `tags`: things in the picture, told after the caption; `ocr`: what is written in it, told after these.
     """
 
     id: str
@@ -37,6 +37,7 @@ class Shot(Record):
     answer: str
     caption: str = ""
     tags: str = ""
+    ocr: str = ""
     image_id: str = ""
     image: BlobRef | None = None
     choices: tuple[str, ...] = ()
@@ -72,14 +73,19 @@ class Shots:
     def __len__(self) -> int:
         return len(self._pool)
 
-    async def fill(self) -> None:
-        """Embed the examples and put them into the index; what is there already, and of others, stays."""
+    async def fill(self, *, stop: Callable[[], bool] = lambda: False) -> None:
+        """Embed the examples and put them into the index; what is there already, and of others, stays.
+
+        `stop` is asked before each batch: where it says so, the rest is left out.
+        """
         if self._index is None:
             return
         have = {passage.id: passage async for passage in self._index.iterate() if passage.id in self._pool}
         wanted = [_passage(shot, self.by) for shot in self._pool.values()]
         missing = [passage for passage in wanted if not _is_held(passage, have.get(passage.id))]
         for start in range(0, len(missing), _BATCH):
+            if stop():
+                return
             await self._index.upsert(missing[start : start + _BATCH])
 
     async def choose(
