@@ -129,10 +129,12 @@ def add_how(command: argparse.ArgumentParser) -> None:
 def given_roles(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """The fields of `Roles` that were given. The writer of prompts is no answerer: the bare model takes its place."""
     given = {name: getattr(args, name) for name in _ROLES if getattr(args, name) is not None}
+    from ..tools.downloads import fetched
+
     corpus = ("index",) if str(given.get("index", "")).endswith(".jsonl") else ()
     for name in (*_PATHS, *corpus):  # a run may be resumed from another folder
         if given.get(name):
-            given[name] = str(Path(given[name]).resolve())
+            given[name] = str(fetched(given[name], settings.cache_dir).resolve())
     llm = _ANSWERER if settings.llm == "mini-writer" and args.llm is None else settings.llm
     return {"llm": llm, "vqa": settings.vqa, "clip": settings.clip, **given}
 

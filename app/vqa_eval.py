@@ -12,7 +12,6 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runtime.blobs import write_whole
@@ -41,7 +40,10 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """The arguments of `inloop vqa-eval`."""
     command.add_argument("data", choices=("okvqa", "aokvqa", "vqav2"), metavar="DATA", help="okvqa, aokvqa or vqav2")
     command.add_argument(
-        "--questions", metavar="FILE", required=True, help="official questions, or a list with answers"
+        "--questions",
+        metavar="FILE",
+        required=True,
+        help="official questions, or a list with answers; a file, its zip, or a URL",
     )
     command.add_argument(
         "--annotations", metavar="FILE", help="official annotations, where the questions have no answers"
@@ -87,11 +89,13 @@ def vqa_eval(args: argparse.Namespace) -> int:
 
     from ..graphs.promptcap_outcome import Way
     from ..graphs.vqa_eval import VQAEvalConfig, read_data
+    from ..tools.downloads import fetched
 
     files = {name: getattr(args, name) for name in _FILES if getattr(args, name) is not None}
     with flags_checked():
         # a run may be resumed from another folder
-        given = given_roles(args, settings) | {name: str(Path(path).resolve()) for name, path in files.items() if path}
+        given = given_roles(args, settings)
+        given |= {name: str(fetched(path, settings.cache_dir).resolve()) for name, path in files.items() if path}
         way = given_way(args, pictures=bool(args.images))
         tools = {"tagger": _tool(args.tags), "ocr": _tool(args.ocr)}
         way |= {

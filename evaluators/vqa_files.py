@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -104,10 +106,23 @@ def _once(path: Path, ids: Iterable[str], what: str) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON of a file; `BadInput` names it where it cannot be read."""
+    """The JSON of a file, or of the only one in a zip, as official files are published; `BadInput` where it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        data = _unzipped(path) if zipfile.is_zipfile(path) else path.read_bytes()
+        return json.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise BadInput(f"the zip {str(path)!r} is damaged: {error}.") from None
     except ValueError as error:
         raise BadInput(f"{str(path)!r} is no JSON in UTF-8: {error}.") from None
+
+
+def _unzipped(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as packed:
+        names = [name for name in packed.namelist() if name.endswith(".json") and not name.startswith("__MACOSX")]
+        if len(names) != 1:
+            raise BadInput(
+                f"the zip {str(path)!r} holds {len(names)} JSON files ({', '.join(names[:5])}): unpack the one that is meant."
+            )
+        return packed.read(names[0])
