@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
+import caption_models
 import pytest
 from PIL import Image
 
@@ -17,6 +19,7 @@ from inloop.tools.caption_rows import CaptionRow
 from inloop.tools.caption_training import generic_rows, train_captioner
 from inloop.tools.captions import open_captioner
 from inloop.tools.finetuning import Recipe
+from inloop.tools.pictures import read_picture
 
 pytest.importorskip("accelerate")
 
@@ -176,7 +179,7 @@ def test_what_cannot_be_trained_is_named(
 
     with pytest.raises(BadInput, match="no rows"):
         train([])
-    with pytest.raises(BadInput, match="BLIP is what can be trained"):
+    with pytest.raises(BadInput, match="no captioner that can be trained"):
         train(rows, start=clip_folder)
     with pytest.raises(BadInput, match="has no picture"):
         train([rows[0].model_copy(update={"image": None})])
@@ -236,3 +239,33 @@ def test_the_command_trains_both_and_measures_them(
     leak = rows[0].model_copy(update={"image": str(copied), "question": f" {rows[0].question.upper()} "})
     test.write_text(leak.model_dump_json() + "\n", encoding="utf-8")
     assert main(command) == 2 and "1 test rows are training rows too" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("make", [caption_models.blip2, caption_models.llava, caption_models.florence2])
+async def test_a_larger_captioner_learns_by_adapters_and_is_written_whole(
+    make: Callable[[Path], Path], rows: list[CaptionRow], settings: Settings, tmp_path: Path
+) -> None:
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoModelForImageTextToText
+
+    start = make(tmp_path / "start")
+    before = AutoModelForImageTextToText.from_pretrained(start).state_dict()
+    short = [row.model_copy(update={"caption": row.id}) for row in rows]
+    made = train_captioner(
+        short, start=str(start), out=tmp_path / "out", settings=settings, recipe=recipe(epochs=80, rate=1e-2)
+    )
+    assert made.losses[-1] < 0.2 * made.losses[0]
+    whole = sum(value.numel() for value in before.values())
+    assert 0 < made.parameters < whole, "adapters alone learn"
+    assert not any("lora" in name for name in load_file(tmp_path / "out" / "model.safetensors"))
+    after = AutoModelForImageTextToText.from_pretrained(tmp_path / "out").state_dict()
+    assert before.keys() == after.keys()
+    same = {name for name, value in before.items() if torch.equal(value, after[name])}
+    assert {name for name in before if "vision" in name} <= same and len(same) < len(before)
+    with Store.open(settings) as store:
+        blobs = [read_picture(Path(row.image or ""), store.blobs).blob for row in short]
+        captioner = open_captioner(f"{tmp_path / 'out'}?tokens=12", store, settings)
+        said = await captioner.caption([(blob, row.question) for blob, row in zip(blobs, short, strict=True)])
+        await captioner.aclose()
+    assert said == [row.caption for row in short]

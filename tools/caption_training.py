@@ -14,7 +14,7 @@ import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,20 @@ from .captions import promptcap_prompt
 from .finetuning import Recipe, fine_tune
 from .local_model import chunks, quiet, torch_device
 from .student import Say
-from .weights import find_weights
+from .weights import Weights, find_weights
 
 if TYPE_CHECKING:
     from ..runtime.settings import Settings
 
-__all__ = ["Trained", "check_folder", "generic_rows", "mask_padding", "train_captioner"]
+__all__ = [
+    "CaptionTraining",
+    "Trained",
+    "check_folder",
+    "generic_rows",
+    "mask_padding",
+    "open_picture",
+    "train_captioner",
+]
 
 _RATE = 5e-5  # of the published 2e-5, 3e-5, 5e-5
 _KEPT = 2 * 2**30  # bytes of picture features that are held
@@ -98,17 +106,13 @@ def train_captioner(
     """Train the captioner `start` on rows with image and caption, and write it to the folder `out`.
 
     Raises:
-        BadInput: no rows, a row without picture or caption or one that is too long, another class than BLIP, an `out` in use.
+        BadInput: no rows, a row without picture or caption or one that is too long, no captioner, an `out` in use.
         Interrupted: `stop` was set.
-        PrerequisiteError: accelerate is missing, or the model cannot be loaded.
+        PrerequisiteError: accelerate or peft is missing, or the model cannot be loaded.
     """
     name = start.strip()
     weights = find_weights("mini" if name == "mini-promptcap" else name, "promptcap", settings.cache_dir)
-    if weights.config()["model_type"] != "blip":
-        raise BadInput(
-            f"{start!r} is of type {weights.config()['model_type']!r}; BLIP is what can be trained here: mini-promptcap,"
-            " Salesforce/blip-vqa-base, Salesforce/blip-image-captioning-base, or a folder of these classes."
-        )
+    training = _training_of(weights)
     if not rows:
         raise BadInput("there are no rows to train on: give at least a few.")
     kept = [row.model_dump(include={"image", "question", "caption"}) for row in rows]
@@ -119,9 +123,22 @@ def train_captioner(
         say(f"{out} is trained already")
         return done
     check_folder(out)
-    return _Training(
-        rows, weights, out, settings, recipe, seed, train_vision, say, stop or threading.Event(), key
-    ).run()
+    return training(rows, weights, out, settings, recipe, seed, train_vision, say, stop or threading.Event(), key).run()
+
+
+def _training_of(weights: Weights) -> type[CaptionTraining]:
+    """BLIP learns whole, larger captioners by LoRA; `BadInput` for what is no captioner."""
+    from .caption_lora import LoraTraining, is_trainable
+
+    kind = weights.config()["model_type"]
+    if kind == "blip":
+        return CaptionTraining
+    if not is_trainable(weights):
+        raise BadInput(
+            f"{weights.spec!r} is of type {kind!r}, which is no captioner that can be trained here: give mini-promptcap,"
+            " Salesforce/blip-vqa-base, Salesforce/blip2-opt-2.7b, or a folder of such a class."
+        )
+    return LoraTraining
 
 
 def check_folder(out: Path) -> None:
@@ -131,24 +148,27 @@ def check_folder(out: Path) -> None:
         raise BadInput(f"{str(out)!r} holds something that is no captioner of ours: give another folder.")
 
 
-class _Training:
+class CaptionTraining:
+    """One training, of BLIP. A subclass gives other classes, examples, and losses."""
+
+    rate = _RATE
+
     def __init__(
         self, rows: Sequence[CaptionRow], weights: Any, out: Path, settings: Settings, recipe: Recipe, seed: int,
         train_vision: bool, say: Say, stop: threading.Event, key: str,
     ) -> None:  # fmt: skip
         import torch
-        from transformers import BlipForConditionalGeneration, BlipForQuestionAnswering, BlipProcessor
 
         self.rows, self.weights, self.out, self.recipe, self.seed = rows, weights, out, recipe, seed
         self.train_vision, self.say, self.stop, self.key = train_vision, say, stop, key
         self.answers = "BlipForQuestionAnswering" in weights.config().get("architectures", ())
-        self.kind = BlipForQuestionAnswering if self.answers else BlipForConditionalGeneration
+        self.kind, processor = self._classes()
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
         self.device = torch_device(settings.device)
         try:
             with quiet():
-                self.processor = weights.load(BlipProcessor)
+                self.processor = weights.load(processor)
         except Exception as error:
             raise PrerequisiteError(
                 f"{weights.spec!r} cannot be loaded ({type(error).__name__}: {error})",
@@ -164,7 +184,7 @@ class _Training:
             examples,
             self._collate,
             recipe=self.recipe,
-            rate=self.recipe.rate or _RATE,
+            rate=self.recipe.rate or self.rate,
             seed=self.seed,
             work=work,
             device=self.device,
@@ -180,17 +200,27 @@ class _Training:
         shutil.rmtree(self.out / ".work", ignore_errors=True)
         return trained
 
+    def _classes(self) -> tuple[Any, Any]:
+        """The classes of the model and of its processor."""
+        from transformers import BlipForConditionalGeneration, BlipForQuestionAnswering, BlipProcessor
+
+        return BlipForQuestionAnswering if self.answers else BlipForConditionalGeneration, BlipProcessor
+
+    def checked(self) -> Iterator[CaptionRow]:
+        """The rows; `BadInput` for one that lacks picture or caption."""
+        for row in self.rows:
+            if row.image is None or not row.caption:
+                lacking = "picture" if row.image is None else "caption"
+                raise BadInput(f"row {row.id!r} has no {lacking}, which it needs.")
+            yield row
+
     def _examples(self) -> list[dict[str, Any]]:
         """Token ids of each row: what is read, what is written, and both together for their length."""
         tokens, room = self.processor.tokenizer, int(self.weights.config()["text_config"]["max_position_embeddings"])
         made = []
-        for row in self.rows:
-            if row.image is None or not row.caption:
-                raise BadInput(
-                    f"row {row.id!r} has no {'picture' if row.image is None else 'caption'}, which it needs."
-                )
+        for row in self.checked():
             prompt = tokens(promptcap_prompt(row.question), verbose=False).input_ids
-            caption = tokens(row.caption, verbose=False).input_ids
+            caption = tokens(str(row.caption), verbose=False).input_ids
             long = max(len(prompt), len(caption)) if self.answers else len(prompt) + len(caption) - 2
             if long > room:
                 raise BadInput(f"row {row.id!r} makes {long} tokens, the model takes {room}: shorten or drop it.")
@@ -223,15 +253,7 @@ class _Training:
                 self.features |= dict(zip(chunk, states, strict=True))
 
     def _pixels(self, images: Sequence[str]) -> Any:
-        from PIL import Image, UnidentifiedImageError
-
-        pictures = []
-        for path in images:
-            try:
-                with Image.open(path) as opened:
-                    pictures.append(opened.convert("RGB"))
-            except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-                raise BadInput(f"{path!r} is no picture that can be read: {error}.") from None
+        pictures = [open_picture(path) for path in images]
         return self.processor.image_processor(pictures, return_tensors="pt").pixel_values
 
     def _collate(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -292,11 +314,12 @@ class _Training:
         """The model's folder, whole or not at all; in half precision where the start was."""
         import torch
 
-        half = "float16" in (self.weights.config().get("dtype"), self.weights.config().get("torch_dtype"))
+        stored = self.weights.config().get("dtype") or self.weights.config().get("torch_dtype")
+        half = {"float16": torch.float16, "bfloat16": torch.bfloat16}.get(str(stored), torch.float32)
         draft = self.out / ".work" / "finished"
         shutil.rmtree(draft, ignore_errors=True)
         with quiet():
-            model.to("cpu", torch.float16 if half else torch.float32).save_pretrained(draft)
+            model.to("cpu", half).save_pretrained(draft)
             self.processor.save_pretrained(draft)
         for path in draft.iterdir():
             path.chmod(0o644)
@@ -309,6 +332,17 @@ class _Training:
         )
         sums = "".join(f"{sha256(self.out / name)}  {name}\n" for name in names)
         write_whole(self.out / SUMS, sums.encode())
+
+
+def open_picture(path: str) -> Any:
+    """The RGB picture of a file; `BadInput` where it is none."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as opened:
+            return opened.convert("RGB")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise BadInput(f"{path!r} is no picture that can be read: {error}.") from None
 
 
 def _done(out: Path, key: str) -> Trained | None:

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from ..runtime.settings import Settings
     from ..runtime.store import Store
 
-__all__ = ["BlipCaptioner", "LocalCaptioner", "VisionCaptioner", "each_caption", "open_captioner", "promptcap_prompt"]
+__all__ = [
+    "BlipCaptioner",
+    "LocalCaptioner",
+    "VisionCaptioner",
+    "each_caption",
+    "open_captioner",
+    "promptcap_prompt",
+    "vision_inputs",
+]
 
 _MINI = "mini-promptcap"
 _REMEDY = (
@@ -309,14 +317,7 @@ class VisionCaptioner(LocalCaptioner):
 
     def _read(self, image: BlobRef, prompt: str) -> dict[str, Any]:
         """The tensors of one row, each with a first axis that rows are joined along."""
-        picture = self._store.blobs.get_image(image).convert("RGB")
-        text = prompt
-        if getattr(self._processor, "chat_template", None):
-            content = [{"type": "image"}, {"type": "text", "text": prompt}]
-            text = self._processor.apply_chat_template(
-                [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
-            )
-        inputs = self._processor(images=[picture], text=[text], return_tensors="pt")
+        inputs = vision_inputs(self._processor, self._store.blobs.get_image(image).convert("RGB"), prompt)
         return {
             name: value.to(self._device, self._model.dtype) if value.is_floating_point() else value.to(self._device)
             for name, value in inputs.items()
@@ -337,6 +338,17 @@ class VisionCaptioner(LocalCaptioner):
             made = made[:, prompt.shape[1] :]  # decoders without an encoder give the prompt back
         texts = self._processor.tokenizer.batch_decode(made[: len(rows)], skip_special_tokens=True)
         return [str(text) for text in texts]
+
+
+def vision_inputs(processor: Any, picture: Any, prompt: str) -> dict[str, Any]:
+    """The tensors that a processor of transformers makes of an RGB picture and words; in chat form where it has one."""
+    text = prompt
+    if getattr(processor, "chat_template", None):
+        content = [{"type": "image"}, {"type": "text", "text": prompt}]
+        text = processor.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        )
+    return dict(processor(images=[picture], text=[text], return_tensors="pt"))
 
 
 def _too_long(prompt: str, tokens: int, room: int) -> BadInput:
