@@ -49,7 +49,9 @@ def wheel(tmp_path_factory):
         shutil.copyfile(ROOT / name, target)
     out = tmp_path_factory.mktemp("wheel")
     done = run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, copy, cwd=copy)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-6000:]
+    assert "Warning:" not in said, said[said.index("Warning:") - 200 :][:2000]
     [path] = out.glob("inloop-*.whl")
     return path
 
