@@ -32,6 +32,9 @@ def main() -> int:
     parser.add_argument(
         "--answerer", choices=("quote", "llm"), default="quote", help="llm: the language model's words too"
     )
+    parser.add_argument(
+        "--draw", type=int, default=0, metavar="N", help="of the pictures and seeds of retrieval-vision"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="where the figures go")
     given = vars(parser.parse_args())
     names, out = [name.replace("-", "_") for name in given.pop("names")] or MEASUREMENTS, given.pop("out")

@@ -19,7 +19,7 @@ __all__ = ["Figure", "Options", "keep", "machine", "seconds", "table"]
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What is measured: model specs as in `inloop opt2i`; `repeats`: how often each time is taken; a `student` that trains a
-    LoRA adapter; `claims` and `answerer`: of `rag_answers`."""
+    LoRA adapter; `claims` and `answerer`: of `rag_answers`; `draw`: of the pictures and seeds of `retrieval_vision`."""
 
     images: str
     vqa: str
@@ -31,6 +31,7 @@ class Options:
     iterations: int
     claims: int = 100
     answerer: str = "quote"
+    draw: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

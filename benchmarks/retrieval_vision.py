@@ -1,7 +1,8 @@
 """Retrieval for vision-language models on the drawn world: captioning from neighbours, memory for the long tail, REACT.
 
 The small models are good at the drawn world already; parts two and three see it through a bad camera (`vision_sets.blurred`).
-Every gain is paired, picture by picture, with its 95 % interval.
+Every gain is paired, picture by picture, with its 95 % interval. `--draw N` takes other pictures, captions and training
+seeds throughout: the interval of one draw says nothing about them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
 from inloop.tools.embeddings import ClipEmbedder, open_clip
 from inloop.tools.index import open_index
-from inloop.tools.memory_classifier import MemoryClassifier, vote
+from inloop.tools.memory_classifier import MemoryClassifier, MemoryRecipe, vote
 from inloop.tools.neighbours import Neighbours, Selection
 from inloop.tools.react import ReactRecipe, adapt, random_pairs, retrieve_pairs
 from inloop.tools.vqa import open_vqa
@@ -73,26 +74,27 @@ def measure(options: Options) -> list[Figure]:
 
 async def _measure(store: Store, settings: Settings, options: Options) -> list[Figure]:
     clip = open_clip("mini", store, settings)
+    shift = 1000 * options.draw  # what every seed is raised by
     try:
         return [
-            *await _captioning(store, settings, clip),
-            *await _long_tail(store, clip),
-            *await _react(store, settings, clip),
+            *await _captioning(store, settings, clip, shift),
+            *await _long_tail(store, clip, shift),
+            *await _react(store, settings, clip, shift),
         ]
     finally:
         await clip.aclose()
 
 
-async def _captioning(store: Store, settings: Settings, clip: ClipEmbedder) -> list[Figure]:
+async def _captioning(store: Store, settings: Settings, clip: ClipEmbedder, shift: int) -> list[Figure]:
     """Captions of held-out scenes from retrieved, random and no neighbours: kinds of objects named, and named rightly."""
     index = await open_index("memory:", text=clip, image=clip)
-    held = passages(captioned(store.blobs, 21, _INDEXED), "pair")
+    held = passages(captioned(store.blobs, shift + 21, _INDEXED), "pair")
     await index.upsert(held)
-    asked = captioned(store.blobs, 22, _ASKED, held_out=True)
+    asked = captioned(store.blobs, shift + 22, _ASKED, held_out=True)
     images = [one.image for one in asked]
     vqa = open_vqa("mini", store, settings)
     queries = [Query(image=image) for image in images]
-    rng = random.Random(5)
+    rng = random.Random(shift + 5)
     figures, scores = [], {}
 
     async def score(name: str, shown: Sequence[Sequence[Passage]]) -> None:
@@ -109,7 +111,8 @@ async def _captioning(store: Store, settings: Settings, clip: ClipEmbedder) -> l
         await score(f"{k} random", [rng.sample(held, k) for _ in asked])
         for name, rules in _RULES.items():
             if k == 4 or not name:
-                found = await Neighbours(index, clip, store.blobs, rules).find(queries, k=k)
+                drawn = rules.model_copy(update={"seed": shift})
+                found = await Neighbours(index, clip, store.blobs, drawn).find(queries, k=k)
                 await score(f"{k} retrieved{name}", [[one.passage for one in each] for each in found])
         for other in ("no neighbours", f"{k} random"):
             gain = paired_gain(scores[other], scores[f"{k} retrieved"])
@@ -122,15 +125,15 @@ async def _captioning(store: Store, settings: Settings, clip: ClipEmbedder) -> l
     return figures
 
 
-async def _long_tail(store: Store, clip: ClipEmbedder) -> list[Figure]:
+async def _long_tail(store: Store, clip: ClipEmbedder, shift: int) -> list[Figure]:
     """32 things through the bad camera, 1 to 40 pictures a class, and a memory of captioned pictures of all 40 kinds."""
-    rng = np.random.default_rng(6)
+    rng = np.random.default_rng(shift + 6)
     names = [str(name) for name in rng.permutation(list(THINGS))]
     counts = [max(1, round(40 * (0.6 / 40) ** (place / 31))) for place in range(32)]
-    train = captioned(store.blobs, 61, each=of_kinds(names, counts, 61), blur=True)
-    test = captioned(store.blobs, 62, each=of_kinds(names, [25] * 32, 62), blur=True)
-    held = captioned(store.blobs, 63, each=of_kinds(list(KINDS), [30] * 40, 63), blur=True)
-    noise = captioned(store.blobs, 64, each=of_kinds(list(KINDS), [30] * 40, 64), blur=True)
+    train = captioned(store.blobs, shift + 61, each=of_kinds(names, counts, shift + 61), blur=True)
+    test = captioned(store.blobs, shift + 62, each=of_kinds(names, [25] * 32, shift + 62), blur=True)
+    held = captioned(store.blobs, shift + 63, each=of_kinds(list(KINDS), [30] * 40, shift + 63), blur=True)
+    noise = captioned(store.blobs, shift + 64, each=of_kinds(list(KINDS), [30] * 40, shift + 64), blur=True)
     wrong = [noise[place].caption for place in rng.permutation(len(noise))]
     shuffled = [held[place].caption for place in rng.permutation(len(held))]
     memory = await _index(clip, passages(held, "m"))
@@ -143,7 +146,7 @@ async def _long_tail(store: Store, clip: ClipEmbedder) -> list[Figure]:
     right: dict[str, list[float]] = {}
 
     async def fitted(index: Index | None, classes: set[str]) -> MemoryClassifier:
-        made = MemoryClassifier(index, clip)
+        made = MemoryClassifier(index, clip, recipe=MemoryRecipe(seed=shift))
         shown = [one for one in train if _thing(one) in classes]
         await made.fit([one.image for one in shown], [_thing(one) for one in shown])
         return made
@@ -206,14 +209,15 @@ async def _new_classes(
     return figures
 
 
-async def _react(store: Store, settings: Settings, clip: ClipEmbedder) -> list[Figure]:
+async def _react(store: Store, settings: Settings, clip: ClipEmbedder, shift: int) -> list[Figure]:
     """Nine animals through the bad camera, from class names and an index that holds such pictures among ordinary ones."""
-    test = captioned(store.blobs, 72, each=of_kinds(_ANIMALS, [40] * 9, 72), blur=True)
+    test = captioned(store.blobs, shift + 72, each=of_kinds(_ANIMALS, [40] * 9, shift + 72), blur=True)
     others = [kind for kind in THINGS if kind not in _ANIMALS]
-    other_test = captioned(store.blobs, 73, each=of_kinds(others, [15] * 23, 73))
+    other_test = captioned(store.blobs, shift + 73, each=of_kinds(others, [15] * 23, shift + 73))
     animals: dict[str, list[float]] = {}
     rest: dict[str, list[float]] = {}
     losses = {}
+    recipe = _RECIPE.model_copy(update={"seed": shift})
 
     async def judged(name: str, model: ClipEmbedder) -> None:
         for shown, kinds, right in ((test, _ANIMALS, animals), (other_test, others, rest)):
@@ -223,23 +227,22 @@ async def _react(store: Store, settings: Settings, clip: ClipEmbedder) -> list[F
 
     await judged("zero-shot", clip)
     for place, (each, scenes, blur) in _WORLDS.items():
-        held = passages(captioned(store.blobs, 76 if blur else 75, scenes, blur=blur), "web")
+        held = passages(captioned(store.blobs, shift + (76 if blur else 75), scenes, blur=blur), "web")
         if each:
-            seen = captioned(store.blobs, 74, each=of_kinds(_ANIMALS, [each] * 9, 74), blur=True)
+            seen = captioned(store.blobs, shift + 74, each=of_kinds(_ANIMALS, [each] * 9, shift + 74), blur=True)
             held += passages(seen, "camera")
         index = await open_index("memory:")  # searched by words alone
         await index.upsert(held)
         pairs = await retrieve_pairs(index, _ANIMALS, templates=("{}",), per_class=each or 40, mode="bm25")
-        order = np.random.default_rng(7).permutation(len(pairs))
-        ways = {f"REACT{place}": pairs, f"random pairs{place}": await random_pairs(index, len(pairs), seed=7)}
-        if not place:
-            texts = [pairs[other].text for other in order]
-            ways["shuffled pairs"] = [
-                pair.model_copy(update={"text": text}) for pair, text in zip(pairs, texts, strict=True)
-            ]
+        order = np.random.default_rng(shift + 7).permutation(len(pairs))
+        ways = {f"REACT{place}": pairs, f"random pairs{place}": await random_pairs(index, len(pairs), seed=shift + 7)}
+        texts = [pairs[other].text for other in order]
+        ways[f"shuffled pairs{place}"] = [
+            pair.model_copy(update={"text": text}) for pair, text in zip(pairs, texts, strict=True)
+        ]
         for name, given in ways.items():
             folder = settings.runs_dir / name.replace(" ", "-")
-            card = await adapt("mini", given, folder, store, settings, recipe=_RECIPE)
+            card = await adapt("mini", given, folder, store, settings, recipe=recipe)
             losses[name] = f"{card.pairs} pairs, loss {card.losses[0]:.2f} to {card.losses[-1]:.2f}"
             adapted = open_clip(f"mini?adapter={folder}", store, settings)
             await judged(name, adapted)
@@ -247,10 +250,12 @@ async def _react(store: Store, settings: Settings, clip: ClipEmbedder) -> list[F
         await index.close()
     figures = [_figure(f"REACT, animals: {name}", estimate(v), losses.get(name, "")) for name, v in animals.items()]
     figures += [_figure(f"REACT, other things, clean: {name}", estimate(values)) for name, values in rest.items()]
-    pairs_of = [("shuffled pairs", "zero-shot")] if "" in _WORLDS else []
-    for place in _WORLDS:
-        pairs_of += [(f"REACT{place}", "zero-shot"), (f"REACT{place}", f"random pairs{place}")]
-    for one, other in pairs_of:
+    compared = [
+        (f"{one}{place}", other)
+        for place in _WORLDS
+        for one, other in (("REACT", "zero-shot"), ("REACT", f"random pairs{place}"), ("shuffled pairs", "zero-shot"))
+    ]
+    for one, other in compared:
         figures.append(_figure(f"REACT, animals: {one} over {other}", paired_gain(animals[other], animals[one])))
     return figures
 

@@ -108,7 +108,7 @@ async def test_retrieval_vision_measurement(monkeypatch, settings):
     monkeypatch.setattr(measured, "_ASKED", 6)
     with Store.open(settings) as store:
         clip = open_clip("mini", store, settings)
-        found = {figure.name: figure.value for figure in await measured._captioning(store, settings, clip)}
+        found = {figure.name: figure.value for figure in await measured._captioning(store, settings, clip, 1000)}
         await clip.aclose()
     assert len(found) == 29 and all(0 <= value <= 100 for name, value in found.items() if " over " not in name)
     assert measured._entities("two red stars and a spook") == {"star", "ghost"}
