@@ -181,9 +181,9 @@ def test_records_refuse_nonsense():
 async def test_vectors_in_partitions_are_found_exactly(tmp_path, monkeypatch):
     """A large LanceDB index finds what the one in memory finds, with a filter, and also what came in afterwards."""
     pytest.importorskip("lancedb", reason="the extra rag is not installed")
-    from inloop.tools import index_lancedb
+    from inloop.tools import lancedb_table
 
-    monkeypatch.setattr(index_lancedb, "_ANN_ROWS", 600)
+    monkeypatch.setattr(lancedb_table, "_ANN_ROWS", 600)
     embedder, rng = LetterEmbedder(), random.Random(0)
     texts = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=40)) for _ in range(900)]
     passages = [Passage(id=f"{n:04}", document=f"d{n % 7}", text=text) for n, text in enumerate(texts)]
