@@ -16,112 +16,31 @@ about how to answer has no node to act on. The state holds ids and addresses; te
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypedDict
+from typing import Any, Literal
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from ..agents.cited_answerer import Answerer
-from ..agents.grader import Grades
-from ..agents.query_rewriter import Rewrites
-from ..agents.router import Routes
-from ..runtime.answers import Abstention, Checked, CitedAnswer, Draft, DraftSentence, Kind
-from ..runtime.blobs import BlobStore
-from ..runtime.budget import Budget
+from ..runtime.answers import Abstention, Checked, Draft
 from ..runtime.errors import CallFailed
-from ..runtime.passages import Filter, Mode, Passage
-from ..runtime.protocols import Index, Reranker
-from .rag_outcome import Decision, Seen
+from ..runtime.passages import Passage
+from .rag_outcome import Decision
+from .rag_ports import (
+    Pooled,
+    RagPorts,
+    RagState,
+    first_state,
+    load,
+    max_steps,
+    pool_of,
+    put,
+    shown_of,
+    task_record,
+    trace,
+)
 from .rag_weighing import abstention, concluded, contradiction, uncheckable
 
 __all__ = ["RagPorts", "RagState", "build", "first_state", "load", "max_steps", "task_record"]
-
-STATE_VERSION = 1
-
-
-class Verifies(Protocol):
-    """Whatever checks sentences against what they cite, one `Checked` each, in order."""
-
-    @property
-    def name(self) -> str: ...
-    async def verify(
-        self, question: str, kind: Kind, drafted: Sequence[DraftSentence], passages: Sequence[Passage]
-    ) -> list[Checked]: ...
-    async def contradict(self, pairs: Sequence[tuple[str, str]]) -> list[bool]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class RagPorts:
-    """What the machine works with.
-
-    Without a `grader` every passage that is found is shown; without a `rewriter` there is one search; without a `verifier`
-    the answer is what the answerer wrote, and the report says that nothing was checked. `k` passages are found, `shown` of
-    them are answered from. `mode`, where given, overrules the router.
-    """
-
-    index: Index
-    router: Routes
-    grader: Grades | None
-    rewriter: Rewrites | None
-    answerer: Answerer
-    verifier: Verifies | None
-    blobs: BlobStore
-    k: int = 10
-    shown: int = 5
-    rewrites: int = 1
-    repairs: int = 1
-    mode: Mode | None = None
-    where: Filter | None = None
-    reranker: Reranker | None = None
-    budget: Budget = field(default_factory=Budget)
-    tell: Callable[[dict[str, Any]], None] = lambda event: None
-
-
-class RagState(TypedDict):
-    """Where a question stands; JSON only. `reason`: why there will be no answer, empty while there may be one.
-
-    Addresses in the blob store, empty for none: `pool` (passages with their grades), `draft`, `checked`, `trace` (the
-    decisions) and `answer`.
-    """
-
-    version: int
-    task: str
-    question: str
-    kind: Kind
-    mode: Mode
-    queries: list[str]
-    pool: str
-    shown: list[str]
-    attempt: int
-    draft: str
-    checked: str
-    trace: str
-    reason: str
-    why: str
-    answer: str
-
-
-def first_state(task: str, question: str) -> RagState:
-    """The state of a question that has not begun."""
-    return RagState(
-        version=STATE_VERSION, task=task, question=question, kind="question", mode="hybrid", queries=[], pool="", shown=[],
-        attempt=0, draft="", checked="", trace="", reason="", why="", answer="",
-    )  # fmt: skip
-
-
-def max_steps(ports: RagPorts) -> int:
-    """The most supersteps that the machine can take."""
-    return 4 + 3 * (ports.rewrites + 1) + 2 * (ports.repairs + 1)
-
-
-class _Pooled(TypedDict):
-    passage: dict[str, Any]
-    query: int
-    similarity: float
-    grade: float | None
-    graded: str
 
 
 async def route(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
@@ -131,7 +50,7 @@ async def route(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
     mode = ports.mode or found.mode
     forced = "; the search mode was given" if ports.mode else ""
     said = Decision(step="route", by=found.by, said=f"{found.kind}, {mode} search", why=found.why + forced)
-    return {"kind": found.kind, "mode": mode, "queries": [state["question"]], "trace": _trace(ports, state, said)}
+    return {"kind": found.kind, "mode": mode, "queries": [state["question"]], "trace": trace(ports, state, said)}
 
 
 async def retrieve(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
@@ -140,11 +59,11 @@ async def retrieve(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any
     [hits] = await ports.index.search(
         [query], k=ports.k, mode=state["mode"], where=ports.where, reranker=ports.reranker
     )
-    pool = _pool(ports, state)
+    pool = pool_of(ports, state)
     known = {entry["passage"]["id"] for entry in pool}
     new = [hit for hit in hits if hit.passage.id not in known and hit.passage.text.strip()]
     pool += [
-        _Pooled(
+        Pooled(
             passage=hit.passage.model_dump(mode="json"),
             query=len(state["queries"]) - 1,
             similarity=round(hit.similarity, 4),
@@ -156,18 +75,18 @@ async def retrieve(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any
     said = Decision(
         step="retrieve", by=ports.index.url, said=f"{len(hits)} passages, {len(new)} new", why=f"query: {query}"
     )
-    return {"pool": _put(ports, pool), "trace": _trace(ports, state, said)}
+    return {"pool": put(ports, pool), "trace": trace(ports, state, said)}
 
 
 async def grade(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
     """Grade what was not graded yet, and choose what is shown to the answerer."""
-    ports, pool = runtime.context, _pool(runtime.context, state)
+    ports, pool = runtime.context, pool_of(runtime.context, state)
     if ports.grader is None:
         shown = [entry["passage"]["id"] for entry in pool][: ports.shown]
         said = Decision(
             step="grade", by="nobody", said=f"{len(shown)} of {len(pool)} passages are shown", why="grading is off"
         )
-        return {"shown": shown, "trace": _trace(ports, state, said)}
+        return {"shown": shown, "trace": trace(ports, state, said)}
     waiting = [entry for entry in pool if not entry["graded"]]
     if waiting:
         scores = await ports.grader.grade(state["question"], [Passage.model_validate(e["passage"]) for e in waiting])
@@ -180,7 +99,7 @@ async def grade(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
     counts = f"{len(good)} relevant, {len(pool) - len(good) - len(unscored)} not, {len(unscored)} unscored"
     why = next((entry["graded"] for entry in unscored), f"from {line:.2f} on a passage is relevant")
     said = Decision(step="grade", by=ports.grader.name, said=counts, why=why)
-    return {"pool": _put(ports, pool), "shown": shown, "trace": _trace(ports, state, said)}
+    return {"pool": put(ports, pool), "shown": shown, "trace": trace(ports, state, said)}
 
 
 def _graded(state: RagState, runtime: Runtime[RagPorts]) -> Literal["answer", "rewrite", "conclude"]:
@@ -195,7 +114,7 @@ async def rewrite(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]
     """Another query; where there is none to be had, the search is over."""
     ports = runtime.context
     assert ports.rewriter is not None
-    found = [Passage.model_validate(entry["passage"]) for entry in _pool(ports, state)]
+    found = [Passage.model_validate(entry["passage"]) for entry in pool_of(ports, state)]
     try:
         query, why = (
             await ports.rewriter.rewrite(state["question"], state["queries"], found),
@@ -206,7 +125,7 @@ async def rewrite(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]
             raise
         query, why = None, f"the rewriter failed: {error}"
     said = Decision(step="rewrite", by=ports.rewriter.name, said=query or "no other query", why=why)
-    update: dict[str, Any] = {"trace": _trace(ports, state, said)}
+    update: dict[str, Any] = {"trace": trace(ports, state, said)}
     if query is None:
         return {**update, "reason": "nothing_found", "why": "nothing that was found helps, and there is no other query"}
     return {**update, "queries": [*state["queries"], query]}
@@ -222,13 +141,13 @@ async def answer(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
     checked = load(ports, state["checked"], list[Checked])
     step = {"attempt": state["attempt"] + 1}
     try:
-        draft = await ports.answerer.answer(state["question"], state["kind"], _shown(ports, state), checked=checked)
+        draft = await ports.answerer.answer(state["question"], state["kind"], shown_of(ports, state), checked=checked)
     except CallFailed as error:
         if error.retryable:
             raise
         said = Decision(step="answer", by=ports.answerer.name, said="failed", why=str(error))
         failed = {} if checked else {"reason": "answerer_failed", "why": str(error)}
-        return {**step, **failed, "draft": "", "trace": _trace(ports, state, said)}
+        return {**step, **failed, "draft": "", "trace": trace(ports, state, said)}
     count = len(draft.sentences)
     said = Decision(
         step="answer",
@@ -236,7 +155,7 @@ async def answer(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
         said=f"{count} sentence{'' if count == 1 else 's'}" if count else "no answer",
         why=draft.note or ("the first draft is repaired" if checked else f"from {len(state['shown'])} passages"),
     )
-    return {**step, "draft": _put(ports, draft.model_dump(mode="json")), "trace": _trace(ports, state, said)}
+    return {**step, "draft": put(ports, draft.model_dump(mode="json")), "trace": trace(ports, state, said)}
 
 
 def _answered(state: RagState) -> Literal["verify", "conclude"]:
@@ -245,7 +164,7 @@ def _answered(state: RagState) -> Literal["verify", "conclude"]:
 
 async def verify(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
     """Check every sentence of the draft against what it cites; what was checked before stays."""
-    ports, passages = runtime.context, _shown(runtime.context, state)
+    ports, passages = runtime.context, shown_of(runtime.context, state)
     drafted = Draft.model_validate(json.loads(ports.blobs.get(state["draft"]))).sentences
     before = load(ports, state["checked"], list[Checked])
     known = {" ".join(sentence.text.casefold().split()) for sentence in before}
@@ -271,7 +190,7 @@ async def verify(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
         why=next((s.why for s in checked if s.verdict != "supported"), ""),
     )
     both = [sentence.model_dump(mode="json") for sentence in [*before, *checked]]
-    return {"checked": _put(ports, both), "trace": _trace(ports, state, said)}
+    return {"checked": put(ports, both), "trace": trace(ports, state, said)}
 
 
 def _verified(state: RagState, runtime: Runtime[RagPorts]) -> Literal["answer", "conclude"]:
@@ -305,54 +224,7 @@ async def conclude(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any
         why=abstained.explanation if abstained else "",
     )
     ports.tell({"event": "answer", "task": state["task"], "answer": made.model_dump(mode="json")})
-    return {"answer": _put(ports, made.model_dump(mode="json")), "trace": _trace(ports, state, said)}
-
-
-def load(ports: RagPorts, address: str, kind: Any) -> Any:
-    """The value at an address of the state, validated; empty for an empty address."""
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind).validate_json(ports.blobs.get(address)) if address else kind()
-
-
-def task_record(ports: RagPorts, state: RagState) -> dict[str, Any]:
-    """The fields of a `RagTask` from the state of a machine at its end."""
-    shown = set(state["shown"])
-    seen = [
-        Seen(
-            id=entry["passage"]["id"], document=entry["passage"]["document"], title=entry["passage"]["title"],
-            source=entry["passage"]["source"], query=entry["query"], similarity=entry["similarity"], grade=entry["grade"],
-            graded=entry["graded"], shown=entry["passage"]["id"] in shown, excerpt=entry["passage"]["text"][:300],
-        )
-        for entry in _pool(ports, state)
-    ]  # fmt: skip
-    return {
-        "question": state["question"],
-        "answer": CitedAnswer.model_validate_json(ports.blobs.get(state["answer"])),
-        "queries": tuple(state["queries"]),
-        "seen": tuple(seen),
-        "checked": tuple(load(ports, state["checked"], list[Checked])),
-        "decisions": tuple(load(ports, state["trace"], list[Decision])),
-    }
-
-
-def _put(ports: RagPorts, value: Any) -> str:
-    return ports.blobs.put(json.dumps(value).encode(), "application/json").sha256
-
-
-def _pool(ports: RagPorts, state: RagState) -> list[_Pooled]:
-    return json.loads(ports.blobs.get(state["pool"])) if state["pool"] else []
-
-
-def _shown(ports: RagPorts, state: RagState) -> list[Passage]:
-    by_id = {entry["passage"]["id"]: entry["passage"] for entry in _pool(ports, state)}
-    return [Passage.model_validate(by_id[key]) for key in state["shown"]]
-
-
-def _trace(ports: RagPorts, state: RagState, said: Decision) -> str:
-    ports.tell({"event": "decision", "task": state["task"], **said.model_dump()})
-    before = json.loads(ports.blobs.get(state["trace"])) if state["trace"] else []
-    return _put(ports, [*before, said.model_dump(mode="json")])
+    return {"answer": put(ports, made.model_dump(mode="json")), "trace": trace(ports, state, said)}
 
 
 def build() -> StateGraph[RagState, RagPorts, RagState, RagState]:
