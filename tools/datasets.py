@@ -11,56 +11,21 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from ..runtime.errors import BadInput, PrerequisiteError
-from ..runtime.records import Record
+from ..runtime.errors import BadInput
+from .hub_pictures import from_hub, from_saved
+from .picture_items import PROMPT, TAGS, Item, Items, prompt_of, tags_of, unique
 from .pictures import SUFFIXES
 
 __all__ = ["Item", "Items", "picture_files", "read_items"]
 
 _PICTURE = ("image", "file_name", "image_path", "path", "file")
-_PROMPT = ("prompt", "text", "caption")
-_TAGS = ("tags", "tag", "category")
 _GENEVAL = "metadata.jsonl"
-_HUB = re.compile(r"hf:([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]+))?(?:#([\w.\[\]:%+-]+))?")
 
 csv.field_size_limit(1 << 24)
-
-
-class Item(Record):
-    """One picture with its prompt. `path`: the file; `row`: the place in a saved data set, whose pictures are inside."""
-
-    id: str
-    text: str
-    path: str | None = None
-    row: int | None = None
-    tags: tuple[str, ...] = ()
-    meta: dict[str, Any] = Field(default_factory=dict)
-
-
-class Items:
-    """The items of one source; `data` gives the bytes of an item's picture."""
-
-    def __init__(self, items: Sequence[Item], inside: Callable[[int], bytes] | None = None) -> None:
-        self.items = list(items)
-        self._inside = inside
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def data(self, item: Item) -> bytes:
-        """The bytes of the picture file; `BadInput` where it cannot be read."""
-        if item.row is not None and self._inside is not None:
-            return self._inside(item.row)
-        try:
-            return Path(item.path or "").read_bytes()
-        except OSError as error:
-            raise BadInput(f"the picture {item.path!r} cannot be read: {error.strerror}.") from None
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -98,29 +63,29 @@ def read_items(pictures: Path | str, prompts: Path | None = None) -> Items:
     if str(pictures).startswith("hf:"):
         if prompts is not None:
             raise BadInput(f"{str(pictures)!r} has prompts of its own: leave {str(prompts)!r} out.")
-        return _from_hub(str(pictures))
+        return from_hub(str(pictures))
     pictures = Path(pictures)
     if pictures.is_file():
         if prompts is not None:
             raise BadInput(f"{str(pictures)!r} is a table with prompts of its own: leave {str(prompts)!r} out.")
-        return Items(_unique(_from_table(pictures, pictures.parent)))
+        return Items(unique(_from_table(pictures, pictures.parent)))
     if not pictures.is_dir():
         raise BadInput(f"{str(pictures)!r} does not exist: give a folder of pictures, or a CSV or JSONL table.")
     if (pictures / "state.json").is_file() or (pictures / "dataset_dict.json").is_file():
-        return _from_saved(pictures)
+        return from_saved(pictures)
     if prompts is None and any(pictures.glob(f"*/{_GENEVAL}")):
-        return Items(_unique(_from_geneval(pictures)))
+        return Items(unique(_from_geneval(pictures)))
     files = picture_files(pictures)
     if prompts is None:
         tables = [pictures / name for name in ("metadata.csv", "metadata.jsonl", "prompts.txt")]
         prompts = next((path for path in tables if path.is_file()), None)
     if prompts is None:
-        return Items(_unique(_from_sidecars(pictures, files)))
+        return Items(unique(_from_sidecars(pictures, files)))
     if not prompts.is_file():
         raise BadInput(f"the prompts file {str(prompts)!r} does not exist.")
     if prompts.suffix.lower() in (".csv", ".jsonl", ".json", ".tsv"):
-        return Items(_unique(_matched(pictures, files, prompts)))
-    return Items(_unique(_in_order(pictures, files, prompts)))
+        return Items(unique(_matched(pictures, files, prompts)))
+    return Items(unique(_in_order(pictures, files, prompts)))
 
 
 def _in_order(folder: Path, files: Sequence[Path], prompts: Path) -> list[Item]:
@@ -186,7 +151,7 @@ def _from_geneval(folder: Path) -> list[Item]:
         if not rows:
             raise BadInput(f"{str(place / _GENEVAL)!r} is empty.")
         row = rows[0]
-        text, tags = _prompt(place / _GENEVAL, 1, row), _tags(row)
+        text, tags = prompt_of(place / _GENEVAL, 1, row), tags_of(row)
         samples = place / "samples" if (place / "samples").is_dir() else place
         for path in sorted(samples.iterdir(), key=_natural):
             if path.suffix.lower() in SUFFIXES:
@@ -206,88 +171,18 @@ def _from_table(table: Path, folder: Path) -> list[Item]:
             raise BadInput(
                 f"{str(table)!r}, row {number}: no picture; one of {', '.join(_PICTURE)} must hold its path."
             )
-        text = _prompt(table, number, row)
-        rest = {key: value for key, value in row.items() if key not in (*_PICTURE, *_PROMPT, *_TAGS, "id")}
+        text = prompt_of(table, number, row)
+        rest = {key: value for key, value in row.items() if key not in (*_PICTURE, *PROMPT, *TAGS, "id")}
         path = Path(name) if Path(name).is_absolute() else folder / name
         given = row.get("id")
         items.append(
-            Item(id=name if given in (None, "") else str(given), text=text, path=str(path), tags=_tags(row), meta=rest)
+            Item(
+                id=name if given in (None, "") else str(given), text=text, path=str(path), tags=tags_of(row), meta=rest
+            )
         )
     if not items:
         raise BadInput(f"{str(table)!r} holds no rows.")
     return items
-
-
-def _from_saved(folder: Path) -> Items:
-    loaded = _package(str(folder)).load_from_disk(str(folder))
-    if hasattr(loaded, "keys"):
-        raise BadInput(
-            f"{str(folder)!r} holds several splits ({', '.join(loaded)}): give the folder of one,"
-            f" such as {str(folder / next(iter(loaded)))!r}."
-        )
-    return _from_loaded(loaded, folder)
-
-
-def _from_hub(spec: str) -> Items:
-    found = _HUB.fullmatch(spec)
-    if found is None:
-        raise BadInput(
-            f"{spec!r} is not hf:OWNER/NAME[:CONFIG][#SPLIT], such as hf:lambdalabs/naruto-blip-captions#train."
-        )
-    name, config, split = found.groups()
-    datasets = _package(spec)
-    try:
-        loaded = datasets.load_dataset(name, config, split=split)
-    except (datasets.exceptions.DatasetNotFoundError, ValueError) as error:  # no such set, configuration or split
-        raise BadInput(f"{spec!r} cannot be loaded: {str(error)[:300]}") from None
-    except OSError as error:
-        raise PrerequisiteError(
-            f"the data set {spec!r} cannot be fetched ({type(error).__name__}: {str(error)[:200]})",
-            remedy="connect to the network once, or give a folder of datasets.save_to_disk.",
-        ) from error
-    if hasattr(loaded, "keys"):
-        names = list(loaded)
-        if len(names) > 1:
-            raise BadInput(f"{spec!r} holds several splits ({', '.join(names)}): name one, such as {spec}#{names[0]}.")
-        loaded = loaded[names[0]]
-    return _from_loaded(loaded, Path(spec))
-
-
-def _package(what: str) -> Any:
-    try:
-        import datasets
-    except ImportError:
-        raise PrerequisiteError(
-            f"{what!r} is a Hugging Face data set, and the package 'datasets' is not installed",
-            remedy="pip install 'inloop[datasets]', or export it to a folder with a metadata.csv.",
-        ) from None
-    return datasets
-
-
-def _from_loaded(loaded: Any, folder: Path) -> Items:
-    import datasets
-
-    pictures = [name for name, kind in loaded.features.items() if isinstance(kind, datasets.Image)]
-    texts = [name for name in _PROMPT if name in loaded.features]
-    if not pictures or not texts:
-        raise BadInput(
-            f"{str(folder)!r} needs an image column and one of {', '.join(_PROMPT)}; it has {', '.join(loaded.features)}."
-        )
-    raw = loaded.cast_column(pictures[0], datasets.Image(decode=False))
-    plain = loaded.remove_columns(pictures)
-    items = []
-    for place, row in enumerate(plain):
-        text = _prompt(folder, place + 1, row)
-        rest = {key: value for key, value in row.items() if key not in (*_PROMPT, *_TAGS, "id")}
-        items.append(Item(id=str(row.get("id") or place), text=text, row=place, tags=_tags(row), meta=rest))
-
-    def inside(place: int) -> bytes:
-        value = raw[place][pictures[0]]
-        if value is None:
-            raise BadInput(f"{str(folder)!r}, row {place + 1}: there is no picture.")
-        return bytes(value["bytes"]) if value.get("bytes") else Path(value["path"]).read_bytes()
-
-    return Items(_unique(items), inside)
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -320,34 +215,6 @@ def _text(path: Path) -> str:
         raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         raise BadInput(f"{str(path)!r} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
-
-
-def _prompt(path: Path, number: int, row: dict[str, Any]) -> str:
-    key = next((key for key in _PROMPT if key in row), None)
-    if key is None:
-        raise BadInput(f"{str(path)!r}, row {number}: no prompt; one of {', '.join(_PROMPT)} must hold it.")
-    value = row[key]
-    if not isinstance(value, str) or not value.strip():
-        raise BadInput(f"{str(path)!r}, row {number}: the prompt {value!r} is empty: say what the picture should show.")
-    return value.strip()
-
-
-def _tags(row: dict[str, Any]) -> tuple[str, ...]:
-    value = next((row[key] for key in _TAGS if row.get(key)), ())
-    if isinstance(value, str):
-        value = [piece.strip() for piece in re.split(r"[;,|]", value)]
-    return tuple(str(tag) for tag in value if str(tag)) if isinstance(value, Iterable) else (str(value),)
-
-
-def _unique(items: list[Item]) -> list[Item]:
-    """The same items with ids that differ: one that comes again gets its place."""
-    seen: set[str] = set()
-    found = []
-    for place, item in enumerate(items):
-        kept = item if item.id not in seen else item.model_copy(update={"id": f"{item.id}#{place + 1}"})
-        seen.add(kept.id)
-        found.append(kept)
-    return found
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:
