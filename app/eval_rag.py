@@ -25,7 +25,8 @@ from .words import amount, seconds
 
 if TYPE_CHECKING:
     from ..evaluators.retrieval import RetrievalReport
-    from ..runtime.protocols import Index
+    from ..runtime.passages import Mode
+    from ..runtime.protocols import Index, Reranker
 
 __all__ = ["add_arguments", "eval_rag", "fill"]
 
@@ -72,6 +73,11 @@ def eval_rag(args: argparse.Namespace) -> int:
     print(
         f"{args.mode}: {amount(told['queries'])} queries, {amount(told['documents'])} documents"
         + (f", {told['without_results']} queries found nothing" if told["without_results"] else "")
+        + (
+            f", {told['relevant_documents_not_indexed']} of {told['relevant_documents']} relevant documents are not there"
+            if told["relevant_documents_not_indexed"]
+            else ""
+        )
     )
     for name, one in report.measures.items():
         low, high = one.ci or (None, None)
@@ -96,8 +102,9 @@ async def _evaluate(args: argparse.Namespace, settings: Settings) -> tuple[dict[
     asked = [key for key in qrels if key in queries][: args.limit]
     if not asked:
         raise BadInput(f"no query of {args.queries!r} has a judgement in {args.qrels!r}: do the ids belong together?")
-    measures = args.measures.split(",") if args.measures else MEASURES
+    measures = [name.strip() for name in args.measures.split(",")] if args.measures else list(MEASURES)
     evaluate_run({}, {asked[0]: qrels[asked[0]]}, measures)  # a wrong name is said before the work
+    depth = max(_DOCUMENTS, *(int(name.partition("@")[2]) for name in measures)) + bool(args.ignore_identical_ids)
     with Store.open(settings) as store:
         async with contextlib.AsyncExitStack() as stack:
             text = None if args.mode == "bm25" else open_embedder(args.embedder, store, settings)
@@ -112,20 +119,25 @@ async def _evaluate(args: argparse.Namespace, settings: Settings) -> tuple[dict[
             if args.corpus:
                 await fill(index, Path(args.corpus))
             indexed = time.perf_counter() - started
+            judged = {document for key in asked for document, grade in qrels[key].items() if grade > 0}
+            held = {passage.document async for passage in index.iterate()}
+            if judged and not judged & held:
+                raise BadInput(
+                    f"none of the {len(judged)} documents that {args.qrels!r} calls relevant is in the index (the first is"
+                    f" {min(judged)!r}): do the ids belong together? A document of `inloop index` is COLLECTION/path."
+                )
             run: dict[str, dict[str, float]] = {}
             took: list[float] = []
             if text is not None:
                 await text.texts([queries[key] for key in asked], role="query")  # in full batches; kept in the ledger
             for key in asked:
                 started = time.perf_counter()
-                [hits] = await index.search([queries[key]], k=_DOCUMENTS, mode=args.mode, reranker=reranker)
+                found = await _documents(index, queries[key], depth, args.mode, reranker)
                 took.append((time.perf_counter() - started) * 1000)
-                run[key] = {}
-                for place, hit in enumerate(hits):  # by place: equal similarities keep the order that was shown
-                    run[key].setdefault(hit.passage.document, float(len(hits) - place))
-            report = evaluate_run(
-                run, {key: qrels[key] for key in asked}, measures, ignore_identical_ids=args.ignore_identical_ids
-            )
+                found = [name for name in found if not (args.ignore_identical_ids and name == key)]
+                # by place: equal similarities keep the order that was shown
+                run[key] = {document: float(len(found) - place) for place, document in enumerate(found)}
+            report = evaluate_run(run, {key: qrels[key] for key in asked}, measures)
             if args.run:
                 _write_run(Path(args.run), run, args.mode)
             manifest = index.manifest
@@ -134,7 +146,9 @@ async def _evaluate(args: argparse.Namespace, settings: Settings) -> tuple[dict[
                 "measures": {name: one.model_dump(mode="json") for name, one in report.measures.items()},
                 "queries": len(asked),
                 "judged_queries_not_asked": len(qrels) - len(asked),
-                "documents": await index.count(),
+                "documents": len(held),
+                "relevant_documents": len(judged),
+                "relevant_documents_not_indexed": len(judged - held),
                 "without_results": report.without_results,
                 "embedder": manifest.text.model_dump() if manifest and manifest.text else None,
                 "reranker": reranker.model if reranker is not None else None,
@@ -143,6 +157,17 @@ async def _evaluate(args: argparse.Namespace, settings: Settings) -> tuple[dict[
                 "query_ms": {"p50": _quantile(took, 0.5), "p95": _quantile(took, 0.95)},
             }
             return told, report
+
+
+async def _documents(index: Index, query: str, wanted: int, mode: Mode, reranker: Reranker | None) -> list[str]:
+    """The first `wanted` documents, each in the place of its best passage."""
+    k = wanted
+    while True:
+        [hits] = await index.search([query], k=k, mode=mode, reranker=reranker)
+        found = list(dict.fromkeys(hit.passage.document for hit in hits))
+        if len(found) >= wanted or len(hits) < k:
+            return found[:wanted]
+        k *= 2  # of documents in several passages, more are needed
 
 
 async def fill(index: Index, corpus: Path) -> None:

@@ -84,6 +84,55 @@ def test_a_test_set_is_evaluated(here, capsys):
         assert code == 2 and reason in err
 
 
+def test_an_odd_test_set_is_evaluated(here, capsys):
+    """Ids that are numbers, no heading, grades below 0, a document that is judged and absent, one that comes again."""
+    rows = [{"_id": n, "title": "", "text": text} for n, text in enumerate(["apple", "apple", "apple pie", "", "sky"])]
+    (here / "corpus.jsonl").write_text("\n".join(map(json.dumps, [*rows, rows[2]])), encoding="utf-8")
+    asked = [
+        {"_id": 1, "text": "apple"},
+        {"_id": 2, "text": "sky"},
+        {"_id": 3, "text": "the"},
+        {"_id": 4, "text": "pie"},
+    ]
+    (here / "queries.jsonl").write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
+    (here / "qrels.tsv").write_text("1\t0\t2\n1\t1\t-1\n1\tgone\t1\n2\t4\t0\n3\t4\t1\n", encoding="utf-8")
+    files = ("--corpus", "corpus.jsonl", "--queries", "queries.jsonl", "--qrels", "qrels.tsv", "--mode", "bm25")
+    code, out, _ = run(capsys, "eval-rag", *files, "--measures", "recall@2, mrr@10", "--json")
+    told = json.loads(out)
+    assert code == 0 and (told["queries"], told["documents"], told["without_results"]) == (3, 4, 1)
+    assert (told["relevant_documents"], told["relevant_documents_not_indexed"]) == (3, 1)
+    recall, mrr = told["measures"]["recall@2"], told["measures"]["mrr@10"]
+    assert (recall["value"], recall["n"], recall["unscored"]) == (0.25, 2, 1)  # 1 of 2, 0 of 1, none to be found
+    assert mrr["value"] == 0.5
+    code, out, _ = run(capsys, "eval-rag", *files, "--ignore-identical-ids", "--run", "run.trec", "--json")
+    places = [line.split()[2:4] for line in (here / "run.trec").read_text(encoding="utf-8").splitlines()]
+    assert places[:2] == [["0", "1"], ["2", "2"]]  # of query 1, without document 1
+    (here / "qrels.tsv").write_text("1\tdoc-0\t2\n1\tdoc-1\t1\n", encoding="utf-8")
+    code, out, err = run(capsys, "eval-rag", *files)
+    assert code == 2 and "none of the 2 documents" in err and "'doc-0'" in err
+
+
+def test_as_many_documents_are_found_as_a_measure_counts(here, capsys):
+    """Of documents in many passages, and for a recall beyond 100."""
+    for n in range(4):
+        text = "\n\n".join(f"apple {n} {part} " + "word " * 20 for part in range(120 if n < 3 else 1))
+        (here / "docs" / f"{n}.txt").write_text(text, encoding="utf-8")
+    code, out, _ = run(capsys, "index", "docs", "--embedder", "none", "--clip", "none", "--chunk", "120", "--json")
+    assert code == 0 and json.loads(out)["passages"] > 150
+    (here / "queries.jsonl").write_text('{"_id": "q", "text": "apple 0 1 2"}', encoding="utf-8")
+    (here / "qrels.tsv").write_text("q\tdocs/3.txt\t1\n", encoding="utf-8")
+    given = ("--index", "lancedb:///./index", "--queries", "queries.jsonl", "--qrels", "qrels.tsv", "--mode", "bm25")
+    code, out, _ = run(capsys, "eval-rag", *given, "--run", "run.trec", "--json")
+    assert code == 0 and json.loads(out)["documents"] == 6
+    assert json.loads(out)["measures"]["recall@10"]["value"] == 1.0
+    rows = [json.dumps({"_id": f"d{n:03}", "text": "apple"}) for n in range(150)]
+    (here / "corpus.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    (here / "qrels.tsv").write_text("q\td120\t1\n", encoding="utf-8")
+    given = ("--corpus", "corpus.jsonl", *given[2:])
+    code, out, _ = run(capsys, "eval-rag", *given, "--measures", "recall@100,recall@130", "--json")
+    assert [one["value"] for one in json.loads(out)["measures"].values()] == [0.0, 1.0]
+
+
 @pytest.mark.slow
 def test_scifact_by_words(capsys, monkeypatch, tmp_path):
     """BM25 on the real BEIR set: nDCG@10 at least 0.67."""

@@ -112,6 +112,11 @@ def test_beir_files(tmp_path):
     assert read_queries(put("queries.jsonl", '{"_id": 7, "text": "why"}\n')) == {"7": "why"}
     assert read_qrels(put("a.tsv", "query-id\tcorpus-id\tscore\n7\t1\t2\n7\t2\t0\n")) == {"7": {"1": 2, "2": 0}}
     assert read_qrels(put("b.txt", "7 0 1 2\n")) == {"7": {"1": 2}}
+    odd = "\nqid\tdocid\trel\r\n7\ta b\t1.0\t\r\n7\t0\t-1\n7\t0\t3\n"
+    assert read_qrels(put("odd.tsv", odd)) == {"7": {"a b": 1, "0": 3}}
+    twice = '{"_id": 0, "text": "x"}\n{"id": "0", "title": null, "text": "x"}\n{"_id": "2", "text": "half \\ud83e"}'
+    assert [(one.id, one.text) for one in read_corpus(put("twice.jsonl", twice))] == [("0", "x"), ("2", "half ?")]
+    assert read_queries(put("same.jsonl", '{"_id": 0, "text": "x"}\n{"_id": 0, "text": "x"}')) == {"0": "x"}
     for name, text, reader, reason in (
         (
             "c.jsonl",
@@ -119,6 +124,16 @@ def test_beir_files(tmp_path):
             lambda p: list(read_corpus(p)),
             ":2: .*twice",
         ),
+        ("j.jsonl", '{"_id": "1", "contents": "x"}', lambda p: list(read_corpus(p)), ":1: .*no 'text'"),
+        ("k.jsonl", '{"_id": "1", "text": ["x"]}', lambda p: list(read_corpus(p)), ":1: 'text' must be a text"),
+        (
+            "l.jsonl",
+            f'{{"_id": "{"u" * 600}", "text": "x"}}',
+            lambda p: list(read_corpus(p)),
+            ":1: the id .* 600 letters",
+        ),
+        ("m.jsonl", '{"_id": 1, "text": "x"}\n{"_id": 1, "text": "y"}', read_queries, ":2: .*twice"),
+        ("n.tsv", "7\t1\t0.5\n", read_qrels, ":1: .*no judgement"),
         ("d.jsonl", "no json\n", read_queries, ":1: no JSON"),
         ("e.jsonl", "[]\n", read_queries, ":1: an object"),
         ("f.jsonl", '{"_id": "1"}\n', read_queries, ":1: 'text' is missing"),

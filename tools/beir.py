@@ -15,56 +15,72 @@ from ..runtime.passages import Passage
 
 __all__ = ["read_corpus", "read_qrels", "read_queries"]
 
+_LONGEST = 512  # letters of a passage's id
+
 
 def read_corpus(path: Path) -> Iterator[Passage]:
-    """Each document as one passage under its own id: `_id`, `title`, `text`, and `metadata` where it is plain.
+    """Each document as one passage under its own id: `_id` (a text or a number), `title` and `text`.
+
+    One without words is left out, some sets hold such documents; so is one that comes again as it was.
 
     Raises:
-        BadInput: the file or a line cannot be read, or an id comes twice; raised when its turn comes.
+        BadInput: the file or a line cannot be read, an id is too long, or comes again with other words; raised when its
+            turn comes.
     """
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for number, row in _rows(path):
         key = _text(path, number, row, "_id")
+        if len(key) > _LONGEST:
+            raise BadInput(f"{path}:{number}: the id {key[:40]!r}... has {len(key)} letters; {_LONGEST} are the most.")
+        if "text" not in row and "title" not in row:
+            raise BadInput(f"{path}:{number}: the document {key!r} has no 'text' and no 'title'.")
+        text, title = (_words(path, number, row, name) for name in ("text", "title"))
         if key in seen:
-            raise BadInput(f"{path}:{number}: the document {key!r} comes twice.")
-        seen.add(key)
-        text, title = str(row.get("text") or ""), str(row.get("title") or "")
+            if seen[key] == hash((text, title)):
+                continue
+            raise BadInput(f"{path}:{number}: the document {key!r} comes twice, with other words: keep one of the two.")
+        seen[key] = hash((text, title))
         if not text.strip() and not title.strip():
-            continue  # nothing to find it by; some sets hold such documents
+            continue
         body = text if text.strip() else title
         yield Passage(id=key, document=key, text=body, end=len(body), title=title if text.strip() else "")
 
 
 def read_queries(path: Path) -> dict[str, str]:
-    """By query id, its text."""
+    """By query id, its text; `BadInput` where the file or a line cannot be read, or an id comes again with another text."""
     queries: dict[str, str] = {}
     for number, row in _rows(path):
-        key = _text(path, number, row, "_id")
-        if key in queries:
-            raise BadInput(f"{path}:{number}: the query {key!r} comes twice.")
-        queries[key] = _text(path, number, row, "text")
+        key, text = _text(path, number, row, "_id"), _text(path, number, row, "text")
+        if queries.setdefault(key, text) != text:
+            raise BadInput(f"{path}:{number}: the query {key!r} comes twice, with other words: keep one of the two.")
     return queries
 
 
 def read_qrels(path: Path) -> dict[str, dict[str, int]]:
-    """By query id, the judgements by document id; a heading line is skipped."""
+    """By query id, the judgements by document id; a heading is skipped, of two judgements of a pair the last counts.
+
+    Raises:
+        BadInput: the file or a line cannot be read, or there is no judgement.
+    """
     qrels: dict[str, dict[str, int]] = {}
+    first = True
     for number, line in _lines(path):
-        fields = line.split("\t") if "\t" in line else line.split()
+        fields = [field.strip() for field in (line.rstrip().split("\t") if "\t" in line else line.split())]
         if len(fields) == 4:
             fields = [fields[0], fields[2], fields[3]]
-        fields = [field.strip() for field in fields]
-        if number == 1 and len(fields) == 3 and fields[2].lower() in ("score", "grade", "relevance", "label"):
+        heading = first and len(fields) == 3 and not any(letter.isdecimal() for letter in fields[2])
+        first = False
+        if heading:
             continue
         try:
-            query, document, grade = fields[0], fields[1], int(fields[2])
-            if len(fields) != 3 or not query or not document:
+            query, document, grade = fields[0], fields[1], float(fields[2])  # some files have 1.0
+            if len(fields) != 3 or not query or not document or not grade.is_integer():
                 raise ValueError
         except (ValueError, IndexError):
             raise BadInput(
                 f"{path}:{number}: {line[:120]!r} is no judgement: give query id, document id and a whole number, with tabs."
             ) from None
-        qrels.setdefault(query, {})[document] = grade
+        qrels.setdefault(query, {})[document] = int(grade)
     if not qrels:
         raise BadInput(f"{str(path)!r} holds no judgements.")
     return qrels
@@ -98,7 +114,18 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _text(path: Path, number: int, row: dict[str, Any], name: str) -> str:
-    value = row.get(name, row.get("id") if name == "_id" else None)
-    if not isinstance(value, str | int) or not str(value).strip():
+    """A field that must be there; `id` does for `_id`."""
+    text = _words(path, number, row, "id" if name not in row and name == "_id" else name)
+    if not text.strip():
         raise BadInput(f"{path}:{number}: {name!r} is missing or empty.")
-    return str(value)
+    return text
+
+
+def _words(path: Path, number: int, row: dict[str, Any], name: str) -> str:
+    """A field as text, empty where it is not there; half a letter (a lone surrogate) becomes a question mark."""
+    value = row.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise BadInput(f"{path}:{number}: {name!r} must be a text, not {json.dumps(value)[:80]}.")
+    return str(value).encode("utf-8", "replace").decode("utf-8")
