@@ -103,7 +103,9 @@ def add_roles(command: argparse.ArgumentParser, *, search: bool = True) -> None:
     )
     how = command.add_argument_group("how")
     if search:
-        how.add_argument("--embedder", metavar="ID", help="of the index, where it was not made with the default one")
+        how.add_argument(
+            "--embedder", metavar="ID", help="of the index, where it was not made with the default one; or none"
+        )
         how.add_argument("--reranker", metavar="ID", help="a cross-encoder's folder or hub id, or llm:LLM")
         how.add_argument(
             "--mode", choices=("auto", "dense", "bm25", "hybrid"), help="how to search (default: the router says)"

@@ -243,15 +243,15 @@ async def open_for_search(
     """The index at `url`, with the embedder that made its vectors.
 
     `embedder`: as `tools.text_embedder` takes it; empty: the default one where that made the index, none where it holds no
-    vectors. The graders and the check use it too.
+    vectors; "none": none, so that vectors are not searched. The graders and the check use it too.
 
     Raises:
         BadInput: there is no such index, or it was made with another embedder.
     """
     bare = await open_index(url, create=False)
     made = bare.manifest.text if bare.manifest is not None else None
-    if made is None:
-        return bare, open_text_embedder(embedder, store, settings) if embedder else None
+    if made is None or embedder == "none":
+        return bare, open_text_embedder(embedder, store, settings) if embedder not in ("", "none") else None
     await bare.close()
     if not embedder and made.model != _DEFAULT_MODEL:
         raise BadInput(

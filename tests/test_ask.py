@@ -63,7 +63,9 @@ def test_an_answer_with_its_quotations(place, capsys):
     assert "docs/bridge.md, characters 0-38" in shown.out
     assert "neither a language model nor a model of inference" in " ".join(shown.out.split())
     assert "retrieve" in shown.err and "verify" in shown.err
-    [page] = place.glob("runs/rag-*/report.html")
+    assert main([*ASK, "--embedder", "none", "--json", "When was the Harbour Bridge opened?"]) == 0
+    assert told(capsys)["answers"][0]["answered"]
+    page = sorted(place.glob("runs/rag-*/report.html"))[0]
     assert "<blockquote>“The Harbour Bridge was opened in 1932.”</blockquote>" in page.read_text(encoding="utf-8")
     assert main(["resume", "--json"]) == 0
     again = told(capsys)

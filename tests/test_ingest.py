@@ -121,9 +121,25 @@ async def test_faults_of_files_are_told(docs, index, embedder, tmp_path):
     }  # fmt: skip
     assert "ocrmypdf" in reasons["scan.pdf"] and "damaged" in reasons["broken.pdf"]
     assert "binary" in reasons["binary.txt"] and "1 MB" in reasons["large.txt"] and "--max-mb" in reasons["large.txt"]
-    assert (
-        "vanished" in reasons["gone.txt"] and "NaN" in reasons["nan.txt"] and "no ordinary file" in reasons["pipe.txt"]
-    )
+    assert "a link" in reasons["gone.txt"] and "NaN" in reasons["nan.txt"] and "no ordinary file" in reasons["pipe.txt"]
+    assert done.added == 3 and await index.count() == 4
+
+
+async def test_a_file_that_vanishes_and_a_name_that_cannot_be_written_down(docs, index):
+    (docs / "going.txt").write_text("soon gone", encoding="utf-8")
+    try:
+        (docs / os.fsdecode(b"bad\xff.txt")).write_text("words", encoding="utf-8")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+
+    def progress(done, of, name):
+        if name == "going.txt":
+            (docs / name).unlink()
+
+    done = await ingest(docs, index, progress=progress)
+    reasons = {note.file: note.reason for note in done.failed}
+    assert set(reasons) == {"going.txt", r"bad\udcff.txt"}
+    assert "vanished" in reasons["going.txt"] and "not UTF-8: rename it" in reasons[r"bad\udcff.txt"]
     assert done.added == 3 and await index.count() == 4
 
 

@@ -127,7 +127,7 @@ async def ingest(
     chunker = chunker or Chunker()
     if not root.exists():
         raise BadInput(f"{str(root)!r} does not exist: give a folder or a file to index.")
-    collection = collection or root.resolve().name or "root"
+    collection = collection or _named(root.resolve().name) or "root"
     base = root if root.is_dir() else root.parent
     files, skipped, captions = _files(root)
     if not files:
@@ -144,12 +144,14 @@ async def ingest(
     outcomes: dict[str, str] = {}
     seen: set[str] = set()
     for done, path in enumerate(files):
-        name = path.relative_to(base).as_posix()
+        name = _named(path.relative_to(base).as_posix())
         key = f"{collection}/{name}"
         seen.add(key)
         if progress is not None:
             progress(done, len(files), name)
         try:
+            if _named(str(path)) != str(path):
+                raise BadInput(f"the path {_named(str(path))!r} is not UTF-8: rename it.")
             data = _read(path, max_bytes)
             caption = _caption(path, captions)
             version = _version(data, caption, chunker, captioner)
@@ -168,7 +170,8 @@ async def ingest(
             continue
         except FileNotFoundError:
             seen.discard(key)
-            failed.append(Noted(file=name, reason="it vanished while the folder was read"))
+            lost = "it is a link to what is not there" if path.is_symlink() else "it vanished while the folder was read"
+            failed.append(Noted(file=name, reason=lost))
             continue
         except OSError as error:
             failed.append(Noted(file=name, reason=f"it cannot be read: {error.strerror or error}"))
@@ -191,6 +194,11 @@ async def ingest(
         collection=collection, added=counts["added"], changed=counts["changed"], unchanged=counts["unchanged"],
         deleted=len(gone), passages=run.put, failed=tuple(failed), notes=tuple(notes), skipped=skipped,
     )  # fmt: skip
+
+
+def _named(path: str) -> str:
+    """A path that can be written down: bytes that are not UTF-8, which Python keeps as half letters, spelt out."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _files(root: Path) -> tuple[list[Path], dict[str, int], set[Path]]:
