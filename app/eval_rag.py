@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,20 +92,59 @@ def eval_rag(args: argparse.Namespace) -> int:
     return 0
 
 
+@dataclass(frozen=True)
+class _TestSet:
+    """What is asked, and what is right: of the queries that have judgements, the first `--limit`."""
+
+    queries: dict[str, str]
+    qrels: dict[str, dict[str, int]]
+    not_asked: int
+    """Queries that have judgements, and are not there or beyond the limit."""
+    measures: list[str]
+    documents: set[str]
+    """Those of the corpus, where there is one."""
+
+    @classmethod
+    def read(cls, args: argparse.Namespace) -> _TestSet:
+        """Every line of every file, so that what is wrong is said before a model is loaded."""
+        from ..evaluators.retrieval import MEASURES, evaluate_run
+        from ..tools.beir import read_corpus, read_qrels, read_queries
+
+        queries, qrels = read_queries(Path(args.queries)), read_qrels(Path(args.qrels))
+        asked = [key for key in qrels if key in queries][: args.limit]
+        if not asked:
+            raise BadInput(
+                f"no query of {args.queries!r} has a judgement in {args.qrels!r}: do the ids belong together?"
+            )
+        measures = [name.strip() for name in args.measures.split(",")] if args.measures else list(MEASURES)
+        evaluate_run({}, {asked[0]: qrels[asked[0]]}, measures)  # for a wrong name
+        if args.run and not Path(args.run).parent.is_dir():
+            raise BadInput(f"--run {args.run!r}: there is no folder {str(Path(args.run).parent)!r} to write it to.")
+        return cls(
+            queries={key: queries[key] for key in asked},
+            qrels={key: qrels[key] for key in asked},
+            not_asked=len(qrels) - len(asked),
+            measures=measures,
+            documents={passage.document for passage in read_corpus(Path(args.corpus))} if args.corpus else set(),
+        )
+
+    @property
+    def relevant(self) -> set[str]:
+        return {document for judged in self.qrels.values() for document, grade in judged.items() if grade > 0}
+
+    @property
+    def depth(self) -> int:
+        """How many documents a query needs."""
+        return max(_DOCUMENTS, *(int(name.partition("@")[2]) for name in self.measures))
+
+
 async def _evaluate(args: argparse.Namespace, settings: Settings) -> tuple[dict[str, Any], RetrievalReport]:
-    from ..evaluators.retrieval import MEASURES, evaluate_run
+    from ..evaluators.retrieval import evaluate_run
     from ..runtime.store import Store
-    from ..tools.beir import read_qrels, read_queries
     from ..tools.index import open_index
     from ..tools.reranker import open_reranker
 
-    queries, qrels = read_queries(Path(args.queries)), read_qrels(Path(args.qrels))
-    asked = [key for key in qrels if key in queries][: args.limit]
-    if not asked:
-        raise BadInput(f"no query of {args.queries!r} has a judgement in {args.qrels!r}: do the ids belong together?")
-    measures = [name.strip() for name in args.measures.split(",")] if args.measures else list(MEASURES)
-    evaluate_run({}, {asked[0]: qrels[asked[0]]}, measures)  # a wrong name is said before the work
-    depth = max(_DOCUMENTS, *(int(name.partition("@")[2]) for name in measures)) + bool(args.ignore_identical_ids)
+    given = _TestSet.read(args)
     with Store.open(settings) as store:
         async with contextlib.AsyncExitStack() as stack:
             text = None if args.mode == "bm25" else open_embedder(args.embedder, store, settings)
@@ -115,40 +155,31 @@ async def _evaluate(args: argparse.Namespace, settings: Settings) -> tuple[dict[
                 stack.push_async_callback(reranker.aclose)
             index = await open_index(args.index or "memory:", text=text, create=bool(args.corpus))
             stack.push_async_callback(index.close)
+            held = given.documents | {passage.document async for passage in index.iterate()}
+            if given.relevant and not given.relevant & held:
+                raise BadInput(
+                    f"none of the {len(given.relevant)} documents that {args.qrels!r} calls relevant is there (the first is"
+                    f" {min(given.relevant)!r}): do the ids belong together? A document of `inloop index` is COLLECTION/path."
+                )
             started = time.perf_counter()
             if args.corpus:
                 await fill(index, Path(args.corpus))
             indexed = time.perf_counter() - started
-            judged = {document for key in asked for document, grade in qrels[key].items() if grade > 0}
-            held = {passage.document async for passage in index.iterate()}
-            if judged and not judged & held:
-                raise BadInput(
-                    f"none of the {len(judged)} documents that {args.qrels!r} calls relevant is in the index (the first is"
-                    f" {min(judged)!r}): do the ids belong together? A document of `inloop index` is COLLECTION/path."
-                )
-            run: dict[str, dict[str, float]] = {}
-            took: list[float] = []
             if text is not None:
-                await text.texts([queries[key] for key in asked], role="query")  # in full batches; kept in the ledger
-            for key in asked:
-                started = time.perf_counter()
-                found = await _documents(index, queries[key], depth, args.mode, reranker)
-                took.append((time.perf_counter() - started) * 1000)
-                found = [name for name in found if not (args.ignore_identical_ids and name == key)]
-                # by place: equal similarities keep the order that was shown
-                run[key] = {document: float(len(found) - place) for place, document in enumerate(found)}
-            report = evaluate_run(run, {key: qrels[key] for key in asked}, measures)
+                await text.texts(list(given.queries.values()), role="query")  # in full batches; kept in the ledger
+            run, took = await _asked(index, given, args, reranker)
+            report = evaluate_run(run, given.qrels, given.measures)
             if args.run:
                 _write_run(Path(args.run), run, args.mode)
             manifest = index.manifest
             told = {
                 "mode": args.mode,
                 "measures": {name: one.model_dump(mode="json") for name, one in report.measures.items()},
-                "queries": len(asked),
-                "judged_queries_not_asked": len(qrels) - len(asked),
+                "queries": len(given.queries),
+                "judged_queries_not_asked": given.not_asked,
                 "documents": len(held),
-                "relevant_documents": len(judged),
-                "relevant_documents_not_indexed": len(judged - held),
+                "relevant_documents": len(given.relevant),
+                "relevant_documents_not_indexed": len(given.relevant - held),
                 "without_results": report.without_results,
                 "embedder": manifest.text.model_dump() if manifest and manifest.text else None,
                 "reranker": reranker.model if reranker is not None else None,
@@ -157,6 +188,22 @@ async def _evaluate(args: argparse.Namespace, settings: Settings) -> tuple[dict[
                 "query_ms": {"p50": _quantile(took, 0.5), "p95": _quantile(took, 0.95)},
             }
             return told, report
+
+
+async def _asked(
+    index: Index, given: _TestSet, args: argparse.Namespace, reranker: Reranker | None
+) -> tuple[dict[str, dict[str, float]], list[float]]:
+    """By query, its documents with scores by place, so that equal similarities keep the order shown; and the milliseconds."""
+    run: dict[str, dict[str, float]] = {}
+    took: list[float] = []
+    same = bool(args.ignore_identical_ids)
+    for key, query in given.queries.items():
+        started = time.perf_counter()
+        found = await _documents(index, query, given.depth + same, args.mode, reranker)
+        took.append((time.perf_counter() - started) * 1000)
+        found = [name for name in found if not (same and name == key)]
+        run[key] = {document: float(len(found) - place) for place, document in enumerate(found)}
+    return run, took
 
 
 async def _documents(index: Index, query: str, wanted: int, mode: Mode, reranker: Reranker | None) -> list[str]:

@@ -79,6 +79,7 @@ def test_a_test_set_is_evaluated(here, capsys):
         (("eval-rag", *files, "--measures", "map"), "no measure"),
         (("eval-rag", *files[:4], "--qrels", "absent.tsv"), "cannot be read"),
         (("eval-rag", *files, "--limit", "0"), "1 or more"),
+        (("eval-rag", *files, "--run", "no/folder/run.trec"), "no folder"),
     ):
         code, _, err = run(capsys, *wrong)
         assert code == 2 and reason in err
