@@ -148,7 +148,7 @@ def _percent(value: float | None) -> str:
 
 def _vqa(args: argparse.Namespace) -> int:
     from ..evaluators.vqa_accuracy import RULES, accuracy_of, find_rule
-    from ..evaluators.vqa_files import read_asked, read_predictions
+    from ..evaluators.vqa_files import has_answers, read_asked, read_predictions
 
     rules = list(RULES.values()) if args.rule == "all" else [find_rule(args.rule)]
     asked = read_asked(Path(args.annotations))
@@ -159,6 +159,8 @@ def _vqa(args: argparse.Namespace) -> int:
                 continue
             if rule.name.endswith(("_easy_only", "_all")) and not any(question.choices for question in asked):
                 continue  # A-OKVQA's rules: for other files they repeat what is there
+            if not has_answers(Path(args.predictions), rule):
+                continue
         made.append((rule, accuracy_of(read_predictions(Path(args.predictions), rule), asked, rule=rule.name)))
     results = [{**found.model_dump(), "score": round(found.score, 4), "about": rule.about} for rule, found in made]
     if args.json:

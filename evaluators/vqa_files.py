@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import zipfile
 import zlib
@@ -12,7 +13,7 @@ from typing import Any
 from ..runtime.errors import BadInput
 from .vqa_accuracy import Asked, Human, VQARule
 
-__all__ = ["asked_of", "read_asked", "read_json", "read_predictions"]
+__all__ = ["asked_of", "has_answers", "read_asked", "read_json", "read_predictions"]
 
 
 def read_asked(path: Path) -> list[Asked]:
@@ -48,6 +49,30 @@ def read_predictions(path: Path, rule: VQARule) -> dict[str, str]:
     Raises:
         BadInput: the file is not there, no JSON, a row has another form, or a question is answered twice.
     """
+    field = _field(rule)
+    found = {}
+    for key, value in _answers(path):
+        answer = value.get(field) if isinstance(value, dict) else value
+        if isinstance(answer, bool) or not isinstance(answer, str | int | float):
+            raise BadInput(
+                f"{str(path)!r}: the answer to question {key!r} is no text: {value!r:.200}. A question that was not answered"
+                " is left out; it counts 0 and is counted as missing."
+            )
+        found[key] = str(answer)
+    return found
+
+
+def has_answers(path: Path, rule: VQARule) -> bool:
+    """Whether a prediction file holds what the rule scores: one of choices alone has no direct answers. Raises `BadInput`."""
+    return any(not isinstance(value, dict) or _field(rule) in value for _, value in _answers(path))
+
+
+def _field(rule: VQARule) -> str:
+    return "multiple_choice" if rule.count == "choice" else "direct_answer"
+
+
+def _answers(path: Path) -> list[tuple[str, Any]]:
+    """Question id and answer, as the file has them."""
     content = read_json(path)
     if isinstance(content, dict) and isinstance(content.get("results"), list):
         content = content["results"]
@@ -64,21 +89,17 @@ def read_predictions(path: Path, rule: VQARule) -> dict[str, str]:
     if not rows:
         raise BadInput(f"{str(path)!r} holds no predictions.")
     _once(path, (key for key, _ in rows), "answered")
-    field = "multiple_choice" if rule.count == "choice" else "direct_answer"
-    found = {}
-    for key, value in rows:
-        answer = value.get(field) if isinstance(value, dict) else value
-        if isinstance(answer, bool) or not isinstance(answer, str | int | float):
-            raise BadInput(f"{str(path)!r}: the answer to question {key!r} is no text: {value!r:.200}")
-        found[key] = str(answer)
-    return found
+    return rows
 
 
 def asked_of(row: dict[str, Any]) -> Asked:
     """One annotated question; KeyError, TypeError, IndexError or ValueError for a row of another form."""
     given = row["direct_answers"] if "direct_answers" in row else row["answers"]
-    if isinstance(given, str):  # the CSV export of A-OKVQA writes the list as text
-        given = json.loads(given.replace("'", '"'))
+    if isinstance(given, str):  # some exports of A-OKVQA write the list as text, as Python does
+        try:
+            given = ast.literal_eval(given)
+        except SyntaxError as error:
+            raise ValueError(f"the answers are no list: {error.msg}") from None
     humans = tuple(
         Human(text=str(one["answer"]), id=one.get("answer_id", place))
         if isinstance(one, dict)

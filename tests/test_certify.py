@@ -212,6 +212,16 @@ def test_vqa_rules_in_the_command(capsys, tmp_path):
     _, out, _ = certify(capsys, "vqa", *files, "--rule", "all", "--json")
     results = json.loads(out)["results"]
     assert [r["rule"] for r in results][:1] == ["official_leave_one_out"] and len(results) == 6
+    annotations.write_text(
+        '[{"question_id": 1, "direct_answers": ["cat"], "choices": ["cat", "dog"], "correct_choice_idx": 0}]',
+        encoding="utf-8",
+    )
+    predictions.write_text('{"1": {"multiple_choice": "cat"}}', encoding="utf-8")
+    code, out, _ = certify(capsys, "vqa", *files, "--rule", "all", "--json")  # what the file has answers for
+    assert code == 0 and {r["rule"]: r["score"] for r in json.loads(out)["results"]} == {
+        "multiple_choice": 100,
+        "multiple_choice_easy_only": 100,
+    }
     code, _, err = certify(capsys, "vqa", *files, "--rule", "nice")
     assert code == cli.BAD_INPUT and "no VQA rule 'nice'" in err
 

@@ -17,7 +17,7 @@ from inloop.evaluators.vqa_accuracy import (
     find_rule,
     vqa_accuracy,
 )
-from inloop.evaluators.vqa_files import read_asked, read_predictions
+from inloop.evaluators.vqa_files import has_answers, read_asked, read_predictions
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Sample
 
@@ -98,6 +98,9 @@ def test_identical_human_answers_switch_the_official_normalisation_off():
     assert vqa_accuracy("Dolly", ten(dolly=10), rule="official") == 0
     assert vqa_accuracy("Dolly", ten(dolly=10), rule="always") == 1
     assert vqa_accuracy("Dolly", ten(dolly=9, sheep=1), rule="official") == 1
+    blanks = asked("dolly", "dolly ", " dolly\n", "dolly", "dolly")  # taken off before the answers are compared
+    assert vqa_accuracy("Dolly", blanks, rule="official") == 0
+    assert vqa_accuracy("dolly ", blanks, rule="official") == 1
 
 
 def test_people_with_one_id_are_one_person():
@@ -203,6 +206,16 @@ def test_prediction_files_in_every_form(tmp_path):
     assert read_predictions(write(tmp_path / "b", {"1": "cat"}), rule) == {"1": "cat"}
     both = write(tmp_path / "c", {"1": {"direct_answer": "cat", "multiple_choice": "a cat"}})
     assert read_predictions(both, rule) == {"1": "cat"} and read_predictions(both, choice) == {"1": "a cat"}
+    chosen = write(tmp_path / "d", [{"question_id": 1, "multiple_choice": "a cat"}])
+    assert has_answers(chosen, choice) and not has_answers(chosen, rule)
+    assert has_answers(both, choice) and has_answers(tmp_path / "b", choice)  # a text may be a choice
+
+
+def test_answers_that_are_written_as_text(tmp_path):
+    row = {"question_id": 1, "direct_answers": """["don't", 'a "b"']"""}
+    assert [human.text for human in read_asked(write(tmp_path / "a", [row]))[0].humans] == ["don't", 'a "b"']
+    with pytest.raises(BadInput, match="row 0 is no annotated question"):
+        read_asked(write(tmp_path / "b", [{**row, "direct_answers": "don't"}]))
 
 
 @pytest.mark.parametrize(
@@ -211,7 +224,7 @@ def test_prediction_files_in_every_form(tmp_path):
         ([], "no predictions"),
         ("cat", "no predictions"),
         ([{"answer": "cat"}], "row 0 has no 'question_id'"),
-        ([{"question_id": 1, "answer": None}], "'1' is no text"),
+        ([{"question_id": 1, "answer": None}], "'1' is no text: .* left out"),
         ([{"question_id": 1, "answer": "a"}, {"question_id": "1", "answer": "b"}], "'1' is answered twice"),
     ],
 )
