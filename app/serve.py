@@ -19,6 +19,7 @@ from typing import Any
 
 from ..runtime.download_bar import download_bar
 from ..runtime.errors import BadInput, PrerequisiteError
+from ..runtime.local_llm import cpu_cores
 from ..runtime.served import Served, all_served, find_served, kept, update
 from ..runtime.settings import Settings
 from .words import clip, printable
@@ -48,7 +49,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", default="127.0.0.1", metavar="HOST", help="any but loopback needs INLOOP_API_KEY")
     command.add_argument("--port", type=int, default=0, metavar="PORT", help="default: a free one")
     command.add_argument("--context", type=int, metavar="TOKENS", help="the longest prompt and answer together")
-    command.add_argument("--threads", type=int, metavar="N", help="CPU cores to use (default: what suits the engine)")
+    command.add_argument(
+        "--threads", type=int, metavar="N", help="CPU cores to use (default: embedded half of them, vLLM all)"
+    )
     command.add_argument(
         "--slots", type=int, default=1, metavar="N", help="requests at once of the embedded server; 1 keeps seeds exact"
     )
@@ -80,9 +83,19 @@ def serve(args: argparse.Namespace) -> int:
             return 0
     if args.model is None:
         raise BadInput("no model: give one, as in inloop serve smollm2; --status lists the servers that run.")
+    _check_threads(settings)
     if args.detach:
         return _detach(args, settings)
     return _keep(args, settings, say)
+
+
+def _check_threads(settings: Settings) -> None:
+    """More threads than cores wait for each other: refused, where a smaller number would not be what was asked for."""
+    cores = cpu_cores()
+    if settings.threads is not None and settings.threads > cores:
+        raise BadInput(
+            f"{settings.threads} threads: this process may use {cores} CPU cores; give --threads {cores} or less"
+        )
 
 
 def _keep(args: argparse.Namespace, settings: Settings, say: Callable[[str], None]) -> int:
@@ -118,13 +131,7 @@ def _plan(args: argparse.Namespace, settings: Settings, say: Callable[[str], Non
     if engine != "embedded" and reason is None:
         environment = find_vllm(settings)
         if environment is None:
-            from ..runtime.vllm_env import build_for_this_machine
-
-            build = build_for_this_machine()
-            raise PrerequisiteError(
-                f"vLLM is not installed (it needs an environment of its own: {build.disk / 1e9:.1f} GB on disk)",
-                remedy="inloop serve --install makes it; or serve a GGUF model without it: --engine embedded",
-            )
+            raise _without_vllm(args, settings)
     port = free_port(args.host, args.port)
     model = find_servable(
         args.model, args.lora, settings.cache_dir, progress=download_bar(args.model, silent=args.json)
@@ -136,6 +143,22 @@ def _plan(args: argparse.Namespace, settings: Settings, say: Callable[[str], Non
     if reason is not None and engine != "embedded":
         say(f"{reason}: the embedded server (llama.cpp) serves {model.name} instead")
     return embedded_plan(model, threads=settings.threads, slots=args.slots, **given)
+
+
+def _without_vllm(args: argparse.Namespace, settings: Settings) -> PrerequisiteError:
+    """What to do about it, for the model that was named; `BadInput` where there is no such model."""
+    from ..runtime.servable import find_servable, is_known
+    from ..runtime.vllm_env import build_for_this_machine
+
+    install = f"inloop serve --install makes it ({build_for_this_machine().disk / 1e9:.1f} GB on disk)"
+    if is_known(args.model) or find_servable(args.model, args.lora, settings.cache_dir).gguf is not None:
+        remedy = (
+            f"inloop serve {args.model} --engine embedded serves it as it is, with llama.cpp; or {install}, and the GGUF"
+            " file is converted for it, once"
+        )
+    else:
+        remedy = f"{install}; the embedded server reads GGUF files alone"
+    return PrerequisiteError("vLLM is not installed: it needs an environment of its own", remedy=remedy)
 
 
 def _own_key(settings: Settings) -> bool:

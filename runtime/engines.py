@@ -135,7 +135,7 @@ def embedded_plan(
         version=version_,
         command=(sys.executable, "-P", "-m", "inloop.runtime.local_llm"),
         first_line={
-            "model": str(model.gguf), "adapter": str(path) if path else None, "threads": default_threads(threads),
+            "model": str(model.gguf), "adapter": str(path) if path else None, "threads": threads or default_threads(),
             "n_ctx": context or 4096, "slots": slots, "api_key": key, "log": str(log), "parent": os.getpid(),
             "folder": None, "port": port, "host": host, "alias": name,
         },
@@ -213,18 +213,22 @@ def _rank(rank: int) -> int:
 
 
 def _cores(threads: int | None) -> str:
-    """The CPUs to bind to: all of a small machine, else one a physical core (the second thread of a core only waits)."""
+    """The CPUs to bind to: all of a small machine, else one a physical core (the second thread of a core only waits).
+
+    `threads` of them, where they were asked for; the second threads of the cores come last.
+    """
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
-    if len(allowed) > 4:
-        cores: dict[str, int] = {}
-        for cpu in allowed:
-            siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-            try:
-                cores.setdefault(siblings.read_text(encoding="ascii").strip(), cpu)
-            except OSError:
-                cores[str(cpu)] = cpu
-        allowed = sorted(cores.values())
-    return ",".join(str(cpu) for cpu in (allowed[:threads] if threads else allowed))
+    if len(allowed) <= 4:
+        return ",".join(map(str, allowed[:threads]))
+    cores: dict[str, int] = {}
+    for cpu in allowed:
+        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        try:
+            cores.setdefault(siblings.read_text(encoding="ascii").strip(), cpu)
+        except OSError:
+            cores[str(cpu)] = cpu
+    first = sorted(cores.values())
+    return ",".join(map(str, [*first, *(cpu for cpu in allowed if cpu not in first)][: threads or len(first)]))
 
 
 def _cpu_dtype() -> str:

@@ -34,7 +34,7 @@ from typing import IO, Any
 
 from .errors import BadInput, PrerequisiteError
 
-__all__ = ["LocalServer", "default_threads"]
+__all__ = ["LocalServer", "cpu_cores", "default_threads"]
 
 _POLL_SECONDS = 0.5
 
@@ -200,14 +200,18 @@ class LocalServer:
         self.stop()
 
 
+def cpu_cores() -> int:
+    """The CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_threads(wanted: int | None = None) -> int:
-    """Half of the cores, or `wanted` if that is less.
+    """Half of the cores, or `wanted` if that is less: for a server beside the other models of a loop.
 
     llama.cpp's threads wait for each other without sleeping: as many threads as cores beside a busy painter slow it
     down more than tenfold (measured on 2 cores: 4 instead of 72 tokens a second).
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    half = max(1, cores // 2)
+    half = max(1, cpu_cores() // 2)
     return half if wanted is None else min(wanted, half)
 
 

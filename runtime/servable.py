@@ -18,7 +18,7 @@ from .gguf_folder import model_folder
 from .hashes import file_sha256, folder_revision
 from .records import Record
 
-__all__ = ["Servable", "find_servable"]
+__all__ = ["Servable", "find_servable", "is_known"]
 
 _SPEAKS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "ForImageTextToText")
 
@@ -99,6 +99,11 @@ def find_servable(
     raise BadInput(
         f"{spec!r} names no model: it is not {', '.join(_names())}, no folder, no .gguf file and no hub id (ORG/NAME)"
     )
+
+
+def is_known(spec: str) -> bool:
+    """Whether `spec` is a language model that is known by name, and so a GGUF file that can be fetched."""
+    return spec.strip() in _names()
 
 
 def config_of(folder: Path) -> dict[str, Any]:

@@ -18,9 +18,10 @@ import pytest
 
 from inloop.app import cli
 from inloop.runtime import models
-from inloop.runtime.engines import embedded_plan, explain_vllm, vllm_plan
+from inloop.runtime.engines import _cores, embedded_plan, explain_vllm, vllm_plan
 from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.lease import cpu_seconds
+from inloop.runtime.local_llm import cpu_cores
 from inloop.runtime.servable import find_servable
 from inloop.runtime.served import all_served, coming_back, find_served
 from inloop.runtime.serving import Plan, Serving, free_port
@@ -271,6 +272,45 @@ def test_what_cannot_be_served(cache: Path, tmp_path: Path, capsys: pytest.Captu
             find_servable(spec, [], cache)
     assert cli.main(["serve"]) == cli.BAD_INPUT and "no model" in capsys.readouterr().err
     assert cli.main(["serve", "nonsense", "--engine", "embedded"]) == cli.BAD_INPUT
+
+
+def test_without_vllm_the_message_is_about_the_model(
+    cache: Path, gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("inloop.runtime.vllm_env.find_vllm", lambda settings: None)
+    monkeypatch.setattr("inloop.runtime.vllm_env.no_place", lambda: None)
+    for spec in (f"gguf:{gguf}", "mini-writer"):
+        assert cli.main(["serve", spec]) == cli.PREREQUISITE
+        assert f"inloop serve {spec} --engine embedded" in capsys.readouterr().err
+    assert cli.main(["serve", str(config_folder(tmp_path / "tiny-llm"))]) == cli.PREREQUISITE
+    told = capsys.readouterr().err
+    assert "--install" in told and "--engine embedded" not in told
+    for spec in ("nonsense", "gguf:/nowhere.gguf", str(tmp_path)):  # nobody installs gigabytes for a typing error
+        assert cli.main(["serve", spec]) == cli.BAD_INPUT
+        assert "vLLM" not in capsys.readouterr().err
+
+
+def test_threads_that_were_asked_for(cache: Path, gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cores = cpu_cores()
+    model = find_servable(f"gguf:{gguf}", [], cache)
+
+    def asked(threads: int | None) -> Any:
+        return embedded_plan(model, port=8123, cache_dir=cache, threads=threads).first_line["threads"]
+
+    assert (asked(cores), asked(1), asked(None)) == (cores, 1, max(1, cores // 2))
+    spec = ["serve", f"gguf:{gguf}", "--engine", "embedded", "--threads", str(cores + 1)]
+    for how in ([], ["--detach"]):
+        assert cli.main([*spec, *how]) == cli.BAD_INPUT
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="vLLM runs on Linux")
+@pytest.mark.parametrize(("threads", "bound"), [(None, "0,2,4"), (2, "0,2"), (5, "0,2,4,1,3")])
+def test_vllm_takes_the_second_threads_of_cores_last(
+    threads: int | None, bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(6)))
+    monkeypatch.setattr(Path, "read_text", lambda path, **_: str(int(path.parts[5][3:]) // 2))
+    assert _cores(threads) == bound
 
 
 def config_folder(folder: Path, **config: Any) -> Path:
