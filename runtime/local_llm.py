@@ -7,8 +7,8 @@ ends or its parent changes, so that it cannot outlive us, not even after a SIGKI
 Invariants:
 - bound to 127.0.0.1, on a port chosen by the operating system, behind a random key;
 - by default one slot and no prompt cache, so that a request with a seed gives the same text whatever else is in
-  flight and after a restart (llama.cpp's arithmetic depends on what is batched together; more slots are faster
-  and give this up);
+  flight and after a restart (llama.cpp's arithmetic depends on what is batched together; more slots are faster,
+  give this up, and so keep what they have read of a prompt as well);
 - what llama.cpp prints goes to the log file, whose end is quoted when the server cannot start.
 """
 
@@ -299,7 +299,7 @@ def _serve(config: dict[str, Any]) -> None:
     params.n_parallel = config["slots"]
     params.cpuparams.n_threads = config["threads"]
     params.cpuparams_batch.n_threads = config["threads"]
-    params.cache_prompt = False
+    params.cache_prompt = config["slots"] > 1  # how much of a prompt is read anew changes the last bits too
     params.cache_ram_mib = 0
     if config["adapter"]:
         adapter = xllamacpp.CommonAdapterLoraInfo()

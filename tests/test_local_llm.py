@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from inloop.runtime import models
+from inloop.runtime import models, web
 from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.local_chat import LocalChat
 from inloop.runtime.local_llm import LocalServer, default_threads
@@ -206,6 +206,16 @@ def test_an_adapter_that_cannot_be_used(smollm2: Path, tmp_path: Path) -> None:
     torn.write_bytes(smollm2.read_bytes()[:1000])
     with pytest.raises(PrerequisiteError, match="did not start"):
         LocalServer(smollm2, torn, timeout=60).start()
+
+
+@pytest.mark.parametrize(("slots", "kept"), [(1, False), (2, True)])
+def test_a_prompt_is_kept_only_where_seeds_are_not_exact_anyway(smollm2: Path, slots: int, kept: bool) -> None:
+    body = {"messages": [{"role": "user", "content": "Name the colours of a flag."}], "max_tokens": 1, "seed": 1}
+    with LocalServer(smollm2, threads=1, n_ctx=256, slots=slots) as server:
+        for _ in range(2):
+            answer = web.ask(f"{server.url}/chat/completions", key=server.api_key, body=body)
+            assert answer.ok
+        assert (answer.value["timings"]["cache_n"] > 0) is kept
 
 
 def test_options() -> None:
