@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from .words import amount, clip, evaluator_name, points, printable, seconds, signed
+from .words import amount, clip, counted, evaluator_name, points, printable, seconds, signed
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -116,7 +116,9 @@ class RunView:
         questions = event.get("questions", ())
         count = len(questions) if isinstance(questions, list | tuple) else questions
         by = event.get("questioner")
-        return [f"{self._label(task)}{count} questions" + (f", written by {printable(str(by))}" if by else "")]
+        return [
+            f"{self._label(task)}{counted(count, 'question')}" + (f", written by {printable(str(by))}" if by else "")
+        ]
 
     def _on_trial(self, event: Mapping[str, Any]) -> list[str]:
         task = self._task(event)

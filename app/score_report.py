@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .charts import Interval, intervals
 from .page import DEFAULT_LIMIT, Pictures, draw
-from .words import amount, seconds
+from .words import amount, counted, seconds
 
 if TYPE_CHECKING:
     from ..evaluators.scoring import MetricResult, Scored, ScoreRun
@@ -64,8 +64,9 @@ def render(run: ScoreRun, blobs: BlobStore, *, limit: int = DEFAULT_LIMIT) -> st
         "score.html.j2",
         run=run,
         took=seconds(run.seconds),
-        items=amount(run.items),
-        prompts=amount(run.prompts),
+        when=run.created.replace("T", " ")[:16],
+        items=counted(run.items, "picture"),
+        prompts=counted(run.prompts, "prompt"),
         sections=[_section(result, pictures) for result in run.metrics],
         plot=intervals(against, name="Gain against the earlier run, in hundredths") if against else "",
         paid=sum(numbers["paid"] for numbers in run.calls.values()),

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..runtime.runs import RunFolder
-from .words import amount, clip, printable, seconds
+from .words import amount, clip, counted, printable, seconds
 
 if TYPE_CHECKING:
     from ..evaluators.scoring import MetricResult, ScoreRun
@@ -17,7 +17,7 @@ __all__ = ["Progress", "in_words"]
 
 def in_words(run: ScoreRun, folder: RunFolder) -> str:
     """The figures of a run, its worst pictures, and where its report is."""
-    lines = [f"{amount(run.items)} pictures of {amount(run.prompts)} prompts, {seconds(run.seconds)}", ""]
+    lines = [f"{counted(run.items, 'picture')} of {counted(run.prompts, 'prompt')}, {seconds(run.seconds)}", ""]
     lines.append(f"{'metric':11} {'mean':>7}  {'95 % interval':17} {'prompts':>8} {'pictures':>9} {'not scored':>11}")
     for result in run.metrics:
         lines.append(_row(result))
@@ -85,7 +85,8 @@ class Progress:
         self._next = spent + (0.2 if self._live else 10.0)
         rate = count / spent if spent > 0 else 0.0
         left = f", {seconds((self._total - count) / rate)} left" if rate and count < self._total else ""
-        text = f"{amount(count)} of {amount(self._total)} pictures, {rate:.1f} a second{left}"
+        pace = f"{rate:.1f}" if rate >= 1 else f"{rate:.1g}"
+        text = f"{amount(count)} of {amount(self._total)} pictures, {pace} a second{left}"
         print(f"\r{text:78}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)
 
     def done(self) -> None:

@@ -13,6 +13,7 @@ __all__ = [
     "best_text",
     "best_trial",
     "clip",
+    "counted",
     "evaluator_name",
     "ours",
     "points",
@@ -87,6 +88,11 @@ def seconds(value: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 prompt", "8 prompts"."""
+    return f"{amount(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def amount(value: int) -> str:

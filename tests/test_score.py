@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from inloop.app import cli
+from inloop.app.words import counted
 from inloop.evaluators.metrics import METRICS
 from inloop.evaluators.scoring import Scored, Tally, score_items
 from inloop.evaluators.vqa_score import VQAScore
@@ -61,6 +62,7 @@ def test_a_run_leaves_figures_items_and_a_report_and_a_second_one_calls_no_model
     assert header == "id,text,dsg,vqascore,clipscore,cosine,dcs,tifa" and len(rows) == 6
     page = (folder / "report.html").read_text("utf-8")
     assert page.count("data:image/png;base64,") >= 6 and "<script" not in page and "The lowest scores" in page
+    assert "reused. All items" in page and '<td class="num" data-l="not scored">0</td>' in page
 
     code, out, _ = score(capsys, "--metric", "dsg,vqascore,clipscore,cosine,dcs,tifa", "--json")
     told = json.loads(out)
@@ -236,6 +238,14 @@ async def test_ten_thousand_pictures_in_bounded_memory(tmp_path):
         tracemalloc.stop()
     assert tally.items == 10_000 and held[10_000] - held[2_000] < 2_000_000, held
     assert len(tally.result("vqascore").worst) == 8 and tally.result("vqascore").overall.n == 50
+
+
+def test_one_of_a_thing_is_one():
+    assert (counted(1, "prompt"), counted(0, "prompt"), counted(12_000, "prompt")) == (
+        "1 prompt",
+        "0 prompts",
+        "12\u202f000 prompts",
+    )
 
 
 def test_the_worst_are_the_worst_and_unscored_ones_are_counted():
