@@ -56,6 +56,9 @@ def test_a_spec_that_means_nothing_is_refused(spec: str, why: str, tmp_path: Pat
     with pytest.raises(BadInput, match=why) as error:
         find_weights(spec, "clip", tmp_path)
     assert "openai/clip-vit-base-patch32" in str(error.value)
+    with pytest.raises(BadInput, match=r"is neither a folder that exists") as error:
+        find_weights(spec, "text", tmp_path)
+    assert "mini" not in str(error.value).removeprefix(repr(spec))
 
 
 def test_a_model_of_another_kind_is_refused(clip_folder: Path, turbo_folder: Path, tmp_path: Path) -> None:
@@ -72,6 +75,12 @@ def test_a_hub_model_without_a_network_says_what_to_do_at_once(hub: Path, tmp_pa
     with pytest.raises(PrerequisiteError, match="'stabilityai/sd-turbo' is not in the local cache") as error:
         find_weights("stabilityai/sd-turbo", "painter", tmp_path)
     assert "'mini'" in error.value.remedy and time.monotonic() - started < 5
+    with pytest.raises(PrerequisiteError) as error:
+        find_weights("yuvalkirstain/PickScore_v1", "pickscore", tmp_path)
+    assert "mini" not in error.value.remedy  # there is none of this kind
+    with pytest.raises(PrerequisiteError, match="not in the local cache") as error:
+        find_weights("tifa-benchmark/promptcap-coco-vqa", "promptcap", tmp_path)
+    assert "'mini-promptcap'" in error.value.remedy
 
 
 def test_a_hub_model_in_the_cache_needs_no_network(hub: Path, clip_folder: Path, tmp_path: Path) -> None:
@@ -126,10 +135,9 @@ asyncio.run(main())
     environment = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": "http://127.0.0.1:9"}
     for name in ("HF_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         environment.pop(name, None)
-    started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout == f"1 0.0 {{'{COMMIT}'}}\n2 [True, True] 2\n", done.stderr
-    assert "Retrying" not in done.stderr and time.monotonic() - started < 60
+    assert "Retrying" not in done.stderr  # the hub's client would, for half a minute a file
 
 
 def test_the_bundled_models_are_checked(clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

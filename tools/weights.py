@@ -26,7 +26,7 @@ _WANTED = {
     "painter": "a diffusers pipeline such as stabilityai/sd-turbo",
     "vqa": "a BLIP question answering model such as Salesforce/blip-vqa-base",
     "clip": "a CLIP model such as openai/clip-vit-base-patch32",
-    "promptcap": "'mini-promptcap', or a captioner such as Salesforce/instructblip-flan-t5-xl or Qwen/Qwen2.5-VL-3B-Instruct",
+    "promptcap": "a captioner such as Salesforce/instructblip-flan-t5-xl or Qwen/Qwen2.5-VL-3B-Instruct",
     "detector": "'ssd', or an object detector such as google/owlv2-base-patch16-ensemble or hustvl/yolos-tiny",
     "pickscore": "a CLIP model such as yuvalkirstain/PickScore_v1",
     "hpsv2": "xswu/HPSv2, a folder with HPS_v2.1_compressed.pt, or a CLIP model of transformers",
@@ -123,13 +123,14 @@ def find_weights(spec: str, kind: str, cache_dir: Path) -> Weights:
         marker = next((marker for marker in markers if (root / marker).is_file()), markers[0])
         return _checked(_folder(root, spec, marker, options, kind, root.resolve().name, cache_dir), kind)
     if not _HUB_ID.fullmatch(name) or name.startswith(("./", "../")):
+        own = f"'{_own(kind)}', nor " if _own(kind) else ""
         raise BadInput(
-            f"{spec!r} is neither 'mini', nor a folder that exists, nor a model id 'owner/name'."
-            f" Give 'mini', the folder of the model, or {_WANTED[kind]}."
+            f"{spec!r} is neither {own}a folder that exists, nor a model id 'owner/name'."
+            f" Give {own.replace(', nor', ',')}the folder of the model, or {_WANTED[kind]}."
         )
     model, _, commit = name.partition("@")
     marker = markers[0]
-    path = _hub_file(model, marker, commit or None, spec)
+    path = _hub_file(model, marker, commit or None, spec, own=_own(kind))
     if path is None:
         raise BadInput(f"{model!r} has no {marker}, so it cannot be used here. Give {_WANTED[kind]}.")
     found = Weights(
@@ -191,8 +192,18 @@ def options_of(spec: str, query: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _hub_file(model: str, name: str, commit: str | None, spec: str, *, missing_ok: bool = False) -> Path | None:
-    """One file from the hub's local cache, else from the hub; None where the repository has no such file."""
+def _own(kind: str) -> str:
+    """The name of the small model of that kind that comes with the package; empty where there is none."""
+    return "" if kind not in _BUNDLED else "mini-promptcap" if kind == "promptcap" else "mini"
+
+
+def _hub_file(
+    model: str, name: str, commit: str | None, spec: str, *, own: str = "", missing_ok: bool = False
+) -> Path | None:
+    """One file from the hub's local cache, else from the hub; None where the repository has no such file.
+
+    `own`: the bundled model that would do instead, for the messages.
+    """
     import huggingface_hub as hub
     from huggingface_hub import errors
 
@@ -211,7 +222,7 @@ def _hub_file(model: str, name: str, commit: str | None, spec: str, *, missing_o
         # also raised offline; without a network an optional file cannot be told from a missing one
         if missing_ok:
             return None
-        raise _unreachable(spec, error) from error
+        raise _unreachable(spec, own, error) from error
     except errors.EntryNotFoundError:
         return None
     except errors.GatedRepoError as error:
@@ -221,12 +232,12 @@ def _hub_file(model: str, name: str, commit: str | None, spec: str, *, missing_o
         ) from error
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         raise BadInput(
-            f"the model hub has no {spec!r} that you may read. Check the spelling, or give a folder, or 'mini'."
+            f"the model hub has no {spec!r} that you may read. Check the spelling, or give a folder{f', or {own!r}' * bool(own)}."
         ) from error
     except OSError as error:  # every other error of the hub's client is one of these too
         if missing_ok:
             return None
-        raise _unreachable(spec, error) from error
+        raise _unreachable(spec, own, error) from error
 
 
 def _probe() -> None:
@@ -240,11 +251,12 @@ def _probe() -> None:
     socket.create_connection((endpoint.hostname or "", port), timeout=5).close()
 
 
-def _unreachable(spec: str, error: Exception) -> PrerequisiteError:
+def _unreachable(spec: str, own: str, error: Exception) -> PrerequisiteError:
+    offline = f"use {own!r}, which needs no network; or " if own else ""
     return PrerequisiteError(
         f"the model {spec!r} is not in the local cache, and the model hub cannot be reached ({type(error).__name__})",
-        remedy="use 'mini', which needs no network; or connect to the network once; or copy the model's folder here"
-        " and give its path (for another cache folder set HF_HOME).",
+        remedy=f"{offline}connect to the network once; or copy the model's folder here and give its path (for another"
+        " cache folder set HF_HOME).",
     )
 
 
