@@ -70,25 +70,35 @@ def _row(result: MetricResult) -> str:
 
 
 class Progress:
-    """How far it is: one line that moves on a terminal, one line every ten seconds elsewhere."""
+    """How far it is: one line that moves on a terminal, one line every ten seconds elsewhere.
+
+    The pace is counted from the first picture on: what it took to load the models says nothing about the rest.
+    """
 
     def __init__(self, total: int, quiet: bool) -> None:
         self._total, self._quiet = total, quiet
-        self._begun = time.monotonic()
         self._live = sys.stderr.isatty()
+        self._first: tuple[int, float] | None = None
         self._next = 0.0
+        self._show(f"{counted(total, 'picture')}: loading the models")
 
     def __call__(self, count: int) -> None:
-        spent = time.monotonic() - self._begun
-        if self._quiet or (spent < self._next and count < self._total):
+        now = time.monotonic()
+        if self._first is None:
+            self._first = count, now
+        if now < self._next and count < self._total:
             return
-        self._next = spent + (0.2 if self._live else 10.0)
-        rate = count / spent if spent > 0 else 0.0
-        left = f", {seconds((self._total - count) / rate)} left" if rate and count < self._total else ""
+        self._next = now + (0.2 if self._live else 10.0)
+        before, begun = self._first
+        rate = (count - before) / (now - begun) if now > begun else 0.0
         pace = f"{rate:.1f}" if rate >= 1 else f"{rate:.1g}"
-        text = f"{amount(count)} of {amount(self._total)} pictures, {pace} a second{left}"
-        print(f"\r{text:78}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)
+        left = f", {seconds((self._total - count) / rate)} left" if rate and count < self._total else ""
+        self._show(f"{amount(count)} of {amount(self._total)} pictures" + (f", {pace} a second{left}" if rate else ""))
 
     def done(self) -> None:
         if self._live and not self._quiet:
             print(file=sys.stderr)
+
+    def _show(self, text: str) -> None:
+        if not self._quiet:
+            print(f"\r{text:78}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from inloop.app import cli
+from inloop.app.score_words import Progress
 from inloop.app.words import counted
 from inloop.evaluators.metrics import METRICS
 from inloop.evaluators.scoring import Scored, Tally, score_items
@@ -238,6 +239,20 @@ async def test_ten_thousand_pictures_in_bounded_memory(tmp_path):
         tracemalloc.stop()
     assert tally.items == 10_000 and held[10_000] - held[2_000] < 2_000_000, held
     assert len(tally.result("vqascore").worst) == 8 and tally.result("vqascore").overall.n == 50
+
+
+def test_the_time_left_is_counted_from_the_first_picture_on(capsys, monkeypatch):
+    now = iter([500.0, 520.0, 530.0])
+    monkeypatch.setattr("inloop.app.score_words.time.monotonic", lambda: next(now))
+    show = Progress(101, quiet=False)  # loading takes what it takes
+    for count in (1, 41, 101):
+        show(count)
+    assert capsys.readouterr().err.splitlines() == [
+        "101 pictures: loading the models",
+        "1 of 101 pictures",
+        "41 of 101 pictures, 2.0 a second, 30 s left",
+        "101 of 101 pictures, 3.3 a second",
+    ]
 
 
 def test_one_of_a_thing_is_one():
