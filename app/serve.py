@@ -27,6 +27,7 @@ from .words import clip, printable
 __all__ = ["add_arguments", "serve"]
 
 _WIDE = 110
+_LEAST_CONTEXT = 64
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -83,19 +84,25 @@ def serve(args: argparse.Namespace) -> int:
             return 0
     if args.model is None:
         raise BadInput("no model: give one, as in inloop serve smollm2; --status lists the servers that run.")
-    _check_threads(settings)
+    _check_numbers(args, settings)
     if args.detach:
         return _detach(args, settings)
     return _keep(args, settings, say)
 
 
-def _check_threads(settings: Settings) -> None:
-    """More threads than cores wait for each other: refused, where a smaller number would not be what was asked for."""
+def _check_numbers(args: argparse.Namespace, settings: Settings) -> None:
+    """Refuse what a server would start with and not work: more threads than cores would only wait for each other."""
     cores = cpu_cores()
     if settings.threads is not None and settings.threads > cores:
         raise BadInput(
             f"{settings.threads} threads: this process may use {cores} CPU cores; give --threads {cores} or less"
         )
+    if args.slots < 1:
+        raise BadInput(f"--slots {args.slots} cannot be used: give 1 or more.")
+    if args.context is not None and args.context < _LEAST_CONTEXT:
+        raise BadInput(f"--context {args.context} cannot be used: give {_LEAST_CONTEXT} tokens or more.")
+    if not 0 <= args.port <= 65535:
+        raise BadInput(f"--port {args.port} cannot be used: give 1 to 65535, or leave it out for a free one.")
 
 
 def _keep(args: argparse.Namespace, settings: Settings, say: Callable[[str], None]) -> int:

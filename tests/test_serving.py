@@ -303,6 +303,14 @@ def test_threads_that_were_asked_for(cache: Path, gguf: Path, monkeypatch: pytes
         assert cli.main([*spec, *how]) == cli.BAD_INPUT
 
 
+@pytest.mark.parametrize(
+    "given", [("--slots", "0"), ("--context", "0"), ("--context", "-5"), ("--port", "-1"), ("--port", "65536")]
+)
+def test_numbers_that_no_server_works_with(given: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", "smollm2", "--engine", "embedded", *given]) == cli.BAD_INPUT
+    assert f"{' '.join(given)} cannot be used" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="vLLM runs on Linux")
 @pytest.mark.parametrize(("threads", "bound"), [(None, "0,2,4"), (2, "0,2"), (5, "0,2,4,1,3")])
 def test_vllm_takes_the_second_threads_of_cores_last(
