@@ -6,7 +6,8 @@ Four checks a sentence, in this order; the first that fails decides:
 2. a quotation stands in its passage, letter for letter
 3. the cited text entails the sentence: its best sentence, or the best two together (natural language inference), and every
    number of the sentence stands in it
-4. what is cited has to do with the request; a quotation far weaker than the best one is dropped
+4. what is cited has to do with the request; a quotation far weaker than the best one is dropped. Of quotations for a claim
+   the overlap also weighs how their passages were found: that is what was calibrated, and questions were not
 
 The judge of 3 and 4 is an `Entailment`: the calibrated overlap (not an LLM, not an NLI model), an NLI cross-encoder, or a
 language model. A judge that failed leaves the sentence "unscored": it is not shown as supported, and not called wrong.
@@ -20,7 +21,7 @@ from ..runtime.answers import Checked, Citation, DraftSentence, Kind, Stance
 from ..runtime.errors import CallFailed
 from ..runtime.passages import Passage
 from ..tools.entailment import Entailment, Judgement
-from ..tools.overlap import Overlap
+from ..tools.overlap import Overlap, Standing
 from ..tools.sentences import Span, sentences
 from ..tools.words import numbers
 
@@ -51,15 +52,21 @@ class Verifier:
     ) -> list[Checked]:
         """One `Checked` a sentence, in order. The citations have no numbers yet."""
         by_id = {passage.id: passage for passage in passages}
-        checked = [await self._one(question, kind, sentence, by_id) for sentence in drafted]
+        try:
+            standings = await self._standings(question, kind, drafted, passages)
+        except CallFailed as error:
+            why = f"the check against the request failed: {error}"
+            return [Checked(text=sentence.text, verdict="unscored", why=why) for sentence in drafted]
+        checked = [await self._one(question, kind, sentence, by_id, standings) for sentence in drafted]
         quoted = [
             c.support or 0.0 for c, d in zip(checked, drafted, strict=True) if d.quoted and c.verdict == "supported"
         ]
-        line = self._about(kind).thresholds["weakest"] * max(quoted, default=0.0)
+        best, lines = max(quoted, default=0.0), self._about(kind).thresholds
+        line = min(best, lines["beside"]) if standings else lines["weakest"] * best
         for place, sentence in enumerate(drafted):
             found = checked[place]
             if sentence.quoted and found.verdict == "supported" and (found.support or 0.0) < line:
-                why = f"far weaker than the best quotation (P = {found.support or 0.0:.2f} of {max(quoted):.2f})"
+                why = f"too weak beside the best quotation (P = {found.support or 0.0:.2f} and {best:.2f})"
                 checked[place] = found.model_copy(update={"verdict": "unsupported", "why": why})
         return checked
 
@@ -75,7 +82,19 @@ class Verifier:
     def _about(self, kind: Kind) -> Entailment:
         return self.judge if kind == "claim" else self.pertinence
 
-    async def _one(self, question: str, kind: Kind, sentence: DraftSentence, passages: dict[str, Passage]) -> Checked:
+    async def _standings(
+        self, question: str, kind: Kind, drafted: Sequence[DraftSentence], passages: Sequence[Passage]
+    ) -> dict[str, Standing]:
+        """By passage; empty where check 4 does not weigh it."""
+        if kind != "claim" or not isinstance(self.judge, Overlap) or not any(sentence.quoted for sentence in drafted):
+            return {}
+        found = await self.judge.standings(question, [passage.indexed for passage in passages])
+        return {passage.id: standing for passage, standing in zip(passages, found, strict=True)}
+
+    async def _one(
+        self, question: str, kind: Kind, sentence: DraftSentence, passages: dict[str, Passage],
+        standings: dict[str, Standing],
+    ) -> Checked:  # fmt: skip
         text = sentence.text
         if sentence.unknown:
             shown = ", ".join(f"[{number}]" for number in sentence.unknown)
@@ -106,8 +125,14 @@ class Verifier:
             if traced:
                 cited = cited[:1]
         about = self._about(kind)
+        need = about.thresholds["pertinent"]
+        pairs = [(_titled(passage, span.text), question) for passage, span in cited]
         try:
-            judged = await about.judge([(_titled(passage, span.text), question) for passage, span in cited])
+            if sentence.quoted and standings and isinstance(about, Overlap):
+                judged = await about.judge_found(pairs, [standings[passage.id] for passage, _ in cited])
+                need = about.found_line
+            else:
+                judged = await about.judge(pairs)
         except CallFailed as error:
             return Checked(text=text, verdict="unscored", why=f"the check against the request failed: {error}")
         citations = tuple(
@@ -116,7 +141,7 @@ class Verifier:
         )
         best_about = max(judgement.evidence for judgement in judged)
         support = best_about if support is None else min(support, best_about)
-        if best_about < about.thresholds["pertinent"]:
+        if best_about < need:
             why = f"{how}, but it does not bear on the request (P = {best_about:.2f})"
             return Checked(text=text, verdict="unsupported", why=why, citations=citations, support=support)
         return Checked(
