@@ -186,6 +186,78 @@ async def test_overlap_tells_what_is_off_the_point():
     assert overlap.name == "overlap of words"
 
 
+FOUND = [
+    ("Daily aspirin and the risk of stroke", "Daily aspirin lowered the risk of ischaemic stroke in older adults."),
+    ("Risk of falls in older adults", "The risk of falls was higher in older adults who had had a stroke."),
+    ("Ripe bananas", "Bananas are yellow when they are ripe, and they are soft."),
+]
+
+
+async def test_how_a_passage_was_found_is_weighed():
+    """The same sentence counts less, the later its passage was found and the further it is behind the best one."""
+    overlap = Overlap()
+    claim = "Daily aspirin reduces the risk of stroke."
+    texts = [f"{title}\n{text}" for title, text in FOUND]
+    standings = await overlap.standings(claim, texts)
+    assert [place for _, place in standings] == [0, 1, 2]
+    assert standings[0][0] == 0 and standings[2][0] > standings[1][0] > 0
+    pair = (texts[1], claim)
+    own = (await overlap.judge([pair]))[0].evidence
+    assert own < 0.5
+    values = [j.evidence for j in await overlap.judge_found([pair] * 3, [(0.0, 0), (0.0, 3), (2.0, 3)])]
+    assert values[0] > values[1] > values[2]
+    best, _, worst = await overlap.judge_found([(text, claim) for text in texts], standings)
+    assert best.evidence > overlap.found_line > worst.evidence
+    assert await overlap.standings(claim, []) == []
+
+
+async def test_the_opposite_of_a_claim_is_no_weaker_for_its_place():
+    overlap = Overlap()
+    pair = (
+        "Daily aspirin increases the risk of stroke in adults.",
+        "Daily aspirin reduces the risk of stroke in adults.",
+    )
+    assert await overlap.judge_found([pair], [(9.0, 4)]) == await overlap.judge([pair])
+
+
+def _passages():
+    return [
+        Passage(id=f"f{n}", document=f"f{n}", text=text, end=len(text), title=title)
+        for n, (title, text) in enumerate(FOUND)
+    ]
+
+
+async def test_weak_quotations_for_a_claim_are_dropped():
+    """Planted: one source, one that shares words with the claim, one off the point. Of the last two neither stands."""
+    drafted = [DraftSentence(text=p.text, cites=(p.id,), quoted=True, start=0) for p in _passages()]
+    claim = "Daily aspirin reduces the risk of stroke."
+    checked = await Verifier(Overlap()).verify(claim, "claim", drafted, _passages())
+    assert [c.verdict for c in checked] == ["supported", "unsupported", "unsupported"]
+    assert checked == await Verifier(Overlap()).verify(claim, "claim", drafted, _passages())
+    # a question is judged by the sentences alone, and so is a claim whose judge is another
+    asked = await Verifier(Overlap()).verify(
+        "Does daily aspirin reduce the risk of stroke?", "question", drafted, _passages()
+    )
+    assert (
+        asked[0].support
+        == (
+            await Overlap().judge([(f"{FOUND[0][0]}\n{FOUND[0][1]}", "Does daily aspirin reduce the risk of stroke?")])
+        )[0].evidence
+    )
+
+
+async def test_an_embedder_that_fails_leaves_quotations_unscored():
+    class Dead:
+        model = "all-MiniLM-L6-v2"
+
+        async def texts(self, texts):
+            raise CallFailed("the embedder is out")
+
+    drafted = [DraftSentence(text=p.text, cites=(p.id,), quoted=True, start=0) for p in _passages()]
+    checked = await Verifier(Overlap(Dead())).verify("Daily aspirin reduces the risk.", "claim", drafted, _passages())
+    assert {c.verdict for c in checked} == {"unscored"} and "the embedder is out" in checked[0].why
+
+
 def test_sentences_and_their_places():
     text = "Dr. Smith et al. found 3.5 mg (p < 0.05). It worked!  Did it? Yes.\n\nHeading\n- one\n- two"
     found = sentences(text)
