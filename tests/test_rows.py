@@ -92,6 +92,27 @@ def test_parquet(tmp_path):
         read_rows(path)
 
 
+def test_data_sets_of_the_hub_and_saved_ones(tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed: pip install 'inloop[datasets]'")
+    features = datasets.Features(
+        {"sentence": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])}
+    )
+    made = datasets.Dataset.from_dict({"sentence": ["bad", "good"], "label": [0, 1]}, features=features)
+    asked = []
+
+    def load(name, config, split=None):
+        asked.append((name, config, split))
+        return datasets.DatasetDict({"train": made}) if split is None else made
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    made.save_to_disk(str(tmp_path / "saved"))
+    for place in ("hf:stanfordnlp/sst2#train", Path("hf:stanfordnlp/sst2:plain"), tmp_path / "saved"):
+        assert [(row.text, row.label) for row in read_rows(place)] == [("bad", "no"), ("good", "yes")]
+    assert asked == [("stanfordnlp/sst2", None, "train"), ("stanfordnlp/sst2", "plain", None)]
+    with pytest.raises(BadInput, match="is not hf:OWNER/NAME"):
+        read_rows("hf:a b")
+
+
 def rows_of(labels):
     return [Row(id=str(n), text=f"text {n}", label=label) for n, label in enumerate(labels)]
 

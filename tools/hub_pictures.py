@@ -9,7 +9,7 @@ from typing import Any
 from ..runtime.errors import BadInput, PrerequisiteError
 from .picture_items import PROMPT, TAGS, Item, Items, prompt_of, tags_of, unique
 
-__all__ = ["from_hub", "from_saved"]
+__all__ = ["from_hub", "from_saved", "load_hub"]
 
 _HUB = re.compile(r"hf:([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]+))?(?:#([\w.\[\]:%+-]+))?")
 
@@ -27,6 +27,16 @@ def from_saved(folder: Path) -> Items:
 
 def from_hub(spec: str) -> Items:
     """The items of `hf:OWNER/NAME[:CONFIG][#SPLIT]`; errors as of `tools.datasets.read_items`."""
+    return _from_loaded(load_hub(spec), Path(spec))
+
+
+def load_hub(spec: str) -> Any:
+    """The data set of one split behind `hf:OWNER/NAME[:CONFIG][#SPLIT]`, from the Hugging Face hub or its cache.
+
+    Raises:
+        BadInput: no such form, set, configuration or split, or several splits.
+        PrerequisiteError: the package `datasets` or the hub cannot be had.
+    """
     found = _HUB.fullmatch(spec)
     if found is None:
         raise BadInput(
@@ -48,7 +58,7 @@ def from_hub(spec: str) -> Items:
         if len(names) > 1:
             raise BadInput(f"{spec!r} holds several splits ({', '.join(names)}): name one, such as {spec}#{names[0]}.")
         loaded = loaded[names[0]]
-    return _from_loaded(loaded, Path(spec))
+    return loaded
 
 
 def _package(what: str) -> Any:

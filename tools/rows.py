@@ -18,6 +18,7 @@ from typing import Any
 
 from ..runtime.errors import BadInput, PrerequisiteError
 from ..runtime.records import Row
+from .hub_pictures import load_hub
 
 __all__ = ["drop_overlaps", "folds", "per_class", "read_rows", "text_key"]
 
@@ -25,31 +26,37 @@ _TEXT = ("text", "question", "sentence", "utterance", "input", "prompt", "query"
 _LABEL = ("label", "intent", "answer", "class", "category", "target", "output", "completion")
 _CHOICES = ("choices", "options")
 _ID = "id"
+_HUB = "hf:"
 
 
 def read_rows(path: Path | str, *, text: str | None = None, label: str | None = None) -> list[Row]:
-    """The rows of `path`: a `.jsonl`, `.json`, `.csv`, `.tsv` or `.parquet` file, or a folder of `datasets.save_to_disk`.
+    """The rows of `path`: a `.jsonl`, `.json`, `.csv`, `.tsv` or `.parquet` file, a folder of `datasets.save_to_disk`, or
+    `hf:OWNER/NAME[:CONFIG][#SPLIT]` from the Hugging Face hub.
 
     `text` and `label` name the columns; by default the first of the usual names that is there. A row without an id is
-    called by its number from 1. Numbers and truth values as labels are taken as text, objects and lists as JSON. Other
+    called by its number from 1. Numbers, and truth values as labels, are taken as text, objects and lists as JSON. Other
     columns go to `meta`.
 
     Raises:
         BadInput: no such file, no rows, a column or a value is missing, or an id comes twice.
-        PrerequisiteError: the package that reads Parquet or saved data sets is not installed.
+        PrerequisiteError: the package that reads Parquet or data sets is not installed, or the hub cannot be reached.
     """
-    path = Path(path)
-    records = _records(path)
+    hub, path = str(path).startswith(_HUB), Path(path)
+    loaded = load_hub(str(path)) if hub else _saved(path) if path.is_dir() else None
+    records = _records(path) if loaded is None else [dict(record) for record in loaded]
     if not records:
         raise BadInput(f"{str(path)!r} holds no rows: give at least a few labelled examples.")
     columns = list(dict.fromkeys(name for record in records for name in record))
     text_column = _column(path, columns, text, _TEXT, "text")
     label_column = _column(path, columns, label, [name for name in _LABEL if name != text_column], "label")
-    names = _class_names(path, label_column)
+    # what the numbers of a data set's label column stand for; none where they stand for themselves
+    names = [] if loaded is None else list(getattr(loaded.features[label_column], "names", None) or [])
     rows, seen = [], dict[str, int]()
     for number, record in enumerate(records, start=1):
         where = f"{str(path)!r}, row {number}"
         content = record.get(text_column)
+        if isinstance(content, int | float) and not isinstance(content, bool):
+            content = str(content)
         if not isinstance(content, str) or not content.strip():
             raise BadInput(
                 f"{where}: the column {text_column!r} holds {content!r}, not a text. Fill it, or drop the row."
@@ -83,18 +90,18 @@ def drop_overlaps(rows: Sequence[Row], *others: Iterable[Row]) -> tuple[list[Row
     return kept, [row for row in rows if text_key(row.text) in taken]
 
 
-def per_class(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
+def per_class(rows: Sequence[Row], count: int, seed: int, *, fewer: bool = False) -> list[Row]:
     """`count` rows of each label, drawn by `seed`, in the order of `rows`.
 
-    Raises `BadInput` naming a label that has fewer.
+    Raises `BadInput` naming a label that has fewer; with `fewer` it gives all it has.
     """
     if count < 1:
         raise BadInput(f"{count} rows a class: give 1 or more.")
     chosen = set[str]()
     for label, members in sorted(_by_label(rows).items()):
-        if len(members) < count:
+        if len(members) < count and not fewer:
             raise BadInput(f"the label {label!r} has {len(members)} rows, and {count} a class are asked for.")
-        chosen.update(row.id for row in random.Random(f"{seed}/{label}").sample(members, count))
+        chosen.update(row.id for row in random.Random(f"{seed}/{label}").sample(members, min(count, len(members))))
     return [row for row in rows if row.id in chosen]
 
 
@@ -154,8 +161,6 @@ def _as_text(value: Any, names: Sequence[str]) -> str:
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
-    if path.is_dir():
-        return _saved(path)
     kind = path.suffix.lower()
     if kind == ".parquet":
         return _parquet(path)
@@ -223,17 +228,8 @@ def _parquet(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _saved(folder: Path) -> list[dict[str, Any]]:
-    loaded = _load_saved(folder)
-    if hasattr(loaded, "keys"):
-        raise BadInput(
-            f"{str(folder)!r} holds several splits ({', '.join(loaded)}): give the folder of one,"
-            f" such as {str(folder / next(iter(loaded)))!r}."
-        )
-    return [dict(record) for record in loaded]
-
-
-def _load_saved(folder: Path) -> Any:
+def _saved(folder: Path) -> Any:
+    """The data set of one split in a folder."""
     if not any((folder / name).is_file() for name in ("state.json", "dataset_dict.json")):
         raise BadInput(
             f"{str(folder)!r} is no data set that `datasets.save_to_disk` wrote: give its folder, or a file."
@@ -245,11 +241,10 @@ def _load_saved(folder: Path) -> Any:
             f"{str(folder)!r} is a saved Hugging Face data set, and the package 'datasets' is not installed",
             remedy="pip install 'inloop[datasets]', or export it to JSONL.",
         ) from None
-    return datasets.load_from_disk(str(folder))
-
-
-def _class_names(path: Path, column: str) -> list[str]:
-    """What the numbers of a saved data set's label column stand for; empty where they stand for themselves."""
-    if not path.is_dir():
-        return []
-    return list(getattr(_load_saved(path).features[column], "names", None) or [])
+    loaded = datasets.load_from_disk(str(folder))
+    if hasattr(loaded, "keys"):
+        raise BadInput(
+            f"{str(folder)!r} holds several splits ({', '.join(loaded)}): give the folder of one,"
+            f" such as {str(folder / next(iter(loaded)))!r}."
+        )
+    return loaded
