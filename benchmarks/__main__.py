@@ -24,7 +24,9 @@ def main() -> int:
     for name in ("images", "vqa", "clip"):
         parser.add_argument(f"--{name}", default="mini", metavar="ID", help="mini, a folder or a hub id")
     parser.add_argument("--llm", default="mini-writer", metavar="LLM", help="as in inloop opt2i")
-    parser.add_argument("--student", default="local", metavar="NAME", help="local or lora:MODEL, see docs/students.md")
+    parser.add_argument(
+        "--student", metavar="NAME", help="as in docs/students.md; default: local for students, embedding for llm2llm"
+    )
     parser.add_argument("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, ...")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="how often each time is taken")
     parser.add_argument("--iterations", type=int, default=2, metavar="N", help="rounds of rewriting in the whole run")

@@ -18,14 +18,14 @@ __all__ = ["Figure", "Options", "keep", "machine", "seconds", "table"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What is measured: model specs as in `inloop opt2i`; `repeats`: how often each time is taken; a `student` that trains a
-    LoRA adapter; `claims` and `answerer`: of `rag_answers`; `draw`: of the pictures and seeds of `retrieval_vision`."""
+    """What is measured: model specs as in `inloop opt2i`; `repeats`: how often each time is taken; a `student`, None for the one
+    that the benchmark is about; `claims` and `answerer`: of `rag_answers`; `draw`: of the pictures and seeds of `retrieval_vision`."""
 
     images: str
     vqa: str
     clip: str
     llm: str
-    student: str
+    student: str | None
     device: str
     repeats: int
     iterations: int
