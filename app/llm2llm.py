@@ -50,7 +50,9 @@ _PLAIN = (
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """The arguments of `inloop llm2llm`."""
     command.add_argument(
-        "train", metavar="ROWS", help="labelled rows: .jsonl, .json, .csv, .tsv, .parquet, a saved data set"
+        "train",
+        metavar="ROWS",
+        help="labelled rows: .jsonl, .json, .csv, .tsv, .parquet, a saved data set, or hf:OWNER/NAME#SPLIT",
     )
     data = command.add_argument_group("data")
     data.add_argument(

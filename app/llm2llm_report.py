@@ -22,6 +22,7 @@ __all__ = ["render"]
 
 _EXAMPLES = 12
 _WRITTEN = 6
+_LABELS = 25  # more columns than that cannot be read
 
 
 @dataclass(kw_only=True)
@@ -185,7 +186,11 @@ def _confusions(seeds: WayRun | None, run: WayRun) -> list[Confusion]:
 
 def _confusion(name: str, measured: Measured) -> Confusion:
     labels = list(measured.confusion)
-    answers = sorted({answer for counts in measured.confusion.values() for answer in counts} | set(labels))
+    if len(labels) > _LABELS:
+        name = f"{name}, the {_LABELS} of {len(labels)} labels with the most mistakes"
+        wrong = {label: sum(counts.values()) - counts.get(label, 0) for label, counts in measured.confusion.items()}
+        labels = sorted(sorted(labels, key=lambda label: -wrong[label])[:_LABELS])
+    answers = sorted({answer for label in labels for answer in measured.confusion[label]} | set(labels))
     rows = []
     for label in labels:
         counts = measured.confusion[label]

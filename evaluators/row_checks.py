@@ -1,9 +1,10 @@
 """Which of a teacher's rows may be trained on, and why the others may not.
 
 Every row ends in exactly one `Outcome`, in this order: its label must be one of the task's ("unknown label") and the one that was
-asked for ("wrong label"); its text must not copy a seed, an earlier row or one of its own batch ("duplicate"), nor come near a
-text that is measured on ("leaked"); and a verifier, who is not the writer, must agree with the label ("wrong label", or
-"unverified" where it could not tell). What is left is "accepted". The dear checks come last, and only for what the cheap ones left.
+asked for ("wrong label"); the student must be able to read it whole ("too long"); its text must not copy a seed, an earlier row
+or one of its own batch ("duplicate"), nor come near a text that is measured on ("leaked"); and a verifier, who is not the writer, must
+agree with the label ("wrong label", or "unverified" where it could not tell). What is left is "accepted". The dear checks come last,
+and only for what the cheap ones left.
 
 `RowTable` counts it all, from the requests to the accepted rows; where nothing was accepted, it is the error message.
 """
@@ -11,7 +12,7 @@ text that is measured on ("leaked"); and a verifier, who is not the writer, must
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -25,7 +26,7 @@ from .row_verifiers import Opinion, Verifier
 
 __all__ = ["MEASURED_ON", "Judged", "Outcome", "RowChecks", "RowTable"]
 
-Outcome = Literal["accepted", "duplicate", "leaked", "wrong label", "unknown label", "unverified"]
+Outcome = Literal["accepted", "duplicate", "leaked", "wrong label", "unknown label", "too long", "unverified"]
 MEASURED_ON = ("dev", "test")
 
 
@@ -85,7 +86,7 @@ class RowTable(Record):
             ("unreadable reply", self.unreadable, self.examples.get("unreadable", "")),
             ("parsed", self.parsed, ""),
         ]
-        order: tuple[Outcome, ...] = ("unknown label", "wrong label", "duplicate", "leaked", "unverified")
+        order: tuple[Outcome, ...] = ("unknown label", "wrong label", "too long", "duplicate", "leaked", "unverified")
         rows += [(name, self.outcomes.get(name, 0), self.examples.get(name, "")) for name in order]
         return [row for row in rows if row[1] or row[0] == "asked for"] + [("accepted", self.accepted, "")]
 
@@ -104,6 +105,7 @@ class RowChecks:
         verifiers: each must agree; none: labels are taken as they are written.
         agreement: the agreement that is enough, instead of each verifier's own threshold.
         leaks: whether a row near to dev or test is refused. The paper does not look.
+        too_long: why the student cannot read a row, empty where it can (`Student.too_long`).
     """
 
     def __init__(
@@ -114,11 +116,12 @@ class RowChecks:
         verifiers: Sequence[Verifier] = (),
         agreement: float | None = None,
         leaks: bool = True,
+        too_long: Callable[[Row], str] = lambda row: "",
     ) -> None:
         if agreement is not None and not 0 < agreement <= 1:
             raise BadInput(f"agreement={agreement!r} must lie above 0 and not above 1.")
         self.task, self.known, self.verifiers = task, known, tuple(verifiers)
-        self.agreement, self.leaks = agreement, leaks
+        self.agreement, self.leaks, self.too_long = agreement, leaks, too_long
 
     async def judge(
         self, asks: Sequence[Ask], written: Sequence[Written], *, earlier: Sequence[str], prefix: str, seed: int
@@ -154,6 +157,8 @@ class RowChecks:
                 row=row,
                 **fields,
             )
+        if long := self.too_long(row):
+            return Judged(outcome="too long", reason=long, row=row, **fields)
         return Judged(outcome="accepted", row=row, **fields)
 
     async def _copies(self, judged: Sequence[Judged], earlier: Sequence[str]) -> list[Judged]:

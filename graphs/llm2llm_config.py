@@ -16,7 +16,6 @@ from ..evaluators.row_verifiers import ByStudent, SecondModel, Verifier, open_ch
 from ..runtime.chat import OpenAIChat
 from ..runtime.errors import BadInput
 from ..runtime.llm import open_chat
-from ..runtime.protocols import Student
 from ..runtime.records import Record
 from ..runtime.settings import Settings
 from ..runtime.store import Store
@@ -122,13 +121,13 @@ class Bench:
         self.about = (config.about or _ABOUT.get(task.kind, "Answer as the example shows.")) + ending
         self.student: StoredStudent = open_student(config.student, task, settings, store, say=say)
         self.chats: dict[str, OpenAIChat] = {}
-        self._judges: list[Student] = []
+        self._judge: StoredStudent | None = None
         writers = [spec for spec in config.teachers if not spec.startswith(_ORACLE)]
         self._writers = [self._chat(spec) for spec in writers]
         if len(writers) < len(config.teachers) > 1:
             raise BadInput("an oracle is no teacher among others: give it alone, or leave it out.")
-        for spec in config.verifiers:  # a wrong one must be refused before anything is paid
-            self._parse(spec)
+        # a wrong one must be refused before anything is paid
+        self._checking = [self._parse(spec) for spec in config.verifiers]
 
     @property
     def oracle(self) -> bool:
@@ -136,8 +135,10 @@ class Bench:
         return not self._writers
 
     def embed(self) -> Callable[[Sequence[str]], Awaitable[list[list[float]]]] | None:
-        """Unit vectors of texts, where the student reads texts by them anyway."""
-        return self.student.embedder.texts if isinstance(self.student, EmbeddingStudent) else None
+        """Unit vectors of texts, where the student or the verifier reads texts by them anyway."""
+        judged = any(kind == "student" for kind, _ in self._checking)
+        reader = self._reader() if judged else self.student
+        return reader.embedder.texts if isinstance(reader, EmbeddingStudent) else None
 
     def teachers(self, way: Way, parts: Parts) -> tuple[Teacher, ...]:
         """Who writes rows for a way."""
@@ -161,7 +162,7 @@ class Bench:
     async def checks(self, way: Way, parts: Parts, seed: int) -> RowChecks:
         """What the rows of a way must pass."""
         if way.checks == "none":
-            return RowChecks(self.task, None)
+            return RowChecks(self.task, None, too_long=self.student.too_long)
         paper = way.checks == "paper"
         known = KnownTexts(
             rouge=_PAPER_ROUGE if paper else self.config.rouge,
@@ -171,14 +172,16 @@ class Bench:
         for group, rows in (("seeds", parts.seeds), ("dev", parts.dev), ("test", parts.test)):
             await known.add(group, [row.text for row in rows])
         if paper:
-            return RowChecks(self.task, known, leaks=False)
-        return RowChecks(self.task, known, verifiers=await self.verifiers(parts, seed), agreement=self.config.agreement)
+            return RowChecks(self.task, known, leaks=False, too_long=self.student.too_long)
+        return RowChecks(
+            self.task, known, verifiers=await self.verifiers(parts, seed), agreement=self.config.agreement,
+            too_long=self.student.too_long,
+        )  # fmt: skip
 
     async def verifiers(self, parts: Parts, seed: int) -> list[Verifier]:
         """Those of the config; "auto": none for an oracle, the classifier for classes, else self-consistency."""
         found: list[Verifier] = []
-        for spec in self.config.verifiers:
-            kind, rest = self._parse(spec)
+        for kind, rest in self._checking:
             if kind == "student":
                 found.append(await self._by_student(parts, seed))
             elif kind == "file":
@@ -220,12 +223,17 @@ class Bench:
         return "chat", spec
 
     async def _by_student(self, parts: Parts, seed: int) -> Verifier:
-        ours = isinstance(self.student, EmbeddingStudent)
-        student = self.student.fresh() if ours else open_student("embedding", self.task, self.settings, self.store)
+        student = self._reader().fresh()
         await student.fit(parts.seeds, seed)
-        if not ours:  # ours shares its embedder with the others
-            self._judges.append(student)
         return ByStudent(student)
+
+    def _reader(self) -> StoredStudent:
+        """The student that sorts by embeddings: the run's own, or one beside it that all ways and repeats share."""
+        if isinstance(self.student, EmbeddingStudent):
+            return self.student
+        if self._judge is None:
+            self._judge = open_student("embedding", self.task, self.settings, self.store)
+        return self._judge
 
     def _chat(self, spec: str) -> OpenAIChat:
         spec = "smollm2" if spec == "local" else spec
@@ -259,5 +267,6 @@ class Bench:
         """Stop servers and free the models."""
         for chat in self.chats.values():
             await chat.aclose()
-        for student in (*self._judges, self.student):
-            await student.aclose()
+        for student in (self._judge, self.student):
+            if student is not None:
+                await student.aclose()

@@ -13,7 +13,17 @@ from ..evaluators.duplicates import Contamination
 from ..evaluators.row_checks import Judged, RowTable
 from ..runtime.records import Cost, Record, Row
 
-__all__ = ["SCHEMA_VERSION", "Llm2LlmOutcome", "Measured", "Mistake", "Spent", "StepRecord", "WayRow", "WayRun"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Llm2LlmOutcome",
+    "Measured",
+    "Mistake",
+    "Spent",
+    "StepRecord",
+    "WayRow",
+    "WayRun",
+    "WayValue",
+]
 
 SCHEMA_VERSION = 1
 
@@ -108,11 +118,21 @@ class WayRun(Record):
         return sum((step.table for step in self.steps), RowTable())
 
 
+class WayValue(Record):
+    """One repeat of a way: test accuracy and its gain over the seeds alone of the same repeat, in points; `rows`: added ones."""
+
+    repeat: int
+    accuracy: float | None
+    gain: float | None = None
+    rows: int = 0
+    stop: str = ""
+
+
 class WayRow(Record):
     """One line of the table: test accuracy and its gain over fine-tuning on the seeds alone, in points (0-100).
 
     `se`, `gain_se`: standard errors over the repeats (of the paired gains), None with one repeat; then `ci` is the 95 % interval of
-    the gain over the test rows. `rows`: mean number of added rows.
+    the gain over the test rows. `rows`: mean number of added rows. `values`: each repeat by itself.
     """
 
     way: str
@@ -124,6 +144,7 @@ class WayRow(Record):
     repeats: int = 0
     rows: float = 0.0
     note: str = ""
+    values: tuple[WayValue, ...] = ()
 
 
 class Llm2LlmOutcome(Record):

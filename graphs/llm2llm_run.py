@@ -23,6 +23,7 @@ from ..runtime.runner import Checkpoints, Runner, run
 from ..runtime.runs import RunFolder
 from ..runtime.settings import Settings
 from ..runtime.store import Store
+from ..tools.student import check_lengths
 from .accounts import calls_of, charged_budget, gather, worked
 from .llm2llm import added_rows, build, data_sha256, first_state, steps_of
 from .llm2llm_config import Bench, Llm2LlmConfig
@@ -110,8 +111,10 @@ async def run_llm2llm(
             stack.push_async_callback(bench.close)
             every = [source.parts(config.seed + repeat) for repeat in range(config.repeat)]
             parts = every[0]
-            for rows in (parts.seeds, parts.dev, parts.test):
-                bench.student.check(rows) if rows else None  # a row that is too long is named before anything is done
+            for drawn in every:  # a row that is too long is named before anything is done
+                bench.student.check(drawn.seeds)
+                check_lengths(bench.student, drawn.dev, "dev")
+            check_lengths(bench.student, parts.test, "test")
             tell({"event": "run_started", "run_id": folder.id, "resumed": resume, "repeat": config.repeat})
             tell({"event": "models", "models": bench.models()})
             checkpoints = await stack.enter_async_context(Checkpoints(folder.checkpoints_path))
@@ -230,7 +233,7 @@ async def _soup(shared: _Shared, parts: Parts, main: WayRun) -> WayRun:
         students.append(student)
     async with shared.training:
         made = await soup(students, "uniform" if how == "none" else how, dev=parts.dev)
-        said = await made.predict([row.text for row in parts.test]) if parts.test else []
+        said = await made.predict([row.text for row in parts.test], scores=False) if parts.test else []
         if main.repeat == 0:
             made.save(shared.folder.path / "soup")
     test = measure(bench.task, parts.test, said) if parts.test else None

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..evaluators.statistics import mean, paired_gain
-from .llm2llm_outcome import Measured, WayRow, WayRun
+from .llm2llm_outcome import Measured, WayRow, WayRun, WayValue
 from .llm2llm_ports import Mining
 
 __all__ = ["COMPARISONS", "MAIN", "WAYS", "Way", "compared", "standard_error", "table"]
@@ -76,12 +76,9 @@ def table(ways: Sequence[WayRun], main: str) -> list[WayRow]:
 
 
 def _row(name: str, mine: Sequence[WayRun], base: dict[int, Measured | None], size: float) -> WayRow:
-    values = [None if run.test is None else 100 * run.test.accuracy for run in mine]
-    gains: list[float] = []
-    for run in mine:
-        before = base.get(run.repeat)
-        if run.test is not None and before is not None:
-            gains.append(100 * (run.test.accuracy - before.accuracy))
+    each = [_value(run, None if name == "seed-only" else base.get(run.repeat)) for run in mine]
+    values = [one.accuracy for one in each]
+    gains = [one.gain for one in each if one.gain is not None]
     ci = None
     if len(mine) == 1 and name != "seed-only":
         before, after = base.get(mine[0].repeat), mine[0].test
@@ -103,7 +100,14 @@ def _row(name: str, mine: Sequence[WayRun], base: dict[int, Measured | None], si
         repeats=len(mine),
         rows=round(added, 1),
         note=note,
+        values=tuple(each),
     )
+
+
+def _value(run: WayRun, before: Measured | None) -> WayValue:
+    accuracy = None if run.test is None else 100 * run.test.accuracy
+    gain = None if accuracy is None or before is None else round(accuracy - 100 * before.accuracy, 6)
+    return WayValue(repeat=run.repeat, accuracy=accuracy, gain=gain, rows=run.added, stop=run.stop)
 
 
 def standard_error(values: Sequence[float]) -> float | None:

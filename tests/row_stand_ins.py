@@ -13,8 +13,8 @@ from pathlib import Path
 from servers import completion
 
 from inloop.agents.teacher import Draft, Written
-from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Prediction, Row, Training
+from inloop.tools.student import check_lengths
 
 THINGS = {
     "music": ("play", "song album track tune record ballad remix single".split()),
@@ -69,12 +69,12 @@ class WordStudent:
         return self._counts is not None
 
     def check(self, rows):
-        for row in rows:
-            if len(row.text.split()) > 60:
-                raise BadInput(
-                    f"row {row.id!r} has {len(row.text.split())} words, and this student reads 60: shorten it."
-                )
+        check_lengths(self, rows)
         return list(rows)
+
+    def too_long(self, row):
+        words = len(row.text.split())
+        return f"{words} words, and 60 are read" if words > 60 else ""
 
     async def fit(self, rows, seed):
         self._counts = {label: Counter() for label in self.labels}
@@ -84,7 +84,7 @@ class WordStudent:
         self.fits.append(len(rows))
         return Training(rows=len(rows), seed=seed)
 
-    async def predict(self, texts):
+    async def predict(self, texts, *, scores=True):
         return [self._one(text) for text in texts]
 
     def _one(self, text):

@@ -84,6 +84,26 @@ def _accuracy(state, ports):
     return json.loads(ports.blobs.get(state["test"]))["accuracy"]
 
 
+async def test_a_fold_that_leaves_one_class_knows_that_class_alone(tmp_path):
+    seeds = (*(row for row in SEEDS if row.label == "music"), next(row for row in SEEDS if row.label == "dining"))
+    student = WordStudent()
+    found = await find_mistakes(await ports_of(tmp_path, seeds=seeds, student=student), [], 1, None)
+    assert [(one.seed.label, one.said) for one in found if one.seed.label == "dining"] == [("dining", "music")]
+    assert len(student.fits) == 4, "one class alone is not trained on"
+
+
+async def test_rows_that_the_student_cannot_read_are_refused(tmp_path):
+    long = ScriptedTeacher(lambda ask, n, seed: [("la " * 61 + f"{ask.seed.id} {seed}", ask.seed.label)] * n)
+    student = WordStudent()
+    ports = await ports_of(
+        tmp_path, teachers=(long,), checks=RowChecks(TASK, None, too_long=student.too_long), student=student
+    )
+    state = await go(ports)
+    assert state["stop"] == "nothing accepted"
+    [step] = [step for step in steps_of(ports.blobs, state["chapter"]) if step.judged]
+    assert step.table.outcomes == {"too long": len(step.judged)} and "words, and 60 are read" in step.judged[0].reason
+
+
 async def test_no_errors_is_an_end_of_its_own(tmp_path):
     ports = await ports_of(tmp_path, mining="seeds")
     state = await go(ports)

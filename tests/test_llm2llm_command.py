@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from row_stand_ins import made_rows, open_word_student, teaching, write_rows
+from row_stand_ins import FILL, NAMES, made_rows, open_word_student, teaching, write_rows
 from servers import completion, fails, says, serving
 
 from inloop.app.cli import main
@@ -199,13 +199,54 @@ BAD_FILES = {
         ],
         "Did you mean 'weather'",
     ),
-    "two labels": ([("same", "x"), ("Same", "y"), ("other", "x"), ("more", "y")], "Keep the right one"),
     "too few": ([("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")], "class"),
     "too long": (
         [*[(f"song {i} {'la ' * 90}", "music") for i in range(9)], *[(f"rain {i}", "weather") for i in range(9)]],
-        "reads 60",
+        "60 are read",
     ),
 }
+
+
+ODD_LABELS = {
+    "numbers": [3, 11],
+    "truth values": [True, False],
+    "other scripts": ["天気", "música 🎵"],
+    "forty": [f"class {n}" for n in range(40)],
+}
+
+
+@pytest.mark.parametrize("name", ODD_LABELS)
+def test_odd_but_legal_files(files, capsys, name):
+    """With a byte order mark, empty lines, other columns, one test label that cannot be learned, and a class of one row."""
+    labels = ODD_LABELS[name]
+    rows = [
+        {
+            "text": f"{FILL[n % 8]} word{place} {NAMES[n]} ☂",
+            "label": label,
+            "id": f"{place}-{n}",
+            "source": {"a": [1]},
+            "x": None,
+        }
+        for place, label in enumerate(labels)
+        for n in range(9)
+    ]
+    rows.append({"text": 12.5, "label": "rare"})
+    test = [{"text": f"only word{place} now", "label": label} for place, label in enumerate(labels)]
+    test.append({"text": "now only word0", "label": "never"})
+    for name, some in (("odd.jsonl", rows), ("odd_test.jsonl", test)):
+        lines = "\n\n".join(json.dumps(row, ensure_ascii=False) for row in some)
+        (files / name).write_text(f"{lines}\n  \n", encoding="utf-8-sig")
+    code, told = run(
+        capsys, "odd.jsonl", "--test", "odd_test.jsonl", "--seeds-per-class", "3", "--teacher", "oracle:odd.jsonl",
+        "--compare", "all", "--steps", "1", "--repeat", "2",
+    )  # fmt: skip
+    assert code == 0, told
+    assert told["counts"]["seeds"] == 3 * len(labels) + 1 and told["counts"]["test"] == len(labels) + 1
+    for row in told["table"]:
+        assert [one["repeat"] for one in row["values"]] == [0, 1]
+        assert row["accuracy"] == pytest.approx(sum(one["accuracy"] for one in row["values"]) / 2)
+        assert 0 < row["accuracy"] <= 100 * len(labels) / (len(labels) + 1), "what cannot be learned is wrong"
+    assert any("'never'" in note for note in told["notes"]) and any("'rare' (1)" in note for note in told["notes"])
 
 
 @pytest.mark.parametrize("name", BAD_FILES)

@@ -72,6 +72,56 @@ def test_open_answers_are_drawn_without_classes(tmp_path):
         Source(train=tmp_path / "sums.jsonl", task="short-answer", seeds_per_class=21).parts(0)
 
 
+def labelled(path, **classes):
+    """`count` rows of each class."""
+    rows = [
+        Row(id=f"{label}{n}", text=f"{label} text {n}", label=label)
+        for label, count in classes.items()
+        for n in range(count)
+    ]
+    return write_rows(path, rows)
+
+
+def test_a_class_with_few_rows_gives_all_it_has(tmp_path):
+    train = labelled(tmp_path / "train.jsonl", many=30, some=12, few=6, one=1)
+    source = Source(train=train, seeds_per_class=10)
+    parts = source.parts(0)
+    assert Counter(row.label for row in parts.seeds) == {"many": 10, "some": 10, "few": 6, "one": 1}
+    assert Counter(row.label for row in parts.dev) == {"many": 5, "some": 2}
+    assert [note for note in source.notes if "2 of 4 classes have fewer than 10" in note and "'few' (6)" in note]
+    with pytest.raises(BadInput, match=r"no class has the 31 rows.*'many', has 30"):
+        Source(train=train, seeds_per_class=31)
+
+
+def test_labels_that_only_the_test_or_the_pool_has(tmp_path):
+    train = labelled(tmp_path / "train.jsonl", red=12, blue=12)
+    test = labelled(tmp_path / "test.jsonl", red=3, purple=3)
+    pool = labelled(tmp_path / "pool.jsonl", blue=40, pink=2)
+    source = Source(train=train, test=test, pool=pool, seeds_per_class=4)
+    assert source.task.classes == ("blue", "purple", "red") and len(source.parts(0).test) == 6
+    assert any("3 test rows have labels that no training row has ('purple')" in note for note in source.notes)
+    assert any("2 pool rows have labels" in note for note in source.notes)
+    assert {row.label for row in source.parts(0).pool} == {"blue"} and len(source.parts(0).seeds) == 8
+    with pytest.raises(BadInput, match=r"test rows: .*Did you mean 'purple'"):
+        labelled(tmp_path / "train.jsonl", red=12, purple=12)
+        Source(train=train, test=labelled(tmp_path / "slip.jsonl", red=3, purpple=1))
+    with pytest.raises(BadInput, match=r"none has a label of the training rows.*'green'"):
+        Source(train=train, test=labelled(tmp_path / "other.jsonl", green=3, grey=4))
+
+
+def test_texts_with_several_labels_are_not_learned_from_and_still_measured(tmp_path):
+    rows = [Row(id=str(n), text=f"text {n}", label="xy"[n % 2]) for n in range(20)]
+    torn = [Row(id="a", text="Text 3.", label="x"), Row(id="b", text="text 4", label="x")]
+    train = write_rows(tmp_path / "train.jsonl", [*rows, *torn])
+    test = write_rows(tmp_path / "test.jsonl", [Row(id=str(n), text="the same", label="xy"[n]) for n in range(2)])
+    source = Source(train=train, test=test, dev_per_class=0)
+    parts = source.parts(0)
+    assert len(parts.seeds) == 19 and "text 3" not in texts(parts.seeds) and len(parts.test) == 2
+    assert [note for note in source.notes if "2 training rows have the text" in note and "'y' and 'x'" in note]
+    assert any("2 test rows have the text" in note and "got right" in note for note in source.notes)
+    assert any("1 training rows repeat" in note for note in source.notes)
+
+
 def test_the_table_pairs_its_gains_by_repeat():
     def run(way, repeat, right, added=5):
         right = tuple(bool(int(sign)) for sign in right)

@@ -112,6 +112,8 @@ async def test_a_writing_student_learns_to_answer_with_labels(llama_folder, sett
     assert sum(right) == len(seen)
     assert all(abs(sum(one.scores.values()) - 1) < 1e-6 for one in said)
     assert all(max(one.scores, key=one.scores.get) == row.label for one, row in zip(said, seen, strict=True))
+    bare = await student.predict([row.text for row in seen[:5]], scores=False)
+    assert [one.text for one in bare] == [one.text for one in said[:5]] and bare[0].scores is None
     paid = store.ledger.counts()["student"]["paid"]
     assert await student.predict([row.text for row in seen[:3]]) == said[:3]
     assert store.ledger.counts()["student"]["paid"] == paid
@@ -253,7 +255,7 @@ def test_rows_that_do_not_fit_are_named_before_anything_is_paid(llama_folder, se
     student = open_student(f"lora:{llama_folder}?length=40", COLOURS, settings, store)
     long = [*rows_of(), Row(id="long one", text="a red star " * 9, label="red")]
     with pytest.raises(
-        BadInput, match=r"1 of 13 rows are longer than the 40 tokens.*'long one' \(\d+ tokens\).*length=N"
+        BadInput, match=r"1 of 13 rows are too long.*'long one' \(\d+ tokens, and 40 are read\).*length=N"
     ):
         student.check(long)
     with pytest.raises(BadInput, match="nothing to tell apart"):

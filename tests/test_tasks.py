@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Prediction, Row
 from inloop.tools.answers import as_number, same_words
-from inloop.tools.tasks import Classification, Extraction, MultipleChoice, ShortAnswer, open_task
+from inloop.tools.tasks import Classification, Extraction, MultipleChoice, ShortAnswer, open_task, slip_of
 
 INTENTS = Classification(labels=("GetWeather", "PlayMusic", "RateBook"))
 
@@ -99,6 +99,22 @@ def test_labels_that_differ_in_case_alone_are_two():
     task = Classification(labels=("May", "may"))
     assert task.read("may") == "may" and task.read("May") == "May"
     assert task.grade("MAY", row("may")).outcome == "format"
+
+
+@pytest.mark.parametrize(
+    ("label", "count", "meant"),
+    [
+        ("flght", 1, "flight"),
+        ("Flight", 2, "flight"),
+        ("flght", 3, None),
+        ("flight_no", 1, None),
+        ("flight#fare", 1, None),
+        ("class 12", 1, None),
+        ("clas 2", 1, "class 2"),
+    ],
+)
+def test_what_is_a_slip_of_a_label_and_what_a_label_of_its_own(label, count, meant):
+    assert slip_of(label, count, {"flight": 40, "class 2": 40, "fare": 2}) == meant
 
 
 def test_slips_in_labels_are_found_with_what_may_be_meant():

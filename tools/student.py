@@ -30,10 +30,11 @@ from ..runtime.records import Prediction, Record, Row, Training
 from .task import Task
 
 if TYPE_CHECKING:
+    from ..runtime.protocols import Student
     from ..runtime.settings import Settings
     from ..runtime.store import Store
 
-__all__ = ["CARD", "Say", "StoredStudent", "read_card"]
+__all__ = ["CARD", "Say", "StoredStudent", "check_lengths", "read_card"]
 
 CARD = "student.json"
 Say = Callable[[str], None]
@@ -82,7 +83,13 @@ class StoredStudent(ABC):
 
     def check(self, rows: Sequence[Row]) -> list[Row]:
         """The rows in the task's form. Raises `BadInput` for rows that cannot be learned or read; it names them."""
-        return self.task.check(rows)
+        checked = self.task.check(rows)
+        check_lengths(self, checked)
+        return checked
+
+    def too_long(self, row: Row) -> str:
+        """Why a row is longer than the student reads; empty where it is not."""
+        return ""
 
     async def fit(self, rows: Sequence[Row], seed: int) -> Training:
         """Train from the base model on `rows`; taken from the store where that was done before.
@@ -112,8 +119,9 @@ class StoredStudent(ABC):
         self._made = (revision, place)
         return training
 
-    async def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """What the student says to each text, in order.
+    async def predict(self, texts: Sequence[str], *, scores: bool = True) -> list[Prediction]:
+        """What the student says to each text, in order. `scores`: with the probability of each label, where the task has labels;
+        without, they may be missing, and a student that writes its answers need not compute them.
 
         Raises:
             BadInput: not trained yet, or a text that is empty or longer than the model reads.
@@ -122,7 +130,7 @@ class StoredStudent(ABC):
             if not text.strip():
                 raise BadInput(f"the text {text!r} is empty: give words.")
         _ = self.folder
-        return await self._predict(texts)
+        return await self._predict(texts, scores)
 
     def save(self, folder: Path) -> None:
         """Copy the trained student to `folder`, which is there whole or not at all; what was there is replaced."""
@@ -187,7 +195,7 @@ class StoredStudent(ABC):
         """Train and write the weights into the empty folder `out`; `work` outlasts a crash, for checkpoints."""
 
     @abstractmethod
-    async def _predict(self, texts: Sequence[str]) -> list[Prediction]: ...
+    async def _predict(self, texts: Sequence[str], scores: bool) -> list[Prediction]: ...
 
     @abstractmethod
     def _again(self) -> dict[str, Any]:
@@ -246,6 +254,17 @@ class StoredStudent(ABC):
             return
         shutil.rmtree(place, ignore_errors=True)
         draft.replace(place)
+
+
+def check_lengths(student: Student, rows: Sequence[Row], name: str = "") -> None:
+    """Raises `BadInput` naming the rows that the student cannot read whole; `name` says which rows they are."""
+    long = [(row.id, why) for row in rows if (why := student.too_long(row))]
+    if long:
+        named = ", ".join(f"{identity!r} ({why})" for identity, why in long[:5])
+        raise BadInput(
+            f"{len(long)} of {len(rows)} {name}{' ' if name else ''}rows are too long for {student.model!r}:"
+            f" {named}{', ...' if len(long) > 5 else ''}. Shorten or drop them, or allow more: ?length=N behind the student's name."
+        )
 
 
 def read_card(folder: Path) -> dict[str, Any]:

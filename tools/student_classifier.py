@@ -140,7 +140,7 @@ class ClassifierStudent(NeuralStudent):
         model = AutoModelForSequenceClassification.from_pretrained(self.folder, dtype=torch.float32)
         return model.eval().to(device)
 
-    def _answer(self, texts: Sequence[str], device: str) -> list[Prediction]:
+    def _answer(self, texts: Sequence[str], device: str, *, scores: bool) -> list[Prediction]:
         import torch
 
         rows = [self._ids(text) for text in texts]

@@ -99,7 +99,7 @@ class EmbeddingStudent(StoredStudent):
             parameters=weights.size + offsets.size,
         )
 
-    async def _predict(self, texts: Sequence[str]) -> list[Prediction]:
+    async def _predict(self, texts: Sequence[str], scores: bool) -> list[Prediction]:
         weights, offsets, classes = self._weights()
         if not texts:
             return []
@@ -109,10 +109,10 @@ class EmbeddingStudent(StoredStudent):
         shares = values / values.sum(axis=1, keepdims=True)
         predictions = []
         for row in shares:
-            scores = dict.fromkeys(self.task.classes, 0.0) | {
+            shown = dict.fromkeys(self.task.classes, 0.0) | {
                 label: float(share) for label, share in zip(classes, row, strict=True)
             }
-            predictions.append(Prediction(text=classes[int(row.argmax())], scores=scores))
+            predictions.append(Prediction(text=classes[int(row.argmax())], scores=shown))
         return predictions
 
     def write(self, folder: Path, arrays: dict[str, Any], classes: Any = None) -> None:

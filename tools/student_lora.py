@@ -2,7 +2,7 @@
 
 Trained on the completion alone: the prompt's tokens carry no loss. That is checked at the start, by decoding the tokens that
 do. One template is used to train and to ask; answers are written greedily. For tasks with labels each label's
-probability is computed too, so that "has not learned the format" can be told from "takes it for something else".
+probability can be had too, so that "has not learned the format" can be told from "takes it for something else".
 
 Sources: LoRA (Hu et al. 2021, arXiv 2106.09685); training from the base model each time, LLM2LLM (arXiv 2403.15042).
 """
@@ -30,16 +30,12 @@ _TOGETHER = 256  # labels times texts that are scored in one forward pass
 
 
 class LoraRecipe(Recipe):
-    """`method`: an adapter or all weights. `rank`, `alpha`, `dropout`: of the adapter, on all linear layers.
-
-    `scores`: compute each label's probability beside the written answer, which takes about as long again.
-    """
+    """`method`: an adapter or all weights. `rank`, `alpha`, `dropout`: of the adapter, on all linear layers."""
 
     method: Literal["lora", "full"] = "lora"
     rank: int = Field(default=16, ge=1)
     alpha: int = Field(default=32, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    scores: bool = True
 
 
 class LoraStudent(NeuralStudent):
@@ -189,7 +185,7 @@ class LoraStudent(NeuralStudent):
         merged = _peft().PeftModel.from_pretrained(self._base_net(), str(self.folder)).merge_and_unload()
         return merged.eval().to(device)
 
-    def _answer(self, texts: Sequence[str], device: str) -> list[Prediction]:
+    def _answer(self, texts: Sequence[str], device: str, *, scores: bool) -> list[Prediction]:
         import torch
 
         prompts = [self._prompt(text) for text in texts]
@@ -204,24 +200,32 @@ class LoraStudent(NeuralStudent):
             temperature=None,
             top_p=None,
             top_k=None,
-            max_new_tokens=self.task.answer_tokens,
+            max_new_tokens=self._room(),
             pad_token_id=pad,
         )[:, longest:]
         said = self.tokenizer.batch_decode(written, skip_special_tokens=True)
-        scores: list[dict[str, float] | None] = [None] * len(texts)
-        if self.recipe.scores and self.task.classes:
-            scores = list(self._scores(ids, mask))
-        return [Prediction(text=text.strip(), scores=score) for text, score in zip(said, scores, strict=True)]
+        shares: list[dict[str, float] | None] = [None] * len(texts)
+        if scores and self.task.classes:
+            shares = list(self._scores(ids, mask))
+        return [Prediction(text=text.strip(), scores=share) for text, share in zip(said, shares, strict=True)]
+
+    def _room(self) -> int:
+        """The most tokens of an answer: for labels enough to see that the longest one has ended, or that something else was begun."""
+        return max(map(len, self._labels())) + 2 if self.task.classes else self.task.answer_tokens
+
+    def _labels(self) -> list[list[int]]:
+        """The token ids of each label with the end mark, as they are learned."""
+        end = [] if self.tokenizer.eos_token_id is None else [self.tokenizer.eos_token_id]
+        return [
+            [*self.tokenizer(f" {label}", add_special_tokens=False, verbose=False).input_ids, *end]
+            for label in self.task.classes
+        ]
 
     def _scores(self, ids: Any, mask: Any) -> list[dict[str, float]]:
         """Per text the probability of each label among the labels: the softmax of their log-likelihoods."""
         import torch
 
-        end = [] if self.tokenizer.eos_token_id is None else [self.tokenizer.eos_token_id]
-        labels = [
-            [*self.tokenizer(f" {label}", add_special_tokens=False, verbose=False).input_ids, *end]
-            for label in self.task.classes
-        ]
+        labels = self._labels()
         most, pad = max(len(label) for label in labels), _pad(self.tokenizer)
         tokens = torch.tensor([label + [pad] * (most - len(label)) for label in labels], device=ids.device)
         real = torch.tensor([[1] * len(label) + [0] * (most - len(label)) for label in labels], device=ids.device)
@@ -238,7 +242,8 @@ class LoraStudent(NeuralStudent):
 
         texts, (labels, most) = len(ids), tokens.shape
         positions = (mask.cumsum(1) - 1).clamp(min=0)
-        read = self._net(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True)
+        last = {"logits_to_keep": 1} if _takes_kept_logits(self._net) else {}  # the others would cost a fifth of it
+        read = self._net(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, **last)
         first = read.logits[:, -1].float().log_softmax(-1)[:, tokens[:, 0]]  # (texts, labels)
         if most == 1:
             return first.double()

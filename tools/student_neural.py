@@ -51,8 +51,8 @@ class NeuralStudent(StoredStudent):
         """The trained model, on the device, in eval mode."""
 
     @abstractmethod
-    def _answer(self, texts: Sequence[str], device: str) -> list[Prediction]:
-        """The answers to one batch of texts of like length."""
+    def _answer(self, texts: Sequence[str], device: str, *, scores: bool) -> list[Prediction]:
+        """The answers to one batch of texts of like length; `scores`: see `Student.predict`."""
 
     def _fitting(self, texts: Sequence[str], ids: Sequence[Sequence[int]]) -> None:
         """`BadInput` for the first text whose token ids are more than the student reads."""
@@ -85,32 +85,24 @@ class NeuralStudent(StoredStudent):
                 ) from error
         return self._tokens
 
-    def check(self, rows: Sequence[Row]) -> list[Row]:
-        """See `StoredStudent`; rows longer than the model reads are refused too."""
-        checked = super().check(rows)
-        long = [(row.id, length) for row in checked if (length := self._length(row)) > self.recipe.length]
-        if long:
-            named = ", ".join(f"{name!r} ({length} tokens)" for name, length in long[:5])
-            raise BadInput(
-                f"{len(long)} of {len(rows)} rows are longer than the {self.recipe.length} tokens of {self.model!r}:"
-                f" {named}{', ...' if len(long) > 5 else ''}. Shorten or drop them, or allow more: ?length=N."
-            )
-        return checked
+    def too_long(self, row: Row) -> str:
+        """See `StoredStudent`; as the row is learned, with its answer."""
+        length = self._length(row)
+        return f"{length} tokens, and {self.recipe.length} are read" if length > self.recipe.length else ""
 
-    async def _predict(self, texts: Sequence[str]) -> list[Prediction]:
+    async def _predict(self, texts: Sequence[str], scores: bool) -> list[Prediction]:
         # of this call alone: a batcher's thread would keep the weights of a student that nobody uses any more
         batcher: Batcher[str, tuple[Prediction, float]] = Batcher(
-            self._run, name=self.model, max_batch=8 * _BATCH, linger=0.02
+            lambda some: self._run(some, scores), name=self.model, max_batch=8 * _BATCH, linger=0.02
         )
         try:
-            return await settled([self._one(text, batcher) for text in texts])
+            return await settled([self._one(text, batcher, scores) for text in texts])
         finally:
             await batcher.aclose()
 
-    async def _one(self, text: str, batcher: Batcher[str, tuple[Prediction, float]]) -> Prediction:
-        call = Call(
-            kind="student", model=self.model, revision=self.revision, params={"batch": _BATCH}, inputs={"text": text}
-        )
+    async def _one(self, text: str, batcher: Batcher[str, tuple[Prediction, float]], scores: bool) -> Prediction:
+        params = {"batch": _BATCH, "scores": scores and bool(self.task.classes)}
+        call = Call(kind="student", model=self.model, revision=self.revision, params=params, inputs={"text": text})
 
         async def compute() -> tuple[Any, Cost]:
             said, seconds = await batcher.submit(text)
@@ -119,12 +111,12 @@ class NeuralStudent(StoredStudent):
         value, _ = await self._store.ledger.once(call, compute)
         return Prediction.model_validate(value)
 
-    def _run(self, texts: list[str]) -> list[tuple[Prediction, float]]:
+    def _run(self, texts: list[str], scores: bool) -> list[tuple[Prediction, float]]:
         """The answers to some texts, each with its share of the time in seconds."""
         with self._working:
-            return self._served(texts)
+            return self._served(texts, scores)
 
-    def _served(self, texts: list[str]) -> list[tuple[Prediction, float]]:
+    def _served(self, texts: list[str], scores: bool) -> list[tuple[Prediction, float]]:
         import torch
 
         if self._settings.threads is not None:
@@ -148,7 +140,7 @@ class NeuralStudent(StoredStudent):
             with torch.inference_mode():
                 for start in range(0, len(order), _BATCH):
                     places = order[start : start + _BATCH]
-                    said = self._answer([texts[place] for place in places], device)
+                    said = self._answer([texts[place] for place in places], device, scores=scores)
                     answers.update(zip(places, said, strict=True))
         except Exception as error:
             if isinstance(error, InloopError):

@@ -10,7 +10,7 @@ import json
 import re
 import types
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import util
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -33,6 +33,7 @@ __all__ = [
     "Task",
     "Verdict",
     "open_task",
+    "slip_of",
 ]
 
 
@@ -54,7 +55,7 @@ class Classification(Task):
     def of(cls, rows: Sequence[Row]) -> Classification:
         """The task whose labels are those of `rows`.
 
-        Raises `BadInput` for no rows, rows of one label, and a label that looks like a slip of a more frequent one.
+        Raises `BadInput` for no rows, rows of one label, and a rare label that looks like a slip of a frequent one (`slip_of`).
         """
         counts = Counter(row.label for row in rows)
         if not counts:
@@ -62,8 +63,7 @@ class Classification(Task):
         if len(counts) == 1:
             raise BadInput(f"all {len(rows)} rows have the label {rows[0].label!r}: there is nothing to tell apart.")
         for label, count in sorted(counts.items()):
-            frequent = [other for other in counts if other != label and counts[other] >= 4 * count]
-            if close := _meant(label, frequent, cutoff=0.85):
+            if close := slip_of(label, count, counts):
                 first = next(place for place, row in enumerate(rows, start=1) if row.label == label)
                 raise BadInput(
                     f"row {rows[first - 1].id!r} (the {first}. of {len(rows)}): the label {label!r} comes {_times(count)}"
@@ -159,6 +159,7 @@ class ShortAnswer(Task):
         return self.tokens
 
 
+_SLIPS = 2  # a wrong label that comes more often is taken for a class
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -214,6 +215,25 @@ KINDS: dict[str, type[Task]] = {
     "multiple_choice": MultipleChoice,
     "extraction": Extraction,
 }
+
+
+def slip_of(label: str, count: int, counts: Mapping[str, int]) -> str | None:
+    """The label of `counts` that `label`, which comes `count` times, may be a slip of; None where it is one of its own.
+
+    A slip is rare, and has as many words and the same digits: "flight_no" beside "flight", or "class 12" beside "class 2", is none.
+    """
+    if count > _SLIPS:
+        return None
+    frequent = [
+        other
+        for other in counts
+        if other != label and counts[other] >= 4 * count and _figures(other) == _figures(label)
+    ]
+    return _meant(label, frequent, cutoff=0.85)
+
+
+def _figures(label: str) -> tuple[int, list[str]]:
+    return len(re.findall(r"[^\W_]+", label)), re.findall(r"\d+", label)
 
 
 def open_task(spec: str, rows: Sequence[Row] = (), **options: Any) -> Task:
