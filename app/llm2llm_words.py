@@ -34,7 +34,10 @@ def refusal(outcome: Llm2LlmOutcome) -> str | None:
         return None
     total = sum((run.table for run in mine[1:]), mine[0].table)
     lines = "\n".join(f"    {line}" for line in str(total).splitlines())
-    return f"no row that the teacher wrote was accepted: the student is that of the seeds alone.\n{lines}"
+    why = "no row that the teacher wrote was accepted"
+    if not total.parsed and not total.failed and not total.refused and not total.unreadable:  # as only an oracle does
+        why = "the oracle has no unused row of the classes that it was asked for"
+    return f"{why}: the student is that of the seeds alone.\n{lines}"
 
 
 class RowsView:

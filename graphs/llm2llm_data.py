@@ -74,6 +74,7 @@ class Source:
                 raise BadInput(f"--{name} {count!r} cannot be used: give 1 or more.")
         raw = {"train": read(train), "test": read(test), "dev": read(dev), "pool": read(pool)}
         self.notes: list[str] = []
+        self._unlearned: set[str] = set()  # labels that only the rows to measure on have
         self.task: Task = open_task(task, rows=raw["train"], **(options or {}))
         if isinstance(self.task, Classification) and not (options or {}).get("labels"):
             self.task = self._widened(self.task, raw)
@@ -137,7 +138,7 @@ class Source:
     def _widened(self, task: Classification, raw: dict[str, list[Row]]) -> Classification:
         """With the labels that only the rows to measure on have: they cannot be learned, and their rows count as wrong."""
         counts = Counter(row.label for row in raw["train"])
-        new: set[str] = set()
+        new = self._unlearned
         for name in ("test", "dev"):
             unknown = Counter(row.label for row in raw[name] if not _is_label(task, row.label))
             real = [label for label, count in unknown.items() if not slip_of(label, count, counts)]
@@ -152,7 +153,7 @@ class Source:
                 self.notes.append(
                     f"{count} {name} rows have labels that no training row has ({named}): what cannot be learned counts as wrong"
                 )
-            new |= set(real)
+            new.update(real)
         return task.model_copy(update={"labels": tuple(sorted({*task.labels, *new}))}) if new else task
 
     def _known(self, pool: list[Row]) -> list[Row]:
@@ -177,10 +178,11 @@ class Source:
             raise BadInput(
                 f"no class has the {wanted} rows that are asked for (--seeds-per-class): the largest, {largest!r}, has {have[largest]}."
             )
-        few = [f"{label!r} ({have[label]})" for label in self.task.classes if have[label] < wanted]
+        learned = [label for label in self.task.classes if label not in self._unlearned]
+        few = [f"{label!r} ({have[label]})" for label in learned if have[label] < wanted]
         if few:
             self.notes.append(
-                f"{len(few)} of {len(self.task.classes)} classes have fewer than {wanted} training rows, and give all they have:"
+                f"{len(few)} of {len(learned)} classes have fewer than {wanted} training rows, and give all they have:"
                 f" {', '.join(few[:5])}{', ...' if len(few) > 5 else ''}"
             )
 
