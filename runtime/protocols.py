@@ -193,7 +193,7 @@ class Student(Identified, Protocol):
     `check` gives rows in the task's form, or says which cannot be learned (for the test rows: or read), before anything
     is paid for; `too_long` says why a row is more than the student reads, and is empty for the others. `fresh` is another
     untrained student of the same base, recipe and task.
-    `predict` without `scores` may leave the probabilities out: a student that writes its answers is then two to three times as fast.
+    `predict` without `scores` may leave the probabilities out: a student that writes its answers then reads no label.
     """
 
     @property
