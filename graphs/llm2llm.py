@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import random
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
@@ -254,17 +255,27 @@ async def confirm(state: LoopState, runtime: Runtime[Ports]) -> dict[str, Any]:
 
 
 def _asks(ports: Ports, state: LoopState, judged: Sequence[Judged]) -> list[tuple[Ask, int]]:
-    """What is still missing in this step: each mistake with too few accepted rows, with how many."""
+    """What is still missing in this step: each mistake with too few accepted rows, with how many.
+
+    Where fewer rows may be added than all mistakes want, they are asked for mistakes drawn blindly, and no more than may be added: the
+    first ones in the file would be those of its first classes.
+    """
     accepted = Counter(entry.seed for entry in judged if entry.outcome == "accepted")
     texts: dict[str, list[str]] = {}
     for entry in judged:
         texts.setdefault(entry.seed, []).append(entry.text)
+    mistakes = [Mistake.model_validate(found) for found in _get(ports, state["mistakes"])]
+    room = len(mistakes) * ports.per_error
+    if ports.cap is not None and ports.cap - state["size"] < room:
+        room = ports.cap - state["size"]
+        random.Random(f"room/{ports.seed}/{state['step']}").shuffle(mistakes)
+    room -= accepted.total()
     asks = []
-    for found in _get(ports, state["mistakes"]):
-        mistake = Mistake.model_validate(found)
-        missing = ports.per_error - accepted[mistake.seed.id]
+    for mistake in mistakes:
+        missing = min(ports.per_error - accepted[mistake.seed.id], room)
         if missing > 0:
             asks.append((ask_about(ports, mistake, texts.get(mistake.seed.id, ())), missing))
+            room -= missing
     return asks
 
 

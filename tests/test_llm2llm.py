@@ -78,6 +78,19 @@ async def test_the_teacher_is_shown_other_seeds_of_both_classes(tmp_path):
     assert unread.unreadable and unread.alike and unread.unlike == ()
 
 
+async def test_few_rows_are_asked_for_mistakes_of_all_classes(tmp_path):
+    asked = set()
+    for seed in range(6):
+        ports = await ports_of(tmp_path / str(seed), cap=4, steps=1, seed=seed)
+        state = await go(ports, thread=str(seed))
+        [step] = [step for step in steps_of(ports.blobs, state["chapter"]) if step.step == 1]
+        assert len(step.mistakes) > 2 and state["size"] == step.table.accepted == 4
+        assert step.table.asked == 4 + len(step.judged) - step.table.accepted, "no row is paid for that cannot be added"
+        asked |= {entry.seed for entry in step.judged}
+    labels = {row.id: row.label for row in SEEDS}
+    assert SEEDS[-1].label in {labels[seed] for seed in asked}, "the last class of the file is asked for too"
+
+
 def _accuracy(state, ports):
     import json
 
