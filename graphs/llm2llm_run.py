@@ -30,7 +30,7 @@ from .llm2llm_config import Bench, Llm2LlmConfig
 from .llm2llm_data import Parts, Source, sha256_of
 from .llm2llm_outcome import Llm2LlmOutcome, Measured, Spent, StepRecord, WayRun
 from .llm2llm_ports import Event, Ports, Stages, measure
-from .llm2llm_ways import COMPARISONS, WAYS, compared, table
+from .llm2llm_ways import COMPARISONS, WAYS, compared, table, undertrained
 
 __all__ = ["Llm2LlmConfig", "llm2llm", "open_source", "run_llm2llm"]
 
@@ -127,15 +127,16 @@ async def run_llm2llm(
 
             done = await gather([one(repeat) for repeat in range(config.repeat)])
             await _save_student(bench, parts, done[0][0], store, folder)
-            notes = [*source.notes, *_said_of(parts, config), *bench.notes(), *budget.notes]
+            runs = [way for ways in done for way in ways]
+            worth = tuple(table(runs, config.main))
+            notes = [*source.notes, *_said_of(parts, config), undertrained(worth), *bench.notes(), *budget.notes]
             models = bench.models()
-        runs = [way for ways in done for way in ways]
         outcome = Llm2LlmOutcome(
             run_id=folder.id, created=folder.created, seconds=round(before + time.monotonic() - begun, 3),
             config=config.model_dump(mode="json"), models=models, task=source.task.model_dump(mode="json"), main=config.main,
             counts={"seeds": len(parts.seeds), "dev": len(parts.dev), "test": len(parts.test), "pool": len(parts.pool)},
-            ways=tuple(_light(runs, config.main)), table=tuple(table(runs, config.main)), spent=_total(runs), cost=store.ledger.spent(),
-            calls=calls_of(store), notes=tuple(dict.fromkeys(notes)),
+            ways=tuple(_light(runs, config.main)), table=worth, spent=_total(runs), cost=store.ledger.spent(),
+            calls=calls_of(store), notes=tuple(dict.fromkeys(filter(None, notes))),
         )  # fmt: skip
     folder.write_result(outcome)
     tell({"event": "run_done", "seconds": outcome.seconds})

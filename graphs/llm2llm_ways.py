@@ -23,7 +23,7 @@ from ..evaluators.statistics import mean, paired_gain
 from .llm2llm_outcome import Measured, WayRow, WayRun, WayValue
 from .llm2llm_ports import Mining
 
-__all__ = ["COMPARISONS", "MAIN", "WAYS", "Way", "compared", "standard_error", "table"]
+__all__ = ["COMPARISONS", "MAIN", "WAYS", "Way", "compared", "standard_error", "table", "undertrained"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +108,20 @@ def _value(run: WayRun, before: Measured | None) -> WayValue:
     accuracy = None if run.test is None else 100 * run.test.accuracy
     gain = None if accuracy is None or before is None else round(accuracy - 100 * before.accuracy, 6)
     return WayValue(repeat=run.repeat, accuracy=accuracy, gain=gain, rows=run.added, stop=run.stop)
+
+
+def undertrained(rows: Sequence[WayRow]) -> str:
+    """A note where the seeds alone, repeated, gain by more than chance: then the other gains are not the rows' alone. Else empty."""
+    for row in rows:
+        if row.way == "repeated" and row.gain is not None:
+            clear = row.gain > 2 * row.gain_se if row.gain_se is not None else row.ci is not None and row.ci[0] > 0
+            if row.gain > 0 and clear:
+                return (
+                    f"the seeds repeated gain {row.gain:+.1f} points: more training alone does that, so the student is not trained to"
+                    " its end and the gains of all ways hold some of it. Give it more updates (--student 'local?updates=160';"
+                    " embedding: a larger ?c=)"
+                )
+    return ""
 
 
 def standard_error(values: Sequence[float]) -> float | None:

@@ -8,8 +8,8 @@ import pytest
 from row_stand_ins import made_rows, write_rows
 
 from inloop.graphs.llm2llm_data import Source
-from inloop.graphs.llm2llm_outcome import Measured, WayRun
-from inloop.graphs.llm2llm_ways import compared, standard_error, table
+from inloop.graphs.llm2llm_outcome import Measured, WayRow, WayRun
+from inloop.graphs.llm2llm_ways import compared, standard_error, table, undertrained
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Row
 
@@ -137,6 +137,23 @@ def test_the_table_pairs_its_gains_by_repeat():
     [alone, one] = table([runs[0], runs[2]], "ours")
     assert one.gain == 25.0 and one.gain_se is None and one.ci is not None and alone.ci is None
     assert standard_error([1.0]) is None and standard_error([1.0, 3.0]) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([WayRow(way="repeated", accuracy=60.0, gain=20.0, gain_se=2.0)], "+20.0 points"),
+        ([WayRow(way="repeated", accuracy=60.0, gain=0.3, gain_se=0.2)], ""),
+        ([WayRow(way="repeated", accuracy=40.0, gain=-9.0, gain_se=1.0)], ""),
+        ([WayRow(way="repeated", accuracy=60.0, gain=5.0, ci=(1.0, 9.0))], "+5.0 points"),
+        ([WayRow(way="repeated", accuracy=60.0, gain=5.0, ci=(-1.0, 11.0))], ""),
+        ([WayRow(way="ours", accuracy=60.0, gain=20.0, gain_se=2.0)], ""),
+        ([WayRow(way="repeated", accuracy=None)], ""),
+    ],
+)
+def test_a_student_that_only_wanted_more_training_is_told(rows, said):
+    found = undertrained([WayRow(way="seed-only", accuracy=40.0), *rows])
+    assert (said in found and "updates" in found) if said else found == ""
 
 
 def test_all_ways_are_those_that_can_be():

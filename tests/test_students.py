@@ -53,6 +53,27 @@ def test_every_row_comes_once_an_epoch(length, size, seed, epoch):
     assert padding <= 1.5 * sum(lengths) + size * 23
 
 
+@pytest.mark.parametrize("rows", [1, 2, 47, 70, 98, 200, 5_000])
+def test_few_rows_are_seen_often_enough_to_be_learned(rows):
+    recipe = Recipe()
+    steps = len(batches([8] * rows, recipe.batch, seed=0, epoch=0))
+    assert recipe.rounds(rows) * steps >= recipe.updates and recipe.rounds(rows) >= 5
+    assert recipe.rounds(rows) == 5 or (recipe.rounds(rows) - 1) * steps < recipe.updates
+    assert Recipe(epochs=3).rounds(rows) == 3
+    assert Recipe(updates=1).rounds(rows) == 5
+
+
+async def test_an_untold_number_of_epochs_is_told_and_kept(llama_folder, settings, store):
+    pytest.importorskip("peft", reason="peft is not installed: pip install 'inloop[students]'")
+    told = []
+    student = open_student(f"lora:{llama_folder}?rank=2&batch=6&updates=14", COLOURS, settings, store, say=told.append)
+    training = await student.fit(rows_of(12), seed=0)
+    assert training.steps == 14 and len(training.losses) == 7 and "epoch 7/7" in " ".join(told)
+    longer = open_student(f"lora:{llama_folder}?rank=2&batch=6&updates=16", COLOURS, settings, store)
+    assert longer.revision != open_student(student.spec, COLOURS, settings, store).revision
+    await student.aclose()
+
+
 async def test_the_embedding_student_learns_what_is_linear(bert_folder, settings, store, tmp_path):
     pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install 'inloop[students]'")
     student = open_student(f"embedding:{bert_folder}?c=1e5", COLOURS, settings, store)

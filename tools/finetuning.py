@@ -29,22 +29,30 @@ __all__ = ["Outcome", "Recipe", "batches", "fine_tune"]
 
 _MARK = "complete"
 _PAUSE = 30.0  # seconds between checkpoints: one of a whole model holds twelve bytes a parameter
+_EPOCHS = 5  # unless rows are few
 _POOL = 16  # batches that are sorted by length together
 
 
 class Recipe(Record):
     """What a fine-tuning depends on beside its rows and its seed.
 
-    `rate`: the learning rate, which falls to 0 along a cosine after `warmup` (a share of the steps); None: what suits the
-    method. `length`: the most tokens of a row; longer rows are refused.
+    `epochs`: how often each row is seen; None: 5 times, and more where rows are so few that this would be fewer than
+    `updates` steps (a few dozen rows seen five times are hardly learned). `rate`: the learning rate, which falls to 0 along a
+    cosine after `warmup` (a share of the steps); None: what suits the method. `length`: the most tokens of a row; longer rows
+    are refused.
     """
 
-    epochs: int = Field(default=5, ge=1)
+    epochs: int | None = Field(default=None, ge=1)
+    updates: int = Field(default=80, ge=1)
     rate: float | None = Field(default=None, gt=0)
     batch: int = Field(default=16, ge=1)
     warmup: float = Field(default=0.06, ge=0, lt=1)
     decay: float = Field(default=0.0, ge=0)
     length: int = Field(default=512, ge=8)
+
+    def rounds(self, rows: int) -> int:
+        """How often each of so many rows is seen."""
+        return self.epochs or max(_EPOCHS, math.ceil(self.updates / math.ceil(rows / self.batch)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +120,7 @@ def fine_tune(
             "fine-tuning needs the package accelerate, which is not installed", remedy="pip install 'inloop[students]'"
         )
 
+    epochs = recipe.rounds(len(examples))
     lengths = [len(example["input_ids"]) for example in examples]
     losses: dict[int, float] = {}
     saved = time.monotonic()
@@ -154,7 +163,7 @@ def fine_tune(
 
         def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             nonlocal saved
-            if round(state.epoch) < recipe.epochs and time.monotonic() - saved >= _PAUSE:
+            if round(state.epoch) < epochs and time.monotonic() - saved >= _PAUSE:
                 control.should_save = True
                 saved = time.monotonic()
 
@@ -164,7 +173,7 @@ def fine_tune(
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             if logs and "loss" in logs:
                 losses[round(state.epoch)] = float(logs["loss"])
-                say(f"epoch {round(state.epoch)}/{recipe.epochs}: loss {float(logs['loss']):.4f}")
+                say(f"epoch {round(state.epoch)}/{epochs}: loss {float(logs['loss']):.4f}")
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if stop.is_set():
@@ -177,11 +186,11 @@ def fine_tune(
         half = is_fast_in_bfloat16(torch.device(device))
         arguments = TrainingArguments(
             output_dir=str(work),
-            num_train_epochs=recipe.epochs,
+            num_train_epochs=epochs,
             per_device_train_batch_size=recipe.batch,
             learning_rate=rate,
             lr_scheduler_type="cosine",
-            warmup_steps=int(recipe.warmup * len(order) * recipe.epochs),
+            warmup_steps=int(recipe.warmup * len(order) * epochs),
             weight_decay=recipe.decay,
             seed=seed,
             bf16=half,

@@ -26,9 +26,8 @@ _RATE = 3e-4
 
 
 class ClassifierRecipe(Recipe):
-    """See `Recipe`; a head that starts from nothing wants more epochs than a language model."""
+    """See `Recipe`."""
 
-    epochs: int = 10
     length: int = 256
 
 
