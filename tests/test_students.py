@@ -55,12 +55,18 @@ def test_every_row_comes_once_an_epoch(length, size, seed, epoch):
 
 @pytest.mark.parametrize("rows", [1, 2, 47, 70, 98, 200, 5_000])
 def test_few_rows_are_seen_often_enough_to_be_learned(rows):
-    recipe = Recipe()
-    steps = len(batches([8] * rows, recipe.batch, seed=0, epoch=0))
-    assert recipe.rounds(rows) * steps >= recipe.updates and recipe.rounds(rows) >= 5
-    assert recipe.rounds(rows) == 5 or (recipe.rounds(rows) - 1) * steps < recipe.updates
-    assert Recipe(epochs=3).rounds(rows) == 3
-    assert Recipe(updates=1).rounds(rows) == 5
+    def steps(batch):
+        return len(batches([8] * rows, batch, seed=0, epoch=0))
+
+    batch, epochs = Recipe().plan(rows)
+    assert 4 <= batch <= 16 and epochs >= 5 and epochs * steps(batch) >= 80
+    # batches get smaller before rows come more often
+    assert epochs == 5 or (batch == 4 and (epochs - 1) * steps(batch) < 80)
+    assert batch in (4, 16) or 5 * steps(batch + 1) < 90  # and no smaller than that needs
+    assert Recipe(epochs=3, batch=7).plan(rows) == (7, 3)
+    assert Recipe(batch=16).plan(rows) == (16, max(5, -(-80 // steps(16))))
+    assert Recipe(updates=1).plan(rows) == (16, 5) or rows * 5 < 16
+    assert Recipe(epochs=2).plan(rows)[1] == 2
 
 
 async def test_an_untold_number_of_epochs_is_told_and_kept(llama_folder, settings, store):

@@ -29,30 +29,34 @@ __all__ = ["Outcome", "Recipe", "batches", "fine_tune"]
 
 _MARK = "complete"
 _PAUSE = 30.0  # seconds between checkpoints: one of a whole model holds twelve bytes a parameter
-_EPOCHS = 5  # unless rows are few
+_EPOCHS, _BATCH, _LEAST = 5, 16, 4  # where the recipe does not say; the least batch
 _POOL = 16  # batches that are sorted by length together
 
 
 class Recipe(Record):
     """What a fine-tuning depends on beside its rows and its seed.
 
-    `epochs`: how often each row is seen; None: 5 times, and more where rows are so few that this would be fewer than
-    `updates` steps (a few dozen rows seen five times are hardly learned). `rate`: the learning rate, which falls to 0 along a
-    cosine after `warmup` (a share of the steps); None: what suits the method. `length`: the most tokens of a row; longer rows
-    are refused.
+    `epochs`: how often each row is seen, `batch`: rows an update. None: 5 epochs in batches of 16, and where rows are so few that
+    this would be fewer than `updates`, smaller batches (down to 4), then more epochs: a few dozen rows in batches of 16 are
+    hardly learned in 5. `rate`: the learning rate, which falls to 0 along a cosine after `warmup` (a share of the updates); None:
+    what suits the method. `length`: the most tokens of a row; longer rows are refused.
     """
 
     epochs: int | None = Field(default=None, ge=1)
-    updates: int = Field(default=80, ge=1)
     rate: float | None = Field(default=None, gt=0)
-    batch: int = Field(default=16, ge=1)
+    batch: int | None = Field(default=None, ge=1)
+    updates: int = Field(default=80, ge=1)
     warmup: float = Field(default=0.06, ge=0, lt=1)
     decay: float = Field(default=0.0, ge=0)
     length: int = Field(default=512, ge=8)
 
-    def rounds(self, rows: int) -> int:
-        """How often each of so many rows is seen."""
-        return self.epochs or max(_EPOCHS, math.ceil(self.updates / math.ceil(rows / self.batch)))
+    def plan(self, rows: int) -> tuple[int, int]:
+        """(batch, epochs) for so many rows."""
+        epochs = self.epochs or _EPOCHS
+        batch = self.batch or min(_BATCH, max(_LEAST, rows * epochs // self.updates))
+        if self.epochs is None:
+            epochs = max(epochs, math.ceil(self.updates / math.ceil(rows / batch)))
+        return batch, epochs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +124,7 @@ def fine_tune(
             "fine-tuning needs the package accelerate, which is not installed", remedy="pip install 'inloop[students]'"
         )
 
-    epochs = recipe.rounds(len(examples))
+    size, epochs = recipe.plan(len(examples))
     lengths = [len(example["input_ids"]) for example in examples]
     losses: dict[int, float] = {}
     saved = time.monotonic()
@@ -131,10 +135,10 @@ def fine_tune(
         epoch = 0
 
         def __iter__(self) -> Iterator[list[int]]:
-            return iter(batches(lengths, recipe.batch, seed, self.epoch))
+            return iter(batches(lengths, size, seed, self.epoch))
 
         def __len__(self) -> int:
-            return math.ceil(len(examples) / recipe.batch)
+            return math.ceil(len(examples) / size)
 
     order = Order()
 
@@ -187,7 +191,7 @@ def fine_tune(
         arguments = TrainingArguments(
             output_dir=str(work),
             num_train_epochs=epochs,
-            per_device_train_batch_size=recipe.batch,
+            per_device_train_batch_size=size,
             learning_rate=rate,
             lr_scheduler_type="cosine",
             warmup_steps=int(recipe.warmup * len(order) * epochs),

@@ -26,8 +26,10 @@ _RATE = 3e-4
 
 
 class ClassifierRecipe(Recipe):
-    """See `Recipe`."""
+    """See `Recipe`; a head that starts from nothing wants more of both than a language model."""
 
+    epochs: int | None = 10
+    updates: int = 160
     length: int = 256
 
 
