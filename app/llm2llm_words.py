@@ -114,7 +114,7 @@ class RowsView:
             table.add_row(
                 Text("●", style="cyan"), Text(task), Text(step), Text(str(found["what"])[: width - 40], style="dim")
             )
-        foot = f"  {seconds(self.elapsed)} · {len(self.done)} ways done · Ctrl-C stops after the step under way"
+        foot = f"  {seconds(self.elapsed)} · {len(self.done)} ways done · Ctrl-C stops after this step, twice at once"
         return Group(Text(""), table, Text(foot[: width - 1], style="dim"))
 
 

@@ -215,7 +215,7 @@ class RunView:
         many = f"{self.done} of {self.prompts} prompts done · " if self.prompts > 1 else ""
         foot = f"  {seconds(self.elapsed)} · {many}{self.spent()}".rstrip(" ·")
         parts.append(Text(clip(foot, width - 1), style="dim"))
-        parts.append(Text("  Ctrl-C stops after the step under way; the run can be resumed.", style="dim"))
+        parts.append(Text("  Ctrl-C stops after this step, twice at once; the run can be resumed.", style="dim"))
         return Group(*parts)
 
 
