@@ -26,7 +26,10 @@ _RATE = 3e-4
 
 
 class ClassifierRecipe(Recipe):
-    """See `Recipe`; a head that starts from nothing wants more of both than a language model."""
+    """See `Recipe`; a head that starts from nothing wants more epochs and updates than a language model.
+
+    Its epochs are set, so where rows are few only the batches get smaller.
+    """
 
     epochs: int | None = 10
     updates: int = 160
