@@ -19,7 +19,7 @@ SHELL := /bin/bash
 
 export PYTHONUTF8 = 1
 
-.PHONY: demo install dev view fetch lint types test test-all bench wheel clean distclean help
+.PHONY: demo install dev view path fetch lint types test test-all bench wheel clean distclean help
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -27,8 +27,8 @@ help:
 demo: install fetch
 	@$(BIN)/inloop opt2i "$(PROMPT)" --iterations 6 $(ARGS)
 
-install: $(VENV)/.installed
-dev: $(VENV)/.installed-dev view
+install: $(VENV)/.installed path
+dev: $(VENV)/.installed-dev path
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -49,10 +49,14 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 fetch: install
 	@$(BIN)/inloop models --fetch
 
-# The type checker follows relative imports through this view of the code folders.
+# The package as it is installed, by links to the code folders. A .pth file leads Python and type checkers to it: they see one
+# ordinary package, which the import hook of an editable install would hide from them.
 view:
 	@mkdir -p build/view/inloop
-	@for p in $(CODE); do ln -sfn ../../../$$p build/view/inloop/$$p; done
+	@for p in inloop/* $(CODE); do ln -sfn ../../../$$p build/view/inloop/$${p##*/}; done
+
+path: view $(VENV)/.created
+	@$(BIN)/python -c 'import pathlib, sys, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "inloop.pth").write_text(sys.argv[1] + "\n", encoding="utf-8")' "$(CURDIR)/build/view"
 
 lint: dev
 	$(BIN)/ruff check .

@@ -20,17 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from inloop.agents.grader import OverlapGrader
-from inloop.agents.quoting_answerer import QuotingAnswerer
+from inloop.agents.rag import OverlapGrader, QuotingAnswerer
 from inloop.runtime.answers import Checked
 from inloop.runtime.passages import Passage
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
-from inloop.tools.beir import read_corpus
-from inloop.tools.claims import Claim, locate, read_claims, read_sentences
+from inloop.tools.data import Claim, locate, read_claims, read_corpus, read_sentences
+from inloop.tools.encoders import open_text_embedder
+from inloop.tools.entailment import Overlap, found_features
 from inloop.tools.index import open_index
-from inloop.tools.overlap import Overlap, found_features
-from inloop.tools.text_embedder import open_text_embedder
 
 from .overlap_calibration import crossed
 from .rag_answers import scifact

@@ -12,11 +12,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from inloop.graphs.llm2llm_outcome import Llm2LlmOutcome
-from inloop.graphs.llm2llm_run import llm2llm
+from inloop.graphs.llm2llm import Llm2LlmOutcome
+from inloop.graphs.llm2llm.run import llm2llm
 from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.settings import Settings
-from inloop.tools.rows import per_class, read_rows
+from inloop.tools.data import per_class, read_rows
 
 from .figures import Figure, Options
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inloop.runtime.runs import RunFolder
+from inloop.runtime.run import RunFolder
 from inloop.runtime.settings import Settings
 
 from .figures import Figure, Options
@@ -95,7 +95,7 @@ def _config(options: Options) -> dict[str, Any]:
 
 
 def _first(folder: Path, options: Options) -> tuple[float, dict[str, Clock], Any]:
-    from inloop.graphs import opt2i
+    from inloop.graphs.opt2i.run import run as opt2i
 
     clocks: dict[str, Clock] = {}
     openers: dict[str, Callable[..., Any]] = {}
@@ -150,7 +150,7 @@ def _size(outcome: Any) -> str:
 def _again(folder: Path, options: Options) -> list[Figure]:
     """The command of the first run once more, as a process of its own."""
     (folder / "prompts.txt").write_text("\n".join(PROMPTS), encoding="utf-8")
-    command = [sys.executable, "-m", "inloop.app.cli", "opt2i", "--json", "--prompts", str(folder / "prompts.txt")]
+    command = [sys.executable, "-m", "inloop.app.cli.main", "opt2i", "--json", "--prompts", str(folder / "prompts.txt")]
     command += ["--out", str(folder), "--iterations", str(options.iterations), "--device", options.device]
     command += ["--llm", options.llm, "--images", options.images, "--vqa", options.vqa, "--clip", options.clip]
     for name, value in _SMALL.items():

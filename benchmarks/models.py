@@ -59,7 +59,7 @@ def _images(options: Options, store: Store, settings: Settings) -> list[Figure]:
 
 
 def _answers(options: Options, store: Store, settings: Settings) -> list[Figure]:
-    from inloop.tools.vqa import open_vqa
+    from inloop.tools.vision import open_vqa
 
     vqa = open_vqa(options.vqa, store, settings)
     number = iter(range(10**9))

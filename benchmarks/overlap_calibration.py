@@ -17,12 +17,10 @@ import numpy as np
 from inloop.runtime.passages import Passage
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
-from inloop.tools.beir import read_corpus
-from inloop.tools.claims import Claim, locate, read_claims, read_sentences
+from inloop.tools.data import Claim, locate, read_claims, read_corpus, read_sentences
+from inloop.tools.encoders import open_text_embedder
+from inloop.tools.entailment import evidence_features, passage_features, sentences
 from inloop.tools.index import open_index
-from inloop.tools.overlap import evidence_features, passage_features
-from inloop.tools.sentences import sentences
-from inloop.tools.text_embedder import open_text_embedder
 
 from .rag_answers import scifact
 

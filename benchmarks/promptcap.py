@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from inloop.evaluators.vqa_sets import VQAItem, read_items, with_pictures
-from inloop.graphs.promptcap_bench import PromptCapBench, Roles, keep_pictures
-from inloop.graphs.promptcap_outcome import Facts, Way
-from inloop.graphs.promptcap_run import Job, answer_all
-from inloop.mini.knowledge_set import write_knowledge
+from inloop.evaluators.vqa import VQAItem, read_items, with_pictures
+from inloop.graphs.promptcap import Facts, Way
+from inloop.graphs.promptcap.models import PromptCapBench, Roles, keep_pictures
+from inloop.graphs.promptcap.run import Job, answer_all
+from inloop.mini.world import write_knowledge
 from inloop.runtime import models
 from inloop.runtime.budget import Budget
-from inloop.runtime.local_llm import LocalServer
+from inloop.runtime.serving import LocalServer
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
 

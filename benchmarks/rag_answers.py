@@ -8,13 +8,12 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from inloop.app.eval_answers import both_ways
-from inloop.evaluators.claim_answers import compare_answers, score_answers
-from inloop.evaluators.statistics import Estimate
+from inloop.app.rag import both_ways
+from inloop.evaluators.rag import compare_answers, score_answers
+from inloop.evaluators.stats import Estimate
 from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.settings import Settings
-from inloop.tools.beir import read_corpus
-from inloop.tools.claims import read_claims, read_sentences
+from inloop.tools.data import read_claims, read_corpus, read_sentences
 from inloop.tools.index import open_index
 
 from .figures import Figure, Options

@@ -36,8 +36,8 @@ __all__ = ["measure"]
 _SIZE = 384
 _QUERIES = 200
 _CONTENDERS = {
-    "inloop, lancedb": ("lancedb.index", "lancedb.query", "inloop.tools.index_lancedb"),
-    "inloop, memory": ("bm25s", "inloop.tools.index_memory"),
+    "inloop, lancedb": ("lancedb.index", "lancedb.query", "inloop.tools.index.lancedb"),
+    "inloop, memory": ("bm25s", "inloop.tools.index.memory"),
     "plain bm25s + numpy": ("bm25s", "Stemmer"),
     "haystack": ("haystack.components.retrievers.in_memory", "haystack.components.joiners"),
     "llama_index": ("llama_index.core.indices", "llama_index.core.llms", "llama_index.retrievers.bm25"),

@@ -15,22 +15,27 @@ from pathlib import Path
 
 import numpy as np
 
-from inloop.agents.neighbour_captioner import write_captions
-from inloop.agents.simple_english import simple_scene_graph
-from inloop.evaluators.statistics import Estimate, estimate, paired_gain
-from inloop.mini.vocabulary import KINDS, THINGS, plain_of, plural
+from inloop.agents.captions import write_captions
+from inloop.agents.scene import simple_scene_graph
+from inloop.evaluators.stats import Estimate, estimate, paired_gain
+from inloop.mini.world import KINDS, THINGS, plain_of, plural
 from inloop.runtime.passages import Passage, Query
 from inloop.runtime.protocols import Index
 from inloop.runtime.records import BlobRef
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
-from inloop.tools.embeddings import ClipEmbedder, open_clip
-from inloop.tools.index import open_index
-from inloop.tools.memory_classifier import MemoryClassifier, MemoryRecipe, vote
-from inloop.tools.neighbours import Neighbours, Selection
-from inloop.tools.react import ReactRecipe, adapt, random_pairs, retrieve_pairs
-from inloop.tools.vqa import open_vqa
-from inloop.tools.zero_shot import class_vectors, classify
+from inloop.tools.adaptation import (
+    MemoryClassifier,
+    MemoryRecipe,
+    ReactRecipe,
+    adapt,
+    random_pairs,
+    retrieve_pairs,
+    vote,
+)
+from inloop.tools.encoders import ClipEmbedder, class_vectors, classify, open_clip
+from inloop.tools.index import Neighbours, Selection, open_index
+from inloop.tools.vision import open_vqa
 
 from .figures import Figure, Options
 from .vision_sets import Shown, captioned, of_kinds, passages

@@ -14,9 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from inloop.agents.questioner import Question, SceneGraph
-from inloop.evaluators.clip_score import ClipScore
-from inloop.evaluators.dsg import DSG
+from inloop.agents.scene import Question, SceneGraph
+from inloop.evaluators.text_image import DSG, ClipScore
 from inloop.runtime.records import BlobRef, Sample
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
@@ -43,7 +42,7 @@ def measure(options: Options) -> list[Figure]:
 
 def _dsg(options: Options, store: Store) -> list[Figure]:
     """Answers a second at 8 questions a picture; the released way asks one at a time and encodes the picture for each."""
-    from inloop.tools.vqa import open_vqa
+    from inloop.tools.vision import open_vqa
 
     vqa = open_vqa(options.vqa, store, Settings(device=options.device))
     nodes = tuple(
@@ -109,7 +108,7 @@ def _clip(options: Options, store: Store) -> list[Figure]:
     if find_spec("torchmetrics") is None:
         print("  CLIPScore against torchmetrics is left out: pip install torchmetrics", file=sys.stderr)
         return []
-    from inloop.tools.embeddings import open_clip
+    from inloop.tools.encoders import open_clip
 
     clip = open_clip(options.clip, store, Settings(device=options.device))
     score = ClipScore(clip)
@@ -216,7 +215,7 @@ class _Alone:
     """One way of taking CLIPScore of pictures on the disk, in a process that does nothing else."""
 
     def __init__(self, folder: Path, spec: str, device: str, count: int) -> None:
-        from inloop.tools.embeddings import open_clip
+        from inloop.tools.encoders import open_clip
 
         self.store = Store(folder)
         self.images = [self.store.blobs.put_image(_picture(place, 512)) for place in range(count)]
@@ -247,7 +246,7 @@ def _again(options: Options) -> list[Figure]:
         command = [
             sys.executable,
             "-m",
-            "inloop.app.cli",
+            "inloop.app.cli.main",
             "score",
             "pics",
             "prompts.txt",

@@ -10,14 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inloop.runtime.engines import embedded_plan, vllm_plan
 from inloop.runtime.errors import InloopError
-from inloop.runtime.load import measure as measure_load
-from inloop.runtime.runs import RunFolder
-from inloop.runtime.servable import find_servable
-from inloop.runtime.serving import Plan, Serving, free_port
+from inloop.runtime.llm import measure as measure_load
+from inloop.runtime.run import RunFolder
+from inloop.runtime.serving import Plan, Serving, embedded_plan, find_servable, find_vllm, free_port, vllm_plan
 from inloop.runtime.settings import Settings
-from inloop.runtime.vllm_env import find_vllm
 
 from .figures import Figure, Options
 from .loops import PROMPTS, Clock
@@ -71,7 +68,7 @@ def _load(name: str, serving: Serving, rounds: int) -> list[Figure]:
 
 def _busy(name: str, serving: Serving, options: Options) -> list[Figure]:
     """16 prompts in flight: the share of the wall time in which at least one request was at the server."""
-    from inloop.graphs import opt2i
+    from inloop.graphs.opt2i.run import run as opt2i
 
     clock, opened = Clock(), opt2i.open_chat
 

@@ -12,7 +12,7 @@ __all__ = ["measure"]
 
 def measure(options: Options) -> list[Figure]:
     """Seconds of `inloop --help`, as a process of its own."""
-    command = [sys.executable, "-m", "inloop.app.cli", "--help"]
+    command = [sys.executable, "-m", "inloop.app.cli.main", "--help"]
 
     def help_text() -> None:
         subprocess.run(command, capture_output=True, check=True)

@@ -22,9 +22,8 @@ from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.records import Row
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
-from inloop.tools.rows import per_class, read_rows
-from inloop.tools.student_lora import LoraStudent
-from inloop.tools.students import open_student
+from inloop.tools.data import per_class, read_rows
+from inloop.tools.students import LoraStudent, open_student
 from inloop.tools.tasks import Classification
 
 from .figures import Figure, Options

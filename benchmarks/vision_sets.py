@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from inloop.mini.grammar import word
-from inloop.mini.scenes import specs
-from inloop.mini.vocabulary import COLORS, SHAPES
-from inloop.mini.world import Group, Spec, draw, place
-from inloop.runtime.blobs import BlobStore
+from inloop.mini.world import COLORS, SHAPES, Group, Spec, draw, place, specs, word
 from inloop.runtime.passages import Passage
 from inloop.runtime.records import BlobRef
+from inloop.runtime.store import BlobStore
 
 __all__ = ["Shown", "blurred", "captioned", "of_kinds", "passages"]
 

@@ -36,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
 
     if options.command == "train":
-        from .train import train as run
+        from .training import train as run
 
         run(
             options.models,
@@ -48,7 +48,7 @@ def main() -> None:
             start=options.start,
         )
     elif options.command == "knowledge":
-        from .knowledge_set import write_knowledge
+        from .world import write_knowledge
 
         try:
             made = write_knowledge(options.out, count=options.count, train=options.train, seed=options.seed)
@@ -56,7 +56,7 @@ def main() -> None:
             parser.exit(2, f"python -m inloop.mini: {error}\n")
         print(", ".join(f"{number} {name}" for name, number in made.items()), f"-> {options.out}")
     else:
-        from .evaluate import evaluate as measure
+        from .training import evaluate as measure
 
         measure(options.models, weights=options.weights, count=options.count, cards=options.cards)
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import BaseModel
 
-from .blobs import BlobStore
 from .errors import BadInput
 from .records import Answer, BlobRef, Cost, Detection, ImageRequest, Message, Reply
+from .store import BlobStore
 
 __all__ = [
     "ScriptedCaptioner",

@@ -13,19 +13,7 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from .passages import Filter, Hit, Manifest, Mode, Passage, Query
-from .records import (
-    Answer,
-    BlobRef,
-    Detection,
-    ImageRequest,
-    Message,
-    Prediction,
-    Reply,
-    Row,
-    Sample,
-    Score,
-    Training,
-)
+from .records import Answer, BlobRef, Detection, ImageRequest, Message, Prediction, Reply, Row, Sample, Score, Training
 
 __all__ = [
     "Captioner",

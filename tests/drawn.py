@@ -7,9 +7,9 @@ import random
 
 from PIL import Image, ImageDraw
 
-from inloop.graphs.outcome import Comparison, HeldOut, Outcome, Question, TaskOutcome, Trial, TrialImage
-from inloop.runtime.blobs import BlobStore
+from inloop.graphs.opt2i.result import Comparison, HeldOut, Outcome, Question, TaskOutcome, Trial, TrialImage
 from inloop.runtime.records import Cost, Part, Score
+from inloop.runtime.store.blobs import BlobStore
 
 QUESTIONS = (
     Question(id=1, tuple="entity - whole (disc)", question="Is there a disc?"),

@@ -7,8 +7,8 @@ import asyncio
 import sys
 
 from inloop.runtime.passages import Passage
-from inloop.tools.index import open_index
-from inloop.tools.index_conformance import LetterEmbedder
+from inloop.tools.index.conformance.checks import LetterEmbedder
+from inloop.tools.index.open import open_index
 
 SIZE = 200
 

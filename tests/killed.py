@@ -7,9 +7,10 @@ from pathlib import Path
 
 import stand_ins
 
-import inloop.graphs.opt2i as module
-from inloop.runtime import runs
-from inloop.runtime.checkpoints import Checkpoints
+import inloop.graphs.opt2i.models as models
+import inloop.graphs.opt2i.run as module
+from inloop.runtime.run import folder as runs
+from inloop.runtime.run.checkpoints import Checkpoints
 from inloop.runtime.settings import Settings
 
 __all__ = ["Checkpoints", "go"]
@@ -17,7 +18,7 @@ __all__ = ["Checkpoints", "go"]
 
 def go(runs_dir: str, run_id: str, pause: float) -> None:
     """Start or resume a run with slow stand-ins for its models, to its end."""
-    stand_ins.install(lambda name, value: setattr(module, name, value), pause=pause)
+    stand_ins.install(lambda name, value: setattr(models, name, value), pause=pause)
     folder = runs.RunFolder.open(Path(runs_dir), run_id)
     config = module.Opt2iConfig.model_validate(folder.config)
     asyncio.run(module.run_opt2i(config, settings=Settings(runs_dir=Path(runs_dir)), folder=folder, resume=True))

@@ -11,10 +11,13 @@ from typing import Any
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from row_stand_ins import open_word_student
 
-import inloop.graphs.llm2llm_config as config_module
-import inloop.graphs.llm2llm_run as run_module
-from inloop.runtime import blobs, ledger_file, runs
+import inloop.graphs.llm2llm.config as config_module
+import inloop.graphs.llm2llm.models as models_module
+import inloop.graphs.llm2llm.run as run_module
+from inloop.runtime.run import folder as runs
 from inloop.runtime.settings import Settings
+from inloop.runtime.store.open import blobs
+from inloop.runtime.store.open import sqlite as ledger_file
 
 __all__ = ["go"]
 
@@ -59,7 +62,7 @@ class Writes:
 
 def go(runs_dir: str, run_id: str, fatal: int, after: bool) -> None:
     """Start or resume the run; die at write number `fatal` (0: never)."""
-    config_module.open_student = open_word_student  # type: ignore[assignment]
+    models_module.open_student = open_word_student  # type: ignore[assignment]
     writes = Writes(fatal, after, Path(runs_dir) / "writes")
     writes.around(blobs, "write_whole")
     writes.around(runs.RunFolder, "event")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from servers import completion
 
-from inloop.agents.teacher import Draft, Written
+from inloop.agents.rows.teacher import Draft, Written
 from inloop.runtime.records import Prediction, Row, Training
-from inloop.tools.student import check_lengths
+from inloop.tools.students.base import check_lengths
 
 THINGS = {
     "music": ("play", "song album track tune record ballad remix single".split()),

@@ -15,15 +15,26 @@ from dataclasses import replace
 
 import numpy as np
 from PIL import Image
+from servers import completion
 
-from inloop.mini.grammar import word
-from inloop.mini.meaning import spec_of
-from inloop.mini.questions import holds
-from inloop.mini.reader import Seen, read
-from inloop.mini.vocabulary import BACKGROUNDS, COLORS, COUNTS, KINDS, RELATIONS, SHAPES, SIZES, plain_of, plural
-from inloop.mini.world import draw, place
-from inloop.runtime.ledger import Call
+from inloop.mini.world.drawing import draw, place
+from inloop.mini.world.grammar import word
+from inloop.mini.world.parse import spec_of
+from inloop.mini.world.questions import holds
+from inloop.mini.world.reader import Seen, read
+from inloop.mini.world.vocabulary import (
+    BACKGROUNDS,
+    COLORS,
+    COUNTS,
+    KINDS,
+    RELATIONS,
+    SHAPES,
+    SIZES,
+    plain_of,
+    plural,
+)
 from inloop.runtime.records import Answer, BlobRef, Cost, Reply
+from inloop.runtime.store.ledger import Call
 
 SINGULAR = {plural(noun): noun for words in KINDS.values() for noun in words}
 NUMBERS = {words[0]: count for count, words in COUNTS.items()} | {"one": 1}
@@ -220,14 +231,20 @@ def written(asked: str, seed: int) -> str:
     return "\n".join(f"<PROMPT>{word(spec, rng, looseness=0.5).text}</PROMPT>" for _ in range(count))
 
 
+def answering(handler, body):
+    """What a language model behind an HTTP server says to the rewriter (see `servers`)."""
+    texts = [written(body["messages"][-1]["content"], body.get("seed", 0))]
+    handler.json(completion(texts * body.get("n", 1), output_tokens=9))
+
+
 def graph_of(text: str):
-    from inloop.agents.simple_english import simple_scene_graph
+    from inloop.agents.scene.simple_english import simple_scene_graph
 
     return simple_scene_graph(text).nodes
 
 
 def install(put, *, pause: float = 0.0, **other) -> dict[str, list[StandIn]]:
-    """Let `run_opt2i` open stand-ins: `put(name, value)` sets an attribute of the module; gives what gets opened.
+    """Let `run_opt2i` open stand-ins: `put(name, value)` sets an attribute of `inloop.graphs.opt2i.models`; gives what gets opened.
 
     `other` replaces a stand-in by another class, as in `chat=Garbled`.
     """

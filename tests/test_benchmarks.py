@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from servers import serving
-from test_errors import answering
+from stand_ins import answering
 
-from inloop.runtime.store import Store
-from inloop.tools.embeddings import open_clip
+from inloop.runtime.store.open import Store
+from inloop.tools.encoders.clip import open_clip
 
 ROOT = Path(__file__).parent.parent
 SNIPS = Path(os.environ.get("INLOOP_DATA", ROOT.parent / "shared" / "data")) / "llm2llm" / "snips"

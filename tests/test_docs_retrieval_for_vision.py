@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from inloop.mini.grammar import plain
-from inloop.mini.world import Group, Spec, draw, place
-from inloop.runtime.store import Store
+from inloop.mini.world.drawing import Group, Spec, draw, place
+from inloop.mini.world.grammar import plain
+from inloop.runtime.store.open import Store
 
 PAGE = Path(__file__).parent.parent / "docs" / "retrieval_for_vision.md"
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 from servers import serving
-from test_errors import answering
+from stand_ins import answering
 
 from inloop.runtime.errors import InloopError, PrerequisiteError
-from inloop.runtime.models import bundled
-from inloop.runtime.served import all_served
+from inloop.runtime.models.cache import bundled
+from inloop.runtime.serving.registry import all_served
 from inloop.runtime.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -108,7 +108,7 @@ def test_the_serving_notebook(tmp_path, monkeypatch, no_settings):
     monkeypatch.setenv("INLOOP_CACHE_DIR", str(place))
     command = tmp_path / "bin" / "inloop"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m inloop.app.cli "$@"\n', encoding="utf-8")
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m inloop.app.cli.main "$@"\n', encoding="utf-8")
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
     try:
@@ -226,9 +226,9 @@ def test_the_readme_names_every_example():
 
 
 def test_the_loose_prompts_are_loose_and_mean_something():
-    from inloop.app.opt2i import read_prompts
-    from inloop.mini.grammar import plain
-    from inloop.mini.meaning import spec_of
+    from inloop.app.opt2i.command import read_prompts
+    from inloop.mini.world.grammar import plain
+    from inloop.mini.world.parse import spec_of
 
     prompts = read_prompts(EXAMPLES / "prompts" / "loose.txt")
     assert len(set(prompts)) == len(prompts) >= 24

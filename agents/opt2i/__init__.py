@@ -1,0 +1,5 @@
+"""The rewriter of OPT2I: new prompts from those that were tried and what each part of them scored."""
+
+from .rewriter import Rewriter, Shown
+
+__all__ = ["Rewriter", "Shown"]

@@ -1,0 +1,213 @@
+"""The rewriter: new wordings of a prompt from what was tried and how it scored (OPT2I, arXiv 2403.17804, section 3).
+
+What the model is shown follows the paper: the best tries in ascending order, integer scores from 0 to 100, and the
+score of each question or noun phrase. What it answers is read tolerantly; copies of what was tried and repetitions are
+dropped and named. A reply without one usable text is an empty proposal, not an error: the loop decides what to do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from ...prompts import load
+from ...runtime.errors import BadInput, CallFailed
+from ...runtime.llm import numbered_from, tags_from
+from ...runtime.protocols import Chat
+from ...runtime.records import Message, Record
+
+__all__ = ["Proposals", "Rewriter", "Shown", "Style"]
+
+Objective = Literal["dsg", "dcs", "both"]
+Style = Literal["paper", "mini"]
+
+_MINI_TRIED, _MINI_WRONG = 3, 2
+# what the templates show as an example, and what weak models give back as it stands
+_ECHOES = re.compile(
+    r"(first|second|third|another|your)?\s*(new )?(paraphrase|prompt|revision)s?\s*\d*\.?", re.IGNORECASE
+)
+_SMALL = frozenset({"the", "and", "with", "that", "this", "for", "are", "its", "one"})
+_LONGEST = 1000
+
+
+class Shown(Record):
+    """One try as the model sees it: scores are integers from 0 to 100; `parts` are (question or phrase, score)."""
+
+    text: str
+    score: int = Field(ge=0, le=100)
+    parts: tuple[tuple[str, int], ...] = ()
+
+
+class Proposals(Record):
+    """At most `n` new texts, the replies as they were, and (text, reason) of what was dropped."""
+
+    texts: tuple[str, ...]
+    raw: tuple[str, ...] = ()
+    dropped: tuple[tuple[str, str], ...] = ()
+
+
+class Rewriter:
+    """Writes candidates with `chat`.
+
+    Args:
+        style: "paper" for general models (`prompts/opt2i_*.md`), "mini" for mini-writer (`prompts/mini_rewrite.md`).
+        top: how many of the best tries are shown (the paper's k = 5; mini-writer knows 3 at most).
+        temperature: the paper uses 1.0 (appendix B.5).
+        attempts: the most calls for one proposal; another follows, with another seed, while texts are missing.
+    """
+
+    def __init__(
+        self, chat: Chat, style: Style = "paper", *, top: int = 5, temperature: float = 1.0, attempts: int = 2
+    ) -> None:
+        if style not in ("paper", "mini"):
+            raise BadInput(f"style {style!r} is unknown: give 'paper' or 'mini'.")
+        if top < 1 or attempts < 1:
+            raise BadInput(f"top={top!r} and attempts={attempts!r} must be 1 or more.")
+        self.chat = chat
+        self.style = style
+        self.top = min(top, _MINI_TRIED) if style == "mini" else top
+        self.temperature = temperature
+        self.attempts = attempts
+
+    async def propose(
+        self, *, text: str, history: Sequence[Shown], n: int, seed: int, objective: Objective = "dsg"
+    ) -> Proposals:
+        """Up to `n` new wordings of the user's `text`, none of which is in `history`.
+
+        "both" shows questions and noun phrases with the meta-prompt for DSG.
+
+        Raises:
+            CallFailed: the chat model failed.
+        """
+        _check(text, n)
+        best = sorted(history, key=lambda shown: shown.score)[-self.top :]
+        return await self._ask(lambda count: self._messages(text, best, count, objective), text, history, n, seed)
+
+    async def paraphrase(self, text: str, n: int, seed: int) -> Proposals:
+        """Up to `n` wordings of `text` without any feedback: the blind baseline of the paper's table 1."""
+        _check(text, n)
+        if self.style == "mini":
+            return await self._ask(lambda count: self._messages(text, [], count, "dsg"), text, (), n, seed)
+        prompt = load("opt2i_paraphrase")
+        return await self._ask(lambda count: _as_messages(prompt.messages(prompt=text, n=count)), text, (), n, seed)
+
+    def _messages(self, text: str, best: Sequence[Shown], n: int, objective: Objective) -> list[Message]:
+        if self.style == "mini":
+            tried = "".join(f"{shown.score} {_line(shown.text)}\n" for shown in best)
+            # the parts of the best try: what is still wrong where the next one starts from
+            parts = sorted(best[-1].parts, key=lambda part: part[1]) if best else []
+            wrong = " ".join(name for name, score in parts[:_MINI_WRONG] if score < 100)
+            return _as_messages(
+                load("mini_rewrite").messages(
+                    prompt=_line(text),
+                    tried=f"Tried:\n{tried}" if tried else "",
+                    wrong=f"Wrong: {wrong}\n" if wrong else "",
+                    n=n,
+                )
+            )
+        prompt = load("opt2i_rewrite_dcs" if objective == "dcs" else "opt2i_rewrite_dsg")
+        label = {
+            "dsg": "evaluation questions:",
+            "dcs": "visual elements:",
+            "both": "evaluation questions and visual elements:",
+        }[objective]
+        blocks = []
+        for place, shown in enumerate(best, start=1):
+            lines = [f"{place}. {_line(shown.text)}", f"overall score: {shown.score}"]
+            if shown.parts:
+                lines += [label, *(f"{name} {score}" for name, score in shown.parts)]
+            blocks.append("\n".join(lines))
+        return _as_messages(prompt.messages(prompt=_line(text), history="\n\n".join(blocks) or "(none yet)", n=n))
+
+    async def _ask(
+        self, messages: Callable[[int], list[Message]], text: str, history: Sequence[Shown], n: int, seed: int
+    ) -> Proposals:
+        kept: list[str] = []
+        raw: list[str] = []
+        dropped: list[tuple[str, str]] = []
+        seen = {_folded(text): "the user's own text"} | {_folded(shown.text): "tried before" for shown in history}
+        for attempt in range(self.attempts):
+            asked = messages(n - len(kept))
+            # a reply is a few lines a text; the rest is room for a model that talks
+            room = 48 + (n - len(kept)) * max(48, 2 * len(text.split()) + 24)
+            reply = await self.chat.complete(
+                asked, seed=seed + 1_000_003 * attempt, temperature=self.temperature, max_tokens=min(room, 2048)
+            )
+            raw.append(reply.text)
+            found, tagged = parse_proposals(reply.text)
+            if found and "length" in reply.finish_reasons and not reply.text.rstrip().endswith(">"):
+                dropped.append((found.pop(), "cut off at the token limit"))
+            for candidate in found:
+                reason = _unfit(candidate, text, tagged) or seen.get(_folded(candidate))
+                if reason is None and len(kept) == n:
+                    reason = f"more than the {n} asked for"
+                if reason is None:
+                    kept.append(candidate)
+                    seen[_folded(candidate)] = "repeated"
+                else:
+                    dropped.append((candidate, reason))
+            if len(kept) == n:
+                break
+        return Proposals(texts=tuple(kept), raw=tuple(raw), dropped=tuple(dropped))
+
+
+def parse_proposals(reply: str) -> tuple[list[str], bool]:
+    """The texts in a reply, in order, and whether they stood between `<PROMPT>` tags; else a numbered list is read."""
+    found = tags_from(re.sub(r"\[(/?)\s*prompt\s*\]", r"<\1PROMPT>", reply, flags=re.IGNORECASE), "PROMPT")
+    tagged = bool(found)
+    if not tagged:
+        try:
+            found = [row[0] for _, row in sorted(numbered_from(reply).items())]
+        except CallFailed:
+            return [], False
+    return [clean for text in found if (clean := _clean(text))], tagged
+
+
+def _clean(text: str) -> str:
+    # a closing tag in the wrong place leaves the number of the next line behind
+    text = re.sub(r"\s+\d{1,2}[.)]\s*$", "", " ".join(text.split()))
+    text = re.sub(r"^\d{1,2}[.)]\s+", "", text)
+    for quote in ('"', "'", "“”", "**", "`"):
+        opening, closing = (quote, quote) if quote != "“”" else ("“", "”")
+        if len(text) > 2 * len(opening) and text.startswith(opening) and text.endswith(closing):
+            text = text[len(opening) : -len(closing)].strip()
+    return text
+
+
+def _unfit(text: str, prompt: str, tagged: bool) -> str | None:
+    if _ECHOES.fullmatch(text) or ("paraphrase" in text.lower() and "paraphrase" not in prompt.lower()):
+        return "about the task, not the picture"
+    if len(text) > _LONGEST:
+        return f"longer than {_LONGEST} characters"
+    if re.search(r"</?\s*prompt", text, re.IGNORECASE):
+        return "a tag inside of a tag"
+    if not tagged and not _content(text) & _content(prompt):
+        return "without tags, and without a word of the prompt"
+    return None
+
+
+def _content(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w+", text.lower()) if len(word) > 2 and word not in _SMALL}
+
+
+def _folded(text: str) -> str:
+    """Equal for texts that differ in case, blanks and the full stop at the end only."""
+    return " ".join(text.casefold().split()).rstrip(" .!")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _check(text: str, n: int) -> None:
+    if not text.strip():
+        raise BadInput(f"the prompt {text!r} is empty: write what is to be painted.")
+    if n < 1:
+        raise BadInput(f"n={n!r} candidates cannot be written: ask for 1 or more.")
+
+
+def _as_messages(sections: list[tuple[str, str]]) -> list[Message]:
+    return [Message(role=role, content=content) for role, content in sections]

@@ -1,0 +1,208 @@
+"""The verifier: does what is cited bear out each sentence, and does it answer what was asked?
+
+Four checks a sentence, in this order; the first that fails decides:
+
+1. it cites a passage, and no number that stands for none (a sentence without any is traced to the passage that says it)
+2. a quotation stands in its passage, letter for letter
+3. the cited text entails the sentence: its best sentence, or the best two together (natural language inference), and every
+   number of the sentence stands in it
+4. what is cited has to do with the request; a quotation far weaker than the best one is dropped. Of quotations for a claim
+   the overlap also weighs how their passages were found: that is what was calibrated, and questions were not
+
+The judge of 3 and 4 is an `Entailment`: the calibrated overlap (not an LLM, not an NLI model), an NLI cross-encoder, or a
+language model. A judge that failed leaves the sentence "unscored": it is not shown as supported, and not called wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...runtime.answers import Checked, Citation, DraftSentence, Kind, Stance
+from ...runtime.errors import CallFailed
+from ...runtime.passages import Passage
+from ...tools.entailment import Entailment, Judgement, Overlap, Span, Standing, numbers, sentences
+
+__all__ = ["Verifier"]
+
+_QUOTES = 2
+_POOL = 6  # sentences that the judge is asked about, for one sentence of an answer: the best by shared words
+
+
+class Verifier:
+    """Checks drafts with `judge`.
+
+    `pertinence` judges check 4 of questions, of which nothing can be entailed; default: the overlap. Of claims `judge` does.
+    """
+
+    def __init__(self, judge: Entailment, *, pertinence: Entailment | None = None) -> None:
+        self.judge = judge
+        self._words = Overlap()
+        self.pertinence = pertinence or (judge if isinstance(judge, Overlap) else self._words)
+
+    @property
+    def name(self) -> str:
+        """What the report says."""
+        return self.judge.name if self.pertinence is self.judge else f"{self.judge.name}, {self.pertinence.name}"
+
+    async def verify(
+        self, question: str, kind: Kind, drafted: Sequence[DraftSentence], passages: Sequence[Passage]
+    ) -> list[Checked]:
+        """One `Checked` a sentence, in order. The citations have no numbers yet."""
+        by_id = {passage.id: passage for passage in passages}
+        try:
+            standings = await self._standings(question, kind, drafted, passages)
+        except CallFailed as error:
+            why = f"the check against the request failed: {error}"
+            return [Checked(text=sentence.text, verdict="unscored", why=why) for sentence in drafted]
+        checked = [await self._one(question, kind, sentence, by_id, standings) for sentence in drafted]
+        quoted = [
+            c.support or 0.0 for c, d in zip(checked, drafted, strict=True) if d.quoted and c.verdict == "supported"
+        ]
+        best, lines = max(quoted, default=0.0), self._about(kind).thresholds
+        line = min(best, lines["beside"]) if standings else lines["weakest"] * best
+        for place, sentence in enumerate(drafted):
+            found = checked[place]
+            if sentence.quoted and found.verdict == "supported" and (found.support or 0.0) < line:
+                why = f"too weak beside the best quotation (P = {found.support or 0.0:.2f} and {best:.2f})"
+                checked[place] = found.model_copy(update={"verdict": "unsupported", "why": why})
+        return checked
+
+    async def contradict(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+        """Whether the first text of each pair contradicts the second.
+
+        Raises:
+            CallFailed: the judge failed.
+        """
+        line = self.judge.thresholds["contradicts"]
+        return [judgement.contradicts >= line for judgement in await self.judge.judge(pairs)]
+
+    def _about(self, kind: Kind) -> Entailment:
+        return self.judge if kind == "claim" else self.pertinence
+
+    async def _standings(
+        self, question: str, kind: Kind, drafted: Sequence[DraftSentence], passages: Sequence[Passage]
+    ) -> dict[str, Standing]:
+        """By passage; empty where check 4 does not weigh it."""
+        if kind != "claim" or not isinstance(self.judge, Overlap) or not any(sentence.quoted for sentence in drafted):
+            return {}
+        found = await self.judge.standings(question, [passage.indexed for passage in passages])
+        return {passage.id: standing for passage, standing in zip(passages, found, strict=True)}
+
+    async def _one(
+        self, question: str, kind: Kind, sentence: DraftSentence, passages: dict[str, Passage],
+        standings: dict[str, Standing],
+    ) -> Checked:  # fmt: skip
+        text = sentence.text
+        if sentence.unknown:
+            shown = ", ".join(f"[{number}]" for number in sentence.unknown)
+            return Checked(text=text, verdict="unsupported", why=f"it cites {shown}, and there is no such passage")
+        if sentence.quoted:
+            passage = passages[sentence.cites[0]]
+            start = passage.text.find(text) if sentence.start is None else sentence.start
+            if start < 0 or passage.text[start : start + len(text)] != text:
+                return Checked(text=text, verdict="unsupported", why="the quotation does not stand in its source")
+            cited = [(passage, Span(start, start + len(text), text))]
+            support, how = None, "quoted letter for letter"
+        else:
+            traced = not sentence.cites
+            pool = [passages[key] for key in sentence.cites] or list(passages.values())
+            if (lacking := _lacking(text, [passage.indexed for passage in pool])) is not None:
+                return lacking
+            try:
+                best = await self._best(text, pool)
+            except CallFailed as error:
+                return Checked(text=text, verdict="unscored", why=f"the check failed: {error}")
+            if best is None:
+                where = "no passage says it" if traced else "what it cites does not say it"
+                return Checked(text=text, verdict="unsupported", why=f"{where} ({self.judge.name})")
+            cited, support = best
+            if (lacking := _lacking(text, [span.text for _, span in cited])) is not None:
+                return lacking
+            how = "it cited nothing; traced to what says it" if traced else "what it cites says it"
+            if traced:
+                cited = cited[:1]
+        about = self._about(kind)
+        need = about.thresholds["pertinent"]
+        pairs = [(_titled(passage, span.text), question) for passage, span in cited]
+        try:
+            if sentence.quoted and standings and isinstance(about, Overlap):
+                judged = await about.judge_found(pairs, [standings[passage.id] for passage, _ in cited])
+                need = about.found_line
+            else:
+                judged = await about.judge(pairs)
+        except CallFailed as error:
+            return Checked(text=text, verdict="unscored", why=f"the check against the request failed: {error}")
+        citations = tuple(
+            _citation(passage, span, judgement, kind, about)
+            for (passage, span), judgement in zip(cited, judged, strict=True)
+        )
+        best_about = max(judgement.evidence for judgement in judged)
+        support = best_about if support is None else min(support, best_about)
+        if best_about < need:
+            why = f"{how}, but it does not bear on the request (P = {best_about:.2f})"
+            return Checked(text=text, verdict="unsupported", why=why, citations=citations, support=support)
+        return Checked(
+            text=text, verdict="supported", why=f"{how} (P = {support:.2f})", citations=citations, support=support
+        )
+
+    async def _best(self, text: str, pool: Sequence[Passage]) -> tuple[list[tuple[Passage, Span]], float] | None:
+        """The one or two sentences of each cited passage that entail `text`, with the probability; None: none does.
+
+        Passages that do not support it on their own are left out: a citation too many is a wrong citation.
+        """
+        spans = [(passage, span) for passage in pool for span in sentences(passage.text)]
+        if not spans:
+            return None
+        if len(spans) > _POOL:
+            shared = await self._words.evidence([(" ".join(span.text.split()), text) for _, span in spans])
+            spans = [spans[i] for i in sorted(sorted(range(len(spans)), key=lambda i: -shared[i])[:_POOL])]
+        judged = await self.judge.judge([(" ".join(span.text.split()), text) for _, span in spans])
+        need = self.judge.thresholds["entails"]
+        ranked = sorted(range(len(spans)), key=lambda i: -judged[i].supports)
+        cited: dict[str, tuple[Passage, Span]] = {}
+        for i in ranked:
+            if judged[i].supports >= need:
+                cited.setdefault(spans[i][0].id, spans[i])
+        if cited:
+            return list(cited.values()), judged[ranked[0]].supports
+        if len(ranked) >= _QUOTES:
+            pair = sorted(ranked[:_QUOTES], key=lambda i: (spans[i][0].id, spans[i][1].start))
+            [both] = await self.judge.judge([(" ".join(" ".join(spans[i][1].text for i in pair).split()), text)])
+            if both.supports >= need:
+                return [spans[i] for i in pair], both.supports
+        return None
+
+
+def _lacking(sentence: str, cited: Sequence[str]) -> Checked | None:
+    """A refusal, where a number of the sentence stands nowhere in what it cites."""
+    there = {number for text in cited for number in numbers(text)}
+    missing = next((number for number in numbers(sentence) if number not in there), None)
+    if missing is None:
+        return None
+    return Checked(text=sentence, verdict="unsupported", why=f"the number {missing:g} does not stand in what it cites")
+
+
+def _titled(passage: Passage, text: str) -> str:
+    """A sentence under the title of its document, without which "this drug" says nothing."""
+    line = " ".join(text.split())
+    return f"{passage.title}\n{line}" if passage.title and passage.title not in line else line
+
+
+def _citation(passage: Passage, span: Span, judged: Judgement, kind: Kind, judge: Entailment) -> Citation:
+    stance: Stance | None = None
+    if kind == "claim" and judged.evidence >= judge.thresholds["pertinent"]:
+        share = judged.supports / max(judged.evidence, 1e-9)
+        sure = judge.thresholds["stance"]
+        stance = "supports" if share >= sure else "contradicts" if share <= 1 - sure else None
+    return Citation(
+        passage=passage.id,
+        document=passage.document,
+        title=passage.title,
+        source=passage.source,
+        page=passage.page,
+        start=passage.start + span.start,
+        end=passage.start + span.end,
+        quote=span.text,
+        support=round(judged.evidence, 4),
+        stance=stance,
+    )

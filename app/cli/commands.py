@@ -1,0 +1,103 @@
+"""The commands of `inloop`: their names, one line about each, and where they are.
+
+A command is a function of a module of the app that takes the parsed arguments and gives the exit code; the module's
+`add_arguments` describes them. Only the module of the command that is called is imported, so that `inloop --help` answers at
+once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["COMMANDS", "Command", "parser"]
+
+_EPILOG = """exit codes: 0 done · 1 failed · 2 bad input · 3 something is missing (the message says what to do)
+            4 stopped by a budget, with a result · 130 interrupted, can be resumed
+
+Settings come from flags, then INLOOP_* variables, then inloop.toml, then defaults; `inloop config` shows them."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: `function` of `module` runs it, `arguments` of `module` (none: "") describes what it takes."""
+
+    brief: str
+    module: str
+    function: str
+    arguments: str = "add_arguments"
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run it; the exit code."""
+        call: Callable[[argparse.Namespace], int] = getattr(self._imported(), self.function)
+        return call(args)
+
+    def describe(self, command: argparse.ArgumentParser) -> None:
+        """Give the parser of the command what its module says of it."""
+        if self.arguments:
+            module = self._imported()
+            describe = getattr(module, self.arguments)
+            describe(command)
+            command.description = (module if self.arguments == "add_arguments" else describe).__doc__
+
+    def _imported(self) -> object:
+        return importlib.import_module(f"..{self.module}", __package__)
+
+
+COMMANDS = {
+    "opt2i": Command("rewrite a text-to-image prompt until the pictures are right", "opt2i.command", "opt2i"),
+    "score": Command("score pictures against their prompts", "score.command", "score"),
+    "certify": Command("recompute published figures from published raw answers", "score.certify", "certify"),
+    "index": Command("bring a folder of documents into an index", "rag.index", "index"),
+    "ask": Command("an answer from an index, with citations that are checked", "rag.ask", "ask"),
+    "eval-rag": Command(
+        "how well an index finds what is relevant, and how true answers from it are", "rag.eval_rag", "eval_rag"
+    ),
+    "llm2llm": Command("have a teacher write the rows that a small model gets wrong", "llm2llm.command", "llm2llm"),
+    "rescore": Command(
+        "judge the teacher's replies of a llm2llm run again, by other thresholds; nothing is asked anew",
+        "llm2llm.plan",
+        "rescore",
+        "add_rescore_arguments",
+    ),
+    "vqa": Command("answer a question about a picture that needs knowledge", "promptcap.vqa", "vqa"),
+    "vqa-eval": Command(
+        "score answers to a VQA data set beside baselines, and say why they fail", "promptcap.vqa_eval", "vqa_eval"
+    ),
+    "promptcap": Command("captions for questions: make the data, train a captioner", "promptcap.command", "promptcap"),
+    "resume": Command("go on with a run that was stopped or killed", "cli.runs", "resume", "add_resume_arguments"),
+    "report": Command("draw the report of a finished run again", "cli.runs", "report", "add_report_arguments"),
+    "runs": Command("list the runs", "cli.runs", "runs", "add_runs_arguments"),
+    "models": Command(
+        "list, fetch and verify the models that inloop knows by name", "cli.models", "models", "add_models_arguments"
+    ),
+    "serve": Command("serve a language model on this machine behind the OpenAI API", "serving.serve", "serve"),
+    "bench-llm": Command("what a language model server can do, and how fast it is", "serving.bench_llm", "bench_llm"),
+    "config": Command("show every setting and where its value comes from", "cli.models", "config", ""),
+    "doctor": Command("check this machine and say what to do", "cli.doctor", "doctor", ""),
+}
+
+
+def parser(called: str | None = None) -> argparse.ArgumentParser:
+    """The argument parser of `inloop`; of the commands only the one that is `called` knows its own arguments."""
+    top = argparse.ArgumentParser(
+        prog="inloop",
+        description="Puts a language model in the loop of vision-language work.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, about in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=about.brief,
+            description=f"{about.brief[0].upper()}{about.brief[1:]}.",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_argument("--json", action="store_true", help="one JSON object on the standard output")
+        if name == called:
+            about.describe(command)
+    return top

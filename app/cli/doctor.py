@@ -1,0 +1,266 @@
+"""`inloop doctor`: looks at this machine and says, for each thing that is not right, what to do.
+
+A check is one function that returns a `Finding`; it never raises and never loads model weights. `missing` stops a run
+with the settings as they are, `note` does not. Nothing outside the machine is contacted, except a server that the
+settings name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from ...runtime.errors import InloopError, PrerequisiteError
+from ...runtime.settings import Settings
+
+__all__ = ["Finding", "doctor", "examine"]
+
+_NEEDED = (
+    "torch",
+    "transformers",
+    "diffusers",
+    "safetensors",
+    "langgraph",
+    "openai",
+    "pydantic",
+    "xllamacpp",
+    "jinja2",
+    "rich",
+)
+_WANTED_BYTES = 2_000_000_000
+
+
+class Finding(NamedTuple):
+    """What a check found; `remedy` says what to do where it is not "ok"."""
+
+    name: str
+    state: Literal["ok", "note", "missing"]
+    text: str
+    remedy: str = ""
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """The command: 0 when nothing is missing, 3 otherwise."""
+    findings = examine(Settings.load())
+    missing = [f for f in findings if f.state == "missing"]
+    if args.json:
+        print(json.dumps({"ok": not missing, "findings": [f._asdict() for f in findings]}, ensure_ascii=False))
+        return 3 if missing else 0
+    marks = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
+    for finding in findings:
+        print(f"{marks[finding.state]}  {finding.name:<14} {finding.text}")
+        if finding.remedy:
+            print(f"{'':<9}{'':<15}-> {finding.remedy}")
+    print()
+    if missing:
+        many = f"{len(missing)} thing{'s' if len(missing) > 1 else ''}"
+        print(f"{many} to mend before a run: {', '.join(f.name for f in missing)}")
+        return 3
+    print('Everything is ready: inloop opt2i "a bunny below a scarlet pentagram"')
+    return 0
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All checks, in the order in which they are shown."""
+    findings = [_python(), *_packages(), _devices(settings), _memory()]
+    findings += _models(settings)
+    findings += [
+        _server(settings),
+        *_serving(settings),
+        _writable("runs folder", settings.runs_dir),
+        _writable("store", settings.store_dir),
+    ]
+    findings += [_writable("cache", settings.cache_dir), _disk(settings)]
+    return findings
+
+
+def _python() -> Finding:
+    text = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores"
+    return Finding("python", "ok", text)
+
+
+def _packages() -> Iterable[Finding]:
+    versions, absent = [], []
+    for name in _NEEDED:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            absent.append(name)
+    if absent:
+        yield Finding(
+            "packages", "missing", f"not installed: {', '.join(absent)}", "pip install -c constraints.txt -e ."
+        )
+    else:
+        yield Finding("packages", "ok", ", ".join(versions[:6]))
+
+
+def _devices(settings: Settings) -> Finding:
+    if importlib.util.find_spec("torch") is None:
+        return Finding("devices", "missing", "torch is not installed", "pip install -c constraints.txt -e .")
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        return Finding(
+            "devices", "missing", f"torch cannot be loaded: {error}", "install torch again for this machine."
+        )
+    found = [f"cuda:{i} {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    found.append(f"cpu with {torch.get_num_threads()} threads")
+    kind = settings.device.split(":")[0]
+    if kind not in ("auto", "cpu") and not any(f.startswith(kind) for f in found):
+        return Finding(
+            "devices", "missing", ", ".join(found), f"device = {settings.device!r} is not there: use auto or cpu."
+        )
+    return Finding("devices", "ok", ", ".join(found))
+
+
+def _memory() -> Finding:
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return Finding("memory", "note", "how much there is cannot be told on this system")
+    text = f"{total / 1e9:.1f} GB"
+    if total < 3e9:
+        return Finding("memory", "note", text, "under 3 GB: close other programs, or use --candidates 3.")
+    return Finding("memory", "ok", text)
+
+
+def _models(settings: Settings) -> Iterable[Finding]:
+    from ...runtime.models import bundled, find
+
+    for role, name, chosen in (
+        ("painter", "painter", settings.images == "mini"),
+        ("vqa", "vqa", settings.vqa == "mini"),
+        ("clip", "clip", settings.clip == "mini"),
+        ("writer", "writer", settings.llm == "mini-writer"),
+        ("promptcap", "promptcap", False),
+    ):
+        yield _checked(role, chosen, lambda name=name: bundled(name))  # type: ignore[misc]
+    chosen = settings.llm in ("mini-writer", "smollm2")
+    path = find("smollm2", settings.cache_dir)
+    if path is not None:
+        yield Finding("smollm2", "ok", str(path))
+    else:
+        yield Finding(
+            "smollm2", "missing" if chosen else "note", "not fetched yet (98 MB)", "inloop models --fetch smollm2"
+        )
+    for role, spec in (("images", settings.images), ("vqa", settings.vqa), ("clip", settings.clip)):
+        if spec == "mini":
+            continue
+        if spec.startswith(("http://", "https://")):
+            yield _answering(role, spec, settings)
+        elif Path(spec).is_dir():
+            yield Finding(role, "ok", f"folder {spec}")
+        else:
+            yield _hub(role, spec)
+
+
+def _hub(role: str, spec: str) -> Finding:
+    root = Path(
+        os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser() / "hub"
+    )
+    if (root / f"models--{spec.replace('/', '--')}" / "snapshots").is_dir():
+        return Finding(role, "ok", f"{spec}, in the local hub cache")
+    remedy = f"it is fetched at the first run, with a network; ahead of time: hf download {spec}"
+    return Finding(role, "note", f"{spec} is not in the local hub cache", remedy)
+
+
+def _checked(role: str, chosen: bool, check: Callable[[], Path]) -> Finding:
+    try:
+        return Finding(role, "ok", str(check()))
+    except PrerequisiteError as error:
+        return Finding(role, "missing" if chosen else "note", error.problem, error.remedy)
+    except InloopError as error:
+        return Finding(role, "missing" if chosen else "note", str(error))
+
+
+def _server(settings: Settings) -> Finding:
+    spec = settings.llm
+    if spec.startswith("gguf:"):
+        path = Path(spec.removeprefix("gguf:")).expanduser()
+        if path.is_file():
+            return Finding("llm", "ok", f"{path}, {path.stat().st_size / 1e6:.0f} MB")
+        return Finding("llm", "missing", f"there is no file {str(path)!r}", "check the path of --llm or INLOOP_LLM.")
+    if spec.startswith("openai:"):
+        if settings.api_key is None:
+            return Finding("llm", "missing", f"{spec} needs a key", "set OPENAI_API_KEY or INLOOP_API_KEY.")
+        return Finding("llm", "ok", f"{spec}, a key is set (not tried)")
+    if not spec.startswith(("http://", "https://")):
+        return Finding("llm", "ok", f"{spec}, served on this machine by inloop itself")
+    return _answering("llm", spec, settings)
+
+
+def _answering(role: str, spec: str, settings: Settings) -> Finding:
+    base = spec.partition("#")[0].rstrip("/")
+    request = urllib.request.Request(f"{base}/models", headers={"Accept": "application/json"})
+    if settings.api_key is not None:
+        request.add_header("Authorization", f"Bearer {settings.api_key.get_secret_value()}")
+    shown = urlsplit(base).netloc
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            names = [str(m.get("id")) for m in json.loads(answer.read(1_000_000)).get("data", [])]
+    except urllib.error.HTTPError as error:
+        why = "set INLOOP_API_KEY." if error.code in (401, 403) else "check the URL: it should end in /v1."
+        return Finding(role, "missing", f"{shown} answers with {error.code} {error.reason}", why)
+    except (OSError, ValueError, AttributeError) as error:
+        reason = getattr(error, "reason", error)
+        return Finding(role, "missing", f"{shown} does not answer ({reason})", "start the server, or check the URL.")
+    return Finding(role, "ok", f"{shown} serves {', '.join(names) or 'no named model'}")
+
+
+def _serving(settings: Settings) -> Iterable[Finding]:
+    """VLLM and the servers of inloop: never a reason to stop, since the embedded server is always there."""
+    from ...runtime.serving import all_served, build_for_this_machine, find_vllm, no_place
+
+    reason = no_place()
+    if reason is not None:
+        yield Finding("vllm", "note", reason, "inloop serve uses the embedded server here.")
+    else:
+        try:
+            found = find_vllm(settings)
+        except PrerequisiteError as error:
+            yield Finding("vllm", "missing", error.problem, error.remedy)
+        else:
+            size = f"{build_for_this_machine().disk / 1e9:.1f} GB"
+            if found is None:
+                yield Finding("vllm", "note", "not installed", f"inloop serve --install makes it ({size}); optional.")
+            else:
+                yield Finding("vllm", "ok", f"{found.version} at {found.python}")
+    for served in all_served(settings.cache_dir):
+        yield Finding("serving", "ok", f"{served.state}: --llm {served.llm} ({served.engine} {served.version})")
+
+
+def _writable(name: str, folder: Path) -> Finding:
+    at = folder.absolute()
+    while not at.exists() and at != at.parent:
+        at = at.parent
+    if at.is_dir() and os.access(at, os.W_OK | os.X_OK):
+        return Finding(name, "ok", str(folder) if at == folder.absolute() else f"{folder} (is made when needed)")
+    why = f"{at} is not a folder" if not at.is_dir() else f"{at} cannot be written"
+    variable = {"runs folder": "--out or INLOOP_RUNS_DIR", "store": "INLOOP_STORE", "cache": "INLOOP_CACHE_DIR"}[name]
+    return Finding(name, "missing", why, f"choose another folder with {variable}.")
+
+
+def _disk(settings: Settings) -> Finding:
+    at = settings.runs_dir.absolute()
+    while not at.exists():
+        at = at.parent
+    free = shutil.disk_usage(at).free
+    text = f"{free / 1e9:.1f} GB free at {at}"
+    if free < 200_000_000:
+        return Finding("disk", "missing", text, "free some space: a run writes its images and its ledger.")
+    if free < _WANTED_BYTES:
+        return Finding("disk", "note", text, "enough for small runs only.")
+    return Finding("disk", "ok", text)

@@ -1,0 +1,83 @@
+"""The command `inloop`: reads the arguments, calls the command, turns errors into exit codes.
+
+Exit codes:
+
+    0    done
+    1    failed: a model call or the run itself gave nothing usable
+    2    bad input: a flag, a prompt or a file that cannot be used
+    3    prerequisite: something about the machine or the set-up is missing; the message says what to do
+    4    a budget stopped the run before its own end; there is a result and a report
+    130  interrupted; the run can be resumed
+
+With `--json` the standard output is one JSON object, for errors too; progress and messages go to the standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ...runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from .commands import COMMANDS, parser
+
+__all__ = ["BAD_INPUT", "BUDGET", "FAILED", "INTERRUPTED", "OK", "PREREQUISITE", "main"]
+
+OK, FAILED, BAD_INPUT, PREREQUISITE, BUDGET, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; never raises for what a user can cause."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    args = parser(next((word for word in given if not word.startswith("-")), None)).parse_args(given)
+    if args.version:
+        from importlib.metadata import version
+
+        print(f"inloop {version('inloop')}")
+        return OK
+    if args.command is None:
+        parser().print_help()
+        return BAD_INPUT
+    try:
+        return COMMANDS[args.command].run(args)
+    except KeyboardInterrupt:
+        again = "run the same command again" if args.command in ("index", "eval-rag") else "`inloop resume`"
+        return _fail(args, "interrupted", f"interrupted; {again} goes on with what is left.", INTERRUPTED)
+    except Interrupted as error:
+        return _fail(args, "interrupted", str(error), INTERRUPTED, remedy=error.remedy)
+    except PrerequisiteError as error:
+        return _fail(args, "prerequisite", str(error), PREREQUISITE, remedy=error.remedy)
+    except BadInput as error:
+        return _fail(args, "bad input", str(error), BAD_INPUT)
+    except InloopError as error:
+        return _fail(args, "failed", str(error), FAILED)
+    except BrokenPipeError:
+        # the reader of a pipe (`inloop runs | head`) has left: nothing to say to anyone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception as error:
+        if os.environ.get("INLOOP_LOG_LEVEL", "").lower() == "debug":
+            raise
+        text = f"unexpected {type(error).__name__}: {error}\n  A fault in inloop; INLOOP_LOG_LEVEL=debug shows where."
+        return _fail(args, "failed", text, FAILED)
+
+
+def entry() -> NoReturn:
+    """For `python -m inloop.app.cli.main`."""
+    sys.exit(main())
+
+
+def _fail(args: argparse.Namespace, kind: str, text: str, code: int, *, remedy: str | None = None) -> int:
+    if args.json:
+        print(json.dumps({"error": {"kind": kind, "message": text, "remedy": remedy}, "exit_code": code}))
+    else:
+        goes_on = f"\n  to go on:  {remedy}" if kind == "interrupted" and remedy else ""
+        print(f"inloop: {text}{goes_on}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    entry()

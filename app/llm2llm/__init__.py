@@ -1,0 +1,1 @@
+"""`inloop llm2llm`: its command, plan, report and export."""

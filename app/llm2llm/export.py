@@ -1,0 +1,125 @@
+"""The augmented data set of a run as files that other tools read: JSONL, Parquet where pyarrow is there, and a data set card.
+
+    data/train.jsonl     seeds and added rows: id, text, label, origin, and the lineage of what was added
+    data/refused.jsonl   what was written and not taken, with the reason
+    data/train.parquet   the same as train.jsonl
+    data/README.md       the card; with it `datasets.load_dataset("DIR")` loads the folder
+
+The files are made from the result and the blob store alone: the same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...graphs.llm2llm import Llm2LlmConfig, Llm2LlmOutcome, WayRun, added_rows, open_source
+from ...runtime.store import write_whole
+from ...tools.data import json_lines, parquet, size_category
+from .format import way_words
+
+if TYPE_CHECKING:
+    from ...runtime.store import BlobStore
+
+__all__ = ["export", "records"]
+
+_KINDS = {"agreement": "float64", "step": "int64"}
+
+
+def export(outcome: Llm2LlmOutcome, blobs: BlobStore, config: Llm2LlmConfig, folder: Path) -> list[Path]:
+    """Write the files of the main way's first repeat; gives their paths."""
+    run = next(run for run in outcome.ways if run.way == outcome.main and run.repeat == 0)
+    rows = records(run, blobs, config)
+    refused = [
+        {**entry.model_dump(mode="json", exclude={"row"}), "step": step.step}
+        for step in run.steps
+        for entry in step.judged
+        if entry.outcome != "accepted"
+    ]
+    written = [folder / "train.jsonl", folder / "refused.jsonl", folder / "README.md"]
+    write_whole(written[0], json_lines(rows))
+    write_whole(written[1], json_lines(refused))
+    write_whole(written[2], _card(outcome, run, rows).encode("utf-8"))
+    if (table := parquet(rows, _KINDS)) is not None:
+        write_whole(folder / "train.parquet", table)
+        written.append(folder / "train.parquet")
+    return written
+
+
+def records(run: WayRun, blobs: BlobStore, config: Llm2LlmConfig) -> list[dict[str, Any]]:
+    """The training set of a way, one record a row, in the order it was learned in."""
+    parts = open_source(config).parts(config.seed + run.repeat)
+    steps = {entry.row.id: step.step for step in run.steps for entry in step.judged if entry.row is not None}
+    blank = {
+        "seed": None,
+        "mistake": None,
+        "teacher": None,
+        "prompt": None,
+        "verifier": None,
+        "agreement": None,
+        "step": None,
+    }
+    rows: list[dict[str, Any]] = [
+        {"id": row.id, "text": row.text, "label": row.label, "origin": "seed", **blank} for row in parts.seeds
+    ]
+    for entry in added_rows(blobs, run.rows):
+        if entry.row is not None:
+            rows.append(
+                {
+                    "id": entry.row.id, "text": entry.row.text, "label": entry.row.label, "origin": "added", "seed": entry.seed,
+                    "mistake": entry.wrong, "teacher": entry.teacher, "prompt": entry.prompt, "verifier": entry.verifier,
+                    "agreement": entry.agreement, "step": steps.get(entry.row.id),
+                }
+            )  # fmt: skip
+    return rows
+
+
+def _card(outcome: Llm2LlmOutcome, run: WayRun, rows: list[dict[str, Any]]) -> str:
+    oracle = run.teacher.startswith("oracle")
+    source = (
+        "real rows that were held back (an oracle, no teacher)" if oracle else f"written by {run.teacher or 'nobody'}"
+    )
+    table = ["| way | rows added | test accuracy | gain |", "|---|---|---|---|"]
+    for line in outcome.table:
+        accuracy = (
+            "" if line.accuracy is None else f"{line.accuracy:.1f}" + ("" if line.se is None else f" ± {line.se:.1f}")
+        )
+        gain = (
+            ""
+            if line.gain is None
+            else f"{line.gain:+.1f}" + ("" if line.gain_se is None else f" ± {line.gain_se:.1f}")
+        )
+        table.append(f"| {way_words(line.way)} | {line.rows:g} | {accuracy} | {gain} |")
+    near = [
+        f"- {found.group}: {found.exact} of {found.rows} added rows are copies of one of {found.texts} {found.group} rows,"
+        f" {found.above} have a ROUGE-L above {found.threshold:g}"
+        + ("" if found.mean is None else f"; mean of the largest ROUGE-L {found.mean:.2f}")
+        for found in run.contamination
+    ]
+    task = str(outcome.task.get("kind", ""))
+    front = ["---", "configs:", "- config_name: default", "  data_files: train.jsonl"]
+    front += ["task_categories:", "- text-classification"] if task == "classification" else []
+    front += ["tags:", "- synthetic", "- llm2llm", f"size_categories:\n- {size_category(len(rows))}", "---"]
+    return "\n".join(
+        [
+            *front,
+            f"# Training rows made by inloop llm2llm, run {outcome.run_id}",
+            "",
+            f"{run.seeds} seed rows of the user's and {run.added} added rows ({source}) for mistakes that a student made: {way_words(run.way)}.",
+            "Each added row names its seed, the student's wrong answer, the teacher, the prompt's sha256, the verifier and the step.",
+            f"Student: {outcome.models['student']['id']}. Verifier: {run.verifier or 'none'}. sha256 of the rows: {run.data_sha256}.",
+            "",
+            "The licence of the seed rows and the terms of the teacher's model hold for these rows; neither is known here.",
+            "",
+            "## What the rows were worth",
+            "",
+            *table,
+            "",
+            "Accuracy in points on the user's test rows; ± is a standard error over repeats.",
+            "",
+            "## Nearness to rows that are measured on",
+            "",
+            *(near or ["- nothing was compared"]),
+            "",
+        ]
+    )

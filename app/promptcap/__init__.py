@@ -1,0 +1,1 @@
+"""`inloop vqa`, `inloop vqa-eval` and `inloop promptcap`."""

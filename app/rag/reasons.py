@@ -1,0 +1,15 @@
+"""Why a question to documents has no answer, in words."""
+
+from __future__ import annotations
+
+__all__ = ["REASONS"]
+
+
+REASONS = {
+    "nothing_found": "nothing found",
+    "does_not_say": "found, but it does not say",
+    "contradicting_sources": "the sources contradict each other",
+    "verifier_failed": "the check of the citations failed",
+    "answerer_failed": "the answerer failed",
+    "budget": "the budget is spent",
+}

@@ -1,0 +1,1 @@
+"""`inloop score` and `inloop certify`."""

@@ -1,0 +1,104 @@
+"""What `inloop score` says on a terminal: the table, and how far it is."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from ...runtime.run import RunFolder
+from ..cli import amount, clip, counted, printable, seconds
+
+if TYPE_CHECKING:
+    from ...evaluators.run import MetricResult, ScoreRun
+
+__all__ = ["Progress", "in_words"]
+
+
+def in_words(run: ScoreRun, folder: RunFolder) -> str:
+    """The figures of a run, its worst pictures, and where its report is."""
+    lines = [f"{counted(run.items, 'picture')} of {counted(run.prompts, 'prompt')}, {seconds(run.seconds)}", ""]
+    lines.append(f"{'metric':11} {'mean':>7}  {'95 % interval':17} {'prompts':>8} {'pictures':>9} {'not scored':>11}")
+    for result in run.metrics:
+        lines.append(_row(result))
+        lines += [f"            {amount(count)} x {clip(printable(why), 100)}" for why, count in result.reasons.items()]
+        for tag, found in result.slices.items():
+            value = "" if found.value is None else f"{found.value:7.3f}"
+            ci = "" if found.ci is None else f"{found.ci[0]:.3f} to {found.ci[1]:.3f}"
+            lines.append(f"  {clip(printable(tag), 9):9} {value:>7}  {ci:17} {amount(found.n):>8}")
+    for name, made in run.against.items():
+        gain = "not known" if made.gain.value is None else f"{made.gain.value:+.3f}"
+        ci = "" if made.gain.ci is None else f" ({made.gain.ci[0]:+.3f} to {made.gain.ci[1]:+.3f})"
+        p = "" if made.p is None else f", p = {made.p:.4f}"
+        p += f", {run.holm[name]:.4f} corrected for {len(run.holm)} metrics" if name in run.holm else ""
+        lines.append(f"{name} against {run.config['against']}: {gain}{ci} over {made.gain.n} prompts{p}")
+    if run.statistics is not None:
+        stats = run.statistics
+        lines.append(
+            f"against the {amount(stats.n_reference)} pictures of {run.config['reference']}: FID {stats.fid:.4g}, KID {stats.kid:.3g}"
+            f" (+- {stats.kid_error:.2g}), precision {stats.precision:.3f}, recall {stats.recall:.3f}, by {stats.encoder}"
+        )
+        lines += [f"  {note}" for note in stats.notes]
+    if run.agreement is not None and run.agreement.kappa is not None:
+        share = run.agreement.share or 0.0
+        lines.append(
+            f"the VQA models agree on {share:.0%} of {amount(run.agreement.questions)} questions, kappa {run.agreement.kappa:.2f}"
+        )
+    for result in run.metrics:
+        if result.worst:
+            lines += ["", f"worst by {result.metric}:"]
+            for item in result.worst[:5]:
+                score = item.scores[result.metric]
+                lines.append(f"  {score.value:7.3f}  {clip(printable(item.id), 32)}  {clip(printable(item.text), 60)}")
+                lines.append(f"           {clip(printable(score.explanation), 110)}")
+    paid = sum(numbers["paid"] for numbers in run.calls.values())
+    reused = sum(numbers["reused"] for numbers in run.calls.values())
+    lines += ["", *(f"note: {clip(printable(note), 200)}" for note in run.notes[:5])]
+    lines.append(f"model calls: {amount(paid)} made, {amount(reused)} reused")
+    lines.append(f"report: {folder.report_path}")
+    return "\n".join(lines)
+
+
+def _row(result: MetricResult) -> str:
+    overall = result.overall
+    value = "none" if overall.value is None else f"{overall.value:.3f}"
+    ci = "" if overall.ci is None else f"{overall.ci[0]:.3f} to {overall.ci[1]:.3f}"
+    return (
+        f"{result.metric:11} {value:>7}  {ci:17} {amount(overall.n):>8} {amount(result.pictures):>9}"
+        f" {amount(result.unscored):>11}"
+    )
+
+
+class Progress:
+    """How far it is: one line that moves on a terminal, one line every ten seconds elsewhere.
+
+    The pace is counted from the first picture on: what it took to load the models says nothing about the rest.
+    """
+
+    def __init__(self, total: int, quiet: bool) -> None:
+        self._total, self._quiet = total, quiet
+        self._live = sys.stderr.isatty()
+        self._first: tuple[int, float] | None = None
+        self._next = 0.0
+        self._show(f"{counted(total, 'picture')}: loading the models")
+
+    def __call__(self, count: int) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = count, now
+        if now < self._next and count < self._total:
+            return
+        self._next = now + (0.2 if self._live else 10.0)
+        before, begun = self._first
+        rate = (count - before) / (now - begun) if now > begun else 0.0
+        pace = f"{rate:.1f}" if rate >= 1 else f"{rate:.1g}"
+        left = f", {seconds((self._total - count) / rate)} left" if rate and count < self._total else ""
+        self._show(f"{amount(count)} of {amount(self._total)} pictures" + (f", {pace} a second{left}" if rate else ""))
+
+    def done(self) -> None:
+        if self._live and not self._quiet:
+            print(file=sys.stderr)
+
+    def _show(self, text: str) -> None:
+        if not self._quiet:
+            print(f"\r{text:78}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""`inloop serve` and `inloop bench-llm`."""

@@ -1,0 +1,304 @@
+"""`inloop serve`: a language model on this machine behind the OpenAI API, with vLLM or with the embedded server.
+
+In the foreground the command is the keeper of its server and ends it with itself; `--detach` makes the same command run on
+its own, and `--status` and `--stop` find it again. The standard output holds the address, everything else goes to the
+standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ...runtime.errors import BadInput, PrerequisiteError
+from ...runtime.models import download_bar
+from ...runtime.serving import Served, all_served, cpu_cores, find_served, kept, update
+from ...runtime.settings import Settings
+from ..cli import clip, printable
+
+__all__ = ["add_arguments", "serve"]
+
+_WIDE = 110
+_LEAST_CONTEXT = 64
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """The arguments of `inloop serve`."""
+    command.add_argument(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="smollm2, mini-writer, gguf:PATH, a model folder, or a hub id ORG/NAME",
+    )
+    command.add_argument(
+        "--lora", action="append", default=[], metavar="NAME=FOLDER", help="a LoRA adapter, served as the model NAME"
+    )
+    command.add_argument(
+        "--engine",
+        choices=("auto", "vllm", "embedded"),
+        default="auto",
+        help="auto: vLLM, or the embedded server where vLLM has no place",
+    )
+    command.add_argument("--host", default="127.0.0.1", metavar="HOST", help="any but loopback needs INLOOP_API_KEY")
+    command.add_argument("--port", type=int, default=0, metavar="PORT", help="default: a free one")
+    command.add_argument("--context", type=int, metavar="TOKENS", help="the longest prompt and answer together")
+    command.add_argument(
+        "--threads", type=int, metavar="N", help="CPU cores to use (default: embedded half of them, vLLM all)"
+    )
+    command.add_argument(
+        "--slots", type=int, default=1, metavar="N", help="requests at once of the embedded server; 1 keeps seeds exact"
+    )
+    command.add_argument("--detach", action="store_true", help="come back when it is ready, and leave it running")
+    managed = command.add_argument_group("servers that run, and vLLM itself")
+    managed.add_argument("--status", action="store_true", help="list the servers")
+    managed.add_argument("--stop", nargs="?", type=int, const=0, metavar="PORT", help="stop a server")
+    managed.add_argument("--load", action="append", default=[], metavar="NAME=FOLDER", help="load an adapter (--port)")
+    managed.add_argument("--unload", action="append", default=[], metavar="NAME", help="unload an adapter (--port)")
+    managed.add_argument("--install", action="store_true", help="make vLLM's environment (says its size first)")
+
+
+def serve(args: argparse.Namespace) -> int:
+    """The command."""
+    settings = Settings.load(threads=args.threads)
+    say = _silent if args.json else _say
+    if args.status:
+        return _status(args, settings)
+    if args.stop is not None:
+        return _stop(args, settings)
+    if args.load or args.unload:
+        return _adapters(args, settings)
+    if args.install:
+        from ...runtime.serving import install
+
+        made = install(settings, say=say, progress=download_bar("vllm", silent=args.json))
+        if args.model is None:
+            _show(args, made.model_dump(mode="json"), f"vLLM {made.version}: {made.python}")
+            return 0
+    if args.model is None:
+        raise BadInput("no model: give one, as in inloop serve smollm2; --status lists the servers that run.")
+    _check_numbers(args, settings)
+    if args.detach:
+        return _detach(args, settings)
+    return _keep(args, settings, say)
+
+
+def _check_numbers(args: argparse.Namespace, settings: Settings) -> None:
+    """Refuse what a server would start with and not work: more threads than cores would only wait for each other."""
+    cores = cpu_cores()
+    if settings.threads is not None and settings.threads > cores:
+        raise BadInput(
+            f"{settings.threads} threads: this process may use {cores} CPU cores; give --threads {cores} or less"
+        )
+    if args.slots < 1:
+        raise BadInput(f"--slots {args.slots} cannot be used: give 1 or more.")
+    if args.context is not None and args.context < _LEAST_CONTEXT:
+        raise BadInput(f"--context {args.context} cannot be used: give {_LEAST_CONTEXT} tokens or more.")
+    if not 0 <= args.port <= 65535:
+        raise BadInput(f"--port {args.port} cannot be used: give 1 to 65535, or leave it out for a free one.")
+
+
+def _keep(args: argparse.Namespace, settings: Settings, say: Callable[[str], None]) -> int:
+    """Serve until Ctrl-C, SIGTERM, or the end of the terminal."""
+    from ...runtime.serving import Serving
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
+    serving = Serving(_plan(args, settings, say), settings.cache_dir, say=say)
+    try:
+        served = serving.start()
+        _show(args, _told(served), _ready(served))
+        serving.wait()
+    except KeyboardInterrupt:
+        say("stopping")
+    finally:
+        serving.stop()
+    return 0
+
+
+def _plan(args: argparse.Namespace, settings: Settings, say: Callable[[str], None]) -> Any:
+    from ...runtime.serving import embedded_plan, find_servable, find_vllm, free_port, no_place, vllm_plan
+
+    key = settings.api_key.get_secret_value() if settings.api_key is not None and _own_key(settings) else ""
+    engine, reason = args.engine, no_place()
+    if engine == "vllm" and reason is not None:
+        raise PrerequisiteError(reason, remedy="inloop serve MODEL --engine embedded")
+    environment = None
+    if engine != "embedded" and reason is None:
+        environment = find_vllm(settings)
+        if environment is None:
+            raise _without_vllm(args, settings)
+    port = free_port(args.host, args.port)
+    model = find_servable(
+        args.model, args.lora, settings.cache_dir, progress=download_bar(args.model, silent=args.json)
+    )
+    given = {"port": port, "host": args.host, "key": key, "cache_dir": settings.cache_dir, "context": args.context}
+    if environment is not None:
+        say(f"vLLM {environment.version} serves {model.name}; the start takes half a minute or more")
+        return vllm_plan(model, environment, threads=settings.threads, say=say, **given)
+    if reason is not None and engine != "embedded":
+        say(f"{reason}: the embedded server (llama.cpp) serves {model.name} instead")
+    return embedded_plan(model, threads=settings.threads, slots=args.slots, **given)
+
+
+def _without_vllm(args: argparse.Namespace, settings: Settings) -> PrerequisiteError:
+    """What to do about it, for the model that was named; `BadInput` where there is no such model."""
+    from ...runtime.serving import build_for_this_machine, find_servable, is_known
+
+    install = f"inloop serve --install makes it ({build_for_this_machine().disk / 1e9:.1f} GB on disk)"
+    if is_known(args.model) or find_servable(args.model, args.lora, settings.cache_dir).gguf is not None:
+        remedy = (
+            f"inloop serve {args.model} --engine embedded serves it as it is, with llama.cpp; or {install}, and the GGUF"
+            " file is converted for it, once"
+        )
+    else:
+        remedy = f"{install}; the embedded server reads GGUF files alone"
+    return PrerequisiteError("vLLM is not installed: it needs an environment of its own", remedy=remedy)
+
+
+def _own_key(settings: Settings) -> bool:
+    """Whether the key was meant for a server of inloop: OPENAI_API_KEY belongs to somebody else's."""
+    return settings.api_key is not None and any(
+        line.name == "api_key" and "OPENAI" not in line.where for line in Settings.sources()
+    )
+
+
+def _detach(args: argparse.Namespace, settings: Settings) -> int:
+    """Start the same command without us, and wait until its server is ready."""
+    from ...runtime.serving import free_port
+
+    port = free_port(args.host, args.port)
+    folder = settings.cache_dir / "serve"
+    folder.mkdir(parents=True, exist_ok=True)
+    out = folder / f"{port}.out"
+    command = [
+        sys.executable,
+        "-m",
+        "inloop.app.cli.main",
+        "serve",
+        args.model,
+        "--port",
+        str(port),
+        "--host",
+        args.host,
+    ]
+    command += ["--engine", args.engine, "--slots", str(args.slots)]
+    command += [part for each in args.lora for part in ("--lora", each)]
+    command += ["--context", str(args.context)] if args.context is not None else []
+    command += ["--threads", str(args.threads)] if args.threads is not None else []
+    with out.open("wb") as file:
+        keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
+    seen = 0
+    while True:
+        ended = keeper.poll() is not None
+        text = out.read_text(encoding="utf-8", errors="replace")
+        served = find_served(f"http://127.0.0.1:{port}/v1", settings.cache_dir)
+        if served is not None and served.pid == keeper.pid and served.state == "ready":
+            _show(args, _told(served), _ready(served, detached=True))
+            return 0
+        if ended:
+            problem = text.rpartition("inloop: ")[2].strip() or f"the server ended ({keeper.returncode})"
+            first, _, remedy = problem.partition("What to do: ")
+            raise PrerequisiteError(first.strip(), remedy=remedy or f"see {out}")
+        if not args.json and text[seen:].strip():
+            print(text[seen:], end="", file=sys.stderr, flush=True)
+        seen = len(text)
+        time.sleep(0.2)
+
+
+def _status(args: argparse.Namespace, settings: Settings) -> int:
+    found = all_served(settings.cache_dir)
+    if args.json:
+        print(json.dumps({"servers": [_told(served) for served in found]}, ensure_ascii=False))
+        return 0
+    if not found:
+        print("no server of inloop is running; start one with: inloop serve smollm2")
+    for served in found:
+        again = f", started again {served.restarts}x" if served.restarts else ""
+        print(f"{served.port:<6} {served.state:<10} {served.engine} {served.version}, pid {served.pid}{again}")
+        for name in served.models:
+            print(f"{'':<6} {'':<10} --llm {served.url}#{name}{' (LoRA)' if name in served.adapters else ''}")
+        print(f"{'':<6} {'':<10} log {served.log}")
+    return 0
+
+
+def _stop(args: argparse.Namespace, settings: Settings) -> int:
+    served = _chosen(args.stop, settings)
+    os.kill(served.pid, signal.SIGTERM)
+    deadline = time.monotonic() + 60
+    while kept(served, settings.cache_dir):
+        if time.monotonic() > deadline:
+            raise PrerequisiteError(
+                f"the server on port {served.port} does not end (pid {served.pid})", remedy=f"kill -9 {served.pid}"
+            )
+        time.sleep(0.05)
+    _show(args, {"stopped": served.port}, f"stopped the server on port {served.port}")
+    return 0
+
+
+def _adapters(args: argparse.Namespace, settings: Settings) -> int:
+    """Load or unload adapters of a server that runs, and say so in its file."""
+    from ...runtime.serving import find_adapter, load_adapter, unload_adapter
+
+    served = _chosen(args.port, settings)
+    if served.engine != "vllm":
+        raise BadInput("the embedded server takes its adapter at the start: inloop serve MODEL --lora NAME=FOLDER")
+    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
+    base = next(revision for name, revision in served.models.items() if name not in served.adapters)
+    for spec in args.load:
+        adapter = find_adapter(spec, settings.cache_dir)
+        load_adapter(served.url, adapter, settings.cache_dir, key=key)
+        served = update(served, settings.cache_dir, lambda now, a=adapter: now.with_adapter(a.name, str(a.folder), f"{base}+{a.revision}"))  # type: ignore[misc]  # fmt: skip
+    for name in args.unload:
+        unload_adapter(served.url, name, key=key)
+        served = update(served, settings.cache_dir, lambda now, n=name: now.without_adapter(n))  # type: ignore[misc]
+    _show(args, _told(served), "\n".join(f"--llm {served.url}#{name}" for name in served.models))
+    return 0
+
+
+def _chosen(port: int, settings: Settings) -> Served:
+    """The server at `port`; 0: the only one there is."""
+    found = all_served(settings.cache_dir)
+    matching = [served for served in found if port in (0, served.port)]
+    if len(matching) == 1:
+        return matching[0]
+    ports = ", ".join(str(served.port) for served in found)
+    if not found:
+        raise BadInput("no server of inloop is running.")
+    if not matching:
+        raise BadInput(f"no server of inloop is on port {port}; there are some on {ports}.")
+    raise BadInput(f"several servers are running, on the ports {ports}: name the port.")
+
+
+def _told(served: Served) -> dict[str, Any]:
+    return {**served.model_dump(mode="json"), "llm": served.llm, "port": served.port}
+
+
+def _ready(served: Served, *, detached: bool = False) -> str:
+    lines = [f"--llm {served.llm}"]
+    lines += [f"--llm {served.url}#{name}" for name in list(served.models)[1:]]
+    end = f"inloop serve --stop {served.port}" if detached else "Ctrl-C stops it"
+    return "\n".join([*lines, f"log {served.log}; {end}"])
+
+
+def _show(args: argparse.Namespace, told: dict[str, Any], text: str) -> None:
+    print(json.dumps(told, ensure_ascii=False) if args.json else text, flush=True)
+
+
+def _say(text: str) -> None:
+    print(f"  {clip(printable(text), _WIDE)}", file=sys.stderr, flush=True)
+
+
+def _silent(text: str) -> None:
+    return None
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,315 @@
+"""The metrics that `inloop score` knows by name, and how each is opened.
+
+A metric says what it measures and what its figures may not be compared with; a model is opened when the first metric asks
+for it, and shared by all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ...agents.scene import SceneWriter
+from ...runtime.errors import BadInput
+from ...runtime.protocols import Chat, Evaluator
+from ..text_image import (
+    DCS,
+    DSG,
+    TEMPLATE,
+    TIFA,
+    ChoiceQuestion,
+    ClipScore,
+    GenEval,
+    Panel,
+    PerPrompt,
+    Preference,
+    Rule,
+    Thresholds,
+    VQAScore,
+    questions_from_graph,
+    read_requirements,
+    read_tifa_questions,
+)
+
+if TYPE_CHECKING:
+    from ...runtime.settings import Settings
+    from ...runtime.store import Store
+    from ...tools.encoders import ClipEmbedder
+    from ...tools.rewards import RewardModel
+    from ...tools.vision import BlipVQA, ObjectDetector
+
+__all__ = ["METRICS", "Bench", "Metric", "Options", "find_metrics"]
+
+
+_MINI_TEMPLATE = "Is there {}?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How the metrics of one run are computed.
+
+    Several `vqas` make DSG an ensemble, the other metrics take the first. `template` is VQAScore's, "" its own. `geneval` is
+    a file of GenEval's requirements, for prompts that bring none. `rewards`: the checkpoint of a reward by its metric, where
+    it is not the public one.
+    """
+
+    vqas: tuple[str, ...] = ("mini",)
+    clip: str = "mini"
+    detector: str = "ssd"
+    llm: str = "mini-writer"
+    questioner: str = ""
+    dsg_rule: Rule = "strict"
+    lazy: bool = False
+    long: Literal["refuse", "window"] = "refuse"
+    template: str = ""
+    questions: Path | None = None
+    geneval: Path | None = None
+    rewards: Mapping[str, str] = field(default_factory=dict)
+    warn: Callable[[str], None] = field(default=lambda text: None)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`about` says what it is not comparable to; `models` are the roles that it uses."""
+
+    name: str
+    title: str
+    about: str
+    open: Callable[[Bench], Evaluator]
+    models: tuple[str, ...]
+
+
+class Bench:
+    """The models behind the metrics of one run, each opened once."""
+
+    def __init__(self, options: Options, store: Store, settings: Settings) -> None:
+        self.options, self.store, self.settings = options, store, settings
+        self._opened: dict[str, Any] = {}
+        self.panel: Panel | None = None
+
+    def once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` opened under that name, the first time."""
+        if name not in self._opened:
+            self._opened[name] = make()
+        return self._opened[name]
+
+    def vqa(self, place: int = 0) -> BlipVQA:
+        """The VQA model, or one of several."""
+        from ...tools.vision import open_vqa
+
+        spec = self.options.vqas[place]
+        found: BlipVQA = self.once(f"vqa {spec}", lambda: open_vqa(spec, self.store, self.settings))
+        return found
+
+    def clip(self) -> ClipEmbedder:
+        """The CLIP model."""
+        from ...tools.encoders import open_clip
+
+        found: ClipEmbedder = self.once("clip", lambda: open_clip(self.options.clip, self.store, self.settings))
+        return found
+
+    def detector(self) -> ObjectDetector:
+        """The object detector."""
+        from ...tools.vision import open_detector
+
+        spec = self.options.detector
+        found: ObjectDetector = self.once("detector", lambda: open_detector(spec, self.store, self.settings))
+        return found
+
+    def reward(self, name: str) -> RewardModel:
+        """The reward model of that name."""
+        from ...tools.rewards import open_reward
+
+        spec = self.options.rewards.get(name, "")
+        found: RewardModel = self.once(name, lambda: open_reward(name, spec, self.store, self.settings))
+        return found
+
+    def writer(self) -> SceneWriter:
+        """Who writes questions and phrases."""
+        from ...runtime.llm import open_chat
+
+        options = self.options
+        if options.questioner == "simple-english":
+            return SceneWriter(None, tell=options.warn)
+        spec = options.questioner or options.llm
+        chat: Chat = self.once(f"llm {spec}", lambda: open_chat(spec, self.store, self.settings))
+        return SceneWriter(chat, rules_first=False if options.questioner else None, tell=options.warn)
+
+    def models(self) -> dict[str, dict[str, str]]:
+        """What was opened: its name and revision by role."""
+        return {
+            name.partition(" ")[0] if name.count(" ") == 0 else name: {"id": tool.model, "revision": tool.revision}
+            for name, tool in self._opened.items()
+        }
+
+    async def close(self) -> None:
+        """Free the models."""
+        for tool in self._opened.values():
+            await tool.aclose()
+
+
+def find_metrics(names: Sequence[str]) -> list[Metric]:
+    """The metrics of these names, each once; `BadInput` lists the known ones."""
+    wanted = list(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
+    unknown = [name for name in wanted if name not in METRICS]
+    if unknown or not wanted:
+        said = f"there is no metric {unknown[0]!r}" if unknown else "no metric was named"
+        raise BadInput(f"{said}; the metrics are {', '.join(METRICS)}.")
+    return [METRICS[name] for name in wanted]
+
+
+def _dsg(bench: Bench) -> Evaluator:
+    writer, options = bench.writer(), bench.options
+    vqas = [bench.vqa(place) for place in range(len(options.vqas))]
+    bench.panel = Panel(vqas) if len(vqas) > 1 else None
+
+    async def make(text: str) -> Evaluator:
+        graph = await writer.scene_graph(text)
+        if bench.panel is not None:
+            return bench.panel.dsg(graph, rule=options.dsg_rule, lazy=options.lazy)
+        return DSG(vqas[0], graph, rule=options.dsg_rule, lazy=options.lazy)
+
+    return PerPrompt("dsg", make)
+
+
+def _tifa(bench: Bench) -> Evaluator:
+    given = None if bench.options.questions is None else read_tifa_questions(bench.options.questions)
+    writer, vqa = bench.writer(), bench.vqa()
+
+    async def make(text: str) -> Evaluator:
+        questions: list[ChoiceQuestion] = []
+        if given is None:
+            questions = questions_from_graph(await writer.scene_graph(text))
+        elif text in given:
+            questions = given[text]
+        else:
+            raise BadInput(f"there are no questions for {text!r} in {str(bench.options.questions)!r}.")
+        return TIFA(vqa, questions)
+
+    return PerPrompt("tifa", make)
+
+
+def _dcs(bench: Bench) -> Evaluator:
+    writer, clip = bench.writer(), bench.clip()
+
+    async def make(text: str) -> Evaluator:
+        return DCS(clip, await writer.phrases(text))
+
+    return PerPrompt("dcs", make)
+
+
+def _vqascore(bench: Bench) -> Evaluator:
+    vqa, template = bench.vqa(), bench.options.template
+    if not template and vqa.weights.bundled:
+        template = _MINI_TEMPLATE
+        bench.options.warn(f"mini-vqa was not taught the question of VQAScore: it was asked {template!r} instead.")
+    return VQAScore(vqa, template=template or TEMPLATE)
+
+
+def _clipscore(bench: Bench) -> Evaluator:
+    return ClipScore(bench.clip(), long=bench.options.long)
+
+
+def _cosine(bench: Bench) -> Evaluator:
+    return ClipScore(bench.clip(), raw_cosine=True, long=bench.options.long)
+
+
+def _geneval(bench: Bench) -> Evaluator:
+    options = bench.options
+    table = None if options.geneval is None else read_requirements(options.geneval)
+    detector, clip = bench.detector(), bench.clip()
+    thresholds = Thresholds.of(detector.weights.options, options.detector)
+
+    def told() -> None:
+        if clip.weights.bundled:
+            options.warn("mini-clip knows its drawn world only: give --clip for GenEval's colours of other pictures.")
+
+    return GenEval(detector, clip, bench.store.blobs, thresholds=thresholds, table=table, on_color=told)
+
+
+def _pickscore(bench: Bench) -> Evaluator:
+    return Preference(bench.reward("pickscore"), name="pickscore")
+
+
+def _hpsv2(bench: Bench) -> Evaluator:
+    return Preference(bench.reward("hpsv2"), name="hpsv2")
+
+
+def _imagereward(bench: Bench) -> Evaluator:
+    return Preference(bench.reward("imagereward"), name="imagereward")
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "dsg",
+            "DSG",
+            "share of the prompt's scene-graph questions answered with yes, 0 to 1. Compare only under one rule, one VQA"
+            " model and one writer of questions",
+            _dsg,
+            ("vqa", "llm"),
+        ),
+        Metric(
+            "tifa",
+            "TIFA",
+            "share of multiple choice questions answered rightly, 0 to 1. Not the published TIFA unless questions and VQA"
+            " model are its own",
+            _tifa,
+            ("vqa", "llm"),
+        ),
+        Metric(
+            "vqascore",
+            "VQAScore",
+            "p(yes) / (p(yes) + p(no)) to 'Does this figure show ...?', 0 to 1. Not the published P(Yes) of CLIP-FlanT5",
+            _vqascore,
+            ("vqa",),
+        ),
+        Metric(
+            "clipscore",
+            "CLIPScore",
+            "2.5 x max(cosine, 0) with 'A photo depicts ', 0 to 2.5. Not torchmetrics' 100 x cosine without a prefix",
+            _clipscore,
+            ("clip",),
+        ),
+        Metric("cosine", "cosine", "plain cosine of picture and prompt, -1 to 1. Not CLIPScore", _cosine, ("clip",)),
+        Metric(
+            "dcs",
+            "dCS",
+            "mean plain cosine of the picture and the prompt's noun phrases, -1 to 1, as in OPT2I. Not CLIPScore",
+            _dcs,
+            ("clip", "llm"),
+        ),
+        Metric(
+            "geneval",
+            "GenEval",
+            "1 where a detector finds every object, count, colour and place, else 0. Not the published GenEval unless the"
+            " detector is Mask2Former; its overall score is the mean over tags",
+            _geneval,
+            ("detector", "clip"),
+        ),
+        Metric(
+            "pickscore",
+            "PickScore",
+            "100 x cosine of a CLIP-H model tuned on people's choices, near 20. Compare pictures of the same prompts only",
+            _pickscore,
+            ("pickscore",),
+        ),
+        Metric(
+            "hpsv2",
+            "HPSv2.1",
+            "plain cosine of a CLIP-H model tuned on people's choices, near 0.3. Not HPSv2.0; compare the same prompts only",
+            _hpsv2,
+            ("hpsv2",),
+        ),
+        Metric(
+            "imagereward",
+            "ImageReward",
+            "learnt reward in standard deviations, around 0. Compare pictures of the same prompts only",
+            _imagereward,
+            ("imagereward",),
+        ),
+    )
+}

@@ -1,0 +1,6 @@
+"""OPT2I: a prompt is rewritten until its pictures match it."""
+
+import lazy_loader
+
+# LangGraph is imported when a run begins, not when a command describes its flags
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

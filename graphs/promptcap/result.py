@@ -1,0 +1,141 @@
+"""What the loop over pictures works by and leaves behind: a way of answering, and each answer with its trail.
+
+`result.json` of a run folder is a `VQAOutcome`; the report is drawn from it and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from ...agents.captions import Vote, written_there
+from ...evaluators.vqa import EnsembleRule
+from ...runtime.records import BlobRef, Cost, Record
+from ...tools.data import Selection, Shot
+from ...tools.vision import is_closed
+from ..trace import Decision, Seen
+
+__all__ = ["Caption", "CaptionKind", "Evidence", "ExampleFiles", "Facts", "VQAOutcome", "VQATask", "Way"]
+
+SCHEMA_VERSION = 1
+CaptionKind = Literal["none", "generic", "aware", "both", "given", "oracle"]
+Reason = Literal["", "cannot_tell", "unsupported", "failed", "empty"]
+
+
+class Way(Record):
+    """One way of answering. With `direct` a model that sees the picture answers, and nothing else holds.
+
+    `caption`: none (the blind baseline), generic, aware (of the question), both, given (with the question, text-only mode), or
+    an oracle's. `tags` and `ocr`: whether things in the picture and what is written in it are told beside the caption. `votes`
+    answers become one by `rule`. `check` looks whether the answer is borne out, and asks the picture at most `follow_ups` more
+    questions where it is not; `strict` then says that it cannot be told.
+    """
+
+    name: str = "answer"
+    caption: CaptionKind = "aware"
+    tags: bool = False
+    ocr: bool = False
+    shots: int = Field(default=0, ge=0, le=32)
+    selection: Selection = "question"
+    votes: int = Field(default=1, ge=1, le=32)
+    rule: EnsembleRule = "majority"
+    knowledge: Literal["none", "index", "oracle"] = "none"
+    passages: int = Field(default=3, ge=1, le=20)
+    check: bool = False
+    follow_ups: int = Field(default=1, ge=0, le=5)
+    strict: bool = False
+    direct: bool = False
+
+
+class ExampleFiles(Record):
+    """Where worked examples come from: a file in the form of a data set's questions, and what goes with it; empty for none."""
+
+    examples: str = ""
+    examples_annotations: str = ""
+    examples_captions: str = ""
+    examples_images: str = ""
+
+
+class Facts(Record):
+    """What is known of a picture before a model is asked: given with the question."""
+
+    image_id: str = ""
+    captions: tuple[str, ...] = ()
+    tags: str = ""
+    ocr: str = ""
+    oracle_caption: str = ""
+    oracle_passages: tuple[str, ...] = ()
+    candidates: tuple[tuple[str, float], ...] = ()
+
+
+class Caption(Record):
+    """One caption, and which kind it is."""
+
+    kind: CaptionKind
+    text: str
+
+
+class Evidence(Record):
+    """What is known by now. `shots`: by vote, the examples, the most similar first. `looked`: follow-up questions, answered."""
+
+    captions: tuple[Caption, ...] = ()
+    tags: str = ""
+    ocr: str = ""
+    looked: tuple[tuple[str, str], ...] = ()
+    passages: tuple[Seen, ...] = ()
+    shots: tuple[tuple[Shot, ...], ...] = ()
+    candidates: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """What the picture shows and what the passages say, in the order of the context."""
+        seen = [caption.text for caption in self.captions]
+        seen += [self.tags] if self.tags else []
+        seen += [written_there(self.ocr)] if self.ocr else []
+        # "no" to an open question is no observation
+        told = [pair for pair in self.looked if is_closed(pair[0]) or pair[1].lower() not in ("yes", "no", "")]
+        seen += [f"{question} {answer}" for question, answer in told]
+        return (*seen, *(passage.excerpt for passage in self.passages))
+
+
+class VQATask(Record):
+    """One question with its answer.
+
+    `told` is False where the answer says that it cannot be told, or (`Way.strict`) nothing bears it out; `answer` is then the
+    best guess. `supported`: what the check said, None where there was none or it could not be told.
+    """
+
+    id: str
+    way: str = ""
+    question: str
+    image: BlobRef | None = None
+    choices: tuple[str, ...] = ()
+    answer: str
+    told: bool
+    reason: Reason = ""
+    supported: bool | None = None
+    why: str = ""
+    shares: tuple[tuple[str, float], ...] = ()
+    rule: str = ""
+    evidence: Evidence = Evidence()
+    votes: tuple[Vote, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    seconds: float = 0.0
+
+
+class VQAOutcome(Record):
+    """A whole run of `inloop vqa`."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    loop: str = "promptcap"
+    created: str
+    seconds: float
+    config: dict[str, Any]
+    models: dict[str, dict[str, str]]
+    tasks: tuple[VQATask, ...]
+    cost: Cost = Cost()
+    calls: dict[str, dict[str, int]] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    stopped: str | None = None

@@ -1,0 +1,6 @@
+"""Retrieve, check, answer with citations that were checked, or say that there is no answer."""
+
+import lazy_loader
+
+# LangGraph is imported when a run begins, not when a command describes its flags
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

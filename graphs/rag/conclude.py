@@ -1,0 +1,116 @@
+"""The end of the RAG loop: numbers for the citations, and sources that contradict each other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable, Sequence
+
+from ...runtime.answers import Abstention, Checked, Citation, CitedAnswer, DraftSentence, Kind, Reason, Stance
+from ...runtime.errors import CallFailed
+from ...runtime.passages import Passage
+
+__all__ = ["abstention", "concluded", "contradiction", "uncheckable"]
+
+_MOST_PAIRS = 20
+
+
+def concluded(question: str, kind: Kind, kept: Sequence[Checked], abstained: Abstention | None) -> CitedAnswer:
+    """The answer with its citations numbered in the order of their first use; one quotation has one number."""
+    numbers: dict[tuple[str, int, int], int] = {}
+
+    def numbered(citation: Citation) -> Citation:
+        place = (citation.document, citation.start, citation.end)
+        return citation.model_copy(update={"number": numbers.setdefault(place, len(numbers) + 1)})
+
+    sentences = tuple(
+        sentence.model_copy(update={"citations": tuple(numbered(citation) for citation in sentence.citations)})
+        for sentence in kept
+    )
+    if abstained is not None:
+        shown = tuple(numbered(citation) for citation in abstained.citations)
+        abstained = abstained.model_copy(update={"citations": shown})
+    stances = {c.stance for s in sentences for c in s.citations if c.stance is not None}
+    stance: Stance | None = stances.pop() if kind == "claim" and len(stances) == 1 else None
+    return CitedAnswer(question=question, kind=kind, sentences=sentences, abstained=abstained, stance=stance)
+
+
+def abstention(
+    checked: Sequence[Checked], *, failed: str | None, shown: bool, spent: str | None, tried: int
+) -> Abstention:
+    """Why nothing stands, by the most telling reason.
+
+    `failed`: what the answerer failed with; `shown`: there were passages to answer from; `spent`: what ended the budget.
+    """
+    reason: Reason
+    unscored = next((sentence.why for sentence in checked if sentence.verdict == "unscored"), None)
+    if failed is not None:
+        reason, why = "answerer_failed", f"the answerer gave nothing usable: {failed}"
+    elif unscored is not None:
+        reason, why = "verifier_failed", f"an answer was written and could not be checked: {unscored}"
+    elif checked:
+        reason = "does_not_say"
+        why = f"passages were found, but they do not bear out what was written: {checked[0].why}"
+    elif shown:
+        reason, why = "does_not_say", "passages were found, and the answerer found no answer in them"
+    elif spent:
+        reason, why = "budget", spent
+    else:
+        reason = "nothing_found"
+        why = f"no passage has to do with it ({tried} quer{'y' if tried == 1 else 'ies'} tried)"
+    found = tuple(citation for sentence in checked for citation in sentence.citations)
+    return Abstention(reason=reason, explanation=why, citations=found[:5])
+
+
+async def contradiction(
+    contradict: Callable[[Sequence[tuple[str, str]]], Awaitable[list[bool]]], kind: Kind, kept: Sequence[Checked]
+) -> Abstention | None:
+    """An abstention where two documents of the answer contradict each other, with a quotation of each.
+
+    Of a claim: one document speaks for it and another against it. Of a question: what one quotation says contradicts what
+    one of another document says, judged both ways. Within one document nothing is a contradiction of sources.
+    """
+    citations = [citation for sentence in kept for citation in sentence.citations]
+    if kind == "claim":
+        pairs = [
+            (a, b)
+            for a, b in itertools.product(citations, citations)
+            if a.stance == "supports" and b.stance == "contradicts" and a.document != b.document
+        ]
+        return (
+            _against(*pairs[0], "the claim is supported by one source and contradicted by another") if pairs else None
+        )
+    different = [(a, b) for a, b in itertools.combinations(citations, 2) if a.document != b.document][:_MOST_PAIRS]
+    if not different:
+        return None
+    both = [(a.quote, b.quote) for a, b in different] + [(b.quote, a.quote) for a, b in different]
+    try:
+        found = await contradict(both)
+    except CallFailed:  # each sentence stands by its own source; that they were not compared loses no check of those
+        return None
+    half = len(different)
+    for place, pair in enumerate(different):
+        if found[place] and found[place + half]:
+            return _against(*pair, "two sources contradict each other")
+    return None
+
+
+def uncheckable(sentence: DraftSentence, passages: Sequence[Passage]) -> Checked:
+    """A sentence as it was written, where nothing checks it: each citation is the whole passage, or the quoted words."""
+    by_id = {passage.id: passage for passage in passages}
+    citations = []
+    for passage in (by_id[key] for key in sentence.cites):
+        start = sentence.start or 0 if sentence.quoted else 0
+        quote = sentence.text if sentence.quoted else passage.text
+        citations.append(
+            Citation(
+                passage=passage.id, document=passage.document, title=passage.title, source=passage.source, page=passage.page,
+                start=passage.start + start, end=passage.start + start + len(quote), quote=quote,
+            )
+        )  # fmt: skip
+    return Checked(
+        text=sentence.text, verdict="unscored", why="not checked: there is no verifier", citations=tuple(citations)
+    )
+
+
+def _against(first: Citation, second: Citation, why: str) -> Abstention:
+    return Abstention(reason="contradicting_sources", explanation=why, citations=(first, second))

@@ -1,0 +1,71 @@
+"""Model cards of the small models: what they are, what they were trained on, what they were measured to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .loop import write_sums
+
+__all__ = ["write_card"]
+
+_ABOUT = {
+    "painter": (
+        "mini-diffusion",
+        "A Stable Diffusion pipeline in miniature (`AutoencoderTiny`, `UNet2DConditionModel`, `CLIPTextModel`, DDIM) that paints 64x64 scenes"
+        " of the drawn world. It was trained on **plain wording only** (\"a red circle to the left of a blue square\"); synonyms and other"
+        " syntax are foreign to it. The judges, `mini-clip` and `mini-vqa`, know them. So rewriting a prompt matters here for the reason for"
+        " which it matters with large models: the painter understands less language than the judge.\n\n"
+        "These weights: 8,300 steps of painting left the order of two things to chance (a text encoder of two layers, learning by"
+        " painting alone); two layers were added and the text encoder learnt what stands where (2,300 steps, `layout.py`), then 2,300"
+        " steps of painting with it. A training from nothing does the layouts first.",
+        "On held-out captions, read by the exact reader (`inloop.mini.world.reader`: sprites and geometry, no model).",
+    ),
+    "vqa": (
+        "mini-vqa",
+        "`BlipForQuestionAnswering` in miniature. It answers yes/no and short open questions about scenes of the drawn world, in plain and in"
+        " varied wording, in the flat, sketch and noisy domains.\n\n"
+        "These weights: 11,650 steps whose picture encoder had forgotten where its patches are, then 4,000 with places asked of patches,"
+        " and looks and places asked of words (`looking.py`).",
+        "Share of right answers; the yes/no questions are balanced. \"unseen words\" are noun and colour pairs that no training question held."
+        " \"agreement on painted\": with the exact reader, on pictures by mini-diffusion.",
+    ),
+    "clip": (
+        "mini-clip",
+        "`CLIPModel` in miniature, contrasting scenes of the drawn world with captions in plain and in varied wording.",
+        "Recall@1 in batches of 64 different held-out captions in varied wording.",
+    ),
+    "writer": (
+        "mini-writer",
+        "A LoRA adapter (rank 16) of SmolLM2-135M-Instruct (Hugging Face, Apache-2.0) for the roles of rewriter and questioner in the drawn"
+        " world's English. Its rewrites are of mixed quality by design: what was marked wrong mostly becomes plain, the rest is chosen by"
+        " chance. `writer.gguf` is for the embedded server, the safetensors file for peft.",
+        "On held-out prompts in varied wording with held-out pairs of words. A scene graph counts only if every tuple, question and"
+        " dependency is right and none is missing. Where the rules for simple English understand a whole prompt they write its graph"
+        " instead, unless `--questioner mini-writer` is given.",
+    ),
+    "promptcap": (
+        "mini-promptcap",
+        "`BlipForQuestionAnswering` as a captioner: it reads PromptCap's prompt and writes a caption for the question instead of an"
+        " answer. It knows pictures of one to four things of the drawn world, meant by where they stand, by their colour, size or corner."
+        " For the generic prompt it names two of the things, as its training captions do.\n\n"
+        "These weights: 2,000 steps of 64 rows (`train_promptcap.py`) from the weights of mini-vqa, a quarter of the rows without a"
+        " question. The captions were written by rule from the world's truth, not by a language model.",
+        "Share of captions that name the thing that is meant, on sets of things, and for knowledge questions on phrasings, that no"
+        " training row held; and share of captions for no question that name only what is there.",
+    ),
+}  # fmt: skip
+
+
+def write_card(name: str, figures: dict[str, float], folder: Path) -> None:
+    """Write `README.md` into a model's folder, and its sums again."""
+    title, about, how = _ABOUT[name]
+    rows = "\n".join(
+        f"| {key} | {value:.1%} |" if value <= 1 else f"| {key} | {value:g} |" for key, value in figures.items()
+    )
+    text = (
+        f"# {title}\n\n{about}\n\nA toy for tests and demonstrations: it knows nothing outside its world.\n\n"
+        f"Trained by `python -m inloop.mini train {name}`; Apache-2.0. The pictures of things are Noto Emoji by Google (Apache-2.0).\n\n"
+        f"## Measured\n{how}\nBy `python -m inloop.mini evaluate {name}`.\n\n| | |\n|---|---|\n{rows}\n"
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    write_sums(folder)

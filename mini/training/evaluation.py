@@ -1,0 +1,271 @@
+"""Measures the small models on held-out captions, against the exact reader and the world's own truth, and writes their cards."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ...runtime.records import ImageRequest
+from ...runtime.settings import Settings
+from ...runtime.store import Store
+from ..world import KINDS, Scene, Spec, Verdict, Wording, ask, check, draw, plain, scenes, specs, word
+
+__all__ = ["evaluate", "graph_right"]
+
+Figures = dict[str, dict[str, float]]
+MODELS = ("painter", "vqa", "clip", "writer", "promptcap")
+
+
+def evaluate(models: Sequence[str], *, weights: Path, count: int = 400, cards: bool = False) -> Figures:
+    """Measure `models` (default: all), print the figures and, with `cards`, write them into `weights/*/figures.json` and the cards."""
+    found: Figures = {}
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
+        bench = _Bench(weights, store, count)
+        for name in models or MODELS:
+            found[name] = asyncio.run(getattr(bench, name)())
+            print(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in found[name].items()), flush=True)
+    if cards:
+        from .cards import write_card
+
+        for name, figures in found.items():
+            (weights / name / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+            write_card(name, figures, weights / name)
+    return found
+
+
+def _rate(values: Sequence[bool]) -> float:
+    return round(float(np.mean(values)), 4) if len(values) else float("nan")
+
+
+class _Bench:
+    def __init__(self, weights: Path, store: Store, count: int) -> None:
+        self.weights, self.store, self.count = weights, store, count
+        self.settings = Settings.load()
+
+    async def _paint(self, texts: list[str]) -> list[Image.Image]:
+        from ...tools.images import open_images
+
+        painter = open_images(str(self.weights / "painter"), self.store, self.settings)
+        made = await painter.generate([ImageRequest(prompt=text, seed=i) for i, text in enumerate(texts)])
+        await painter.aclose()
+        return [Image.open(io.BytesIO(self.store.blobs.get(ref))).convert("RGB") for ref in made]
+
+    def _specs(self) -> list[Spec]:
+        return list(itertools.islice(specs(900, held_out=True), self.count))
+
+    async def painter(self) -> dict[str, float]:
+        """On plain and on varied wording: object present, attribute bound, relation, count, each over what asks for it."""
+        wanted, rng = self._specs(), np.random.default_rng(901)
+        out: dict[str, float] = {}
+        wordings: dict[str, Callable[[Spec], Wording]] = {
+            "plain": plain,
+            "varied": lambda spec: word(spec, rng, looseness=1.0),
+        }
+        for name, say in wordings.items():
+            pictures = await self._paint([say(spec).text for spec in wanted])
+            verdicts = [check(picture, spec) for picture, spec in zip(pictures, wanted, strict=True)]
+            out |= {f"{name} {key}": value for key, value in _summary(verdicts).items()}
+        return out
+
+    async def vqa(self) -> dict[str, float]:
+        """Balanced yes/no on drawn scenes in every domain; then agreement with the reader on painted pictures."""
+        from ...tools.vision import open_vqa
+
+        model = open_vqa(str(self.weights / "vqa"), self.store, self.settings)
+        rng = np.random.default_rng(902)
+        out: dict[str, float] = {}
+        for name, flat, held in (
+            ("drawn", 1.0, False),
+            ("drawn, unseen words", 1.0, True),
+            ("sketched or noisy", 0.0, False),
+        ):
+            drawn = list(itertools.islice(scenes(903, flat=flat, held_out=True), self.count))
+            asked = [ask(scene, rng, looseness=0.6, held_out=held, open_share=0.0) for scene in drawn for _ in range(4)]
+            refs = [self.store.blobs.put_image(draw(scene)) for scene in drawn for _ in range(4)]
+            answers = await model.answer([(ref, qa.question) for ref, qa in zip(refs, asked, strict=True)])
+            right = [answer.text == qa.answer for answer, qa in zip(answers, asked, strict=True)]
+            out[name] = _rate(right)
+            for skill in ("existence", "color", "relation", "count") if name == "drawn" else ():
+                out[f"drawn, {skill}"] = _rate([ok for ok, qa in zip(right, asked, strict=True) if qa.skill == skill])
+        wanted = self._specs()
+        pictures = await self._paint([plain(spec).text for spec in wanted])
+        agree = []
+        for spec, picture in zip(wanted, pictures, strict=True):
+            said = plain(spec)
+            truth = _answers_of_reader(picture, spec, said)
+            ref = self.store.blobs.put_image(picture)
+            questions = [node.question for node in said.scene_graph()]
+            answers = await model.answer([(ref, question) for question in questions])
+            agree += [
+                (answer.text == "yes") == wanted_yes
+                for answer, wanted_yes in zip(answers, truth, strict=True)
+                if wanted_yes is not None
+            ]
+        out["agreement on painted"] = _rate(agree)
+        await model.aclose()
+        return out
+
+    async def clip(self) -> dict[str, float]:
+        """In-batch (64) recall@1, picture to caption and back, over held-out captions."""
+        from ...tools.encoders import open_clip
+
+        model = open_clip(str(self.weights / "clip"), self.store, self.settings)
+        rng, found, back = np.random.default_rng(904), [], []
+        drawn = scenes(905, held_out=True)
+        for _ in range(max(4, self.count // 64)):
+            batch: dict[Spec, Scene] = {}
+            while len(batch) < 64:
+                scene = next(drawn)
+                batch.setdefault(scene.spec, scene)
+            texts = [word(spec, rng, looseness=0.5).text for spec in batch]
+            a = np.array(await model.images([self.store.blobs.put_image(draw(scene)) for scene in batch.values()]))
+            b = np.array(await model.texts(texts))
+            cosines = a @ b.T
+            found += list(cosines.argmax(1) == np.arange(64))
+            back += list(cosines.argmax(0) == np.arange(64))
+        await model.aclose()
+        return {"picture to caption": _rate(found), "caption to picture": _rate(back)}
+
+    async def promptcap(self) -> dict[str, float]:
+        """On unseen sets of things: whether the caption names what is meant, by a phrasing of the training, another, and none."""
+        from ...tools.vision import open_captioner
+        from ..world import items
+
+        model = open_captioner(str(self.weights / "promptcap"), self.store, self.settings)
+        asked = list(items("test", self.count, seed=908))
+        refs = [self.store.blobs.put_image(draw(item.scene)) for item in asked]
+        things = [item.view.thing for item in asked]
+        wordings: dict[str, Callable[[str], str]] = {
+            "asked as in training": lambda phrase: f"what is {phrase}?",
+            "asked in other words": lambda phrase: f"can you name {phrase}?",
+        }
+        questions: dict[str, list[str | None]] = {
+            name: [say(item.view.phrase) for item in asked] for name, say in wordings.items()
+        }
+        questions |= {
+            "asked for knowledge, unseen phrasing": [item.question for item in asked],
+            "not asked": [None] * len(asked),
+        }
+        out: dict[str, float] = {}
+        for name, wanted in questions.items():
+            said = await model.caption(list(zip(refs, wanted, strict=True)))
+            named = [_words(thing.kind, text) for thing, text in zip(things, said, strict=True)]
+            out[f"names it, {name}"] = _rate(named)
+            if name == "asked in other words":
+                for kind in ("relation", "corner", "color", "size"):
+                    out[f"names it, by {kind}"] = _rate(
+                        [ok for ok, item in zip(named, asked, strict=True) if item.view.kind == kind]
+                    )
+            if name == "not asked":
+                out["not asked: all that it names is there"] = _rate(
+                    [_true(text, item.scene) for text, item in zip(said, asked, strict=True)]
+                )
+        await model.aclose()
+        return out
+
+    async def writer(self) -> dict[str, float]:
+        """Scene graphs of held-out prompts, by the writer and by rules, that are right and complete; rewrites true to them."""
+        from ...agents.opt2i import Rewriter
+        from ...agents.scene import Questioner, SceneGraph, simple_scene_graph, understands
+        from ...runtime.errors import CallFailed
+        from ...runtime.llm import open_chat
+
+        chat = open_chat("mini-writer", self.store, self.settings)
+        rng, right, ruled, kept = np.random.default_rng(906), [], [], []
+
+        def rows(graph: SceneGraph) -> list[tuple[str, str, Sequence[int]]]:
+            return [(node.tuple, node.question, node.parents) for node in graph.nodes]
+
+        count = min(self.count, 100)
+        for number, spec in enumerate(itertools.islice(specs(907, held_out=True), count)):
+            said = word(spec, rng, looseness=0.7, held_out=True)
+            try:
+                graph = await Questioner(chat, "mini").questions(said.text)
+                right.append(graph_right(rows(graph), said))
+            except CallFailed:
+                right.append(False)
+            by_rules = simple_scene_graph(said.text)
+            ruled.append(understands(by_rules) and graph_right(rows(by_rules), said))
+            texts = (await Rewriter(chat, "mini").propose(text=said.text, history=[], n=5, seed=number)).texts
+            kept += [_same_meaning(text, spec) for text in texts]
+        await chat.aclose()
+        return {
+            "scene graphs right and complete": _rate(right),
+            "scene graphs by the rules for simple English": _rate(ruled),
+            "rewrites that keep the meaning": _rate(kept),
+            "prompts": float(count),
+        }
+
+
+def _words(kind: str, text: str) -> bool:
+    return kind in text.replace(",", " ").split()
+
+
+def _true(text: str, scene: Scene) -> bool:
+    """Whether every kind that a text names is in the scene."""
+    return all(any(thing.kind == kind for thing in scene.objects) for kind in KINDS if _words(kind, text))
+
+
+def graph_right(nodes: Sequence[tuple[str, str, Sequence[int]]], said: Wording) -> bool:
+    """Whether (tuple, question, parents) rows are exactly the scene graph of a wording, in any order."""
+
+    def named(rows: Sequence[tuple[str, str, Sequence[int]]]) -> set[tuple[str, str, frozenset[str]]]:
+        facts = {place: fact for place, (fact, _, _) in enumerate(rows, start=1)}
+        return {
+            (fact, question, frozenset(facts.get(p, "?") for p in parents if p)) for fact, question, parents in rows
+        }
+
+    return named(nodes) == named([(n.fact, n.question, n.parents) for n in said.scene_graph()])
+
+
+def _same_meaning(text: str, spec: Spec) -> bool:
+    """Whether a rewrite means `spec`: its words, read by rule, are words for the same kinds, colours, counts and relation."""
+    from ..world import spec_of
+
+    return spec_of(text) == spec
+
+
+def _answers_of_reader(picture: Image.Image, spec: Spec, said: Wording) -> list[bool | None]:
+    """What the reader answers to each question of a plain scene graph; None where it does not say."""
+    verdict = check(picture, spec)
+    bound = iter(verdict.bound)
+    shown = dict(zip(range(len(spec.groups)), verdict.present, strict=True))
+    out: list[bool | None] = []
+    entity = 0
+    distinct = len({group.kind for group in spec.groups}) == len(spec.groups)
+    for node in said.scene_graph():
+        kind = node.fact.split(" (")[0]
+        if kind == "entity - whole":
+            out.append(shown[entity] if distinct else None)
+            entity += 1
+        elif kind == "attribute - color":
+            seen = next(bound, None)
+            # a question about the colour of what is not there has no true answer
+            out.append(seen if all(verdict.present) else None)
+        elif kind == "relation - spatial":
+            out.append(verdict.relation if all(verdict.present) and all(verdict.bound) else None)
+        elif kind == "other - count":
+            out.append(verdict.count if all(verdict.present) and all(verdict.bound) else None)
+        elif kind == "global - background":
+            out.append(verdict.background)
+        else:
+            out.append(None)
+    return out
+
+
+def _summary(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    return {
+        "object": _rate([ok for v in verdicts for ok in v.present]),
+        "attribute": _rate([ok for v in verdicts for ok in v.bound]),
+        "relation": _rate([v.relation for v in verdicts if v.relation is not None]),
+        "count": _rate([v.count for v in verdicts if v.count is not None]),
+        "background": _rate([v.background for v in verdicts if v.background is not None]),
+    }

@@ -1,0 +1,77 @@
+"""Trains the small models one after another; each is resumable by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+__all__ = ["STEPS", "train"]
+
+WEIGHTS = Path(__file__).parents[1] / "weights"
+STEPS = {
+    "autoencoder": 3_000,
+    "layout": 2_300,
+    "painter": 10_600,
+    "vqa": 15_650,
+    "clip": 1_050,
+    "writer": 260,
+    "promptcap": 2_000,
+}
+
+
+def train(
+    models: Sequence[str],
+    *,
+    work: Path,
+    out: Path,
+    steps: int | None = None,
+    device: str = "",
+    threads: int | None = None,
+    start: Path | None = None,
+) -> None:
+    """Train `models` (default: all) and write them under `out`; painter and vqa can go on from finished ones under `start`."""
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if threads:
+        torch.set_num_threads(threads)
+    work.mkdir(parents=True, exist_ok=True)
+
+    def report(line: str) -> None:
+        print(line, flush=True)
+
+    for name in models or ("painter", "vqa", "clip", "writer", "promptcap"):
+        count = STEPS[name] if steps is None else steps
+        begun = start / name if start is not None else None
+        if name == "painter":
+            from .train_painter import train_autoencoder, train_painter
+
+            autoencoder = train_autoencoder(work, steps=STEPS["autoencoder"], device=device, start=begun, report=report)
+            train_painter(
+                work,
+                out / "painter",
+                steps=count,
+                layout_steps=STEPS["layout"],
+                autoencoder=autoencoder,
+                device=device,
+                start=begun,
+                report=report,
+            )
+        elif name == "vqa":
+            from .train_vqa import train_vqa
+
+            train_vqa(work, out / "vqa", steps=count, device=device, start=begun, report=report)
+        elif name == "clip":
+            from .train_clip import train_clip
+
+            train_clip(work, out / "clip", steps=count, device=device, report=report)
+        elif name == "writer":
+            from .train_writer import train_writer
+
+            train_writer(work, out / "writer", steps=count, device=device, report=report)
+        elif name == "promptcap":
+            from .train_promptcap import train_promptcap
+
+            train_promptcap(
+                work, out / "promptcap", steps=count, device=device, start=(start or WEIGHTS) / "vqa", report=report
+            )

@@ -1,0 +1,99 @@
+"""`mini-vqa`: `BlipForQuestionAnswering` in miniature, trained on questions in plain and in loose wording, in every domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering, BlipImageProcessor, BlipProcessor
+
+from ...tools.captioning import mask_padding
+from ..world import ask, pixels, scenes
+from .loop import Fit, fit, write_sums
+from .patch_pretraining import PATCH, PatchHead, RelationHead, WordHead, image_processor_settings, place_code, worn
+from .tokenizers import blip_tokenizer
+
+__all__ = ["train_vqa"]
+
+IMAGES, QUESTIONS, WIDTH = 24, 6, 128
+
+
+class Learner(nn.Module):
+    """The model with the heads that are thrown away."""
+
+    def __init__(self, model: BlipForQuestionAnswering, tokenizer: BertTokenizer) -> None:
+        super().__init__()
+        vocabulary = tokenizer.get_vocab()
+        self.model, self.patches = model, PatchHead(WIDTH)
+        self.words = WordHead(WIDTH, vocabulary.get, len(tokenizer))
+        self.relations = RelationHead(WIDTH)
+
+
+def train_vqa(
+    work: Path, out: Path, *, steps: int, device: str, start: Path | None = None, report: Callable[[str], None] = print
+) -> None:
+    """Train (from the weights of the folder `start`) and write the model folder in fp16."""
+    torch.manual_seed(2)
+    # a word's number follows from how often the questions use it, and they may have changed since
+    tokenizer = blip_tokenizer() if start is None else BertTokenizer.from_pretrained(start)
+    first, end, pad = (tokenizer.convert_tokens_to_ids(t) for t in ("[CLS]", "[SEP]", "[PAD]"))
+    text = {
+        "vocab_size": len(tokenizer), "hidden_size": WIDTH, "encoder_hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 3,
+        "num_attention_heads": 4, "max_position_embeddings": 64, "bos_token_id": first, "eos_token_id": end, "sep_token_id": end, "pad_token_id": pad,
+        "projection_dim": WIDTH, "initializer_range": WIDTH**-0.5,
+    }  # fmt: skip
+    vision = {
+        "hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 4, "num_attention_heads": 4, "image_size": 64,
+        "patch_size": PATCH, "initializer_range": 0.06, "projection_dim": WIDTH,
+    }  # fmt: skip
+    model = BlipForQuestionAnswering(
+        BlipConfig(text_config=text, vision_config=vision, projection_dim=WIDTH, image_text_hidden_size=WIDTH)
+    )
+    with torch.no_grad():
+        model.vision_model.embeddings.position_embedding += place_code(WIDTH)
+    if start is not None:
+        model = BlipForQuestionAnswering.from_pretrained(start, dtype=torch.float32)
+    mask_padding(model)
+    learner = Learner(model, tokenizer).to(device)
+    run = Fit(learner, steps=steps, rate=8e-4, checkpoint=work / "vqa.pt", weight_decay=0.02)
+
+    def loss_of(step: int) -> Tensor:
+        rng = np.random.default_rng([step, 21])
+        stream = scenes(2_000_000 + step, flat=0.6)
+        batch = [next(stream) for _ in range(IMAGES)]
+        easing = (
+            0.15 if start else max(0.15, 0.5 - step / steps)
+        )  # open answers tell more than a yes: many of them at first
+        asked = [ask(scene, rng, open_share=easing) for scene in batch for _ in range(QUESTIONS)]
+        image = worn(pixels(batch), rng).to(device)
+        states = model.vision_model(pixel_values=image).last_hidden_state
+        words = tokenizer([qa.question for qa in asked], padding=True, return_tensors="pt").to(device)
+        answers = tokenizer([qa.answer for qa in asked], padding=True, return_tensors="pt").to(device)
+        read = model.text_encoder(
+            input_ids=words.input_ids,
+            attention_mask=words.attention_mask,
+            encoder_hidden_states=states.repeat_interleave(QUESTIONS, 0),
+        )[0]
+        said = model.text_decoder(
+            input_ids=answers.input_ids[:, :-1],
+            attention_mask=answers.attention_mask[:, :-1],
+            encoder_hidden_states=read,
+            encoder_attention_mask=words.attention_mask,
+        ).logits.float()
+        target = answers.input_ids[:, 1:].masked_fill(answers.attention_mask[:, 1:] == 0, -100)
+        answered = F.cross_entropy(said.flatten(0, 1), target.flatten(), ignore_index=-100)
+        dense = learner.patches(states, batch) * (0.5 if step < steps // 2 else 0.2)
+        met = learner.words(read, words.input_ids, batch) * (1.0 if step < steps // 2 else 0.3)
+        stands = learner.relations(read, [qa.relation for qa in asked]) * 0.5
+        total: Tensor = answered + dense + met + stands
+        return total
+
+    fit(run, loss_of, name="vqa", report=report)
+    run.use_average()
+    model.to("cpu", torch.float16).save_pretrained(out, safe_serialization=True)
+    BlipProcessor(BlipImageProcessor(**image_processor_settings()), tokenizer).save_pretrained(out)
+    write_sums(out)

@@ -1,0 +1,51 @@
+from .drawing import SIZE, Group, Placed, Scene, Spec, draw, place
+from .grammar import Node, Phrase, Wording, article, plain, word
+from .knowledge import TEMPLATES, generic, items, many_things, pairs, views
+from .knowledge_set import write_knowledge
+from .parse import spec_of
+from .questions import ask
+from .reader import Verdict, check
+from .scenes import is_held_out, pixels, scenes, specs
+from .vocabulary import BACKGROUNDS, COLORS, COUNTS, KINDS, OPPOSITE, RELATIONS, SHAPES, SIZES, THINGS, plain_of, plural
+
+__all__ = [
+    "BACKGROUNDS",
+    "COLORS",
+    "COUNTS",
+    "Group",
+    "KINDS",
+    "Node",
+    "OPPOSITE",
+    "Phrase",
+    "Placed",
+    "RELATIONS",
+    "SHAPES",
+    "SIZE",
+    "SIZES",
+    "Scene",
+    "Spec",
+    "TEMPLATES",
+    "THINGS",
+    "Verdict",
+    "Wording",
+    "article",
+    "ask",
+    "check",
+    "draw",
+    "generic",
+    "is_held_out",
+    "items",
+    "many_things",
+    "pairs",
+    "pixels",
+    "place",
+    "plain",
+    "plain_of",
+    "plural",
+    "scenes",
+    "spec_of",
+    "specs",
+    "views",
+    "word",
+    "write_knowledge",
+]

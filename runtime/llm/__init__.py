@@ -1,0 +1,25 @@
+"""Chat models behind OpenAI-like servers: sending, retries, limits, what a server can do, and reading replies."""
+
+from .capabilities import Capabilities, capabilities, probe
+from .chat import OpenAIChat
+from .load_test import Level, measure
+from .open import address, open_chat
+from .parsing import json_from, numbered_from, tags_from
+from .probes import FEATURES
+from .wire import estimate
+
+__all__ = [
+    "Capabilities",
+    "FEATURES",
+    "Level",
+    "OpenAIChat",
+    "address",
+    "capabilities",
+    "estimate",
+    "json_from",
+    "measure",
+    "numbered_from",
+    "open_chat",
+    "probe",
+    "tags_from",
+]

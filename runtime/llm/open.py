@@ -1,0 +1,137 @@
+"""What `--llm` names: a model by name, a GGUF file, a server by its URL, or a model of OpenAI.
+
+Invariant: nothing is started or fetched here; that is done by the first request that has to be sent. Only a URL without a
+model's name is asked for its models at once, since the name is part of every key of the call ledger.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import models
+from ..errors import BadInput, PrerequisiteError
+from ..http import ask
+from ..models import hub_gguf
+from ..serving import coming_back, default_threads, find_served
+from ..store import file_sha256
+from .capabilities import capabilities
+from .chat import OpenAIChat
+from .local_chat import LocalChat
+from .transport import OPENAI, Sender
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+    from ..store import Store
+
+__all__ = ["address", "open_chat"]
+
+_LOADING_SECONDS = 60.0
+
+
+def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None) -> OpenAIChat:
+    """The chat model that `spec` names; nothing is started or fetched before the first request that must be sent.
+
+    `mini-writer` | `smollm2` | `gguf:PATH` | `hf:ORG/REPO[/FILE.gguf]` | `http(s)://HOST:PORT/v1[#MODEL]` |
+    `openai:MODEL`. A URL without a model asks the server for its models at once. `progress` is told about a fetch.
+
+    Raises `BadInput` (no such form) or `PrerequisiteError` (no such file, a server that is down, no key).
+    """
+    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
+
+    def local(
+        name: str, revision: str, path: Callable[[], Path], adapter: Callable[[], Path] | None = None
+    ) -> LocalChat:
+        threads = default_threads(settings.threads)
+        return LocalChat(
+            store=store, model=name, revision=revision, model_path=path, adapter_path=adapter, threads=threads
+        )
+
+    def smollm2() -> Path:
+        return models.fetch("smollm2", settings.cache_dir, progress)
+
+    if spec in ("smollm2", "mini-writer"):
+        base = str(models.MODELS["smollm2"].sha256)
+        if spec == "smollm2":
+            return local(spec, base, smollm2)
+        adapter = _adapter_in(models.bundled("writer"))
+        return local(spec, f"{base}+{file_sha256(adapter)}", smollm2, lambda: adapter)
+    if spec.startswith(("gguf:", "hf:")):
+        scheme, _, rest = spec.partition(":")
+        path = Path(rest).expanduser() if scheme == "gguf" else hub_gguf(rest)
+        return local(path.name, file_sha256(path, settings.cache_dir), lambda: path)
+    if spec.startswith(("http://", "https://")):
+        base_url, model = address(spec, key)
+        served = find_served(base_url, settings.cache_dir)
+        sender = Sender(
+            base_url, key or "none", model=model, who=store.run_id, concurrency=settings.concurrency,
+            timeout=settings.timeout, free=served is not None,
+            returning=lambda: coming_back(base_url, settings.cache_dir),
+        )  # fmt: skip
+        # a server of our own is known by what it serves, so that the next one may have another port
+        revision = served.models.get(model, "") if served is not None else ""
+        probe = partial(capabilities, base_url, model, settings.cache_dir, key=key)
+        return OpenAIChat(sender, store=store, revision=revision, probe=probe)
+    if spec.startswith("openai:") and len(spec) > len("openai:"):
+        if not key:
+            raise PrerequisiteError(f"{spec!r} needs a key", remedy="set INLOOP_API_KEY or OPENAI_API_KEY")
+        model = spec.partition(":")[2]
+        sender = Sender(
+            OPENAI, key, model=model, who=store.run_id, concurrency=settings.concurrency, timeout=settings.timeout
+        )
+        return OpenAIChat(sender, store=store, revision=model)
+    raise BadInput(
+        f"{spec!r} names no language model; use mini-writer, smollm2, gguf:PATH, hf:ORG/REPO/FILE.gguf,"
+        " http://HOST:PORT/v1[#MODEL] or openai:MODEL"
+    )
+
+
+def address(spec: str, key: str = "") -> tuple[str, str]:
+    """The base URL and the model of `http(s)://HOST:PORT/v1[#MODEL]`; without a model the server is asked for its first.
+
+    Raises `BadInput` (a password in the URL) or `PrerequisiteError` (the server does not list its models).
+    """
+    base_url, _, model = spec.partition("#")
+    base_url = base_url.rstrip("/")
+    if "@" in base_url.split("/")[2]:
+        raise BadInput("a URL with a password would end up in reports; give the key in INLOOP_API_KEY instead")
+    return base_url, model or _only_model(base_url, key)
+
+
+def _only_model(base_url: str, key: str) -> str:
+    """The id of the first model that the server lists; one that answers 503, as it does while it loads, is waited for."""
+    remedy = f"start the server, check the address, or name the model: {base_url}#MODEL"
+    end = time.monotonic() + _LOADING_SECONDS
+    try:
+        while (answer := ask(f"{base_url}/models", key=key or "none")).status == 503 and time.monotonic() < end:
+            time.sleep(0.5)
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        raise PrerequisiteError(
+            f"the server at {base_url!r} does not list its models ({reason})", remedy=remedy
+        ) from error
+    if not answer.ok:
+        if answer.status in (401, 403):
+            remedy = "set the key of this server in INLOOP_API_KEY"
+        raise PrerequisiteError(
+            f"the server at {base_url!r} answered {answer.status} when asked for its models", remedy=remedy
+        )
+    try:
+        return str(answer.value["data"][0]["id"])
+    except (LookupError, TypeError) as error:
+        raise PrerequisiteError(
+            f"the server at {base_url!r} does not list its models ({type(error).__name__}: {error})", remedy=remedy
+        ) from error
+
+
+def _adapter_in(folder: Path) -> Path:
+    found = sorted(folder.glob("*.gguf"))
+    if len(found) != 1:
+        raise PrerequisiteError(
+            f"the folder {str(folder)!r} must hold exactly one .gguf adapter; it holds {len(found)}",
+            remedy="reinstall inloop, or train it again: python -m inloop.mini train",
+        )
+    return found[0]

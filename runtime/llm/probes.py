@@ -1,0 +1,231 @@
+"""One trial for each feature of a server: a question whose answer shows whether the server did what was asked.
+
+A feature is "yes"; "refused" (an error that says so); "ignored" (the answer is one that the feature would not have let
+through: plain text where a schema was given, two different texts for one seed, the same words about a red and a blue
+picture); or "unknown" (the answers do not tell).
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from ..errors import PrerequisiteError
+from ..http import Answer, ask
+from ..records import Record
+
+__all__ = ["FEATURES", "HELLO", "SLOW", "TIMEOUT", "TRIALS", "Asker", "Finding", "texts_of"]
+
+State = Literal["yes", "refused", "ignored", "unknown"]
+
+TIMEOUT = 120.0
+SLOW = "no answer in time"
+HELLO = "Write one short sentence about the sea."
+# words that no model writes by itself in answer to these questions
+_WORDS = ("kumquat", "vuvuzela")
+
+
+class Finding(Record):
+    """One feature: `how` names the form in which the server takes it, or says what it did instead."""
+
+    state: State
+    how: str = ""
+
+
+class Asker:
+    """Sends the questions, and counts them. A server that is slow is a `TimeoutError`, one that breaks off a `PrerequisiteError`."""
+
+    def __init__(self, url: str, model: str, key: str) -> None:
+        self.url, self.model, self.key = url, model, key
+        self.requests = 0
+
+    def chat(self, content: Any, **options: Any) -> Answer:
+        body = {"model": self.model, "messages": [{"role": "user", "content": content}], "max_tokens": 12, **options}
+        return self.post("chat/completions", body)
+
+    def post(self, path: str, body: Any) -> Answer:
+        self.requests += 1
+        try:
+            return ask(f"{self.url}/{path}", key=self.key, body=body, timeout=TIMEOUT)
+        except OSError as error:
+            if "timed out" in str(error):  # slow is not the same as unable
+                raise TimeoutError(SLOW) from error
+            raise PrerequisiteError(
+                f"the server at {self.url!r} does not answer ({error})", remedy="start the server, then try again"
+            ) from error
+
+
+def texts_of(answer: Answer) -> list[str]:
+    """The texts of a chat completion; none where it is no such thing."""
+    try:
+        return [str(choice["message"].get("content") or "") for choice in answer.value["choices"]]
+    except (KeyError, TypeError, AttributeError):
+        return []
+
+
+def _refused(answer: Answer) -> Finding | None:
+    if answer.ok:
+        return None
+    if answer.status >= 500 and answer.status != 501:
+        return Finding(state="refused", how=f"fails with {answer.status}: {answer.said[:120]}")
+    return Finding(state="refused", how=f"{answer.status}: {answer.said[:120]}")
+
+
+def _n(asker: Asker) -> Finding:
+    answer = asker.chat(HELLO, n=3, temperature=1.0, seed=1)
+    if refused := _refused(answer):
+        return refused
+    count = len(texts_of(answer))
+    return Finding(state="yes") if count == 3 else Finding(state="ignored", how=f"gives {count} choices for n=3")
+
+
+def _seed(asker: Asker) -> Finding:
+    """The same seed twice gives one text, and others give others."""
+    got = [asker.chat(HELLO, temperature=1.5, seed=seed) for seed in (11, 11, 12, 13, 14)]
+    if refused := next((refusal for answer in got if (refusal := _refused(answer))), None):
+        return refused
+    texts = ["".join(texts_of(answer)) for answer in got]
+    if texts[0] != texts[1]:
+        return Finding(state="ignored", how="two texts for one seed")
+    if len(set(texts)) == 1:
+        return Finding(state="ignored", how="one text for all seeds")
+    return Finding(state="yes")
+
+
+def _logprobs(asker: Asker) -> Finding:
+    answer = asker.chat(HELLO, logprobs=True, top_logprobs=5)
+    if refused := _refused(answer):
+        plain = asker.chat(HELLO, logprobs=True)
+        return Finding(state="yes", how="without top_logprobs") if _first_tokens(plain) else refused
+    tokens = _first_tokens(answer)
+    if not tokens:
+        return Finding(state="ignored", how="gives none")
+    if all(token.get("logprob") == 0 for token in tokens):
+        return Finding(state="ignored", how="all are 0")
+    return Finding(state="yes", how="" if tokens[0].get("top_logprobs") else "without top_logprobs")
+
+
+def _first_tokens(answer: Answer) -> list[dict[str, Any]]:
+    try:
+        return [dict(token) for token in answer.value["choices"][0]["logprobs"]["content"]]
+    except (KeyError, TypeError, ValueError, IndexError):
+        return []
+
+
+def _json_schema(asker: Asker) -> Finding:
+    """The one JSON text that the schema lets through is not what the question asks for."""
+    schema = {
+        "type": "object",
+        "properties": {_WORDS[0]: {"type": "string", "enum": [_WORDS[1]]}},
+        "required": [_WORDS[0]],
+        "additionalProperties": False,
+    }
+    wanted = {"type": "json_schema", "json_schema": {"name": "probe", "schema": schema, "strict": True}}
+    answer = asker.chat(HELLO, response_format=wanted, max_tokens=60)
+    if refused := _refused(answer):
+        return refused
+    text = "".join(texts_of(answer))
+    try:
+        if json.loads(text) == {_WORDS[0]: _WORDS[1]}:
+            return Finding(state="yes")
+    except ValueError:
+        pass
+    return Finding(state="ignored", how=f"answers {text[:60]!r}")
+
+
+def _choice(asker: Asker) -> Finding:
+    """VLLM's way of choosing among texts, under its present and its former name."""
+    said = Finding(state="unknown")
+    for how, extra in (
+        ("structured_outputs", {"structured_outputs": {"choice": list(_WORDS)}}),
+        ("guided_choice", {"guided_choice": list(_WORDS)}),
+    ):
+        answer = asker.chat(HELLO, **extra)
+        if refused := _refused(answer):
+            said = refused
+        elif "".join(texts_of(answer)).strip() in _WORDS:
+            return Finding(state="yes", how=how)
+        else:
+            said = Finding(state="ignored", how=f"answers {''.join(texts_of(answer))[:60]!r}")
+    return said
+
+
+def _tools(asker: Asker) -> Finding:
+    """A tool whose call is demanded has to be called with arguments that fit."""
+    function = {
+        "name": "paint",
+        "description": "Paint a picture.",
+        "parameters": {
+            "type": "object",
+            "properties": {"colour": {"type": "string", "enum": ["red", "blue"]}},
+            "required": ["colour"],
+        },
+    }
+    answer = asker.chat(
+        "Paint something red.",
+        tools=[{"type": "function", "function": function}],
+        tool_choice={"type": "function", "function": {"name": "paint"}},
+        max_tokens=60,
+    )
+    if refused := _refused(answer):
+        return refused
+    try:
+        call = answer.value["choices"][0]["message"]["tool_calls"][0]["function"]
+        if call["name"] == "paint" and json.loads(call["arguments"])["colour"] in ("red", "blue"):
+            return Finding(state="yes")
+        return Finding(state="ignored", how=f"calls {str(call)[:80]}")
+    except (KeyError, TypeError, IndexError, ValueError):
+        return Finding(state="ignored", how="calls no tool although it must")
+
+
+def _images(asker: Asker) -> Finding:
+    """A red and a blue picture: seen where the colours are told, or where the answers differ in the pictures' favour."""
+    texts, tokens = [], []
+    for colour in ((220, 20, 20), (20, 20, 220)):
+        answer = asker.chat(
+            [
+                {"type": "image_url", "image_url": {"url": _picture(colour)}},
+                {"type": "text", "text": "Which colour is this picture? Answer with one word."},
+            ],
+            temperature=0.0,
+        )
+        if refused := _refused(answer):
+            return refused
+        texts.append("".join(texts_of(answer)).lower())
+        usage = answer.value.get("usage") if isinstance(answer.value, dict) else None
+        tokens.append((usage or {}).get("prompt_tokens"))
+    if "red" in texts[0] and "blue" in texts[1]:
+        return Finding(state="yes")
+    plain = asker.chat("Which colour is this picture? Answer with one word.", temperature=0.0)
+    bare = (plain.value.get("usage") or {}).get("prompt_tokens") if isinstance(plain.value, dict) else None
+    if bare is not None and tokens[0] is not None and tokens[0] > bare + 3:
+        return Finding(state="unknown", how=f"reads the picture, and says {texts[0][:30]!r} to red")
+    return Finding(state="ignored", how=f"says {texts[0][:30]!r} to red and {texts[1][:30]!r} to blue")
+
+
+def _picture(colour: tuple[int, int, int]) -> str:
+    from PIL import Image
+
+    data = io.BytesIO()
+    Image.new("RGB", (64, 64), colour).save(data, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
+
+
+def _lora(asker: Asker) -> Finding:
+    """Loading at run time: an incomplete request is refused as incomplete where the door is there at all."""
+    answer = asker.post("load_lora_adapter", {"lora_name": "", "lora_path": ""})
+    if answer.status in (400, 422):
+        return Finding(state="yes", how="load_lora_adapter")
+    if answer.ok:
+        return Finding(state="ignored", how="says yes to an adapter without a name")
+    return Finding(state="refused", how=f"{answer.status}: {answer.said[:80]}")
+
+
+TRIALS: Mapping[str, Callable[[Asker], Finding]] = {
+    "n": _n, "seed": _seed, "logprobs": _logprobs, "json_schema": _json_schema, "choice": _choice, "tools": _tools,
+    "images": _images, "lora": _lora,
+}  # fmt: skip
+FEATURES = tuple(TRIALS)

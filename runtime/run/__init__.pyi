@@ -1,0 +1,45 @@
+from .accounting import calls_of, charged_budget, worked
+from .checkpoints import Checkpoints
+from .concurrency import Mapped, chunks, each, gather, map_items, settled
+from .config import RunConfig
+from .events import Event, ModelsOpened, Progressed, RunDone, RunStarted, TaskDone, TaskFailed, Warned
+from .folder import RunFolder, RunInfo, discarded_if_refused, list_runs
+from .loop import Listener, Loop, carry
+from .result import RunResult, Task
+from .runner import Finish, Runner, run
+from .session import Session
+
+__all__ = [
+    "Checkpoints",
+    "Event",
+    "Finish",
+    "Listener",
+    "Loop",
+    "Mapped",
+    "ModelsOpened",
+    "Progressed",
+    "RunConfig",
+    "RunDone",
+    "RunFolder",
+    "RunInfo",
+    "RunResult",
+    "RunStarted",
+    "Runner",
+    "Session",
+    "Task",
+    "TaskDone",
+    "TaskFailed",
+    "Warned",
+    "calls_of",
+    "carry",
+    "charged_budget",
+    "chunks",
+    "discarded_if_refused",
+    "each",
+    "gather",
+    "list_runs",
+    "map_items",
+    "run",
+    "settled",
+    "worked",
+]

@@ -1,0 +1,121 @@
+"""Where the checkpoints of graphs are kept: an SQLite file, or Postgres by its URL."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # read when LangGraph is imported
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+from ..errors import PrerequisiteError, RunnerError
+from ..store import disk_problem
+
+__all__ = ["Checkpoints"]
+
+
+class Checkpoints:
+    """Where checkpoints are kept: an SQLite file, or Postgres by its URL; one for many `Runner`s of a process.
+
+    Use it as `async with Checkpoints(path) as checkpoints:`.
+
+    Raises:
+        PrerequisiteError: on entering: the file or the server cannot be used, or the driver is not installed.
+    """
+
+    def __init__(self, target: Path | str) -> None:
+        self.target = target
+        self._saver: BaseCheckpointSaver[Any] | None = None
+        self._open = contextlib.AsyncExitStack()
+
+    @property
+    def place(self) -> str:
+        """The target without a password."""
+        return str(self.target).rpartition("@")[2]
+
+    @property
+    def saver(self) -> BaseCheckpointSaver[Any]:
+        """LangGraph's checkpointer."""
+        if self._saver is None:
+            raise RunnerError(f"the checkpoints {self.place} are not open: use `async with Checkpoints(...)`.")
+        return self._saver
+
+    async def __aenter__(self) -> Checkpoints:
+        postgres = str(self.target).startswith(("postgresql://", "postgres://"))
+        enter = self._postgres if postgres else self._sqlite
+        self._saver = await self._open.enter_async_context(enter())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._saver = None
+        await self._open.aclose()
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """SQLite's errors about the disk and the file, told with their remedy."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise PrerequisiteError(
+                f"the checkpoints {self.place} cannot be used (SQLite: {error})",
+                remedy="check the rights and the space on its folder, then resume; a damaged file can only be removed.",
+            ) from error
+
+    @contextlib.asynccontextmanager
+    async def _sqlite(self) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+        import aiosqlite
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        path = Path(self.target)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_problem(error, path) from error
+        with self.explained():
+            connection = await aiosqlite.connect(path)
+        try:
+            saver = AsyncSqliteSaver(connection, serde=_serializer())
+            with self.explained():
+                await connection.execute("PRAGMA busy_timeout = 60000")
+                await saver.setup()
+                await connection.execute("PRAGMA synchronous = FULL")
+            yield saver
+        finally:
+            await connection.close()
+
+    @contextlib.asynccontextmanager
+    async def _postgres(self) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+        try:
+            import psycopg  # type: ignore[import-not-found,unused-ignore]
+            from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+        except ImportError as error:
+            raise PrerequisiteError(
+                f"checkpoints in Postgres ({self.place}) need a package that is not installed ({error.name})",
+                remedy="pip install 'inloop[postgres]'",
+            ) from None
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                saver = await stack.enter_async_context(
+                    AsyncPostgresSaver.from_conn_string(str(self.target), serde=_serializer())
+                )
+                await saver.setup()
+            except psycopg.Error as error:
+                raise PrerequisiteError(
+                    f"Postgres at {self.place} cannot be used: {error}",
+                    remedy="check the URL, the server and your rights.",
+                ) from error
+            yield saver
+
+
+def _serializer() -> JsonPlusSerializer:
+    """Revives no types but LangGraph's own, whatever was imported first."""
+    return JsonPlusSerializer(allowed_msgpack_modules=None)

@@ -1,0 +1,116 @@
+"""Work over many items: all results in order, and one way for each kind of failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from ..errors import BadInput, CallFailed
+
+__all__ = ["Mapped", "chunks", "each", "gather", "map_items", "settled"]
+
+
+R = TypeVar("R")
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
+
+
+@dataclass(frozen=True)
+class Mapped(Generic[O]):
+    """What came of many items, by id in the order of the items: results, failures for good, and what was left out."""
+
+    results: dict[str, O] = field(default_factory=dict)
+    failures: dict[str, BadInput | CallFailed] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+
+async def map_items(
+    items: Mapping[str, I],
+    work: Callable[[str, I], Awaitable[O | None]],
+    *,
+    in_flight: int,
+    on_failure: Callable[[str, BadInput | CallFailed], None] = lambda id, error: None,
+) -> Mapped[O]:
+    """Work on every item, at most `in_flight` at once; None of `work` means that there was no room left for the item.
+
+    An item that fails for good (its input cannot be used, or a call gave nothing usable) fails alone and `on_failure` is told.
+    Where every item fails, the first failure is raised. Anything else (a failure that may pass, a missing prerequisite, an
+    interruption) would be that of every item: the others are cancelled and it is raised.
+    """
+    gate = asyncio.Semaphore(in_flight)
+
+    async def one(id: str, item: I) -> O | BadInput | CallFailed | None:
+        async with gate:
+            try:
+                return await work(id, item)
+            except (BadInput, CallFailed) as error:
+                if isinstance(error, CallFailed) and error.retryable:
+                    raise
+                on_failure(id, error)
+                return error
+
+    outcomes = dict(zip(items, await gather([one(id, item) for id, item in items.items()]), strict=True))
+    failures = {id: outcome for id, outcome in outcomes.items() if isinstance(outcome, BadInput | CallFailed)}
+    if failures and len(failures) == len(items):
+        raise next(iter(failures.values()))
+    return Mapped(
+        results={id: outcome for id, outcome in outcomes.items() if outcome is not None and id not in failures},
+        failures=failures,
+        left_out=tuple(id for id, outcome in outcomes.items() if outcome is None),
+    )
+
+
+async def settled(pending: Sequence[Awaitable[R]]) -> list[R]:
+    """All results in order; the first failure is raised when every one has ended, so what was finished is stored."""
+    outcomes = await asyncio.gather(*pending, return_exceptions=True)
+    results: list[R] = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        results.append(outcome)
+    return results
+
+
+def chunks(items: Sequence[R], size: int) -> Iterator[list[R]]:
+    """`items` in runs of at most `size`."""
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])
+
+
+async def gather(work: Sequence[Any]) -> list[Any]:
+    """All results in order; at the first error the others are cancelled and it is raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+async def each(
+    call: Callable[[Sequence[I]], Awaitable[Sequence[O]]], items: Sequence[I]
+) -> list[O | CallFailed | BadInput]:
+    """What `call` makes of each item, or why it made nothing of it; same length and order.
+
+    The batch is tried whole; where it fails, each item by itself. What was answered the first time comes from the
+    ledger then. A `PrerequisiteError` is raised: it would be that of every item.
+    """
+    if not items:
+        return []
+    try:
+        return list(await call(items))
+    except (CallFailed, BadInput) as error:
+        if len(items) == 1:
+            return [error]
+
+    async def alone(item: I) -> O | CallFailed | BadInput:
+        try:
+            return (await call([item]))[0]
+        except (CallFailed, BadInput) as error:
+            return error
+
+    return list(await asyncio.gather(*(alone(item) for item in items)))

@@ -1,0 +1,348 @@
+"""The folder of one run: what was asked, what happened, what came out.
+
+    runs/<id>/config.json   events.jsonl   result.json   report.html   checkpoints.sqlite   lock
+
+Invariants: `config.json` and `result.json` are there whole or not at all; `events.jsonl` only grows, and a line torn by
+a crash is passed over; one process at a time works on a run (the operating system frees the lock of a dead one).
+A folder of another schema version is refused, never guessed at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ..errors import BadInput, PrerequisiteError
+from ..store import disk_problem, take, write_whole
+
+__all__ = ["SCHEMA_VERSION", "RunFolder", "RunInfo", "discarded_if_refused", "fingerprint", "latest", "list_runs"]
+
+SCHEMA_VERSION = 1
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+# what a run makes before it does anything
+_OF_NO_WORTH = {"config.json", "events.jsonl", "lock"} | {f"checkpoints.sqlite{end}" for end in ("", "-shm", "-wal")}
+
+
+class RunInfo(NamedTuple):
+    """One line of `inloop runs`. `note` says why a folder cannot be read, where it cannot."""
+
+    id: str
+    path: Path
+    loop: str
+    created: str
+    state: Literal["finished", "running", "stopped", "unreadable"]
+    note: str = ""
+
+
+class RunFolder:
+    """An open run folder; make one with `create`, find one with `open`."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        id: str,
+        loop: str,
+        created: str,
+        config: dict[str, Any],
+        brought: Mapping[str, str] | None = None,
+    ) -> None:
+        self.path = path
+        self.id = id
+        self.loop = loop
+        self.created = created
+        self.config = config
+        self.brought = dict(brought or {})
+        self._events: int | None = None
+        self._guard = threading.Lock()
+
+    @classmethod
+    def create(
+        cls,
+        runs_dir: Path,
+        loop: str,
+        config: Mapping[str, Any] | BaseModel,
+        brought: Mapping[str, str] | None = None,
+    ) -> RunFolder:
+        """A new folder under `runs_dir`, named after the loop, the time (UTC) and the config.
+
+        `brought`: what the run was given as Python objects, in words. Example of a name: `opt2i-20260101-093000-ab12`.
+        """
+        if not re.fullmatch(r"[a-z0-9_]+", loop):
+            raise BadInput(f"loop name {loop!r}: use small letters, digits and underscores.")
+        plain = _plain(config)
+        now = datetime.now(UTC)
+        stem = f"{loop}-{now:%Y%m%d-%H%M%S}-{fingerprint(plain)[:4]}"
+        number = 1
+        while True:
+            id = stem if number == 1 else f"{stem}-{number}"
+            path = Path(runs_dir) / id
+            try:
+                Path(runs_dir).mkdir(parents=True, exist_ok=True)
+                path.mkdir()
+                break
+            except FileExistsError:
+                if not Path(runs_dir).is_dir():
+                    raise BadInput(f"{str(runs_dir)!r} is a file: give a folder for the runs.") from None
+                number += 1
+            except OSError as error:
+                raise disk_problem(error, path) from error
+        run = cls(path, id=id, loop=loop, created=now.isoformat(timespec="seconds"), config=plain, brought=brought)
+        head = {"schema_version": SCHEMA_VERSION, "run_id": id, "loop": loop, "created": run.created, "config": plain}
+        if brought:
+            head["brought"] = dict(brought)
+        write_whole(path / "config.json", _json(head))
+        return run
+
+    @classmethod
+    def open(cls, runs_dir: Path, name: str | Path) -> RunFolder:
+        """The run of an id in `runs_dir`, or of the path of its folder; `"latest"` is the newest one.
+
+        Raises:
+            BadInput: there is no such run.
+            PrerequisiteError: the folder is damaged, or of another version of inloop.
+        """
+        if str(name) == "latest":
+            newest = latest(runs_dir)
+            if newest is None:
+                raise BadInput(f"there is no run in {str(runs_dir)!r} yet; `inloop runs` lists them.")
+            return newest
+        choices = [Path(runs_dir) / name, Path(name)] if str(name) else []
+        path = next((choice for choice in choices if (choice / "config.json").is_file()), None)
+        if path is None:
+            raise BadInput(
+                f"there is no run {str(name)!r} in {str(runs_dir)!r}: no config.json under that name."
+                " `inloop runs` lists the runs of a folder, --out names the folder."
+            )
+        head = _load(path / "config.json")
+        version = head.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise PrerequisiteError(
+                f"the run {path} has schema version {version!r}; this inloop reads version {SCHEMA_VERSION}",
+                remedy="use the inloop that made the run, or start it anew with what its config.json says.",
+            )
+        try:
+            id, loop, created, config = head["run_id"], head["loop"], head["created"], head["config"]
+            if not isinstance(config, dict):
+                raise KeyError("config")
+        except KeyError as error:
+            raise PrerequisiteError(
+                f"{path / 'config.json'} has no {error.args[0]!r}", remedy="restore the file, or start the run anew."
+            ) from None
+        brought = head.get("brought", {})
+        return cls(path.resolve(), id=str(id), loop=str(loop), created=str(created), config=config, brought=brought)
+
+    @property
+    def report_path(self) -> Path:
+        """Where the HTML report goes."""
+        return self.path / "report.html"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """The SQLite file of the graph's checkpoints."""
+        return self.path / "checkpoints.sqlite"
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a result."""
+        return (self.path / "result.json").is_file()
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Append one event with the time (UNIX seconds, unless it has an `at`); safe from any thread."""
+        line = json.dumps({"at": round(time.time(), 3), **event}, allow_nan=False, default=_record).encode() + b"\n"
+        path = self.path / "events.jsonl"
+        with self._guard:
+            try:
+                if self._events is None:
+                    torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
+                    self._events = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+                    line = b"\n" + line if torn else line
+                view = memoryview(line)
+                while view:
+                    view = view[os.write(self._events, view) :]
+            except OSError as error:
+                raise disk_problem(error, path) from error
+
+    def events(self) -> list[dict[str, Any]]:
+        """The events so far; lines torn by a crash are left out."""
+        try:
+            lines = (self.path / "events.jsonl").read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        found = []
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                event = json.loads(line)
+                if isinstance(event, dict):
+                    found.append(event)
+        return found
+
+    def write_result(self, result: Mapping[str, Any] | BaseModel) -> None:
+        """Write `result.json`, whole or not at all."""
+        write_whole(self.path / "result.json", _json(_plain(result)))
+
+    def result(self) -> dict[str, Any]:
+        """The content of `result.json`; `BadInput` where the run has no result yet."""
+        if not self.finished:
+            raise BadInput(f"the run {self.id!r} has no result yet; `inloop resume {self.id}` goes on with it.")
+        return _load(self.path / "result.json")
+
+    def config_as(self, kind: type[ModelT]) -> ModelT:
+        """The settings of the run; `PrerequisiteError` where `config.json` does not hold those of this loop."""
+        try:
+            return kind.model_validate(self.config)
+        except ValidationError as error:
+            raise PrerequisiteError(
+                f"{self.path / 'config.json'} does not hold the settings of this loop: {error.errors()[0]['msg']}",
+                remedy="restore the file, or start the run anew.",
+            ) from None
+
+    def result_as(self, kind: type[ModelT]) -> ModelT:
+        """The result of the run; `BadInput` where there is none yet, `PrerequisiteError` for one of another version."""
+        try:
+            return kind.model_validate(self.result())
+        except ValidationError as error:
+            raise PrerequisiteError(
+                f"{self.path / 'result.json'} is not a result of this version of inloop: {error.errors()[0]['msg']}",
+                remedy=f"run `inloop resume {self.path}`; what was paid for is not paid again.",
+            ) from None
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run: one process (and one holder in it) at a time.
+
+        The lock belongs to the operating system, so that of a killed process is free at once.
+
+        Raises:
+            PrerequisiteError: another process works on this run.
+        """
+        path = self.path / "lock"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise disk_problem(error, path) from error
+        try:
+            if not take(descriptor, patience=0.2):
+                holder = os.pread(descriptor, 200, 1).decode("utf-8", "replace").strip() if os.name != "nt" else ""
+                raise PrerequisiteError(
+                    f"the run {self.id!r} is being worked on by another process ({holder or 'unknown'})",
+                    remedy="wait for it or end it, then try again.",
+                )
+            os.ftruncate(descriptor, 0)
+            # byte 0 is what Windows locks, so the text begins after it
+            os.lseek(descriptor, 1, os.SEEK_SET)
+            os.write(descriptor, f"pid {os.getpid()} on {socket.gethostname()}".encode())
+            yield
+        finally:
+            os.close(descriptor)
+
+    @property
+    def locked(self) -> bool:
+        """Whether a process works on this run now."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            return not take(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Close the event file; may be called twice."""
+        with self._guard:
+            if self._events is not None:
+                os.close(self._events)
+                self._events = None
+
+
+@contextlib.contextmanager
+def discarded_if_refused(folder: RunFolder) -> Iterator[RunFolder]:
+    """A new run: one that is refused before anything was done leaves nothing behind; at the end its folder is closed."""
+    try:
+        yield folder
+    except (BadInput, PrerequisiteError):
+        folder.close()
+        left = {path.name for path in folder.path.iterdir()} if folder.path.is_dir() else set()
+        begun = any(event.get("event") not in ("run_started", "models") for event in folder.events())
+        if left and left <= _OF_NO_WORTH and not begun:
+            for name in left:
+                (folder.path / name).unlink()
+            folder.path.rmdir()
+        raise
+    finally:
+        folder.close()
+
+
+def fingerprint(config: Mapping[str, Any] | BaseModel) -> str:
+    """The sha256 of a config as JSON, in hexadecimal: the same settings give the same fingerprint."""
+    text = json.dumps(_plain(config), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def latest(runs_dir: Path) -> RunFolder | None:
+    """The newest readable run under `runs_dir`."""
+    readable = [info for info in list_runs(runs_dir) if info.state != "unreadable"]
+    return RunFolder.open(runs_dir, readable[-1].path) if readable else None
+
+
+def list_runs(runs_dir: Path) -> list[RunInfo]:
+    """The runs under `runs_dir`, oldest first; damaged folders and those of other versions are listed with a note."""
+    found: list[tuple[str, int, RunInfo]] = []
+    for path in Path(runs_dir).glob("*/config.json"):
+        folder = path.parent
+        try:
+            run = RunFolder.open(runs_dir, folder.resolve())
+        except PrerequisiteError as error:
+            info = RunInfo(folder.name, folder, "", "", "unreadable", error.problem)
+        else:
+            state: Literal["finished", "running", "stopped"] = "finished" if run.finished else "stopped"
+            info = RunInfo(run.id, folder, run.loop, run.created, "running" if run.locked else state)
+        found.append((info.created, path.stat().st_mtime_ns, info))
+    return [info for _, _, info in sorted(found, key=lambda entry: entry[:2])]
+
+
+def _plain(value: Mapping[str, Any] | BaseModel) -> dict[str, Any]:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    plain: dict[str, Any] = json.loads(json.dumps(dict(value), default=_record))
+    return plain
+
+
+def _record(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not JSON: {value!r:.80}")
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(value, dict):
+            raise ValueError("it is no JSON object")
+    except OSError as error:
+        raise disk_problem(error, path) from error
+    except ValueError as error:
+        raise PrerequisiteError(
+            f"{path} cannot be read: {error}", remedy="restore the file from a backup, or start the run anew."
+        ) from None
+    return value

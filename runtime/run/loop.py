@@ -1,0 +1,220 @@
+"""A loop as one object, and the one function that carries any of them.
+
+A `Loop` says what can be asked of it (`config`), what its tasks are (`inputs`), what they share (`open`), and how one of them is
+worked on (`work`, which runs the loop's own state machine with `Session.finish`). Everything else is the same for all loops and
+stands here: the run folder, the lock, the store, the budget, events, resuming, failures, and the result file.
+
+    shorten = Loop(name="shorten", config=Config, result=RunResult[Task], inputs=inputs, open=Context, work=work)
+    shorten(texts=("...",))                     # a script, a notebook, a thread
+    await shorten.run(texts=("...",))           # inside of a running event loop
+    shorten.resume("runs/shorten-...")          # after a crash
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from ..errors import PrerequisiteError
+from ..settings import Settings
+from ..store import Store
+from .accounting import calls_of, charged_budget, worked
+from .checkpoints import Checkpoints
+from .concurrency import Mapped, map_items
+from .config import RunConfig
+from .events import Event, ModelsOpened, RunDone, RunStarted, TaskDone, TaskFailed
+from .folder import RunFolder, discarded_if_refused
+from .result import RunResult, Task
+from .runner import run
+from .session import Session
+
+__all__ = ["Listener", "Loop", "carry"]
+
+ConfigT = TypeVar("ConfigT", bound=RunConfig)
+ContextT = TypeVar("ContextT")
+InputT = TypeVar("InputT")
+TaskT = TypeVar("TaskT", bound=Task)
+ResultT = TypeVar("ResultT", bound=RunResult[Any])
+Listener = Callable[[Event], None]
+
+
+def _nothing_more(context: Any, tasks: Sequence[Any]) -> Mapping[str, Any]:
+    return {}
+
+
+def _silent(event: Event) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
+    """One loop.
+
+    Args:
+        name: small letters, digits and underscores; the beginning of its run folders' names.
+        config: what can be asked; its fields are the options of the Python function and the flags of the command.
+        result: what is left behind; `RunResult[...]` of the loop's task record, or a sub-class with further fields.
+        inputs: the tasks of a config by id, checked: raises `BadInput` before anything is opened or paid.
+        open: what the tasks share, from the config and the session; may be async.
+        work: works on one task to its end; None where the budget left no room for it.
+        summary: further fields of the result, once the tasks are done; may be async.
+        brings: what a caller can bring along as Python objects, by name, with what each must be able to do.
+        brief: one line about it.
+    """
+
+    name: str
+    config: type[ConfigT]
+    result: type[ResultT]
+    inputs: Callable[[ConfigT], Mapping[str, InputT]]
+    open: Callable[[ConfigT, Session], ContextT | Awaitable[ContextT]]
+    work: Callable[[ContextT, str, InputT], Awaitable[TaskT | None]]
+    summary: Callable[[ContextT, Sequence[TaskT]], Mapping[str, Any] | Awaitable[Mapping[str, Any]]] = _nothing_more
+    brings: Mapping[str, str] = field(default_factory=dict)
+    brief: str = ""
+
+    def __call__(
+        self, *subjects: object, settings: Settings | None = None, on_event: Listener = _silent, **options: Any
+    ) -> ResultT:
+        """Run it from a script, a notebook or a thread; see `run`."""
+        return run(self.run(*subjects, settings=settings, on_event=on_event, **options))
+
+    async def run(
+        self, *subjects: object, settings: Settings | None = None, on_event: Listener = _silent, **options: Any
+    ) -> ResultT:
+        """Run it; the result is also in the run folder's `result.json`.
+
+        `options` are fields of the config and names of `brings`; `settings` (default: what `inloop config` shows) fill the rest.
+
+        Raises:
+            BadInput: what is asked cannot be done; before anything is paid, and no folder stays behind.
+            PrerequisiteError: a model, a package or a server that cannot be had.
+            CallFailed: every task failed.
+            Interrupted: Ctrl-C or SIGTERM; the run can be resumed.
+        """
+        settings = settings or Settings.load()
+        parts = {name: options.pop(name) for name in [*options] if name in self.brings}
+        config = self.config.of(*subjects, settings=settings, **options)
+        self.inputs(config)
+        with discarded_if_refused(
+            RunFolder.create(settings.runs_dir, self.name, config, brought=_named(parts))
+        ) as folder:
+            return await carry(self, config, folder=folder, settings=settings, on_event=on_event, parts=parts)
+
+    def resume(
+        self, folder: str | Path, *, settings: Settings | None = None, on_event: Listener = _silent, **parts: Any
+    ) -> ResultT:
+        """Go on with a run that was stopped or killed; a finished one gives its result again. `parts`: as in the first call.
+
+        Raises what `run` raises.
+        """
+        settings = settings or Settings.load()
+        opened = RunFolder.open(settings.runs_dir, folder)
+        settings = settings.model_copy(update={"runs_dir": opened.path.parent})
+        config = opened.config_as(self.config)
+        try:
+            return run(
+                carry(self, config, folder=opened, settings=settings, on_event=on_event, parts=parts, resumed=True)
+            )
+        finally:
+            opened.close()
+
+
+async def carry(
+    loop: Loop[ConfigT, ContextT, InputT, TaskT, ResultT],
+    config: ConfigT,
+    *,
+    folder: RunFolder,
+    settings: Settings,
+    on_event: Listener = _silent,
+    parts: Mapping[str, Any] | None = None,
+    resumed: bool = False,
+) -> ResultT:
+    """Work on a run in its folder until its result is written. Raises what `Loop.run` raises."""
+    begun = time.monotonic()
+    inputs = loop.inputs(config)
+    parts = dict(parts or {})
+    missing = sorted({*folder.brought} - {*parts})
+    if missing:
+        raise PrerequisiteError(
+            f"the run {folder.id} was begun with {missing[0]} of its caller ({folder.brought[missing[0]]})",
+            remedy=f"resume it from Python with the same object: {loop.name}.resume({str(folder.path)!r}, {missing[0]}=...).",
+        )
+    with folder.lock(), Store.open(settings, run_id=folder.id) as store:
+        # what the ledger answers counts as well: the same command stops at the same place, paid or not
+        before = worked(folder.events())
+        budget = charged_budget(config.budget, store, elapsed=before)
+        async with AsyncExitStack() as stack:
+            checkpoints = await stack.enter_async_context(Checkpoints(folder.checkpoints_path))
+            session = Session(
+                settings=settings, store=store, budget=budget, folder=folder, checkpoints=checkpoints, stack=stack,
+                listen=on_event, parts=parts,
+            )  # fmt: skip
+            session.emit(RunStarted(run_id=folder.id, loop=loop.name, tasks=len(inputs), resumed=resumed))
+            context = await _awaited(loop.open(config, session))
+            session.emit(ModelsOpened(models=session.models()))
+            mapped = await _work_on_all(loop, context, inputs, config, session)
+            further = await _awaited(loop.summary(context, tuple(mapped.results.values())))
+            result = loop.result(
+                run_id=folder.id,
+                loop=loop.name,
+                created=folder.created,
+                seconds=round(before + time.monotonic() - begun, 3),
+                config=config.model_dump(mode="json"),
+                models=session.models(),
+                tasks=tuple(mapped.results.values()),
+                failed={id: str(error) for id, error in mapped.failures.items()},
+                stopped=budget.exhausted() if mapped.left_out else None,
+                cost=store.ledger.spent(),
+                calls=calls_of(store),
+                notes=session.all_notes(),
+                **further,
+            )
+    folder.write_result(result)
+    session.emit(RunDone(seconds=result.seconds))
+    return result
+
+
+async def _work_on_all(
+    loop: Loop[ConfigT, ContextT, InputT, TaskT, ResultT],
+    context: ContextT,
+    inputs: Mapping[str, InputT],
+    config: ConfigT,
+    session: Session,
+) -> Mapped[TaskT]:
+    async def one(id: str, input: InputT) -> TaskT | None:
+        task = await loop.work(context, id, input)
+        if task is not None:
+            session.emit(TaskDone(task=id))
+        return task
+
+    def failed(id: str, error: Exception) -> None:
+        session.emit(TaskFailed(task=id, why=str(error)))
+
+    return await map_items(inputs, one, in_flight=config.in_flight, on_failure=failed)
+
+
+async def _awaited(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+def _named(parts: Mapping[str, Any]) -> dict[str, str]:
+    """What was brought, in words, for whoever resumes the run."""
+
+    def name(part: Any) -> str:
+        return str(
+            getattr(part, "model", "")
+            or getattr(part, "name", "")
+            or getattr(part, "__qualname__", type(part).__name__)
+        )
+
+    return {
+        role: ", ".join(f"{key}: {name(each)}" for key, each in part.items())
+        if isinstance(part, Mapping)
+        else name(part)
+        for role, part in parts.items()
+    }

@@ -1,0 +1,123 @@
+"""What the tasks of a run share: settings, store, budget, checkpoints, and the models that were opened or brought along."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar, cast
+
+from langgraph.graph import StateGraph
+
+from ..budget import Budget
+from ..errors import BadInput, Interrupted
+from ..protocols import Identified
+from ..settings import Settings
+from ..store import Store
+from .checkpoints import Checkpoints
+from .events import Event, Warned
+from .folder import RunFolder
+from .runner import Runner
+
+__all__ = ["Session"]
+
+PartT = TypeVar("PartT")
+StateT = TypeVar("StateT")
+
+
+class Session:
+    """One process at work on one run.
+
+    `parts` are what the caller brought: models, evaluators and whatever else a loop lets be exchanged, by role. What `open`
+    made is closed when the session ends; what the caller brought is the caller's own.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        budget: Budget,
+        folder: RunFolder,
+        checkpoints: Checkpoints,
+        stack: AsyncExitStack,
+        listen: Callable[[Event], None],
+        parts: Mapping[str, Any],
+    ) -> None:
+        self.settings, self.store, self.budget, self.folder, self.checkpoints = (
+            settings,
+            store,
+            budget,
+            folder,
+            checkpoints,
+        )
+        self.parts = dict(parts)
+        self.opened: dict[str, Any] = {}
+        self.notes: list[str] = []
+        self._stack, self._listen = stack, listen
+
+    def emit(self, event: Event) -> None:
+        """Write an event to the run's folder and hand it to the listener; a warning of the whole run becomes a note."""
+        self.folder.event(event.model_dump(mode="json", exclude_defaults=False))
+        if isinstance(event, Warned) and not event.task:
+            self.notes.append(event.text)
+        self._listen(event)
+
+    def open(self, role: str, opener: Callable[[str, Store, Settings], PartT], spec: str) -> PartT:
+        """What plays a role: the caller's own part, else what `opener` makes of `spec`; opened once a run."""
+        if role not in self.opened:
+            if role in self.parts:
+                self.opened[role] = self.parts[role]
+            else:
+                self.opened[role] = opener(spec, self.store, self.settings)
+                self.close_later(self.opened[role])
+        return cast("PartT", self.opened[role])
+
+    def close_later(self, part: Any) -> None:
+        """Close something when the session ends, by its `aclose` or `close`."""
+        close = getattr(part, "aclose", None) or getattr(part, "close", None)
+        if close is None:
+            return
+
+        async def end() -> None:
+            ended = close()
+            if inspect.isawaitable(ended):
+                await ended
+
+        self._stack.push_async_callback(end)
+
+    def models(self) -> dict[str, dict[str, str]]:
+        """By role, the id and revision of what was opened."""
+        named: dict[str, Identified] = {
+            role: part for role, part in self.opened.items() if hasattr(part, "model") and hasattr(part, "revision")
+        }
+        return {role: {"id": part.model, "revision": part.revision} for role, part in named.items()}
+
+    def all_notes(self) -> tuple[str, ...]:
+        """What a reader must know, each once: of the run, of its models, of its budget."""
+        of_models = [note for part in self.opened.values() for note in getattr(part, "notes", ())]
+        return tuple(dict.fromkeys([*self.notes, *of_models, *self.budget.notes]))
+
+    async def finish(
+        self, graph: StateGraph[Any, Any, Any, Any], *, context: Any, id: str, start: StateT, max_steps: int
+    ) -> StateT:
+        """Run a graph to its end, from its checkpoint where the thread `id` has begun; its last state.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM; the run can be resumed.
+        """
+        runner = Runner(graph, context=context, checkpoints=self.checkpoints, thread_id=id, max_steps=max_steps)
+        end = await runner.start_or_resume(cast("dict[str, Any]", start))
+        if not end.finished:
+            raise Interrupted(f"stopped by {end.stopped}; nothing that was finished is lost")
+        return cast("StateT", end.state)
+
+    def brought(self, allowed: Mapping[str, str]) -> None:
+        """Refuse parts that the loop has no use for; `allowed`: the roles that can be filled, with what each must do.
+
+        Raises:
+            BadInput: an unknown role.
+        """
+        for role in self.parts:
+            if role not in allowed:
+                raise BadInput(f"there is no part {role!r} to bring; this loop takes {', '.join(allowed)}.")

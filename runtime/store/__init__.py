@@ -1,0 +1,26 @@
+"""What outlives a run: blobs by content, the ledger of paid calls, locks and hashes."""
+
+from .blobs import BlobStore, disk_problem, write_whole
+from .calls import canonical_json
+from .hashes import SUMS, copy_hashed, file_sha256, folder_revision, read_sums, remember, sha256
+from .ledger import Call, Ledger
+from .locks import take
+from .open import Store
+
+__all__ = [
+    "BlobStore",
+    "Call",
+    "Ledger",
+    "SUMS",
+    "Store",
+    "canonical_json",
+    "copy_hashed",
+    "disk_problem",
+    "file_sha256",
+    "folder_revision",
+    "read_sums",
+    "remember",
+    "sha256",
+    "take",
+    "write_whole",
+]

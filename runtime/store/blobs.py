@@ -1,0 +1,166 @@
+"""Content-addressed files: the bytes of images, arrays and models live here, never in a graph's state.
+
+Invariants: a file under its final name is complete (written to a temporary name, fsynced, renamed, and the folder
+fsynced); its name is the sha256 of its bytes, which `get` checks. Any number of threads and processes may write
+the same bytes at once. Layout: `root/ab/cdef...`, temporary names in `root/.tmp`.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import itertools
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import BadInput, PrerequisiteError
+from ..records import BlobRef
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["BlobStore", "disk_problem", "write_whole"]
+
+_NUMBER = itertools.count()
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class BlobStore:
+    """The blob store under the folder `root`, which is made on the first write."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def put(self, data: bytes, media_type: str) -> BlobRef:
+        """Store `data`; the same bytes are stored once. A full disk or a read-only folder: `PrerequisiteError`."""
+        ref = BlobRef(sha256=hashlib.sha256(data).hexdigest(), media_type=media_type, bytes=len(data))
+        path = self.path(ref)
+        if not self.has(ref):
+            write_whole(path, data, temporary=self.root / ".tmp")
+        return ref
+
+    def get(self, ref: BlobRef | str) -> bytes:
+        """The bytes of `ref` (or of a sha256). Missing or altered bytes: `PrerequisiteError`."""
+        path = self.path(ref)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise PrerequisiteError(
+                f"the blob {_sha(ref)} is not in the store ({path} does not exist)",
+                remedy="restore the file, or run the command again: what is missing is made anew.",
+            ) from None
+        except OSError as error:
+            raise disk_problem(error, path) from error
+        if hashlib.sha256(data).hexdigest() != _sha(ref):
+            raise PrerequisiteError(
+                f"the blob file {path} was altered: its sha256 is not its name",
+                remedy="delete that file and run the command again: what is missing is made anew.",
+            )
+        return data
+
+    def path(self, ref: BlobRef | str) -> Path:
+        """Where the bytes of `ref` are, or would be."""
+        sha = _sha(ref)
+        return self.root / sha[:2] / sha[2:]
+
+    def has(self, ref: BlobRef | str) -> bool:
+        """Whether the blob is there; with a `BlobRef` its length is compared too (the hash is checked by `get`)."""
+        try:
+            size = self.path(ref).stat().st_size
+        except OSError:
+            return False
+        return isinstance(ref, str) or size == ref.bytes
+
+    def put_image(self, image: Image) -> BlobRef:
+        """Store a PIL image as PNG; the same pixels give the same bytes for one version of Pillow."""
+        buffer = io.BytesIO()
+        image.save(buffer, format="PNG")
+        return self.put(buffer.getvalue(), "image/png")
+
+    def get_image(self, ref: BlobRef | str) -> Image:
+        """The image of `ref`, decoded. Bytes that are no image: `PrerequisiteError`."""
+        from PIL import Image as images
+        from PIL import UnidentifiedImageError
+
+        try:
+            image = images.open(io.BytesIO(self.get(ref)))
+            image.load()
+        except (UnidentifiedImageError, OSError) as error:
+            raise PrerequisiteError(
+                f"the blob {_sha(ref)} cannot be read as an image: {error}",
+                remedy=f"check what was stored as {self.path(ref)}.",
+            ) from error
+        return image
+
+
+def write_whole(path: Path, data: bytes, *, temporary: Path | None = None) -> None:
+    """Write `path` so that it is there whole or not at all, also after a power cut.
+
+    `temporary`: the folder of the temporary name, on the same file system; default: beside `path`.
+    """
+    folder = temporary if temporary is not None else path.parent
+    draft = folder / f".{path.name[:40]}.{os.getpid()}.{next(_NUMBER)}.tmp"
+    made = False
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
+        made = True
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        draft.replace(path)
+        made = False
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise disk_problem(error, path) from error
+    finally:
+        if made:
+            draft.unlink(missing_ok=True)
+
+
+def disk_problem(error: OSError, path: Path) -> PrerequisiteError:
+    """The `PrerequisiteError` for what the operating system said about `path`."""
+    if error.errno in _FULL:
+        return PrerequisiteError(
+            f"the disk is full: {path} cannot be written",
+            remedy=f"free some space on the disk of {path.parent}, or choose a folder on another disk"
+            " (--out, INLOOP_RUNS_DIR, INLOOP_STORE). Finished work is kept; resume the run afterwards.",
+        )
+    if error.errno in _REFUSED:
+        return PrerequisiteError(
+            f"{path} cannot be read or written: {error.strerror}",
+            remedy=f"give yourself the rights on {path.parent}, or choose another folder"
+            " (--out, INLOOP_RUNS_DIR, INLOOP_STORE).",
+        )
+    return PrerequisiteError(
+        f"{path} cannot be read or written: {error.strerror or error}",
+        remedy="check that the path is a folder on a disk that works, or choose another one.",
+    )
+
+
+def _sha(ref: BlobRef | str) -> str:
+    sha = ref if isinstance(ref, str) else ref.sha256
+    if len(sha) != 64 or not set(sha) <= set("0123456789abcdef"):
+        raise BadInput(f"{sha!r} is not a sha256: give the 64 hexadecimal digits of a blob.")
+    return sha
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems have no fsync of folders
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,212 @@
+"""Every model call under a key made of model, revision, parameters and inputs: a finished call is never paid twice.
+
+Invariants:
+
+- A value is on the disk (SQLite, WAL, fsynced) before `once` returns it; what was finished survives a SIGKILL.
+- One value a key: when two processes compute the same key, the first to finish is what both get.
+- Within a process a key in flight is awaited, not computed again.
+- A failed call is a row of `failures` and never a value; the next `once` tries again.
+- `uses` holds one row for each time a value was handed out: by which run, and whether it was paid for. `seen` is
+  the newest result that the payer could see when it looked, so "paid although finished" is a query, not a promise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import CallFailed
+from ..records import Cost
+from .calls import JSON, Call, Failure, Kind, canonical_json
+from .sqlite import LedgerFile, Write
+
+__all__ = ["JSON", "Call", "Failure", "Kind", "Ledger", "Listener"]
+
+Listener = Callable[[Call, Cost, bool], None]
+
+
+@dataclass
+class _Flight:
+    task: asyncio.Task[tuple[JSON, Cost, bool]]
+    waiting: int = 0
+
+
+class Ledger:
+    """The call ledger in the SQLite file `path`; any number of threads and processes may use one file.
+
+    `run_id` names the run that uses are booked on.
+    """
+
+    def __init__(self, path: Path, *, run_id: str = "") -> None:
+        self.path = Path(path)
+        self.run_id = run_id
+        self._file = LedgerFile(self.path, run_id)
+        self._guard = threading.Lock()
+        self._flights: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Flight]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._listeners: list[Listener] = []
+        self._counts: dict[str, dict[str, int]] = {}
+        self._cost = Cost()
+
+    async def once(
+        self,
+        call: Call,
+        compute: Callable[[], Awaitable[tuple[JSON, Cost]]],
+        *,
+        usable: Callable[[JSON], bool] | None = None,
+    ) -> tuple[JSON, bool]:
+        """The value of `call` and whether it was there already; `compute` runs only if it was not.
+
+        A stored value for which `usable` is False (say, its blob was deleted) is given up and computed again.
+        The value is what JSON makes of it (a tuple becomes a list), the same the first time and later.
+
+        Raises:
+            CallFailed: from `compute`; booked as a failure.
+            PrerequisiteError: the ledger cannot be written; the value is lost then.
+        """
+        loop = asyncio.get_running_loop()
+        flights = self._flights.setdefault(loop, {})
+        flight = flights.get(call.key)
+        joined = flight is not None
+        if flight is None:
+            found, seen = self._look(call.key)
+            if found is not None:
+                value, cost = json.loads(found[0]), Cost.model_validate_json(found[1])
+                if usable is None or usable(value):
+                    self._book(call, cost, found[1], seen)
+                    return value, True
+                await asyncio.wrap_future(self._file.send(Write(call, "void")))
+                # someone else may have begun to compute it meanwhile
+                flight = flights.get(call.key)
+                joined = flight is not None
+        if flight is None:
+            flight = flights[call.key] = _Flight(loop.create_task(self._pay(call, compute, seen)))
+        flight.waiting += 1
+        try:
+            value, cost, paid = await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting:
+                flight.task.cancel()  # nobody wants it any more; no effect when it is done
+            if flights.get(call.key) is flight and (not flight.waiting or flight.task.done()):
+                del flights[call.key]
+        if joined:
+            self._book(call, cost, cost.model_dump_json(), 0)
+            value = json.loads(json.dumps(value))  # two callers must not share one mutable value
+        return value, joined or not paid
+
+    def listen(self, listener: Listener, *, once_a_run: bool = False) -> None:
+        """Call `listener(call, cost, cached)` for every value handed out; a reused one comes with what it cost once.
+
+        With `once_a_run`, only for the first use of each call in this run, over all its processes. A budget that starts
+        from `consumed` and listens like this stops at the same place whether the values are paid or reused.
+        """
+        if not once_a_run:
+            self._listeners.append(listener)
+            return
+        used = {key for (key,) in self._file.rows("SELECT DISTINCT key FROM uses WHERE run_id = ?", (self.run_id,))}
+
+        def first(call: Call, cost: Cost, cached: bool) -> None:
+            if call.key not in used:
+                used.add(call.key)
+                listener(call, cost, cached)
+
+        self._listeners.append(first)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """By kind of call: how many this process paid for and how many it reused."""
+        return {kind: dict(numbers) for kind, numbers in sorted(self._counts.items())}
+
+    @property
+    def cost(self) -> Cost:
+        """What this process paid."""
+        return self._cost
+
+    def spent(self, run_id: str | None = None) -> Cost:
+        """What a run (default: this one) paid in all its processes, also those that were killed."""
+        return self._sum("SELECT cost FROM uses WHERE paid = 1 AND run_id = ?", run_id)
+
+    def consumed(self, run_id: str | None = None) -> Cost:
+        """What the different calls of a run (default: this one) cost when they were paid, by whichever run that was."""
+        return self._sum("SELECT cost FROM uses WHERE run_id = ? GROUP BY key", run_id)
+
+    def run_counts(self, run_id: str | None = None) -> dict[str, dict[str, int]]:
+        """As `counts`, for a run (default: this one) in all its processes; what is reused after a kill counts again."""
+        rows = self._file.rows(
+            "SELECT kind, SUM(paid), SUM(1 - paid) FROM uses WHERE run_id = ? GROUP BY kind ORDER BY kind",
+            (run_id or self.run_id,),
+        )
+        return {kind: {"paid": paid, "reused": reused} for kind, paid, reused in rows}
+
+    def failures(self) -> list[Failure]:
+        """The calls that failed and have no value up to now, oldest first."""
+        rows = self._file.rows(
+            "SELECT key, kind, model, call, reason, attempts, at FROM failures"
+            " WHERE key NOT IN (SELECT key FROM results) ORDER BY at",
+        )
+        return [
+            Failure(key=key, kind=kind, model=model, call=json.loads(call), reason=reason, attempts=attempts, at=at)
+            for key, kind, model, call, reason, attempts, at in rows
+        ]
+
+    def paid_twice(self) -> list[str]:
+        """The keys that were paid for although a finished value was there when the payer looked: always empty."""
+        rows = self._file.rows(
+            "SELECT DISTINCT later.key FROM uses AS later JOIN uses AS earlier ON later.key = earlier.key"
+            " WHERE later.paid = 1 AND earlier.paid = 1 AND earlier.id < later.id AND earlier.result <= later.seen"
+            " ORDER BY later.key",
+        )
+        return [key for (key,) in rows]
+
+    def close(self) -> None:
+        """Write what waits and close the file; may be called twice."""
+        self._file.close()
+
+    async def _pay(
+        self, call: Call, compute: Callable[[], Awaitable[tuple[JSON, Cost]]], seen: int
+    ) -> tuple[JSON, Cost, bool]:
+        try:
+            value, cost = await compute()
+        except CallFailed as error:
+            await asyncio.wrap_future(self._file.send(Write(call, "failed", text=str(error))))
+            raise
+        text = canonical_json(value, f"the value of a call of {call.model!r}")
+        stored = self._file.send(Write(call, "paid", text=text, cost=cost.model_dump_json(), seen=seen))
+        kept = await asyncio.wrap_future(stored)
+        self._count(call, cost, cached=False)
+        return json.loads(kept), cost, True
+
+    def _book(self, call: Call, cost: Cost, text: str, seen: int) -> None:
+        self._count(call, cost, cached=True)
+        # not awaited: a reused value is worth no fsync, and a full disk must not stop a run that needs nothing new
+        self._file.send(Write(call, "reused", cost=text, seen=seen))
+
+    def _count(self, call: Call, cost: Cost, *, cached: bool) -> None:
+        with self._guard:
+            numbers = self._counts.setdefault(call.kind, {"paid": 0, "reused": 0})
+            numbers["reused" if cached else "paid"] += 1
+            if not cached:
+                self._cost = self._cost + cost
+        for listener in self._listeners:
+            listener(call, cost, cached)
+
+    def _sum(self, query: str, run_id: str | None) -> Cost:
+        total = Cost()
+        for (text,) in self._file.rows(query, (run_id or self.run_id,)):
+            total = total + Cost.model_validate_json(text)
+        return total
+
+    def _look(self, key: str) -> tuple[tuple[str, str] | None, int]:
+        """The stored (value, cost) of `key` as JSON texts, and the newest result seen, in one snapshot."""
+        row = self._file.rows(
+            "SELECT (SELECT MAX(seq) FROM results), (SELECT seq FROM results WHERE key = ?1),"
+            " (SELECT value FROM results WHERE key = ?1), (SELECT cost FROM results WHERE key = ?1)",
+            (key,),
+        )[0]
+        return (None if row[1] is None else (row[2], row[3])), row[0] or 0

@@ -1,0 +1,236 @@
+"""The SQLite file of the call ledger: one reading connection, and one thread that writes.
+
+Invariants: a write is on the disk (WAL, fsynced) when its future is done; all writes that came in while the last
+transaction was synced share the next one. Any number of processes may have the file open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import PrerequisiteError, RunnerError
+from .blobs import disk_problem
+from .calls import Call
+
+__all__ = ["LedgerFile", "Write"]
+
+_SCHEMA_VERSION = 1
+_TABLES = """
+CREATE TABLE IF NOT EXISTS results (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, model TEXT NOT NULL,
+    revision TEXT NOT NULL, call TEXT NOT NULL, value TEXT NOT NULL, cost TEXT NOT NULL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS failures (
+    key TEXT PRIMARY KEY, kind TEXT NOT NULL, model TEXT NOT NULL, call TEXT NOT NULL, reason TEXT NOT NULL,
+    attempts INTEGER NOT NULL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS uses (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL,
+    paid INTEGER NOT NULL, seen INTEGER NOT NULL, result INTEGER NOT NULL, cost TEXT NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS uses_key ON uses (key);
+CREATE INDEX IF NOT EXISTS uses_run ON uses (run_id);
+"""
+
+
+@dataclass
+class Write:
+    """One row on its way to the writer thread; `done` gets the stored value as JSON text."""
+
+    call: Call
+    outcome: Literal["paid", "reused", "failed", "void"]
+    text: str = ""
+    cost: str = "{}"
+    seen: int = 0
+    done: Future[str] = field(default_factory=Future)
+
+
+class LedgerFile:
+    """The open file; it is made at once: a full disk or a folder without rights shows before anything is paid."""
+
+    def __init__(self, path: Path, run_id: str) -> None:
+        self.path = path
+        self.run_id = run_id
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_problem(error, path) from error
+        self._reader = self._connect()
+        self._reading = threading.Lock()
+        self._guard = threading.Lock()
+        self._queue: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        try:
+            with self._explained():
+                self._create()
+        except BaseException:
+            self._reader.close()
+            raise
+
+    def close(self) -> None:
+        """Write what waits and close the file; may be called twice."""
+        with self._guard:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        with self._reading:
+            self._reader.close()
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """What a query gives now."""
+        with self._reading, self._explained():
+            if self._closed:
+                raise RunnerError(f"the call ledger {self.path} is closed.")
+            return self._reader.execute(query, values).fetchall()
+
+    def send(self, write: Write) -> Future[str]:
+        """Queue a write; the future gives the stored value as JSON text once it is on the disk."""
+        with self._guard:
+            if self._closed:
+                raise RunnerError(f"the call ledger {self.path} is closed.")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
+                self._thread.start()
+            self._queue.put(write)
+        return write.done
+
+    def _work(self) -> None:
+        """The writer thread: whatever came in while the last transaction was synced shares the next one."""
+        connection: sqlite3.Connection | None = None
+        going = True
+        while going:
+            batch: list[Write] = []
+            entry = self._queue.get()
+            while True:
+                if entry is None:
+                    going = False
+                    break
+                batch.append(entry)
+                try:
+                    entry = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            if not batch:
+                continue
+            try:
+                with self._explained():
+                    connection = connection or self._connect()
+                    kept = self._commit(connection, batch)
+            except BaseException as error:
+                for write in batch:
+                    if write.done.set_running_or_notify_cancel():
+                        write.done.set_exception(error)
+            else:
+                for write, text in zip(batch, kept, strict=True):
+                    if write.done.set_running_or_notify_cancel():
+                        write.done.set_result(text)
+        if connection is not None:
+            connection.close()
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[Write]) -> list[str]:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            kept = [self._apply(connection, write) for write in batch]
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                connection.execute("ROLLBACK")
+            raise
+        return kept
+
+    def _apply(self, connection: sqlite3.Connection, write: Write) -> str:
+        call, now = write.call, time.time()
+        if write.outcome == "failed":
+            connection.execute(
+                "INSERT INTO failures (key, kind, model, call, reason, attempts, at) VALUES (?, ?, ?, ?, ?, 1, ?)"
+                " ON CONFLICT (key) DO UPDATE SET reason = excluded.reason, attempts = attempts + 1, at = excluded.at",
+                (call.key, call.kind, call.model, call.canonical, write.text, now),
+            )
+            return ""
+        if write.outcome == "void":
+            connection.execute("DELETE FROM results WHERE key = ?", (call.key,))
+            # the earlier payment stays on the bill, but what it bought is gone: paying again is not paying twice
+            connection.execute("UPDATE uses SET result = 1 << 62 WHERE key = ?", (call.key,))
+            return ""
+        if write.outcome == "paid":
+            connection.execute(
+                "INSERT INTO results (key, kind, model, revision, call, value, cost, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+                (call.key, call.kind, call.model, call.revision, call.canonical, write.text, write.cost, now),
+            )
+        row = connection.execute("SELECT seq, value FROM results WHERE key = ?", (call.key,)).fetchone()
+        seq, text = row if row is not None else (0, "")
+        connection.execute(
+            "INSERT INTO uses (run_id, key, kind, paid, seen, result, cost, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (self.run_id, call.key, call.kind, int(write.outcome == "paid"), write.seen, seq, write.cost, now),
+        )
+        return str(text)
+
+    def _connect(self) -> sqlite3.Connection:
+        with self._explained():
+            connection = sqlite3.connect(self.path, timeout=60.0, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA synchronous = FULL")
+            return connection
+
+    def _create(self) -> None:
+        version = self._reader.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _SCHEMA_VERSION):
+            raise PrerequisiteError(
+                f"the call ledger {self.path} has schema version {version}; this inloop reads {_SCHEMA_VERSION}",
+                remedy="use the inloop that wrote it, or name another store (INLOOP_STORE=...).",
+            )
+        deadline = time.monotonic() + 60.0
+        while True:  # several processes opening a new file at once: WAL mode is not covered by SQLite's own waiting
+            try:
+                self._reader.execute("PRAGMA journal_mode = WAL")
+                if version == 0:
+                    self._reader.execute("BEGIN IMMEDIATE")
+                    for statement in _TABLES.split(";"):
+                        self._reader.execute(statement)
+                    self._reader.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+                    self._reader.execute("COMMIT")
+                return
+            except sqlite3.OperationalError as error:
+                if self._reader.in_transaction:
+                    self._reader.execute("ROLLBACK")
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """SQLite's errors, told with their remedy."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            text = str(error)
+            if "full" in text or "disk I/O" in text:
+                problem, remedy = (
+                    "cannot be written: the disk is full or broken",
+                    "free some space, then resume the run.",
+                )
+            elif "readonly" in text or "unable to open" in text:
+                problem, remedy = (
+                    "cannot be opened for writing",
+                    "give yourself the rights on its folder, or set INLOOP_STORE.",
+                )
+            elif "locked" in text:
+                problem, remedy = (
+                    "was locked for a minute",
+                    "see which program holds it open, end that, and resume the run.",
+                )
+            elif "malformed" in text or "not a database" in text:
+                problem, remedy = "is damaged", "restore it from a backup, or move it away: calls are then paid anew."
+            else:
+                problem, remedy = "cannot be used", "check the file and its folder."
+            raise PrerequisiteError(f"the call ledger {self.path} {problem} (SQLite: {text})", remedy=remedy) from error

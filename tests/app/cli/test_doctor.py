@@ -1,0 +1,117 @@
+"""`inloop doctor`: every check says what is there, and what to do where it is not."""
+
+import http.server
+import json
+import threading
+from typing import ClassVar
+
+import pytest
+
+from inloop.app.cli import main as cli
+from inloop.app.cli.doctor import examine
+from inloop.runtime.settings import Settings
+
+
+def found(settings):
+    return {f.name: f for f in examine(settings)}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def settings(place, **more):
+    return Settings(runs_dir=place / "runs", cache_dir=place / "cache", **more)
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    code = 200
+    body = b'{"data": [{"id": "tiny-llm"}]}'
+    keys: ClassVar[list] = []
+
+    def do_GET(self):
+        self.keys.append(self.headers.get("Authorization"))
+        self.send_response(self.code)
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server():
+    handler = type("Handler", (Answers,), {"keys": []})
+    served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=served.serve_forever, daemon=True)
+    thread.start()
+    yield handler, f"http://127.0.0.1:{served.server_address[1]}/v1"
+    served.shutdown()
+    served.server_close()
+
+
+def test_everything_that_is_not_right_has_a_remedy(place):
+    findings = examine(settings(place))
+    assert {"python", "packages", "devices", "painter", "vqa", "clip", "writer", "smollm2", "disk"} <= {
+        f.name for f in findings
+    }
+    assert all(f.remedy for f in findings if f.state == "missing")
+    assert found(settings(place))["packages"].state == "ok"
+
+
+def test_a_model_that_is_not_chosen_is_no_reason_to_stop(place):
+    plain = found(settings(place, llm="openai:gpt", api_key="k", images="org/painter", vqa="org/vqa", clip="org/clip"))
+    assert {plain[name].state for name in ("painter", "vqa", "clip", "writer", "smollm2")} <= {"ok", "note"}
+    assert plain["images"].state == "note" and "hf download org/painter" in plain["images"].remedy
+
+
+def test_a_server_that_answers_and_gets_its_key(place, server):
+    handler, url = server
+    finding = found(settings(place, llm=f"{url}#tiny-llm", api_key="sk-1"))["llm"]
+    assert finding.state == "ok" and "tiny-llm" in finding.text and "sk-1" not in finding.text
+    assert handler.keys == ["Bearer sk-1"]
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "word"),
+    [(401, b"", "INLOOP_API_KEY"), (404, b"", "/v1"), (200, b"<html>", "check the URL"), (200, b"[]", "check the URL")],
+)
+def test_a_server_that_answers_wrongly(place, server, code, body, word):
+    handler, url = server
+    handler.code, handler.body = code, body
+    finding = found(settings(place, llm=url))["llm"]
+    assert finding.state == "missing" and word in finding.remedy
+
+
+def test_a_server_that_is_down(place):
+    finding = found(settings(place, llm="http://127.0.0.1:9/v1"))["llm"]
+    assert finding.state == "missing" and "does not answer" in finding.text
+
+
+def test_a_missing_gguf_file_and_a_missing_key(place):
+    assert found(settings(place, llm="gguf:nowhere.gguf"))["llm"].state == "missing"
+    assert "OPENAI_API_KEY" in found(settings(place, llm="openai:gpt"))["llm"].remedy
+    (place / "here.gguf").write_bytes(b"GGUF")
+    assert found(settings(place, llm="gguf:here.gguf"))["llm"].state == "ok"
+
+
+def test_a_folder_that_cannot_be_made(place):
+    (place / "file").write_text("x", encoding="utf-8")
+    finding = found(Settings(runs_dir=place / "file" / "runs", cache_dir=place / "cache"))["runs folder"]
+    assert finding.state == "missing" and "is not a folder" in finding.text and "--out" in finding.remedy
+
+
+def test_a_device_that_is_not_there(place):
+    assert "use auto or cpu" in found(settings(place, device="tpu"))["devices"].remedy
+
+
+def test_the_command(place, monkeypatch, capsys):
+    monkeypatch.setenv("INLOOP_LLM", "gguf:nowhere.gguf")
+    assert cli.main(["doctor"]) == cli.PREREQUISITE
+    out = capsys.readouterr().out
+    assert "MISSING  llm" in out and "-> check the path" in out
+    assert cli.main(["doctor", "--json"]) == cli.PREREQUISITE
+    told = json.loads(capsys.readouterr().out)
+    assert told["ok"] is False and any(f["name"] == "llm" and f["state"] == "missing" for f in told["findings"])

@@ -1,0 +1,75 @@
+"""What a person sees while a run works."""
+
+import io
+
+from inloop.app.cli.progress import Lines, Live, Progress, progress
+from inloop.app.opt2i.progress import RunView
+
+
+def trial(iteration, text, objective):
+    told = {"text": text, "objective": objective, "iteration": iteration, "images": [{}, {}]}
+    return {"event": "trial", "task": "p1", "iteration": iteration, "trial": told}
+
+
+def view(**more):
+    clock = iter(range(10_000))
+    return RunView(**{"prompts": 1, "iterations": 9, "clock": lambda: float(next(clock)), **more})
+
+
+def test_a_better_candidate_is_said_once_and_a_worse_one_never():
+    run = view()
+    assert run.see(trial(0, "mine", 0.25)) == ["your prompt scores 25.0: mine"]
+    assert run.see(trial(1, "good", 0.75)) == ["better, 75.0 (+50.0): good"]
+    assert run.see(trial(1, "bad", 0.5)) == run.see(trial(1, "none", None)) == []
+    assert run.tasks["p1"].gain == 50.0
+    assert run.spent() == "4 candidates · 8 images"
+
+
+def test_an_unscored_first_prompt_is_not_zero():
+    run = view()
+    assert run.see(trial(0, "mine", None)) == ["your prompt scores not scored: mine"]
+    run.see(trial(1, "good", 0.75))
+    assert run.tasks["p1"].gain is None
+
+
+def test_events_of_other_versions_are_passed_over():
+    assert view().see({"event": "shiny"}) == view().see({}) == []
+
+
+def test_lines_carry_the_time_and_no_control_characters():
+    stream = io.StringIO()
+    with progress(view(), stream) as show:
+        assert isinstance(show, Lines)
+        show({"event": "warning", "text": "a\x1b]0;b\x07\nc"})
+    [line] = stream.getvalue().splitlines()
+    assert line.startswith("[") and line.endswith("warning: a ]0;b  c")
+
+
+def test_silent_shows_nothing():
+    stream = io.StringIO()
+    with progress(view(), stream, silent=True) as show:
+        assert type(show) is Progress
+        show(trial(0, "mine", 0.25))
+    assert stream.getvalue() == ""
+
+
+def test_a_terminal_gets_a_table_of_what_is_at_work():
+    from rich.console import Console
+
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=100, height=40, highlight=False, color_system=None)
+    run = view(prompts=20)
+    with Live(run, console) as show:
+        for number in range(1, 21):
+            task = {"task": f"p{number}"}
+            show({**trial(0, f"prompt [red]{number}", 0.5), **task})
+            show({**trial(1, f"better {number}", 0.75), **task})
+            show({"event": "iteration", "iteration": 1, "objective": 0.75, **task})
+        show({"event": "task_done", "task": "p1"})
+        with console.capture() as held:
+            console.print(show.view.table(console.width))
+    text = held.get()
+    assert "better 2" in text and "better 1 " not in text  # the one that is done makes room
+    assert "1/9" in text and "75.0" in text and "+25.0" in text
+    assert "and 7 more" in text and "1 of 20 prompts done" in text
+    assert "prompt [red]1" in out.getvalue()  # no markup from prompts

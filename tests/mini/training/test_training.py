@@ -1,0 +1,157 @@
+"""How the small models are trained: an interrupted training ends as an unbroken one, and the targets say what is drawn."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inloop.mini.training.layout import cells, teach_layout
+from inloop.mini.training.loop import Fit, fit
+from inloop.mini.training.patch_pretraining import PatchHead, RelationHead, patch_places, place_code
+from inloop.mini.world.drawing import Scene
+from inloop.mini.world.grammar import plain
+from inloop.mini.world.questions import OPPOSITE, ask, holds
+from inloop.mini.world.scenes import pixels, scenes
+from inloop.mini.world.vocabulary import SHAPES, THINGS
+from inloop.runtime.models.cache import bundled
+
+KINDS = ["", *SHAPES, *THINGS]
+
+
+def some(count: int, seed: int = 5) -> list[Scene]:
+    return list(itertools.islice(scenes(seed), count))
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_an_interrupted_training_ends_as_an_unbroken_one(tmp_path: Path) -> None:
+    def train(checkpoint: Path, *, until: int) -> torch.Tensor:
+        torch.manual_seed(0)
+        run = Fit(torch.nn.Linear(3, 1), steps=20, rate=0.05, checkpoint=checkpoint)
+
+        def loss_of(step: int) -> torch.Tensor:
+            if step == until:
+                run.save()
+                raise Stopped
+            seen = torch.from_numpy(np.random.default_rng(step).standard_normal((8, 3), dtype=np.float32))
+            loss: torch.Tensor = (run.model(seen)[:, 0] - seen.sum(1)).square().mean()
+            return loss
+
+        fit(run, loss_of, name="line", report=lambda line: None)
+        run.use_average()
+        return run.model.weight.detach().clone()  # type: ignore[union-attr,return-value,operator]
+
+    whole = train(tmp_path / "whole.pt", until=-1)
+    with pytest.raises(Stopped):
+        train(tmp_path / "broken.pt", until=7)
+    assert torch.equal(train(tmp_path / "broken.pt", until=-1), whole)
+
+
+def test_the_cells_of_a_layout_say_what_stands_where() -> None:
+    for scene in some(40):
+        kinds = cells(scene)[0].reshape(8, 8)
+        for row, column in np.ndindex(8, 8):
+            y, x = 8 * row + 4, 8 * column + 4
+            there = [t for t in scene.objects if t.x <= x < t.x + t.side and t.y <= y < t.y + t.side]
+            assert KINDS[kinds[row, column]] == (there[0].kind if there else "")
+
+
+def test_the_places_of_patches_are_those_of_the_picture() -> None:
+    """A dark square in one corner: the patches that see it are the ones whose places say so."""
+    ink = np.zeros((64, 64), dtype=np.float32)
+    ink[40:, :24] = 1
+    seen = torch.from_numpy(ink).unfold(0, 8, 8).unfold(1, 8, 8).mean((2, 3)).flatten()
+    middle = (patch_places() * seen[:, None]).sum(0) / seen.sum()
+    assert middle.tolist() == pytest.approx([0.625, -0.625])  # low in the picture, at its left
+    code = place_code(128)
+    assert code.shape == (65, 128) and torch.equal(code[0], torch.zeros(128))
+    assert torch.cdist(code[1:], code[1:]).add(torch.eye(64) * 9).min() > 0.5  # no two places look alike
+
+
+def test_a_question_after_a_relation_knows_the_one_that_is_there() -> None:
+    rng = np.random.default_rng(0)
+    asked = [(scene, ask(scene, rng)) for scene in some(120) for _ in range(4)]
+    relations = [(scene, qa) for scene, qa in asked if qa.skill == "relation"]
+    assert len(relations) > 40
+    for scene, qa in relations:
+        assert qa.relation is not None
+        one, other = scene.objects
+        assert holds(qa.relation, one, other) or holds(qa.relation, other, one)
+    assert all(qa.relation is None for _, qa in asked if qa.skill != "relation")
+
+
+def test_heads_learn_from_states_that_hold_the_answer_and_skip_what_has_none() -> None:
+    torch.manual_seed(0)
+    head = RelationHead(8)
+    states = torch.randn(3, 5, 8, requires_grad=True)
+    head(states, ["above", None, "below"]).backward()
+    assert states.grad is not None and states.grad[1].abs().sum() == 0 and states.grad[0, 0].abs().sum() > 0
+    assert head(states, [None, None, None]).item() == 0
+    batch = some(6)
+    loss = PatchHead(8)(torch.randn(len(batch), 65, 8), batch)
+    assert torch.isfinite(loss) and pixels(batch).shape == (6, 3, 64, 64)
+
+
+@pytest.mark.parametrize("name", ["clip", "painter", "vqa"])
+def test_every_word_was_learnt_under_the_number_that_its_tokenizer_gives_it(name: str) -> None:
+    """Weights beside a tokenizer of another order read another word, or one that never moved from where it began."""
+    from safetensors.torch import load_file
+    from transformers import AutoTokenizer
+
+    folder = bundled(name)
+    words_of = AutoTokenizer.from_pretrained(folder / "tokenizer" if name == "painter" else folder)
+    weights = load_file((folder / "text_encoder" if name == "painter" else folder) / "model.safetensors")
+    (rows,) = (
+        value for key, value in weights.items() if key.endswith(("token_embedding.weight", "word_embeddings.weight"))
+        if "decoder" not in key
+    )  # fmt: skip
+    lengths = rows.float().norm(dim=1)
+    used = {word for scene in some(4000) for word in plain(scene.spec).text.split()}
+    ids = {word: words_of(word, add_special_tokens=False).input_ids for word in used}
+    assert len(used) > 90 and all(len(numbers) == 1 for numbers in ids.values())
+    learnt = {word: float(lengths[numbers[0]]) for word, numbers in ids.items()}
+    typical = float(np.median(list(learnt.values())))
+    assert {word: length for word, length in learnt.items() if length < typical / 2} == {}
+
+
+@pytest.mark.slow
+def test_a_text_encoder_learns_word_order_from_layouts(tmp_path: Path) -> None:
+    """From nothing, in 1,200 steps: the right caption explains a drawing better than the one with its things swapped."""
+    from dataclasses import replace
+
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    from inloop.mini.training.layout import LayoutReader
+    from inloop.mini.training.tokenizers import clip_tokenizer
+    from inloop.mini.world.grammar import plain
+
+    torch.manual_seed(1)
+    tokenizer = clip_tokenizer(32)
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer), hidden_size=128, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4,
+            projection_dim=128, max_position_embeddings=32, bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        )
+    )  # fmt: skip
+    teach_layout(tmp_path, text, tokenizer, steps=1200, device="cpu", report=lambda line: None)
+    reader = LayoutReader(text)
+    reader.load_state_dict(torch.load(tmp_path / "layout.pt", weights_only=True)["average"])
+    held = [s for s in itertools.islice(scenes(77, held_out=True), 400) if s.spec.relation][:100]
+    right = 0
+    for scene in held:
+        truth = torch.from_numpy(cells(scene))[None]
+        swapped = replace(scene.spec, relation=OPPOSITE[str(scene.spec.relation)])
+        with torch.no_grad():
+            said, other = (
+                reader(tokenizer(t, padding="max_length", max_length=32, return_tensors="pt").input_ids, truth).item()
+                for t in (plain(scene.spec).text, plain(swapped).text)
+            )
+        right += said < other
+    assert right > 85

@@ -1,0 +1,64 @@
+"""The NLI cross-encoder: a small BERT of the real class with random weights, held against transformers itself."""
+
+import json
+
+import pytest
+
+from inloop.runtime.errors import BadInput
+from inloop.runtime.store.open import Store
+from inloop.tools.entailment.nli import open_nli
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "tea", "is", "hot", "not", "cold", "."]
+
+
+@pytest.fixture(scope="module")
+def nli_folder(tmp_path_factory):
+    """A BERT classifier with random weights."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("nli")
+    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")
+    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=32).save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        max_position_embeddings=32, id2label={0: "CONTRADICTION", 1: "ENTAILMENT", 2: "NEUTRAL"},
+        label2id={"CONTRADICTION": 0, "ENTAILMENT": 1, "NEUTRAL": 2},
+    )  # fmt: skip
+    BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+async def test_labels_are_read_by_name_and_nothing_is_paid_twice(nli_folder, settings):
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    pairs = [("tea is hot .", "tea is hot ."), ("tea is hot .", "tea is not hot ."), ("tea", "cold")]
+    with Store.open(settings) as store:
+        judge = open_nli(str(nli_folder), store, settings)
+        found = await judge.judge(pairs)
+        again = await judge.judge([*reversed(pairs)])
+        paid = store.ledger.counts()["nli"]["paid"]
+        await judge.aclose()
+    assert paid == 3 and again == [*reversed(found)]
+    tokenizer, model = (
+        kind.from_pretrained(nli_folder) for kind in (AutoTokenizer, AutoModelForSequenceClassification)
+    )
+    for (premise, hypothesis), judged in zip(pairs, found, strict=True):
+        with torch.inference_mode():
+            against, entails, _ = (
+                model(**tokenizer(premise, hypothesis, return_tensors="pt")).logits.softmax(-1)[0].tolist()
+            )
+        assert judged.supports == pytest.approx(entails, abs=1e-5)
+        assert judged.contradicts == pytest.approx(against, abs=1e-5)
+
+
+def test_a_model_of_another_kind_is_refused(nli_folder, settings, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    config = json.loads((nli_folder / "config.json").read_text(encoding="utf-8"))
+    config["id2label"] = {"0": "LABEL_0", "1": "LABEL_1"}
+    (other / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with Store.open(settings) as store, pytest.raises(BadInput, match="no model of inference"):
+        open_nli(str(other), store, settings)

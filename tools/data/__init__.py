@@ -1,0 +1,44 @@
+"""Files of rows, pictures, captions, claims and passages, read and written."""
+
+from .beir import read_corpus, read_qrels, read_queries
+from .caption_rows import CaptionRow, read_caption_rows
+from .claims import Claim, locate, read_claims, read_sentences
+from .downloads import fetched
+from .pictures import SUFFIXES, Picture, content_sha256, keep_picture, read_picture
+from .prompted_pictures import Item, Items, picture_files, read_items
+from .rows import drop_overlaps, folds, per_class, read_rows, text_key
+from .shots import Selection, Shot, Shots
+from .write import json_lines, parquet, size_category
+
+__all__ = [
+    "CaptionRow",
+    "Claim",
+    "Item",
+    "Items",
+    "Picture",
+    "SUFFIXES",
+    "Selection",
+    "Shot",
+    "Shots",
+    "content_sha256",
+    "drop_overlaps",
+    "fetched",
+    "folds",
+    "json_lines",
+    "keep_picture",
+    "locate",
+    "parquet",
+    "per_class",
+    "picture_files",
+    "read_caption_rows",
+    "read_claims",
+    "read_corpus",
+    "read_items",
+    "read_picture",
+    "read_qrels",
+    "read_queries",
+    "read_rows",
+    "read_sentences",
+    "size_category",
+    "text_key",
+]

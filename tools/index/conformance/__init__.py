@@ -1,0 +1,1 @@
+"""What every index must do, as checks that a third-party index can run."""

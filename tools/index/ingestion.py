@@ -1,0 +1,272 @@
+"""A folder into an index, and again: what is new is added, what changed is replaced, what is gone is deleted.
+
+Invariants:
+
+- A document is in the index whole, under one version, or it is done again: `version` is the hash of its bytes and of how
+  they are cut, and every passage says how many there are. So a run that was killed is simply run again.
+- Passages of a new version are put in before those of the old one are taken out: a document never vanishes meanwhile.
+- One file's fault stops no other: it is in the report with its reason, and what was indexed of it before stays.
+- Nothing else in the index is touched: a run's documents are those of its collection.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from ...runtime.errors import BadInput, CallFailed
+from ...runtime.passages import And, Compare, Passage
+from ...runtime.records import Record
+from ..documents import Chunker, Document, media_of, parse
+
+if TYPE_CHECKING:
+    from ...runtime.protocols import Captioner, Index
+    from ...runtime.store import BlobStore
+
+__all__ = ["MAX_BYTES", "Ingested", "Noted", "ingest"]
+
+MAX_BYTES = 64_000_000
+"""A larger file is reported and left out, unless a larger limit is given: it is read into memory whole."""
+_BATCH = 256
+_COLLECTION = "collection"
+
+Progress = Callable[[int, int, str], None]
+"""Called with the number of files done, of all files, and the name of the one that comes."""
+
+
+class Noted(Record):
+    """A file with what there is to say about it."""
+
+    file: str
+    reason: str
+
+
+class Ingested(Record):
+    """What a run did, in documents, and what the index holds of the collection now."""
+
+    collection: str
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    passages: int = 0
+    """Put in by this run."""
+    failed: tuple[Noted, ...] = ()
+    """Files that could not be read; what was indexed of them before is still there."""
+    notes: tuple[Noted, ...] = ()
+    skipped: dict[str, int] = Field(default_factory=dict)
+    """How many files of kinds that are not read, by the end of their names."""
+
+
+@dataclass
+class _Run:
+    """Passages of many documents, put in together: an embedder is fastest with full batches."""
+
+    index: Index
+    replaced: set[str]
+    """Documents of which the index holds something else."""
+    waiting: list[Passage] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Documents that the embedder could not embed, with its reason."""
+    put: int = 0
+
+    async def add(self, passages: Sequence[Passage]) -> None:
+        for passage in passages:
+            self.waiting.append(passage)
+            if len(self.waiting) >= _BATCH:
+                await self.flush()
+
+    async def flush(self) -> None:
+        waiting, self.waiting = self.waiting, []
+        try:
+            await self._put(waiting)
+        except CallFailed:  # of one text: find out whose, and keep the others
+            for document in dict.fromkeys(passage.document for passage in waiting):
+                try:
+                    await self._put([passage for passage in waiting if passage.document == document])
+                except CallFailed as error:
+                    self.refused[document] = str(error)
+
+    async def _put(self, passages: list[Passage]) -> None:
+        await self.index.upsert(passages)
+        self.put += len(passages)
+        for last in passages:
+            if last.part == last.parts - 1 and last.document in self.replaced and last.document not in self.refused:
+                same = Compare(field="document", value=last.document)
+                await self.index.delete(where=And(of=(same, Compare(field="version", op="ne", value=last.version))))
+
+
+async def ingest(
+    root: Path,
+    index: Index,
+    *,
+    collection: str = "",
+    chunker: Chunker | None = None,
+    blobs: BlobStore | None = None,
+    captioner: Captioner | None = None,
+    max_bytes: int = MAX_BYTES,
+    progress: Progress | None = None,
+) -> Ingested:
+    """Bring the documents of a folder (or one file) into an index, so that they are as the folder is.
+
+    A document's id is `COLLECTION/path`, with the folder's name as the collection unless one is given. A picture's
+    caption is the text file beside it (`x.png.txt` or `x.txt`), else what `captioner` says.
+
+    Raises:
+        BadInput: the folder is not there or holds nothing that can be read.
+        PrerequisiteError: a package, a model or the store is missing.
+    """
+    chunker = chunker or Chunker()
+    if not root.exists():
+        raise BadInput(f"{str(root)!r} does not exist: give a folder or a file to index.")
+    collection = collection or _named(root.resolve().name) or "root"
+    base = root if root.is_dir() else root.parent
+    files, skipped, captions = _files(root)
+    if not files:
+        told = ", ".join(f"{count} {end or 'without an ending'}" for end, count in sorted(skipped.items()))
+        raise BadInput(
+            f"there is nothing to index in {str(root)!r}{f' ({told})' if told else ', it is empty'}: text, Markdown, HTML,"
+            " PDF and pictures are read. The index was left as it is."
+        )
+    mine = Compare(field=f"meta.{_COLLECTION}", value=collection)
+    known = await _known(index, mine)
+    run = _Run(index, replaced=set(known))
+    failed: list[Noted] = []
+    notes: list[Noted] = []
+    outcomes: dict[str, str] = {}
+    seen: set[str] = set()
+    for done, path in enumerate(files):
+        name = _named(path.relative_to(base).as_posix())
+        key = f"{collection}/{name}"
+        seen.add(key)
+        if progress is not None:
+            progress(done, len(files), name)
+        try:
+            if _named(str(path)) != str(path):
+                raise BadInput(f"the path {_named(str(path))!r} is not UTF-8: rename it.")
+            data = _read(path, max_bytes)
+            caption = _caption(path, captions)
+            version = _version(data, caption, chunker, captioner)
+            if known.get(key) == {version}:
+                outcomes[key] = "unchanged"
+                continue
+            document = await _document(path, data, key, caption, blobs, captioner)
+            meta = {**document.meta, _COLLECTION: collection}
+            document = document.model_copy(update={"version": version, "source": str(path), "meta": meta})
+            passages = chunker.passages(document)
+            if not passages:
+                raise BadInput(f"{name!r} holds no text.")
+            await run.add(passages)
+        except (BadInput, CallFailed) as error:
+            failed.append(Noted(file=name, reason=str(error)))
+            continue
+        except FileNotFoundError:
+            seen.discard(key)
+            lost = "it is a link to what is not there" if path.is_symlink() else "it vanished while the folder was read"
+            failed.append(Noted(file=name, reason=lost))
+            continue
+        except OSError as error:
+            failed.append(Noted(file=name, reason=f"it cannot be read: {error.strerror or error}"))
+            continue
+        notes += [Noted(file=name, reason=note) for note in document.notes]
+        outcomes[key] = "changed" if key in known else "added"
+    await run.flush()
+    for key, reason in run.refused.items():
+        outcomes.pop(key, None)
+        failed.append(Noted(file=key.removeprefix(f"{collection}/"), reason=reason))
+    counts = Counter(outcomes.values())
+    gone = sorted(set(known) - seen) if root.is_dir() else []
+    for key in gone:
+        await index.delete(where=And(of=(mine, Compare(field="document", value=key))))
+    if run.put or gone:
+        await index.optimise()
+    if progress is not None:
+        progress(len(files), len(files), "")
+    return Ingested(
+        collection=collection, added=counts["added"], changed=counts["changed"], unchanged=counts["unchanged"],
+        deleted=len(gone), passages=run.put, failed=tuple(failed), notes=tuple(notes), skipped=skipped,
+    )  # fmt: skip
+
+
+def _named(path: str) -> str:
+    """A path that can be written down: bytes that are not UTF-8, which Python keeps as half letters, spelt out."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _files(root: Path) -> tuple[list[Path], dict[str, int], set[Path]]:
+    """The files to read in order, how many of other kinds there are, and the captions of pictures."""
+    if root.is_file():
+        return [root], {}, set()
+    found: list[Path] = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
+    there = set(found)
+    captions = {beside for path in found if media_of(path) == "image/*" for beside in _beside(path) if beside in there}
+    files = [path for path in found if media_of(path) is not None and path not in captions]
+    skipped = Counter(path.suffix.lower() for path in found if media_of(path) is None)
+    return files, dict(skipped), captions
+
+
+def _beside(picture: Path) -> tuple[Path, Path]:
+    return picture.with_name(picture.name + ".txt"), picture.with_suffix(".txt")
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    if not path.is_file():  # a pipe or a device with a harmless name would never end
+        if path.exists():
+            raise BadInput(f"{path.name!r} is no ordinary file.")
+        raise FileNotFoundError(path)
+    with path.open("rb") as opened:
+        data = opened.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            size = os.fstat(opened.fileno()).st_size
+            raise BadInput(
+                f"{path.name!r} has {size / 1e6:.0f} MB, more than the limit of {max_bytes / 1e6:.0f} MB: split it, or raise"
+                " the limit (--max-mb)."
+            )
+    return data
+
+
+def _caption(path: Path, captions: set[Path]) -> str:
+    for beside in _beside(path) if media_of(path) == "image/*" else ():
+        if beside in captions or (not captions and beside.is_file()):
+            return beside.read_text(encoding="utf-8", errors="replace").strip()
+    return ""
+
+
+def _version(data: bytes, caption: str, chunker: Chunker, captioner: Captioner | None) -> str:
+    how = f"{chunker.key}\0{caption}\0{f'{captioner.model} {captioner.revision}' if captioner else ''}\0"
+    return hashlib.sha256(how.encode("utf-8", "surrogatepass") + data).hexdigest()[:32]
+
+
+async def _document(
+    path: Path, data: bytes, key: str, caption: str, blobs: BlobStore | None, captioner: Captioner | None
+) -> Document:
+    media = media_of(path)
+    if media is None:
+        raise BadInput(f"{path.name!r} is of no kind that is read: text, Markdown, HTML, PDF and pictures are.")
+    document = parse(data, media, id=key, name=path.name, blobs=blobs, caption=caption)
+    if document.image is not None and not caption and captioner is not None:
+        [said] = await captioner.caption([(document.image, None)])
+        document = document.model_copy(update={"text": said.strip()})
+    return document
+
+
+async def _known(index: Index, mine: Compare) -> dict[str, set[str]]:
+    """By document of the collection, the versions that the index holds; one that is there in part is named so."""
+    parts: dict[tuple[str, str], tuple[int, int]] = {}
+    async for passage in index.iterate(mine):
+        have, _ = parts.get((passage.document, passage.version), (0, 0))
+        parts[passage.document, passage.version] = have + 1, passage.parts
+    known: dict[str, set[str]] = {}
+    for (document, version), (have, wanted) in parts.items():
+        known.setdefault(document, set()).add(version if have == wanted else f"{version} in part")
+    return known

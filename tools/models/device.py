@@ -1,0 +1,60 @@
+"""Where a model runs, and loading it without chatter."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ...runtime.errors import PrerequisiteError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["torch_device", "is_fast_in_bfloat16", "quiet"]
+
+
+def torch_device(name: str) -> str:
+    """The torch device for the setting `device`; "auto" takes an accelerator where there is one."""
+    import torch
+
+    if name == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=name)
+    except Exception as error:
+        raise PrerequisiteError(
+            f"the device {name!r} cannot be used ({str(error).splitlines()[0]})",
+            remedy="set INLOOP_DEVICE to 'auto' or 'cpu'; `inloop doctor` lists the devices.",
+        ) from error
+    return name
+
+
+def is_fast_in_bfloat16(device: torch.device) -> bool:
+    """A processor without instructions for it emulates bfloat16, ten times slower than float32."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars and no advice on standard error while a model is loaded; errors still raise."""
+    from transformers.utils import logging
+
+    # peft asks transformers by a name that it has since changed: nothing that a user could mend
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,166 @@
+"""Students that are neural networks of their own: loaded on the first answer that the ledger lacks.
+
+Answers are kept in the call ledger under the student's revision, so a test set is read once by each trained student.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from ...runtime.batcher import Batcher
+from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
+from ...runtime.records import Cost, Prediction, Row
+from ...runtime.run import settled
+from ...runtime.store import Call
+from ..models import Weights, quiet, torch_device
+from ..tasks import Task
+from ..training import Recipe, Say
+from .base import StoredStudent
+
+if TYPE_CHECKING:
+    from ...runtime.settings import Settings
+    from ...runtime.store import Store
+
+__all__ = ["NeuralStudent"]
+
+_BATCH = 32  # texts of one forward pass
+
+
+class NeuralStudent(StoredStudent):
+    """Base of the fine-tuned students. A subclass gives `_load` and `_answer`, both called in a worker thread."""
+
+    recipe: Recipe
+
+    def __init__(
+        self, task: Task, store: Store, settings: Settings, *, weights: Weights, recipe: Recipe, say: Say
+    ) -> None:
+        super().__init__(
+            task, store, settings, base=weights.model, base_revision=weights.revision, recipe=recipe, say=say
+        )
+        self.weights = weights
+        self._net: Any = None
+        self._tokens: Any = None
+        self._working = threading.Lock()
+
+    @abstractmethod
+    def _load(self, device: str) -> Any:
+        """The trained model, on the device, in eval mode."""
+
+    @abstractmethod
+    def _answer(self, texts: Sequence[str], device: str, *, scores: bool) -> list[Prediction]:
+        """The answers to one batch of texts of like length; `scores`: see `Student.predict`."""
+
+    def _fitting(self, texts: Sequence[str], ids: Sequence[Sequence[int]]) -> None:
+        """`BadInput` for the first text whose token ids are more than the student reads."""
+        for text, row in zip(texts, ids, strict=True):
+            if len(row) > self.recipe.length:
+                raise BadInput(
+                    f"the text {text[:60]!r}... takes {len(row)} tokens and the student reads {self.recipe.length}:"
+                    " shorten it, or train with ?length=N."
+                )
+
+    @abstractmethod
+    def _length(self, row: Row) -> int:
+        """How many tokens a row takes, as it is learned."""
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer of the base model."""
+        if self._tokens is None:
+            try:
+                from transformers import AutoTokenizer
+
+                with quiet():
+                    self._tokens = self.weights.load(AutoTokenizer)
+            except InloopError:
+                raise
+            except Exception as error:  # what a folder lacks shows as any kind of error
+                raise PrerequisiteError(
+                    f"the tokenizer of {self.base!r} cannot be loaded ({type(error).__name__}: {error})",
+                    remedy="see whether its files are complete.",
+                ) from error
+        return self._tokens
+
+    def too_long(self, row: Row) -> str:
+        """See `StoredStudent`; as the row is learned, with its answer."""
+        length = self._length(row)
+        return f"{length} tokens, and {self.recipe.length} are read" if length > self.recipe.length else ""
+
+    async def _predict(self, texts: Sequence[str], scores: bool) -> list[Prediction]:
+        # of this call alone: a batcher's thread would keep the weights of a student that nobody uses any more
+        batcher: Batcher[str, tuple[Prediction, float]] = Batcher(
+            lambda some: self._run(some, scores), name=self.model, max_batch=8 * _BATCH, linger=0.02
+        )
+        try:
+            return await settled([self._one(text, batcher, scores) for text in texts])
+        finally:
+            await batcher.aclose()
+
+    async def _one(self, text: str, batcher: Batcher[str, tuple[Prediction, float]], scores: bool) -> Prediction:
+        params = {"batch": _BATCH, "scores": scores and bool(self.task.classes)}
+        call = Call(kind="student", model=self.model, revision=self.revision, params=params, inputs={"text": text})
+
+        async def compute() -> tuple[Any, Cost]:
+            said, seconds = await batcher.submit(text)
+            return said.model_dump(mode="json"), Cost(calls=1, seconds=seconds)
+
+        value, _ = await self._store.ledger.once(call, compute)
+        return Prediction.model_validate(value)
+
+    def _run(self, texts: list[str], scores: bool) -> list[tuple[Prediction, float]]:
+        """The answers to some texts, each with its share of the time in seconds."""
+        with self._working:
+            return self._served(texts, scores)
+
+    def _served(self, texts: list[str], scores: bool) -> list[tuple[Prediction, float]]:
+        import torch
+
+        if self._settings.threads is not None:
+            torch.set_num_threads(self._settings.threads)
+        device = torch_device(self._settings.device)
+        if self._net is None:
+            try:
+                with quiet():
+                    self._net = self._load(device)
+            except InloopError:
+                raise
+            except Exception as error:
+                raise PrerequisiteError(
+                    f"the student in {str(self.folder)!r} cannot be loaded ({type(error).__name__}: {error})",
+                    remedy="train it again.",
+                ) from error
+        order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+        answers: dict[int, Prediction] = {}
+        started = time.perf_counter()
+        try:
+            with torch.inference_mode():
+                for start in range(0, len(order), _BATCH):
+                    places = order[start : start + _BATCH]
+                    said = self._answer([texts[place] for place in places], device, scores=scores)
+                    answers.update(zip(places, said, strict=True))
+        except Exception as error:
+            if isinstance(error, InloopError):
+                raise
+            raise CallFailed(f"{self.model} failed with {type(error).__name__}: {error}") from error
+        share = (time.perf_counter() - started) / len(texts)
+        return [(answers[place], share) for place in range(len(texts))]
+
+    def fresh(self) -> Self:
+        """See `StoredStudent`; the tokenizer is shared."""
+        other = super().fresh()
+        other._tokens = self._tokens
+        return other
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._net = None
+
+    def _again(self) -> dict[str, Any]:
+        return {
+            "task": self.task, "store": self._store, "settings": self._settings, "weights": self.weights,
+            "recipe": self.recipe, "say": self._say,
+        }  # fmt: skip

@@ -1,0 +1,5 @@
+"""The training loop."""
+
+from .trainer import Recipe, Say, fine_tune
+
+__all__ = ["Recipe", "Say", "fine_tune"]

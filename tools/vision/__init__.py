@@ -1,0 +1,29 @@
+"""Models that look at pictures: question answering, captions, detectors, text in pictures."""
+
+from .captioners import each_caption, open_captioner, promptcap_prompt, vision_inputs
+from .detector import COCO, ObjectDetector, coco_name, open_detector
+from .ocr import READERS, RapidOCR, open_ocr
+from .open import open_vqa
+from .questions import is_closed
+from .tags import DetectorTags, is_detector, open_tagger
+from .vqa import BlipVQA
+
+__all__ = [
+    "BlipVQA",
+    "COCO",
+    "DetectorTags",
+    "ObjectDetector",
+    "READERS",
+    "RapidOCR",
+    "coco_name",
+    "each_caption",
+    "is_closed",
+    "is_detector",
+    "open_captioner",
+    "open_detector",
+    "open_ocr",
+    "open_tagger",
+    "open_vqa",
+    "promptcap_prompt",
+    "vision_inputs",
+]

@@ -1,0 +1,31 @@
+"""Question answering models by name."""
+
+from __future__ import annotations
+
+from ...runtime.errors import BadInput
+from ...runtime.settings import Settings
+from ...runtime.store import Store
+from ..models import find_weights
+from .served import ServedVQA
+from .vqa import BlipVQA
+
+__all__ = ["open_vqa"]
+
+
+def open_vqa(spec: str, store: Store, settings: Settings) -> BlipVQA | ServedVQA:
+    """The question answering model behind `spec`: "mini", a folder of `BlipForQuestionAnswering`, a hub id, or a URL.
+
+    `http(s)://HOST:PORT/v1[#MODEL]` is a vision-language chat model behind a server (`inloop serve`, vLLM, OpenAI-like).
+
+    Raises:
+        BadInput: no such model, or a model of another kind.
+        PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
+    """
+    from .served import is_served, open_served_vqa
+
+    if is_served(spec):
+        return open_served_vqa(spec, store, settings)
+    weights = find_weights(spec, "vqa", settings.cache_dir)
+    if weights.options:
+        raise BadInput(f"{spec!r}: a question answering model takes no options: leave out {weights.options!r}.")
+    return BlipVQA(weights, store, settings)
