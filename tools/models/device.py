@@ -34,12 +34,16 @@ def torch_device(name: str) -> str:
 
 
 def is_fast_in_bfloat16(device: torch.device) -> bool:
-    """A processor without instructions for it emulates bfloat16, ten times slower than float32."""
+    """A processor without instructions for it emulates bfloat16, ten times slower than float32.
+
+    torch must compute with them, too: kept below AVX-512 by `ATEN_CPU_CAPABILITY`, its attention in bfloat16 raises.
+    """
     import torch
 
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
+    used = torch.backends.cpu.get_cpu_capability()
+    return device.type != "cpu" or (used.startswith("AVX512") and torch.cpu._is_avx512_bf16_supported())
 
 
 @contextmanager
