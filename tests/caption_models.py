@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,44 @@ def tokenizer(*, named: bool = False) -> Any:
         unk_token="<unk>",
         **({"extra_special_tokens": {"image_token": IMAGE}} if named else {}),
     )
+
+
+def blip(folder: Path, words: tuple[str, ...], *, spread: float = 0.5) -> Path:
+    """Salesforce/blip-vqa-base, with 32 px pictures and patches of 8.
+
+    `spread`: the deviation of the text model's weights. At 0.5 random pictures get different answers, and a training is at the
+    mercy of rounding; at 0.2 it learns a few captions from any draw of the weights.
+    """
+    import torch
+    import transformers as t
+
+    torch.manual_seed(2)
+    letters = string.ascii_lowercase
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys([*words, *letters])]
+    vocabulary += [*("##" + letter for letter in letters), "?", "[DEC]", "[ENC]"]
+    tokens = t.BertTokenizer(vocab={token: place for place, token in enumerate(vocabulary)})
+    text = t.BlipTextConfig(
+        **SMALL,
+        vocab_size=len(vocabulary),
+        encoder_hidden_size=32,
+        bos_token_id=vocabulary.index("[DEC]"),
+        pad_token_id=0,
+        eos_token_id=2,
+        sep_token_id=3,
+        max_position_embeddings=64,
+        is_decoder=True,
+        initializer_range=spread,
+    )
+    vision = t.BlipVisionConfig(**SMALL, image_size=32, patch_size=8)
+    model = t.BlipForQuestionAnswering(t.BlipConfig(text_config=text.to_dict(), vision_config=vision.to_dict()))
+    for weight in model.vision_model.parameters():  # random pictures must look different to it
+        torch.nn.init.normal_(weight, std=0.3)
+    for module in model.vision_model.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            torch.nn.init.ones_(module.weight)
+    model.save_pretrained(folder)
+    t.BlipProcessor(t.BlipImageProcessorPil(size={"height": 32, "width": 32}), tokens).save_pretrained(folder)
+    return folder
 
 
 def _marks(words: Any) -> dict[str, int]:

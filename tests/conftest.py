@@ -4,8 +4,10 @@ They are saved as folders and opened by path, on the code path of the models tha
 """
 
 import json
+import os
 from pathlib import Path
 
+import caption_models
 import pytest
 import text_models
 
@@ -19,7 +21,8 @@ WORDS = (
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(runs_dir=tmp_path / "runs", cache_dir=tmp_path / "cache", device="cpu", threads=1)
+    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))  # `make test` trains a second time with another number
+    return Settings(runs_dir=tmp_path / "runs", cache_dir=tmp_path / "cache", device="cpu", threads=threads)
 
 
 def clip_tokenizer_files(folder: Path) -> None:
@@ -137,50 +140,14 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def blip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Salesforce/blip-vqa-base, with 32 px pictures and patches of 8."""
-    import torch
-    from transformers import (
-        BertTokenizer,
-        BlipConfig,
-        BlipForQuestionAnswering,
-        BlipImageProcessorPil,
-        BlipProcessor,
-        BlipTextConfig,
-        BlipVisionConfig,
-    )
+    """Salesforce/blip-vqa-base; see `caption_models.blip`."""
+    return caption_models.blip(tmp_path_factory.mktemp("models") / "blip-small", WORDS)
 
-    torch.manual_seed(2)
-    root = tmp_path_factory.mktemp("models")
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys([*WORDS, *letters])]
-    vocabulary += [*("##" + letter for letter in letters), "?", "[DEC]", "[ENC]"]
-    (root / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
-    tokenizer = BertTokenizer(vocab={token: place for place, token in enumerate(vocabulary)})
-    small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    text = BlipTextConfig(
-        **small,
-        vocab_size=len(vocabulary),
-        encoder_hidden_size=32,
-        bos_token_id=vocabulary.index("[DEC]"),
-        pad_token_id=0,
-        eos_token_id=2,
-        sep_token_id=3,
-        max_position_embeddings=64,
-        is_decoder=True,
-        initializer_range=0.5,
-    )
-    vision = BlipVisionConfig(**small, image_size=32, patch_size=8)
-    model = BlipForQuestionAnswering(BlipConfig(text_config=text.to_dict(), vision_config=vision.to_dict()))
-    for weight in model.vision_model.parameters():  # random pictures must look different to it
-        torch.nn.init.normal_(weight, std=0.3)
-    for module in model.vision_model.modules():
-        if isinstance(module, torch.nn.LayerNorm):
-            torch.nn.init.ones_(module.weight)
-    folder = root / "blip-small"
-    model.save_pretrained(folder)
-    pictures = BlipImageProcessorPil(size={"height": 32, "width": 32})
-    BlipProcessor(image_processor=pictures, tokenizer=tokenizer).save_pretrained(folder)
-    return folder
+
+@pytest.fixture(scope="session")
+def blip_to_train(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with weights from which a training comes to its end on every processor."""
+    return caption_models.blip(tmp_path_factory.mktemp("models") / "blip-to-train", WORDS, spread=0.2)
 
 
 @pytest.fixture(scope="session")

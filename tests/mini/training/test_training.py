@@ -30,6 +30,7 @@ class Stopped(Exception):
     pass
 
 
+@pytest.mark.trains
 def test_an_interrupted_training_ends_as_an_unbroken_one(tmp_path: Path) -> None:
     def train(checkpoint: Path, *, until: int) -> torch.Tensor:
         torch.manual_seed(0)
@@ -121,6 +122,7 @@ def test_every_word_was_learnt_under_the_number_that_its_tokenizer_gives_it(name
 
 
 @pytest.mark.slow
+@pytest.mark.trains
 def test_a_text_encoder_learns_word_order_from_layouts(tmp_path: Path) -> None:
     """From nothing, in 1,200 steps: the right caption explains a drawing better than the one with its things swapped."""
     from dataclasses import replace

@@ -17,6 +17,8 @@ from inloop.tools.encoders.gated_blocks import blocks_of, insert_blocks, load_bl
 from inloop.tools.encoders.zero_shot import class_vectors, classify
 from inloop.tools.index.open import open_index
 
+pytestmark = pytest.mark.trains
+
 COLORS = {"red": (220, 30, 30), "green": (30, 160, 40), "blue": (30, 60, 220)}
 QUICK = ReactRecipe(blocks=1, epochs=6, batch=8, rate=3e-3, gate_rate=0.05)
 
@@ -124,7 +126,7 @@ async def test_it_learns_and_is_a_model_of_its_own(clip_folder, settings, store,
         found[name, "revision"] = clip.revision
         assert all(abs(sum(one.scores.values()) - 1) < 1e-9 for one in said)
         await clip.aclose()
-    assert found["react"] >= 0.9 and found["plain"] <= 0.6 and found["shuffled"] <= 0.6
+    assert found["react"] >= 0.9 and max(found["plain"], found["shuffled"]) <= 0.75
     assert len({found[name, "revision"] for name in ("plain", "react", "shuffled")}) == 3
 
 
@@ -185,7 +187,7 @@ async def test_bad_adapters_are_named(clip_folder, settings, store, tmp_path):
 
 
 async def test_pairs_are_retrieved_for_class_names(clip_folder, settings, store):
-    pytest.importorskip("bm25s", reason="the extra rag is not installed")
+    pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install 'inloop[rag]'")
     clip = open_clip(str(clip_folder), store, settings)
     index = await open_index("memory:", text=clip, image=clip)
     held = pairs(store.blobs, 5)

@@ -21,7 +21,8 @@ from inloop.tools.data.pictures import read_picture
 from inloop.tools.training.trainer import Recipe
 from inloop.tools.vision.captioners import open_captioner
 
-pytest.importorskip("accelerate")
+pytest.importorskip("accelerate", reason="accelerate is not installed: pip install 'inloop[students]'")
+pytestmark = pytest.mark.trains
 
 COLORS = {"red": (220, 20, 20), "blue": (20, 20, 220), "green": (20, 180, 20)}
 
@@ -47,7 +48,7 @@ def rows(tmp_path: Path) -> list[CaptionRow]:
 
 
 def recipe(**more: object) -> Recipe:
-    return Recipe.model_validate({"epochs": 60, "batch": 3, "rate": 3e-3, **more})
+    return Recipe.model_validate({"epochs": 40, "batch": 3, "rate": 1e-2, **more})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def recipe(**more: object) -> Recipe:
     ],
 )
 async def test_it_learns_to_write_the_captions(
-    kind: str, train_vision: bool, blip_folder: Path, rows: list[CaptionRow], settings: Settings, tmp_path: Path
+    kind: str, train_vision: bool, blip_to_train: Path, rows: list[CaptionRow], settings: Settings, tmp_path: Path
 ) -> None:
     import shutil
 
@@ -67,11 +68,8 @@ async def test_it_learns_to_write_the_captions(
     import transformers
 
     start = tmp_path / "start"
-    shutil.copytree(blip_folder, start)
-    more: dict[str, float] = {}
+    shutil.copytree(blip_to_train, start)
     if kind == "BlipForConditionalGeneration":
-        more = {"epochs": 150, "rate": 1e-3}
-        transformers.BlipForConditionalGeneration.from_pretrained(blip_folder).save_pretrained(start)
         # the published prompt falls into letters with this vocabulary: there must be room for the caption, too
         config = json.loads((start / "config.json").read_text(encoding="utf-8"))
         config["text_config"]["max_position_embeddings"] = 96
@@ -83,10 +81,10 @@ async def test_it_learns_to_write_the_captions(
         start=str(start),
         out=tmp_path / "out",
         settings=settings,
-        recipe=recipe(**more),
+        recipe=recipe(),
         train_vision=train_vision,
     )
-    assert made.losses[-1] < made.losses[0] / 3 and made.seconds is not None
+    assert made.losses[-1] < made.losses[0] / 20 and made.seconds is not None
     with Store.open(settings) as store:
         captioner = open_captioner(str(tmp_path / "out"), store, settings)
         blobs = [store.blobs.put_image(Image.open(str(row.image))) for row in rows]
@@ -96,11 +94,11 @@ async def test_it_learns_to_write_the_captions(
 
 
 def test_a_stopped_training_goes_on_and_a_finished_one_is_not_done_again(
-    blip_folder: Path, rows: list[CaptionRow], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    blip_to_train: Path, rows: list[CaptionRow], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inloop.tools.training.trainer._PAUSE", 0.0)
     whole = train_captioner(
-        rows, start=str(blip_folder), out=tmp_path / "a", settings=settings, recipe=recipe(epochs=6)
+        rows, start=str(blip_to_train), out=tmp_path / "a", settings=settings, recipe=recipe(epochs=6)
     )
     stop, said = threading.Event(), []
 
@@ -109,7 +107,7 @@ def test_a_stopped_training_goes_on_and_a_finished_one_is_not_done_again(
         if text.startswith("epoch 3"):
             stop.set()
 
-    options = {"start": str(blip_folder), "out": tmp_path / "b", "settings": settings, "recipe": recipe(epochs=6)}
+    options = {"start": str(blip_to_train), "out": tmp_path / "b", "settings": settings, "recipe": recipe(epochs=6)}
     with pytest.raises(Interrupted):
         train_captioner(rows, **options, say=say, stop=stop)  # type: ignore[arg-type]
     assert not (tmp_path / "b" / "config.json").exists()
@@ -123,11 +121,11 @@ def test_a_stopped_training_goes_on_and_a_finished_one_is_not_done_again(
 
 
 def test_a_kill_while_the_model_is_written_loses_nothing(
-    blip_folder: Path, rows: list[CaptionRow], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    blip_to_train: Path, rows: list[CaptionRow], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from inloop.tools.captioning import base as caption_training
 
-    options = {"start": str(blip_folder), "out": tmp_path / "out", "settings": settings, "recipe": recipe(epochs=1)}
+    options = {"start": str(blip_to_train), "out": tmp_path / "out", "settings": settings, "recipe": recipe(epochs=1)}
 
     def killed(path: Path, content: bytes) -> None:
         raise KeyboardInterrupt
@@ -141,7 +139,7 @@ def test_a_kill_while_the_model_is_written_loses_nothing(
 
 
 def test_what_cannot_be_measured_is_said_before_the_training(
-    blip_folder: Path,
+    blip_to_train: Path,
     rows: list[CaptionRow],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -156,7 +154,7 @@ def test_what_cannot_be_measured_is_said_before_the_training(
     for name, row in files.items():
         (tmp_path / f"{name}.jsonl").write_text(row.model_dump_json() + "\n", encoding="utf-8")
     out = tmp_path / "out"
-    command = ["promptcap", "train", str(tmp_path / "train.jsonl"), "--start", str(blip_folder), "--out", str(out)]
+    command = ["promptcap", "train", str(tmp_path / "train.jsonl"), "--start", str(blip_to_train), "--out", str(out)]
     for more, message in (
         (["--test", str(tmp_path / "bad.jsonl")], "broken.png"),
         (["--test", str(tmp_path / "good.jsonl"), "--reader", "nobody"], "nobody"),
@@ -181,9 +179,9 @@ async def test_a_caption_that_cannot_be_written_is_not_scored(rows: list[Caption
 
 
 def test_what_cannot_be_trained_is_named(
-    blip_folder: Path, clip_folder: Path, rows: list[CaptionRow], settings: Settings, tmp_path: Path
+    blip_to_train: Path, clip_folder: Path, rows: list[CaptionRow], settings: Settings, tmp_path: Path
 ) -> None:
-    def train(some: list[CaptionRow], start: Path = blip_folder, out: str = "out") -> None:
+    def train(some: list[CaptionRow], start: Path = blip_to_train, out: str = "out") -> None:
         train_captioner(some, start=str(start), out=tmp_path / out, settings=settings, recipe=recipe(epochs=1))
 
     with pytest.raises(BadInput, match="no rows"):
@@ -206,7 +204,7 @@ def test_what_cannot_be_trained_is_named(
 
 
 def test_the_command_trains_both_and_measures_them(
-    blip_folder: Path,
+    blip_to_train: Path,
     rows: list[CaptionRow],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -225,13 +223,13 @@ def test_the_command_trains_both_and_measures_them(
         "train",
         str(train),
         "--start",
-        str(blip_folder),
+        str(blip_to_train),
         "--out",
         str(tmp_path / "out"),
         "--test",
         str(test),
     ]
-    command += ["--epochs", "60", "--batch", "3", "--rate", "3e-3"]
+    command += ["--epochs", "40", "--batch", "3", "--rate", "1e-2"]
     assert main([*command, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     recall = result["test"]["recall"]
@@ -255,15 +253,22 @@ def _florence2(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "epochs", "share", "least"),
     [
-        pytest.param(caption_models.blip2, marks=pytest.mark.slow),
-        caption_models.llava,
-        pytest.param(_florence2, marks=pytest.mark.slow),
+        (caption_models.llava, 40, 0.05, 3),
+        # their random picture encoders hardly tell the colours apart: they must write a caption that they were taught
+        pytest.param(caption_models.blip2, 100, 0.7, 1, marks=pytest.mark.slow),
+        pytest.param(_florence2, 100, 0.7, 1, marks=pytest.mark.slow),
     ],
 )
 async def test_a_larger_captioner_learns_by_adapters_and_is_written_whole(
-    make: Callable[[Path], Path], rows: list[CaptionRow], settings: Settings, tmp_path: Path
+    make: Callable[[Path], Path],
+    epochs: int,
+    share: float,
+    least: int,
+    rows: list[CaptionRow],
+    settings: Settings,
+    tmp_path: Path,
 ) -> None:
     import torch
     from safetensors.torch import load_file
@@ -273,9 +278,9 @@ async def test_a_larger_captioner_learns_by_adapters_and_is_written_whole(
     before = AutoModelForImageTextToText.from_pretrained(start).state_dict()
     short = [row.model_copy(update={"caption": row.id}) for row in rows]
     made = train_captioner(
-        short, start=str(start), out=tmp_path / "out", settings=settings, recipe=recipe(epochs=100, rate=1e-2)
+        short, start=str(start), out=tmp_path / "out", settings=settings, recipe=recipe(epochs=epochs)
     )
-    assert made.losses[-1] < 0.6 * made.losses[0]
+    assert made.losses[-1] < share * made.losses[0]
     whole = sum(value.numel() for value in before.values())
     assert 0 < made.parameters < whole, "adapters alone learn"
     assert not any("lora" in name for name in load_file(tmp_path / "out" / "model.safetensors"))
@@ -289,4 +294,4 @@ async def test_a_larger_captioner_learns_by_adapters_and_is_written_whole(
         said = await captioner.caption([(blob, row.question) for blob, row in zip(blobs, short, strict=True)])
         await captioner.aclose()
     right = sum(text == row.caption for text, row in zip(said, short, strict=True))
-    assert right >= 2, said  # a random picture encoder may not tell two colours apart
+    assert right >= least, said

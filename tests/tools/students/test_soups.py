@@ -199,6 +199,7 @@ async def trained(spec, store, settings, seeds=(0, 1), rows=ROWS):
     return students
 
 
+@pytest.mark.trains
 async def test_a_soup_of_adapters_is_a_student_that_can_be_served(llama_folder, settings, tmp_path):
     pytest.importorskip("peft", reason="peft is not installed: pip install 'inloop[students]'")
     with Store(tmp_path / "store") as store:
@@ -232,6 +233,7 @@ async def test_a_soup_of_adapters_is_a_student_that_can_be_served(llama_folder, 
 
 
 @pytest.mark.slow
+@pytest.mark.trains
 async def test_soups_of_whole_models_and_linear_ones(llama_folder, bert_folder, settings, tmp_path):
     pytest.importorskip("peft", reason="peft is not installed: pip install 'inloop[students]'")
     pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install 'inloop[students]'")

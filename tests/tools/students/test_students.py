@@ -16,6 +16,8 @@ from inloop.tools.tasks.kinds import Classification, ShortAnswer
 from inloop.tools.training import trainer as finetuning
 from inloop.tools.training.trainer import Recipe, batches
 
+pytestmark = pytest.mark.trains
+
 COLOURS = Classification(labels=("red", "blue"))
 
 
@@ -33,13 +35,6 @@ def rows_of(count=12, seed=0):
         thing = rng.choice(["disc", "box", "star"])
         rows.append(Row(id=str(place), text=f"{rng.choice(['a', 'the'])} {label} {thing}", label=label))
     return rows
-
-
-def unseen():
-    return [
-        Row(id=f"t{n}", text=text, label=text.split()[0])
-        for n, text in enumerate(("red stars", "blue stars", "red box on the picture", "blue disc on the picture"))
-    ]
 
 
 @pytest.mark.parametrize(("length", "size", "seed", "epoch"), [(1, 4, 0, 0), (37, 4, 1, 2), (400, 16, 2, 0)])
@@ -256,14 +251,17 @@ async def test_cancelling_ends_the_training_at_the_next_step(llama_folder, setti
 
 async def test_the_classifier_learns(bert_folder, settings, store, tmp_path):
     pytest.importorskip("accelerate", reason="accelerate is not installed: pip install 'inloop[students]'")
-    student = open_student(f"classifier:{bert_folder}?epochs=12&rate=0.003&batch=4", COLOURS, settings, store)
-    await student.fit(rows_of(), seed=0)
-    said = await student.predict([row.text for row in unseen()])
-    assert [one.text for one in said] == [row.label for row in unseen()]
-    assert all(abs(sum(one.scores.values()) - 1) < 1e-6 for one in said)
+    seen = rows_of()  # its own: what a random encoder makes of other texts depends on the last bit of its weights
+    for seed in (0, 1):
+        student = open_student(f"classifier:{bert_folder}?epochs=12&rate=0.003&batch=4", COLOURS, settings, store)
+        training = await student.fit(seen, seed=seed)
+        assert training.losses[-1] < 0.05 * training.losses[0]
+        said = await student.predict([row.text for row in seen])
+        assert [one.text for one in said] == [row.label for row in seen]
+        assert all(abs(sum(one.scores.values()) - 1) < 1e-6 and max(one.scores.values()) > 0.9 for one in said)
     student.save(tmp_path / "kept")
     again = open_student(str(tmp_path / "kept"), COLOURS, settings, store)
-    assert await again.predict(["red stars"]) == [said[0]]
+    assert await again.predict([seen[0].text]) == [said[0]]
     await student.aclose()
 
 
