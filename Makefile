@@ -43,7 +43,7 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "installing inloop and its development tools into $(VENV)"
-	$(PIP) -e '.[dev,train,students,rag,detect,ocr,datasets]'
+	$(PIP) -e '.[dev,train,students,rag,detect,ocr,datasets,qdrant,pgvector,postgres]'
 	@touch $(VENV)/.installed $@
 
 fetch: install

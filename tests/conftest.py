@@ -5,9 +5,12 @@ They are saved as folders and opened by path, on the code path of the models tha
 
 import json
 import os
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import caption_models
+import postgres
 import pytest
 import text_models
 
@@ -19,10 +22,33 @@ WORDS = (
 )
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was not tested here and how to get it, one line a part, in the place of pytest's list of skipped tests."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        terminalreporter.section("not tested on this machine")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.line(f"{count:>4} x {reason}")
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))  # `make test` trains a second time with another number
     return Settings(runs_dir=tmp_path / "runs", cache_dir=tmp_path / "cache", device="cpu", threads=threads)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL with pgvector: that of INLOOP_TEST_POSTGRES, or one that is started here."""
+    given, programs = os.environ.get("INLOOP_TEST_POSTGRES"), postgres.find()
+    if given:
+        yield given
+    elif programs is None:
+        pytest.skip(f"no PostgreSQL with pgvector: {postgres.HOW}; or set INLOOP_TEST_POSTGRES to the URL of one")
+    else:
+        with postgres.server(programs) as url:
+            yield url
 
 
 def clip_tokenizer_files(folder: Path) -> None:

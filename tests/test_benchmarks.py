@@ -86,8 +86,8 @@ def test_student_measurements(tmp_path, llama_folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["inloop, lancedb", "plain bm25s + numpy"])
 def test_retrieval_measurement(name):
-    pytest.importorskip("lancedb", reason="the extra rag is not installed")
-    pytest.importorskip("bm25s", reason="the extra rag is not installed")
+    pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+    pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install 'inloop[rag]'")
     data = Path(os.environ.get("INLOOP_DATA", ROOT.parent / "shared" / "data")) / "rag" / "scifact"
     if not data.is_dir():
         pytest.skip(f"{data} is not there: set INLOOP_DATA to the folder that holds rag/scifact")
@@ -101,7 +101,7 @@ def test_retrieval_measurement(name):
 @pytest.mark.slow
 async def test_retrieval_vision_measurement(monkeypatch, settings):
     """Its captioning part on a small index; every part at its size takes minutes."""
-    pytest.importorskip("bm25s", reason="the extra rag is not installed")
+    pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install 'inloop[rag]'")
     monkeypatch.syspath_prepend(ROOT)
     measured = importlib.import_module("benchmarks.retrieval_vision")
     monkeypatch.setattr(measured, "_INDEXED", 60)

@@ -16,8 +16,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "retrieval_for_vision.md"
 
 @pytest.mark.slow
 async def test_the_examples_run(settings, tmp_path, capsys):
-    pytest.importorskip("bm25s", reason="the extra rag is not installed")
-    pytest.importorskip("lancedb", reason="the extra rag is not installed")
+    pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+    pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
     examples = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert len(examples) == 4
     with Store.open(settings) as store:

@@ -14,7 +14,7 @@ from inloop.runtime import spans
 from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.run.runner import Runner
 
-pytest.importorskip("opentelemetry.sdk")
+pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed: pip install 'inloop[otel]'")
 
 
 @pytest.fixture

@@ -283,13 +283,16 @@ def test_a_server_that_dies_on_the_way_leaves_a_run_that_can_be_resumed(home, se
 # disks
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux") or os.geteuid() != 0, reason="mounts a small disk")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or os.geteuid() != 0,
+    reason="a full disk: run the tests as root on Linux, which mounts one",
+)
 @pytest.mark.parametrize("size", ["40k", "300k", "800k"])
 def test_a_full_disk(home, size):
     disk = home.path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], check=False).returncode:
-        pytest.skip("mounting is not allowed here")
+        pytest.skip("a full disk: mounting is not allowed here")
     try:
         home.only()
         code, out, err = home.inloop("opt2i", PROMPT, "--out", "disk/runs")
@@ -312,7 +315,7 @@ def test_a_folder_that_cannot_be_written(home, place):
     (home.path / "file").write_text("x", encoding="utf-8")
     (home.path / "locked").mkdir(mode=0o500)
     if place.startswith("locked") and os.geteuid() == 0:
-        pytest.skip("the superuser may write everywhere")
+        pytest.skip("the superuser may write everywhere: run the tests as another user")
     home.only()
     code, out, err = home.inloop("opt2i", PROMPT, *SMALL, "--out", place)
     assert code in (cli.PREREQUISITE, cli.BAD_INPUT) and out == "" and place in err, err

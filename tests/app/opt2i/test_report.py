@@ -189,9 +189,7 @@ def test_a_run_without_any_score_still_has_a_report(one, blobs):
     assert "not scored" in page and Elements(page).open == []
 
 
-@pytest.mark.skipif(
-    chromium.find() is None, reason="there is no Chromium on this machine (Debian: apt install chromium)"
-)
+@pytest.mark.skipif(chromium.find() is None, reason="the pages in a browser: apt install chromium")
 @pytest.mark.parametrize("name", ["one", "many"])
 def test_in_a_browser(name, blobs, tmp_path, request):
     path = tmp_path / "report.html"
@@ -209,9 +207,7 @@ def test_in_a_browser(name, blobs, tmp_path, request):
         assert [r for r in page.requests if not r.startswith(("file:", "data:"))] == []
 
 
-@pytest.mark.skipif(
-    chromium.find() is None, reason="there is no Chromium on this machine (Debian: apt install chromium)"
-)
+@pytest.mark.skipif(chromium.find() is None, reason="the pages in a browser: apt install chromium")
 def test_text_stands_out_in_light_and_dark(one, blobs, tmp_path):
     """WCAG AA: 4.5 between text and what it stands on, for every text on the page."""
     path = tmp_path / "report.html"

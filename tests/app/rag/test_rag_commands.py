@@ -8,9 +8,9 @@ from rag_files import pdf
 
 from inloop.app.cli import main as cli
 
-pytest.importorskip("lancedb", reason="the extra rag is not installed")
-pytest.importorskip("bm25s", reason="the extra rag is not installed")
-pytest.importorskip("pypdf", reason="the extra rag is not installed")
+pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+pytest.importorskip("pypdf", reason="the extra rag is not installed: pip install 'inloop[rag]'")
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ COMMAND = [sys.executable, "-m", "inloop.app.cli.main", "serve"]
 def gguf() -> Path:
     found = models.find("smollm2", Settings().cache_dir)
     if found is None:
-        pytest.skip("SmolLM2 is not there; fetch it: inloop models --fetch smollm2")
+        pytest.skip("SmolLM2 is not fetched: inloop models --fetch smollm2")
     return found
 
 

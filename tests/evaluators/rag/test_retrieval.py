@@ -57,7 +57,9 @@ def test_recorded_figures():
 
 
 def theirs(run, qrels):
-    pytrec_eval = pytest.importorskip("pytrec_eval", reason="pytrec_eval is not installed: recorded figures are used")
+    pytrec_eval = pytest.importorskip(
+        "pytrec_eval", reason="pytrec_eval is not installed: pip install pytrec-eval-terrier"
+    )
     evaluator = pytrec_eval.RelevanceEvaluator(qrels, {"ndcg_cut.3,10", "recall.3,10", "recip_rank"})
     return evaluator.evaluate(run)
 

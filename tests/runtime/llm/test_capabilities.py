@@ -140,7 +140,7 @@ def test_slow_is_not_unable(server: Endpoint, tmp_path: Path, monkeypatch: pytes
 def test_the_embedded_server_as_it_is() -> None:
     path = models.find("smollm2", Settings().cache_dir)
     if path is None:
-        pytest.skip("SmolLM2 is not there; fetch it: inloop models --fetch smollm2")
+        pytest.skip("SmolLM2 is not fetched: inloop models --fetch smollm2")
     with LocalServer(path, threads=1, n_ctx=512) as running:
         found = probe(running.url, "smollm2", key=running.api_key)
     got = states(found)

@@ -172,7 +172,7 @@ async def test_many_requests_at_once_probe_once(server: Endpoint, store: Store, 
 async def test_a_loop_goes_on_after_its_server_died(store: Store, tmp_path: Path) -> None:
     gguf = models.find("smollm2", Settings().cache_dir)
     if gguf is None:
-        pytest.skip("SmolLM2 is not there; fetch it: inloop models --fetch smollm2")
+        pytest.skip("SmolLM2 is not fetched: inloop models --fetch smollm2")
     cache = tmp_path / "cache"
     model = find_servable(f"gguf:{gguf}", [], cache)
     plan = embedded_plan(model, port=free_port(), cache_dir=cache, context=512, threads=1)

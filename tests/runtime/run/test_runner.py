@@ -602,6 +602,20 @@ async def test_checkpoints_that_cannot_be_used(tmp_path: Path) -> None:
         await runner(counter(2), tmp_path / "junk").start({"n": 0})
 
 
+async def test_a_run_goes_on_from_postgres(postgres_url: str) -> None:
+    reason = "the extra postgres is not installed: pip install 'inloop[postgres]'"
+    pytest.importorskip("langgraph.checkpoint.postgres", reason=reason)
+
+    def stop() -> None:
+        raise RuntimeError("stopped")
+
+    thread = f"t{os.getpid()}"
+    with pytest.raises(RuntimeError, match="stopped"):
+        await runner(counter(5, at=(3, stop)), postgres_url, thread_id=thread).start({"n": 0})
+    finish = await runner(counter(5), postgres_url, thread_id=thread).resume()
+    assert finish == Finish(state={"n": 5, "texts": list("01234")}, steps=5)
+
+
 async def test_postgres_needs_its_package_and_hides_the_password() -> None:
     try:
         import langgraph.checkpoint.postgres  # noqa: F401
@@ -613,13 +627,16 @@ async def test_postgres_needs_its_package_and_hides_the_password() -> None:
         assert "secret" not in str(no.value)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux") or os.geteuid() != 0, reason="mounts a small disk")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or os.geteuid() != 0,
+    reason="a full disk: run the tests as root on Linux, which mounts one",
+)
 async def test_a_full_disk_under_the_checkpoints(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], check=False)
     if mounted.returncode:
-        pytest.skip("mounting is not allowed here")
+        pytest.skip("a full disk: mounting is not allowed here")
     try:
         with pytest.raises(
             PrerequisiteError, match=r"checkpoints in .* cannot be written .SQLite: database or disk is full"

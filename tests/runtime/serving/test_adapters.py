@@ -138,7 +138,7 @@ def test_the_bundled_one_fits_its_base(tmp_path: Path) -> None:
 
 
 def test_an_adapter_becomes_gguf_once(tmp_path: Path) -> None:
-    pytest.importorskip("gguf")
+    pytest.importorskip("gguf", reason="the extra train is not installed: pip install 'inloop[train]'")
     adapter = adapters.find_adapter(str(lora(tmp_path / "a", width=16)), tmp_path)
     made = adapters.gguf_of(adapter, tmp_path / "cache", 8)
     assert made.read_bytes()[:4] == b"GGUF"

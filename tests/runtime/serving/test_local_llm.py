@@ -33,7 +33,7 @@ QUESTIONS = [
 def smollm2() -> Path:
     found = models.find("smollm2", Settings().cache_dir)
     if found is None:
-        pytest.skip("SmolLM2 is not there; fetch it: inloop models --fetch smollm2")
+        pytest.skip("SmolLM2 is not fetched: inloop models --fetch smollm2")
     return found
 
 

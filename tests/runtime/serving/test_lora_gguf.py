@@ -13,8 +13,8 @@ from inloop.runtime.errors import BadInput
 from inloop.runtime.serving.llama_server import LocalServer
 from inloop.runtime.serving.lora_gguf import export_lora
 
-gguf = pytest.importorskip("gguf", reason="needs the extra [train]")
-peft = pytest.importorskip("peft", reason="needs the extra [train]")
+gguf = pytest.importorskip("gguf", reason="the extra train is not installed: pip install 'inloop[train]'")
+peft = pytest.importorskip("peft", reason="the extra train is not installed: pip install 'inloop[train]'")
 torch = pytest.importorskip("torch")
 
 HEAD, HEADS, KV_HEADS, WIDTH, FEED, LAYERS = 32, 4, 2, 96, 128, 2

@@ -289,13 +289,16 @@ def test_two_processes_on_one_ledger(tmp_path: Path) -> None:
     ledger.close()
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux") or os.geteuid() != 0, reason="mounts a small disk")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or os.geteuid() != 0,
+    reason="a full disk: run the tests as root on Linux, which mounts one",
+)
 async def test_a_really_full_disk(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)], check=False)
     if mounted.returncode:
-        pytest.skip("mounting is not allowed here")
+        pytest.skip("a full disk: mounting is not allowed here")
     try:
         ledger = Ledger(disk / "ledger.sqlite", run_id="r")
         assert await ledger.once(call("kept"), paying("kept", [])) == ("kept", False)

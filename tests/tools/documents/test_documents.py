@@ -98,7 +98,7 @@ words [with](http://a.b) a link
 
 
 def test_html():
-    pytest.importorskip("bs4", reason="the extra rag is not installed")
+    pytest.importorskip("bs4", reason="the extra rag is not installed: pip install 'inloop[rag]'")
     page = """<!doctype html><html><head><title>A  page</title><style>p {}</style></head><body><nav>menu</nav>
       <h1>Head <em>line</em></h1><p>One <b>bold</b> word,<br>next line.</p><ul><li>first<li>second</ul>
       <h2>Under</h2><table><tr><th>a</th><td>b</td></tr></table><pre>  x =
@@ -115,7 +115,7 @@ def test_html():
 
 
 def test_pdf():
-    pytest.importorskip("pypdf", reason="the extra rag is not installed")
+    pytest.importorskip("pypdf", reason="the extra rag is not installed: pip install 'inloop[rag]'")
     document = read(pdf("First page (with) words.", "", "Third page.", title="Report"), "application/pdf")
     assert document.title == "Report" and document.notes == ("no text on page 2",)
     assert [(p.page, p.text) for p in passages(document)] == [(1, "First page (with) words."), (3, "Third page.")]

@@ -2,9 +2,6 @@
 
 import os
 import random
-import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +11,8 @@ from inloop.tools.index.conformance.checks import CHECKS, Lacks, LetterEmbedder,
 from inloop.tools.index.memory import MemoryIndex
 from inloop.tools.index.open import local_path, open_index
 
-pytest.importorskip("bm25s", reason="the extra rag is not installed")
-pytest.importorskip("Stemmer", reason="the extra rag is not installed")
+pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+pytest.importorskip("Stemmer", reason="the extra rag is not installed: pip install 'inloop[rag]'")
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -28,7 +25,7 @@ async def test_in_memory(check):
 
 @pytest.mark.parametrize("check", CHECKS)
 async def test_lancedb(check, tmp_path):
-    pytest.importorskip("lancedb", reason="the extra rag is not installed")
+    pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
 
     async def opener(**given):
         return await open_index(f"lancedb://{tmp_path}/index", **given)
@@ -38,7 +35,7 @@ async def test_lancedb(check, tmp_path):
 
 @pytest.mark.parametrize("check", CHECKS)
 async def test_qdrant_in_a_folder(check, tmp_path):
-    pytest.importorskip("qdrant_client", reason="the extra qdrant is not installed")
+    pytest.importorskip("qdrant_client", reason="the extra qdrant is not installed: pip install 'inloop[qdrant]'")
 
     async def opener(**given):
         return await open_index(f"qdrant+file://{tmp_path}/index", **given)
@@ -48,10 +45,10 @@ async def test_qdrant_in_a_folder(check, tmp_path):
 
 @pytest.mark.parametrize("check", CHECKS)
 async def test_qdrant_server(check):
-    pytest.importorskip("qdrant_client", reason="the extra qdrant is not installed")
+    pytest.importorskip("qdrant_client", reason="the extra qdrant is not installed: pip install 'inloop[qdrant]'")
     server = os.environ.get("INLOOP_TEST_QDRANT")
     if not server:
-        pytest.skip("INLOOP_TEST_QDRANT does not name a Qdrant server (qdrant://HOST:PORT)")
+        pytest.skip("no Qdrant server: start one and set INLOOP_TEST_QDRANT=qdrant://HOST:PORT")
     name = f"{server.rstrip('/')}/inloop-test-{os.getpid()}-{check}"
 
     async def opener(**given):
@@ -60,30 +57,13 @@ async def test_qdrant_server(check):
     await CHECKS[check](opener, Lacks(text_order=True, widening=True))
 
 
-@pytest.fixture(scope="module")
-def postgres():
-    """The URL of a server with pgvector: that of INLOOP_TEST_POSTGRES, or one that the package pgserver starts."""
-    pytest.importorskip("psycopg", reason="the extra pgvector is not installed")
-    given = os.environ.get("INLOOP_TEST_POSTGRES")
-    if given:
-        yield given
-        return
-    pgserver = pytest.importorskip(
-        "pgserver", reason="no PostgreSQL with pgvector: set INLOOP_TEST_POSTGRES, or install pgserver"
-    )
-    folder = Path(tempfile.mkdtemp(prefix="inloop-pg-"))  # not below pytest's folder, which other users cannot enter
-    server = pgserver.get_server(folder, cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.mark.parametrize("check", CHECKS)
-async def test_postgresql(check, postgres):
-    mark = "&" if "?" in postgres else "?"
+async def test_postgresql(check, postgres_url):
+    pytest.importorskip("psycopg", reason="the extra pgvector is not installed: pip install 'inloop[pgvector]'")
+    mark = "&" if "?" in postgres_url else "?"
 
     async def opener(**given):
-        return await open_index(f"{postgres}{mark}name=t{os.getpid()}_{check}", **given)
+        return await open_index(f"{postgres_url}{mark}name=t{os.getpid()}_{check}", **given)
 
     await CHECKS[check](opener, Lacks())
 
@@ -150,7 +130,7 @@ async def test_urls_of_no_known_kind():
 
 
 async def test_an_index_that_must_be_there(tmp_path):
-    pytest.importorskip("lancedb", reason="the extra rag is not installed")
+    pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
     with pytest.raises(BadInput, match="there is no index"):
         await open_index(f"lancedb://{tmp_path}/absent", create=False)
     assert not (tmp_path / "absent").exists(), "looking makes nothing"
@@ -180,7 +160,7 @@ def test_records_refuse_nonsense():
 
 async def test_vectors_in_partitions_are_found_exactly(tmp_path, monkeypatch):
     """A large LanceDB index finds what the one in memory finds, with a filter, and also what came in afterwards."""
-    pytest.importorskip("lancedb", reason="the extra rag is not installed")
+    pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
     from inloop.tools.index import lancedb_table
 
     monkeypatch.setattr(lancedb_table, "_ANN_ROWS", 600)

@@ -16,8 +16,8 @@ from inloop.tools.index.conformance.checks import LetterEmbedder
 from inloop.tools.index.lancedb import LanceIndex
 from inloop.tools.index.open import open_index
 
-pytest.importorskip("lancedb", reason="the extra rag is not installed")
-pytest.importorskip("Stemmer", reason="the extra rag is not installed")
+pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+pytest.importorskip("Stemmer", reason="the extra rag is not installed: pip install 'inloop[rag]'")
 
 SCRIPT = Path(__file__).parents[2] / "index_killed.py"
 

@@ -13,8 +13,8 @@ from inloop.tools.index.conformance.checks import LetterEmbedder
 from inloop.tools.index.ingestion import ingest
 from inloop.tools.index.memory import MemoryIndex
 
-pytest.importorskip("bm25s", reason="the extra rag is not installed")
-pytest.importorskip("Stemmer", reason="the extra rag is not installed")
+pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+pytest.importorskip("Stemmer", reason="the extra rag is not installed: pip install 'inloop[rag]'")
 
 
 class Counting(LetterEmbedder):
@@ -105,7 +105,7 @@ async def test_collections_do_not_touch_each_other(docs, tmp_path, index):
 
 
 async def test_faults_of_files_are_told(docs, index, embedder, tmp_path):
-    pytest.importorskip("pypdf", reason="the extra rag is not installed")
+    pytest.importorskip("pypdf", reason="the extra rag is not installed: pip install 'inloop[rag]'")
     (docs / "scan.pdf").write_bytes(pdf("", ""))
     (docs / "broken.pdf").write_bytes(b"%PDF-1.4 broken")
     (docs / "binary.txt").write_bytes(b"\0\1\2" * 50)

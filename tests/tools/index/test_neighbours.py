@@ -16,7 +16,7 @@ from inloop.tools.encoders.clip import open_clip
 from inloop.tools.index.neighbours import Neighbours, Selection, drop_cells, drop_words
 from inloop.tools.index.open import open_index
 
-pytest.importorskip("bm25s", reason="the extra rag is not installed")
+pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install 'inloop[rag]'")
 
 
 class Few:
@@ -78,7 +78,7 @@ def by_hand(embedder, held, query, k, diversity):
 @pytest.mark.parametrize("url", ["memory:", "lancedb"])
 async def test_the_best_means_are_found_exactly(blobs, tmp_path, url, diversity):
     if url == "lancedb":
-        pytest.importorskip("lancedb", reason="the extra rag is not installed")
+        pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
         url = f"lancedb://{tmp_path}/index"
     embedder = Few()
     index = await open_index(url, text=embedder, image=embedder)
