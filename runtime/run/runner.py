@@ -132,9 +132,14 @@ class Runner:
             return await self._resume(compiled, answer)
 
     async def start_or_resume(self, input: Mapping[str, Any]) -> Finish:
-        """`resume` where the thread has begun, else `start`."""
+        """`resume` where the thread has begun, else `start`; where the state has a `version`, one of another is refused.
+
+        Raises:
+            PrerequisiteError: the checkpoint is of another version of the state.
+        """
         async with self._compiled() as compiled:
             if await self._begun(compiled):
+                await self._check_version(compiled, input)
                 return await self._resume(compiled, None)
             return await self._go(compiled, self._input(input))
 
@@ -160,6 +165,16 @@ class Runner:
 
     async def _begun(self, compiled: Any) -> bool:
         return compiled.checkpointer is not None and bool(await compiled.checkpointer.aget_tuple(self._config()))
+
+    async def _check_version(self, compiled: Any, input: Mapping[str, Any]) -> None:
+        wanted, snapshot = input.get("version"), await compiled.aget_state(self._config())
+        version = snapshot.values.get("version", wanted)  # none yet where it was stopped before its input was taken in
+        if version != wanted:
+            raise PrerequisiteError(
+                f"the checkpoint of {self.thread_id!r} in {self._place()} is of version {version} of the loop's state; this inloop"
+                f" goes on with version {wanted}",
+                remedy="resume it with the inloop that began it, or start the run anew: what was paid for is not paid again.",
+            )
 
     def _input(self, input: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(input, Mapping) or not input:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar, cast
 
@@ -28,8 +28,8 @@ StateT = TypeVar("StateT")
 class Session:
     """One process at work on one run.
 
-    `parts` are what the caller brought: models, evaluators and whatever else a loop lets be exchanged, by role. What `open`
-    made is closed when the session ends; what the caller brought is the caller's own.
+    `parts` are what the caller brought, by the name of the option: of models (`models={"llm": ...}`) and of other parts that
+    are chosen by role, a mapping. What `open` made is closed when the session ends; what the caller brought is the caller's own.
     """
 
     def __init__(
@@ -64,10 +64,11 @@ class Session:
         self._listen(event)
 
     def open(self, role: str, opener: Callable[[str, Store, Settings], PartT], spec: str) -> PartT:
-        """What plays a role: the caller's own part, else what `opener` makes of `spec`; opened once a run."""
+        """The model of a role: the caller's own one, else what `opener` makes of `spec`; opened once a run."""
         if role not in self.opened:
-            if role in self.parts:
-                self.opened[role] = self.parts[role]
+            own = self.parts.get("models", {})
+            if role in own:
+                self.opened[role] = own[role]
             else:
                 self.opened[role] = opener(spec, self.store, self.settings)
                 self.close_later(self.opened[role])
@@ -105,6 +106,7 @@ class Session:
 
         Raises:
             Interrupted: Ctrl-C or SIGTERM; the run can be resumed.
+            PrerequisiteError: the checkpoint is of another `version` of the state.
         """
         runner = Runner(graph, context=context, checkpoints=self.checkpoints, thread_id=id, max_steps=max_steps)
         end = await runner.start_or_resume(cast("dict[str, Any]", start))
@@ -112,12 +114,16 @@ class Session:
             raise Interrupted(f"stopped by {end.stopped}; nothing that was finished is lost")
         return cast("StateT", end.state)
 
-    def brought(self, allowed: Mapping[str, str]) -> None:
-        """Refuse parts that the loop has no use for; `allowed`: the roles that can be filled, with what each must do.
+    def brought(self, option: str, roles: Collection[str]) -> dict[str, Any]:
+        """What the caller brought by role with an option such as `models`; `roles` are those that the loop has.
 
         Raises:
-            BadInput: an unknown role.
+            BadInput: no mapping, or a role that the loop does not have.
         """
-        for role in self.parts:
-            if role not in allowed:
-                raise BadInput(f"there is no part {role!r} to bring; this loop takes {', '.join(allowed)}.")
+        parts = self.parts.get(option, {})
+        if not isinstance(parts, Mapping):
+            raise BadInput(f"{option}={parts!r:.60} is no dictionary of parts by role: {', '.join(roles)}.")
+        for role in parts:
+            if role not in roles:
+                raise BadInput(f"{option} has no role {role!r} in this loop: the roles are {', '.join(roles)}.")
+        return dict(parts)

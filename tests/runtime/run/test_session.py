@@ -1,0 +1,101 @@
+"""What a session gives the tasks of a run: the caller's own models, and states of this version alone."""
+
+from pathlib import Path
+from typing import Any, ClassVar, TypedDict
+
+import pytest
+from langgraph.graph import END, START, StateGraph
+
+from inloop.runtime.errors import BadInput, CallFailed, PrerequisiteError
+from inloop.runtime.run import Loop, RunConfig, RunResult, Session, Task
+from inloop.runtime.settings import Settings
+
+
+class Config(RunConfig):
+    FROM_SETTINGS = ()
+    fails: bool = False
+
+
+class State(TypedDict):
+    version: int
+    name: str
+
+
+class Named(Task):
+    name: str
+
+
+class Context:
+    version: ClassVar[int] = 1
+
+    def __init__(self, config: Config, session: Session) -> None:
+        session.brought("models", ("namer",))
+        self.config, self.session = config, session
+        self.namer = session.open("namer", lambda spec, store, settings: Namer(spec), "opened")
+
+
+class Namer:
+    revision = "1"
+
+    def __init__(self, model: str) -> None:
+        self.model, self.closed = model, False
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def work(context: Context, id: str, input: str) -> Named:
+    def name(state: State) -> dict[str, Any]:
+        return {"name": context.namer.model}
+
+    def fail(state: State) -> dict[str, Any]:
+        if context.config.fails and context.version == 1:
+            raise CallFailed("it is out", retryable=True)
+        return {"name": state["name"]}
+
+    graph = StateGraph(State)
+    graph.add_node("name", name)
+    graph.add_node("fail", fail)
+    graph.add_edge(START, "name")
+    graph.add_edge("name", "fail")
+    graph.add_edge("fail", END)
+    start = State(version=context.version, name="")
+    state = await context.session.finish(graph, context=None, id=id, start=start, max_steps=3)
+    return Named(id=id, name=state["name"])
+
+
+naming = Loop(
+    name="naming", config=Config, result=RunResult[Named], inputs=lambda config: {"t1": "x"}, open=Context, work=work,
+    brings={"models": "namer"},
+)  # fmt: skip
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(runs_dir=tmp_path / "runs")
+
+
+def test_a_callers_own_model_takes_its_role_and_stays_open(settings):
+    own = Namer("mine")
+    result = naming(settings=settings, models={"namer": own})
+    assert result.tasks[0].name == "mine" and result.models == {"namer": {"id": "mine", "revision": "1"}}
+    assert not own.closed
+    assert naming(settings=settings).tasks[0].name == "opened"
+
+
+@pytest.mark.parametrize(
+    ("models", "words"), [({"painter": 1}, "no role 'painter'.*namer"), ("namer", "no dictionary")]
+)
+def test_a_role_that_there_is_not_is_refused_and_leaves_no_folder(settings, models, words):
+    with pytest.raises(BadInput, match=words):
+        naming(settings=settings, models=models)
+    assert not list(settings.runs_dir.glob("naming-*"))
+
+
+def test_a_checkpoint_of_another_version_of_the_state_is_refused(settings, monkeypatch):
+    with pytest.raises(CallFailed):
+        naming(settings=settings, fails=True)
+    [folder] = settings.runs_dir.glob("naming-*")
+    monkeypatch.setattr(Context, "version", 2)
+    with pytest.raises(PrerequisiteError, match=r"version 1 .*goes on with version 2"):
+        naming.resume(folder, settings=settings)
