@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -25,9 +26,9 @@ from ..settings import Settings
 from ..store import Store
 from .accounting import calls_of, charged_budget, worked
 from .checkpoints import Checkpoints
-from .concurrency import Mapped, map_items
+from .concurrency import Mapped
 from .config import RunConfig
-from .events import Event, ModelsOpened, RunDone, RunStarted, TaskDone, TaskFailed
+from .events import Event, ModelsOpened, RunDone, RunStarted
 from .folder import RunFolder, discarded_if_refused
 from .result import RunResult, Task
 from .runner import run
@@ -43,7 +44,7 @@ ResultT = TypeVar("ResultT", bound=RunResult[Any])
 Listener = Callable[[Event], None]
 
 
-def _nothing_more(context: Any, tasks: Sequence[Any]) -> Mapping[str, Any]:
+def _nothing_more(context: Any, mapped: Mapped[Any]) -> Mapping[str, Any]:
     return {}
 
 
@@ -62,8 +63,11 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
         inputs: the tasks of a config by id, checked: raises `BadInput` before anything is opened or paid.
         open: what the tasks share, from the config and the session; may be async.
         work: works on one task to its end; None where the budget left no room for it.
-        summary: further fields of the result, once the tasks are done; may be async.
+        summary: further fields of the result, once the tasks have ended, and fields that it states otherwise than the carriage
+            does; may be async.
         brings: what a caller can bring along as Python objects, by name, with what each must be able to do.
+        checkpoints: whether tasks go on from their last step. False for many short ones: what was paid for is in the ledger, and
+            a task that was under way begins anew.
         brief: one line about it.
     """
 
@@ -73,8 +77,9 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
     inputs: Callable[[ConfigT], Mapping[str, InputT]]
     open: Callable[[ConfigT, Session], ContextT | Awaitable[ContextT]]
     work: Callable[[ContextT, str, InputT], Awaitable[TaskT | None]]
-    summary: Callable[[ContextT, Sequence[TaskT]], Mapping[str, Any] | Awaitable[Mapping[str, Any]]] = _nothing_more
+    summary: Callable[[ContextT, Mapped[TaskT]], Mapping[str, Any] | Awaitable[Mapping[str, Any]]] = _nothing_more
     brings: Mapping[str, str] = field(default_factory=dict)
+    checkpoints: bool = True
     brief: str = ""
 
     def __call__(
@@ -149,7 +154,8 @@ async def carry(
         before = worked(folder.events())
         budget = charged_budget(config.budget, store, elapsed=before)
         async with AsyncExitStack() as stack:
-            checkpoints = await stack.enter_async_context(Checkpoints(folder.checkpoints_path))
+            kept = Checkpoints(folder.checkpoints_path) if loop.checkpoints else None
+            checkpoints = await stack.enter_async_context(kept) if kept else None
             session = Session(
                 settings=settings, store=store, budget=budget, folder=folder, checkpoints=checkpoints, stack=stack,
                 listen=on_event, parts=parts,
@@ -157,45 +163,26 @@ async def carry(
             session.emit(RunStarted(run_id=folder.id, loop=loop.name, tasks=len(inputs), resumed=resumed))
             context = await _awaited(loop.open(config, session))
             session.emit(ModelsOpened(models=session.models()))
-            mapped = await _work_on_all(loop, context, inputs, config, session)
-            further = await _awaited(loop.summary(context, tuple(mapped.results.values())))
-            result = loop.result(
-                run_id=folder.id,
-                loop=loop.name,
-                created=folder.created,
-                seconds=round(before + time.monotonic() - begun, 3),
-                config=config.model_dump(mode="json"),
-                models=session.models(),
-                tasks=tuple(mapped.results.values()),
-                failed={id: str(error) for id, error in mapped.failures.items()},
-                stopped=budget.exhausted() if mapped.left_out else None,
-                cost=store.ledger.spent(),
-                calls=calls_of(store),
-                notes=session.all_notes(),
-                **further,
-            )
+            mapped = await session.map(inputs, partial(loop.work, context), in_flight=config.in_flight)
+            further = await _awaited(loop.summary(context, mapped))
+            fields = {
+                "run_id": folder.id,
+                "loop": loop.name,
+                "created": folder.created,
+                "seconds": round(before + time.monotonic() - begun, 3),
+                "config": config.model_dump(mode="json"),
+                "models": session.models(),
+                "tasks": tuple(mapped.results.values()),
+                "failed": {id: str(error) for id, error in mapped.failures.items()},
+                "stopped": budget.exhausted() if mapped.left_out else None,
+                "cost": store.ledger.spent(),
+                "calls": calls_of(store),
+                "notes": session.all_notes(),
+            }
+            result = loop.result(**{**fields, **further})
     folder.write_result(result)
     session.emit(RunDone(seconds=result.seconds))
     return result
-
-
-async def _work_on_all(
-    loop: Loop[ConfigT, ContextT, InputT, TaskT, ResultT],
-    context: ContextT,
-    inputs: Mapping[str, InputT],
-    config: ConfigT,
-    session: Session,
-) -> Mapped[TaskT]:
-    async def one(id: str, input: InputT) -> TaskT | None:
-        task = await loop.work(context, id, input)
-        if task is not None:
-            session.emit(TaskDone(task=id))
-        return task
-
-    def failed(id: str, error: Exception) -> None:
-        session.emit(TaskFailed(task=id, why=str(error)))
-
-    return await map_items(inputs, one, in_flight=config.in_flight, on_failure=failed)
 
 
 async def _awaited(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar, cast
 
@@ -13,16 +13,19 @@ from ..budget import Budget
 from ..errors import BadInput, Interrupted
 from ..protocols import Identified
 from ..settings import Settings
-from ..store import Store
+from ..store import BlobStore, MemoryBlobs, Store
 from .checkpoints import Checkpoints
-from .events import Event, Warned
+from .concurrency import Mapped, map_items
+from .events import Event, TaskDone, TaskFailed, Warned
 from .folder import RunFolder
 from .runner import Runner
 
 __all__ = ["Session"]
 
+InputT = TypeVar("InputT")
 PartT = TypeVar("PartT")
 StateT = TypeVar("StateT")
+TaskT = TypeVar("TaskT")
 
 
 class Session:
@@ -39,7 +42,7 @@ class Session:
         store: Store,
         budget: Budget,
         folder: RunFolder,
-        checkpoints: Checkpoints,
+        checkpoints: Checkpoints | None,
         stack: AsyncExitStack,
         listen: Callable[[Event], None],
         parts: Mapping[str, Any],
@@ -99,6 +102,30 @@ class Session:
         of_models = [note for part in self.opened.values() for note in getattr(part, "notes", ())]
         return tuple(dict.fromkeys([*self.notes, *of_models, *self.budget.notes]))
 
+    async def map(
+        self,
+        inputs: Mapping[str, InputT],
+        work: Callable[[str, InputT], Awaitable[TaskT | None]],
+        *,
+        in_flight: int,
+    ) -> Mapped[TaskT]:
+        """`map_items` over tasks, with an event for each that ends."""
+
+        async def one(id: str, input: InputT) -> TaskT | None:
+            task = await work(id, input)
+            if task is not None:
+                self.emit(TaskDone(task=id))
+            return task
+
+        def failed(id: str, error: Exception) -> None:
+            self.emit(TaskFailed(task=id, why=str(error)))
+
+        return await map_items(inputs, one, in_flight=in_flight, on_failure=failed)
+
+    def task_blobs(self) -> BlobStore | MemoryBlobs:
+        """Where one task keeps what is too large for its state: beside its checkpoints, or in memory where it has none."""
+        return self.store.blobs if self.checkpoints is not None else MemoryBlobs()
+
     async def finish(
         self, graph: StateGraph[Any, Any, Any, Any], *, context: Any, id: str, start: StateT, max_steps: int
     ) -> StateT:
@@ -109,7 +136,8 @@ class Session:
             PrerequisiteError: the checkpoint is of another `version` of the state.
         """
         runner = Runner(graph, context=context, checkpoints=self.checkpoints, thread_id=id, max_steps=max_steps)
-        end = await runner.start_or_resume(cast("dict[str, Any]", start))
+        begin = runner.start_or_resume if self.checkpoints is not None else runner.start
+        end = await begin(cast("dict[str, Any]", start))
         if not end.finished:
             raise Interrupted(f"stopped by {end.stopped}; nothing that was finished is lost")
         return cast("StateT", end.state)

@@ -1,6 +1,6 @@
 """What outlives a run: blobs by content, the ledger of paid calls, locks and hashes."""
 
-from .blobs import BlobStore, disk_problem, write_whole
+from .blobs import BlobStore, MemoryBlobs, disk_problem, write_whole
 from .calls import canonical_json
 from .hashes import SUMS, copy_hashed, file_sha256, folder_revision, read_sums, remember, sha256
 from .ledger import Call, Ledger
@@ -11,6 +11,7 @@ __all__ = [
     "BlobStore",
     "Call",
     "Ledger",
+    "MemoryBlobs",
     "SUMS",
     "Store",
     "canonical_json",

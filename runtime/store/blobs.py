@@ -21,7 +21,7 @@ from ..records import BlobRef
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["BlobStore", "disk_problem", "write_whole"]
+__all__ = ["BlobStore", "MemoryBlobs", "disk_problem", "write_whole"]
 
 _NUMBER = itertools.count()
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -94,6 +94,23 @@ class BlobStore:
                 remedy=f"check what was stored as {self.path(ref)}.",
             ) from error
         return image
+
+
+class MemoryBlobs:
+    """Blobs by content for work that is never resumed: in memory, without a file and two fsyncs for each."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[str, bytes] = {}
+
+    def put(self, data: bytes, media_type: str) -> BlobRef:
+        """Keep `data`."""
+        ref = BlobRef(sha256=hashlib.sha256(data).hexdigest(), media_type=media_type, bytes=len(data))
+        self._bytes[ref.sha256] = data
+        return ref
+
+    def get(self, ref: BlobRef | str) -> bytes:
+        """The bytes of `ref` (or of a sha256); `KeyError` where they were never put."""
+        return self._bytes[_sha(ref)]
 
 
 def write_whole(path: Path, data: bytes, *, temporary: Path | None = None) -> None:

@@ -1,0 +1,108 @@
+"""A loop of three lines, carried: what is resumed from where, what a caller brings, and what a summary states otherwise."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+import pytest
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+
+from inloop.runtime.errors import CallFailed
+from inloop.runtime.fakes import ScriptedChat
+from inloop.runtime.llm import open_chat
+from inloop.runtime.records import Message
+from inloop.runtime.run import Loop, Mapped, RunConfig, RunResult, Session, Task
+from inloop.runtime.store import BlobStore, MemoryBlobs
+
+
+class Config(RunConfig):
+    SUBJECT = "words"
+    words: tuple[str, ...]
+    llm: str = "nobody"
+
+
+class State(TypedDict):
+    version: int
+    word: str
+
+
+class Echo(Task):
+    said: str
+
+
+class Context:
+    def __init__(self, config: Config, session: Session) -> None:
+        self.session, self.chat = session, session.open("llm", open_chat, config.llm)
+
+
+async def say(state: State, runtime: Runtime[Context]) -> dict[str, Any]:
+    reply = await runtime.context.chat.complete([Message(role="user", content=state["word"])])
+    return {"word": reply.text}
+
+
+async def work(context: Context, id: str, word: str) -> Echo:
+    graph = StateGraph(State, context_schema=Context)
+    graph.add_node("say", say)
+    graph.add_edge(START, "say")
+    graph.add_edge("say", END)
+    start = State(version=1, word=word)
+    state = await context.session.finish(graph, context=context, id=id, start=start, max_steps=2)
+    return Echo(id=id, said=state["word"])
+
+
+def echo(**more: Any) -> Loop[Config, Context, str, Echo, RunResult[Echo]]:
+    return Loop(
+        name="echo", config=Config, result=RunResult[Echo], inputs=lambda config: {word: word for word in config.words},
+        open=Context, work=work, brings={"models": "a chat model, as llm"}, **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("checkpoints", "asked"), [(True, 2), (False, 3)])
+def test_tasks_go_on_from_their_checkpoints_or_begin_anew(settings, checkpoints, asked):
+    loop = echo(checkpoints=checkpoints)
+    down = [True]
+
+    def reply(messages: Any) -> str:
+        if messages[-1].content == "b" and down.pop():
+            down.append(False)
+            raise CallFailed("the server went away", retryable=True)
+        return "said"
+
+    chat = ScriptedChat(reply)
+    with pytest.raises(CallFailed, match="went away"):
+        loop("a", "b", settings=settings, models={"llm": chat}, in_flight=1)
+    [folder] = settings.runs_dir.glob("echo-*")
+    assert (folder / "checkpoints.sqlite").exists() is checkpoints
+    result = loop.resume(folder, settings=settings, models={"llm": chat})
+    assert [task.said for task in result.tasks] == ["said", "said"]
+    # a scripted chat is in no ledger: the task that had ended is asked again where it has no checkpoint
+    assert len(chat.asked) - 1 == asked
+
+
+def test_a_summary_sees_what_failed_and_states_fields_otherwise(settings):
+    def reply(messages: Any) -> str:
+        if messages[-1].content == "b":
+            raise CallFailed("no")
+        return "said"
+
+    def summary(context: Context, mapped: Mapped[Echo]) -> dict[str, Any]:
+        return {"tasks": (), "stopped": f"{len(mapped.results)} done, {list(mapped.failures)} failed"}
+
+    result = echo(summary=summary)("a", "b", settings=settings, models={"llm": ScriptedChat(reply)})
+    assert result.tasks == () and result.stopped == "1 done, ['b'] failed" and result.failed == {"b": "no"}
+
+
+def test_where_a_task_keeps_what_is_large(settings):
+    kept = []
+
+    def opening(config: Config, session: Session) -> Context:
+        kept.append(session.task_blobs())
+        return Context(config, session)
+
+    for checkpoints in (True, False):
+        loop = echo(checkpoints=checkpoints)
+        Loop(**{**vars(loop), "open": opening})("a", settings=settings, models={"llm": ScriptedChat(["said"])})
+    assert isinstance(kept[0], BlobStore) and isinstance(kept[1], MemoryBlobs)
+    ref = kept[1].put(b"long", "text/plain")
+    assert kept[1].get(ref) == kept[1].get(ref.sha256) == b"long"
