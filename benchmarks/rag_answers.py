@@ -53,7 +53,7 @@ def measure(options: Options) -> list[Figure]:
             started = time.monotonic()
             outcomes, _ = both_ways(given, settings, quiet=True)
             took = time.monotonic() - started
-            answers = {name: [task.answer for task in outcome.tasks] for name, outcome in outcomes.items()}
+            answers = {name: outcome.answers for name, outcome in outcomes.items()}
             for name, found in answers.items():
                 scored = score_answers(claims, found, sentences)
                 label = f"{way}, {name}"

@@ -29,10 +29,10 @@ Kind = Literal["question", "claim"]
 """What was asked: a question to be answered, or a statement to be held against the sources."""
 
 Reason = Literal[
-    "nothing_found", "does_not_say", "contradicting_sources", "verifier_failed", "answerer_failed", "budget"
+    "nothing_found", "does_not_say", "contradicting_sources", "verifier_failed", "answerer_failed", "failed", "budget"
 ]
 """Why there is no answer: no passage that has to do with it; passages, but none that says it; sources that contradict each
-other; a check that could not be made; an answerer that gave nothing usable; a budget that was spent before there was an answer."""
+other; a check that could not be made; an answerer that gave nothing usable; another step that failed; a budget that was spent before there was an answer."""
 
 Stance = Literal["supports", "contradicts"]
 

@@ -120,18 +120,6 @@ def test_constraints_pin_what_is_needed():
         assert re.split(r"[\[>=<~! ]", wanted)[0].lower() in names, wanted
 
 
-def test_the_graph_of_langgraph_json_can_be_loaded():
-    import importlib
-    import json
-
-    config = json.loads((ROOT / "examples" / "langgraph.json").read_text(encoding="utf-8"))
-    for place in config["graphs"].values():
-        module, name = place.split(":")
-        graph = getattr(importlib.import_module(module), name)
-        assert graph.get_graph().nodes
-        assert graph.checkpointer is None, "a server brings its own checkpointer"
-
-
 @pytest.mark.parametrize("target", ["clean", "distclean"])
 def test_cleaning_never_touches_runs(target):
     """`runs/` holds results, paid calls and checkpoints of trainings: no target may remove it."""

@@ -6,7 +6,7 @@ from .grader import Grader, Grades, OverlapGrader
 from .query_rewriter import FeedbackTerms, QueryRewriter, Rewrites
 from .quoting_answerer import QuotingAnswerer
 from .router import Router, Routes, RuleRouter
-from .verifier import Verifier
+from .verifier import Verifier, Verifies
 
 __all__ = [
     "Answerer",
@@ -23,4 +23,5 @@ __all__ = [
     "Routes",
     "RuleRouter",
     "Verifier",
+    "Verifies",
 ]

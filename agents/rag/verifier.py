@@ -16,16 +16,28 @@ language model. A judge that failed leaves the sentence "unscored": it is not sh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from ...runtime.answers import Checked, Citation, DraftSentence, Kind, Stance
 from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
 from ...tools.entailment import Entailment, Judgement, Overlap, Span, Standing, numbers, sentences
 
-__all__ = ["Verifier"]
+__all__ = ["Verifier", "Verifies"]
 
 _QUOTES = 2
 _POOL = 6  # sentences that the judge is asked about, for one sentence of an answer: the best by shared words
+
+
+class Verifies(Protocol):
+    """Whatever checks sentences against what they cite, one `Checked` each, in order."""
+
+    @property
+    def name(self) -> str: ...
+    async def verify(
+        self, question: str, kind: Kind, drafted: Sequence[DraftSentence], passages: Sequence[Passage]
+    ) -> list[Checked]: ...
+    async def contradict(self, pairs: Sequence[tuple[str, str]]) -> list[bool]: ...
 
 
 class Verifier:

@@ -7,20 +7,20 @@ import asyncio
 import json
 import sys
 import textwrap
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.budget import Budget
 from ...runtime.errors import BadInput
 from ...runtime.records import flags_checked
-from ...runtime.run import RunFolder
+from ...runtime.run import RunFolder, discarded_if_refused
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
-from ..cli import clip, closing_line, kept, new_run, printable, seconds
+from ..cli import clip, closing_line, kept, printable, seconds
 
 if TYPE_CHECKING:
-    from ...graphs.rag import RagConfig, RagOutcome, RagTask
+    from ...graphs.rag import RagConfig, RagResult, RagTask
+    from ...runtime.run import Event
     from ...runtime.store import BlobStore
 from .reasons import REASONS
 
@@ -127,11 +127,10 @@ def ask(args: argparse.Namespace) -> int:
 
     from pydantic import TypeAdapter, ValidationError
 
-    from ...graphs.rag import RagConfig, check_question
+    from ...graphs.rag import RagConfig
+    from ...graphs.rag import ask as loop
     from ...runtime.passages import Filter
 
-    for place, question in enumerate(questions, start=1):
-        check_question(question, place, len(questions))
     try:
         where: Filter | None = TypeAdapter(Filter).validate_json(args.where) if args.where else None
     except ValidationError as error:
@@ -145,8 +144,9 @@ def ask(args: argparse.Namespace) -> int:
             budget=args.budget,
             **given_roles(args),
         )
-    with new_run(settings, "rag", config) as folder:
-        return _go(config, settings, folder, resume=False, json_output=args.json)
+    loop.inputs(config)
+    with discarded_if_refused(RunFolder.create(settings.runs_dir, loop.name, config)) as folder:
+        return _go(config, settings, folder, resumed=False, json_output=args.json)
 
 
 def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
@@ -154,7 +154,7 @@ def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
     from ...graphs.rag import RagConfig
 
     config = folder.config_as(RagConfig)
-    return _go(config, settings, folder, resume=True, json_output=json_output)
+    return _go(config, settings, folder, resumed=True, json_output=json_output)
 
 
 def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
@@ -164,13 +164,14 @@ def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
     return render(read_outcome(folder))
 
 
-def _go(config: RagConfig, settings: Settings, folder: RunFolder, *, resume: bool, json_output: bool) -> int:
-    from ...graphs.rag import run_rag
+def _go(config: RagConfig, settings: Settings, folder: RunFolder, *, resumed: bool, json_output: bool) -> int:
+    from ...graphs.rag import ask as loop
+    from ...runtime.run import carry
     from .ask_report import render
 
     show = Progress(len(config.questions), quiet=json_output)
     with kept(folder, begun=lambda: bool(show.answered), quiet=json_output), closing_line(show):
-        outcome = asyncio.run(run_rag(config, settings=settings, folder=folder, resume=resume, on_event=show))
+        outcome = asyncio.run(carry(loop, config, folder=folder, settings=settings, on_event=show, resumed=resumed))
         write_whole(folder.report_path, render(outcome).encode("utf-8"))
     if json_output:
         print(json.dumps(_as_json(outcome, folder), ensure_ascii=False))
@@ -179,7 +180,7 @@ def _go(config: RagConfig, settings: Settings, folder: RunFolder, *, resume: boo
     return _exit_code(outcome)
 
 
-def _exit_code(outcome: RagOutcome) -> int:
+def _exit_code(outcome: RagResult) -> int:
     """0 with an answer or with none; 4 where a budget ended it, 1 where nothing but failures came of it."""
     reasons = [task.answer.abstained.reason if task.answer.abstained else "" for task in outcome.tasks]
     if "budget" in reasons:
@@ -187,7 +188,7 @@ def _exit_code(outcome: RagOutcome) -> int:
     return _FAILED if all(reason in ("verifier_failed", "answerer_failed") for reason in reasons) else 0
 
 
-def _as_json(outcome: RagOutcome, folder: RunFolder) -> dict[str, Any]:
+def _as_json(outcome: RagResult, folder: RunFolder) -> dict[str, Any]:
     return {
         "run_id": outcome.run_id,
         "path": str(folder.path),
@@ -206,7 +207,7 @@ def _as_json(outcome: RagOutcome, folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def _in_words(outcome: RagOutcome, folder: RunFolder) -> str:
+def _in_words(outcome: RagResult, folder: RunFolder) -> str:
     lines = [line for task in outcome.tasks for line in _task_in_words(task, many=len(outcome.tasks) > 1)]
     lines += [f"  note: {printable(note)}" for note in outcome.notes]
     paid = ", ".join(f"{c.get('paid', 0)} {kind}" for kind, c in outcome.calls.items())
@@ -267,15 +268,16 @@ class Progress:
         self.answered = 0
         self._live = questions > 1 and sys.stderr.isatty()
 
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        name = event.get("event")
-        self.answered += name == "answer"
+    def __call__(self, event: Event) -> None:
+        from ...graphs.rag import Answered, Decided
+
+        self.answered += isinstance(event, Answered)
         if self.quiet:
             return
-        if name == "decision" and self.questions == 1:
-            why = f"  ({clip(printable(str(event['why'])), 90)})" if event.get("why") else ""
-            print(f"  {event['step']:9} {clip(printable(str(event['said'])), 80)}{why}", file=sys.stderr, flush=True)
-        elif name == "answer" and self.questions > 1:
+        if isinstance(event, Decided) and self.questions == 1:
+            why = f"  ({clip(printable(event.why), 90)})" if event.why else ""
+            print(f"  {event.step:9} {clip(printable(event.said), 80)}{why}", file=sys.stderr, flush=True)
+        elif isinstance(event, Answered) and self.questions > 1:
             text = f"{self.answered} of {self.questions} questions"
             print(f"\r{text:40}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...graphs.rag import RagOutcome, RagTask
+from ...graphs.rag import RagResult, RagTask
 from ...runtime.run import RunFolder
 from ..cli import amount, clip, seconds
 from ..report import draw
@@ -17,7 +17,7 @@ from .reasons import REASONS
 __all__ = ["read_outcome", "render"]
 
 
-def render(outcome: RagOutcome) -> str:
+def render(outcome: RagResult) -> str:
     """The whole page as a string; the same outcome gives the same bytes."""
     answered = sum(task.answer.answered for task in outcome.tasks)
     one = outcome.tasks[0].question if len(outcome.tasks) == 1 else ""
@@ -37,9 +37,9 @@ def render(outcome: RagOutcome) -> str:
     )
 
 
-def read_outcome(folder: RunFolder) -> RagOutcome:
+def read_outcome(folder: RunFolder) -> RagResult:
     """The result of a finished run; `PrerequisiteError` where it is not one of this version."""
-    return folder.result_as(RagOutcome)
+    return folder.result_as(RagResult)
 
 
 def _task(task: RagTask) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from .ask import add_roles, given_roles
 if TYPE_CHECKING:
     from ...evaluators.rag import ClaimAnswers, Verified
     from ...evaluators.stats import Estimate
-    from ...graphs.rag import RagConfig, RagOutcome
+    from ...graphs.rag import RagConfig, RagResult
 
 __all__ = ["UNVERIFIED", "add_arguments", "both_ways", "eval_claims", "in_words", "percent"]
 
@@ -68,7 +68,7 @@ def eval_claims(args: argparse.Namespace) -> int:
     if args.corpus:
         asyncio.run(_fill(args, settings))
     outcomes, folders = both_ways(given, settings, quiet=args.json)
-    answers = {name: [task.answer for task in outcome.tasks] for name, outcome in outcomes.items()}
+    answers = {name: outcome.answers for name, outcome in outcomes.items()}
     found = {name: score_answers(claims, given, sentences) for name, given in answers.items()}
     change = compare_answers(claims, answers["retrieve and answer"], answers["verified"], sentences)
     if args.json:
@@ -104,7 +104,7 @@ async def _fill(args: argparse.Namespace, settings: Settings) -> None:
 
 def both_ways(
     given: dict[str, Any], settings: Settings, *, quiet: bool
-) -> tuple[dict[str, RagOutcome], dict[str, Path]]:
+) -> tuple[dict[str, RagResult], dict[str, Path]]:
     """The outcomes of a config (fields of `RagConfig`) without the check and with it, and their run folders.
 
     Raises:
@@ -114,7 +114,7 @@ def both_ways(
 
     with flags_checked():
         ways = {"retrieve and answer": RagConfig(**{**given, **UNVERIFIED}), "verified": RagConfig(**given)}
-    outcomes: dict[str, RagOutcome] = {}
+    outcomes: dict[str, RagResult] = {}
     folders: dict[str, Path] = {}
     for name, config in ways.items():
         outcomes[name], folders[name] = _run(name, config, settings, quiet=quiet)
@@ -154,8 +154,9 @@ def percent(value: Estimate, *, signed: bool = False) -> str:
     return said if value.ci is None else f"{said} ({100 * value.ci[0]:{sign}.1f} to {100 * value.ci[1]:{sign}.1f})"
 
 
-def _run(name: str, config: RagConfig, settings: Settings, *, quiet: bool) -> tuple[RagOutcome, Path]:
-    from ...graphs.rag import run_rag
+def _run(name: str, config: RagConfig, settings: Settings, *, quiet: bool) -> tuple[RagResult, Path]:
+    from ...graphs.rag import ask
+    from ...runtime.run import carry
     from .ask import Progress
     from .ask_report import render
 
@@ -164,7 +165,7 @@ def _run(name: str, config: RagConfig, settings: Settings, *, quiet: bool) -> tu
     if not quiet:
         print(f"{name}:", file=sys.stderr)
     try:
-        outcome = asyncio.run(run_rag(config, settings=settings, folder=folder, on_event=show))
+        outcome = asyncio.run(carry(ask, config, folder=folder, settings=settings, on_event=show))
         write_whole(folder.report_path, render(outcome).encode("utf-8"))
     finally:
         show.done()

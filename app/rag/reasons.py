@@ -11,5 +11,6 @@ REASONS = {
     "contradicting_sources": "the sources contradict each other",
     "verifier_failed": "the check of the citations failed",
     "answerer_failed": "the answerer failed",
+    "failed": "a step failed",
     "budget": "the budget is spent",
 }

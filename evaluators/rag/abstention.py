@@ -19,7 +19,7 @@ from ..stats import Estimate, ratio
 
 __all__ = ["Abstentions", "abstentions", "decided"]
 
-_FAILURES = ("verifier_failed", "answerer_failed", "budget")
+_FAILURES = ("verifier_failed", "answerer_failed", "failed", "budget")
 
 
 class Abstentions(Record):

@@ -1,14 +1,16 @@
 from .config import RagConfig
-from .models import open_for_search
-from .result import RagOutcome, RagTask
-from .run import ask, check_question, run_rag
+from .context import open_for_search
+from .events import Answered, Decided, SentenceChecked
+from .loop import ask
+from .result import RagResult, RagTask
 
 __all__ = [
+    "Answered",
+    "Decided",
     "RagConfig",
-    "RagOutcome",
+    "RagResult",
     "RagTask",
+    "SentenceChecked",
     "ask",
-    "check_question",
     "open_for_search",
-    "run_rag",
 ]

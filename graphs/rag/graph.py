@@ -21,33 +21,35 @@ from typing import Any, Literal
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from ...runtime.answers import Abstention, Checked, Draft
+from ...runtime.answers import Abstention, Checked, Draft, DraftSentence
 from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
-from ..trace import Decision
 from .conclude import abstention, concluded, contradiction, uncheckable
-from .parts import Pooled, RagPorts, RagState, first_state, load, max_steps, pool_of, put, shown_of, task_record, trace
+from .context import RagContext
+from .events import Answered, SentenceChecked
+from .state import Pooled, RagState, checked_of, pool_of, put, shown_of, trace
 
-__all__ = ["RagPorts", "RagState", "build", "first_state", "load", "max_steps", "task_record"]
+__all__ = ["build"]
 
 
-async def route(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
+async def route(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]:
     """Decide what was asked and how to search."""
-    ports = runtime.context
-    found = await ports.router.route(state["question"])
-    mode = ports.mode or found.mode
-    forced = "; the search mode was given" if ports.mode else ""
-    said = Decision(step="route", by=found.by, said=f"{found.kind}, {mode} search", why=found.why + forced)
-    return {"kind": found.kind, "mode": mode, "queries": [state["question"]], "trace": trace(ports, state, said)}
+    context = runtime.context
+    chosen = await context.router.route(state["question"])
+    given = context.config.mode
+    mode = chosen.mode if given == "auto" else given
+    why = chosen.why if given == "auto" else f"{chosen.why}; the search mode was given"
+    decisions = trace(context, state, "route", by=chosen.by, said=f"{chosen.kind}, {mode} search", why=why)
+    return {"kind": chosen.kind, "mode": mode, "queries": [state["question"]], "trace": decisions}
 
 
-async def retrieve(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
+async def retrieve(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]:
     """Search with the newest query; what was found before stays."""
-    ports, query = runtime.context, state["queries"][-1]
-    [hits] = await ports.index.search(
-        [query], k=ports.k, mode=state["mode"], where=ports.where, reranker=ports.reranker
+    context, config, query = runtime.context, runtime.context.config, state["queries"][-1]
+    [hits] = await context.index.search(
+        [query], k=config.k, mode=state["mode"], where=config.where, reranker=context.reranker
     )
-    pool = pool_of(ports, state)
+    pool = pool_of(context, state)
     known = {entry["passage"]["id"] for entry in pool}
     new = [hit for hit in hits if hit.passage.id not in known and hit.passage.text.strip()]
     pool += [
@@ -60,164 +62,145 @@ async def retrieve(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any
         )
         for hit in new
     ]
-    said = Decision(
-        step="retrieve", by=ports.index.url, said=f"{len(hits)} passages, {len(new)} new", why=f"query: {query}"
-    )
-    return {"pool": put(ports, pool), "trace": trace(ports, state, said)}
+    counts = f"{len(hits)} passages, {len(new)} new"
+    decisions = trace(context, state, "retrieve", by=context.index.url, said=counts, why=f"query: {query}")
+    return {"pool": put(context, pool), "trace": decisions}
 
 
-async def grade(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
+async def grade(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]:
     """Grade what was not graded yet, and choose what is shown to the answerer."""
-    ports, pool = runtime.context, pool_of(runtime.context, state)
-    if ports.grader is None:
-        shown = [entry["passage"]["id"] for entry in pool][: ports.shown]
-        said = Decision(
-            step="grade", by="nobody", said=f"{len(shown)} of {len(pool)} passages are shown", why="grading is off"
-        )
-        return {"shown": shown, "trace": trace(ports, state, said)}
+    context, pool = runtime.context, pool_of(runtime.context, state)
+    most = context.config.shown
+    if context.grader is None:
+        shown = [entry["passage"]["id"] for entry in pool][:most]
+        counts = f"{len(shown)} of {len(pool)} passages are shown"
+        decisions = trace(context, state, "grade", by="nobody", said=counts, why="grading is off")
+        return {"shown": shown, "trace": decisions}
     waiting = [entry for entry in pool if not entry["graded"]]
     if waiting:
-        scores = await ports.grader.grade(state["question"], [Passage.model_validate(e["passage"]) for e in waiting])
+        passages = [Passage.model_validate(entry["passage"]) for entry in waiting]
+        scores = await context.grader.grade(state["question"], passages)
         for entry, score in zip(waiting, scores, strict=True):
             entry["grade"], entry["graded"] = score.value, score.explanation or "graded"
-    line = ports.grader.threshold
-    good = [entry for entry in pool if entry["grade"] is not None and entry["grade"] >= line]
+    threshold = context.grader.threshold
+    relevant = [entry for entry in pool if entry["grade"] is not None and entry["grade"] >= threshold]
     unscored = [entry for entry in pool if entry["grade"] is None]
-    shown = [entry["passage"]["id"] for entry in [*good, *unscored]][: ports.shown]
-    counts = f"{len(good)} relevant, {len(pool) - len(good) - len(unscored)} not, {len(unscored)} unscored"
-    why = next((entry["graded"] for entry in unscored), f"from {line:.2f} on a passage is relevant")
-    said = Decision(step="grade", by=ports.grader.name, said=counts, why=why)
-    return {"pool": put(ports, pool), "shown": shown, "trace": trace(ports, state, said)}
+    shown = [entry["passage"]["id"] for entry in [*relevant, *unscored]][:most]
+    irrelevant = len(pool) - len(relevant) - len(unscored)
+    counts = f"{len(relevant)} relevant, {irrelevant} not, {len(unscored)} unscored"
+    why = next((entry["graded"] for entry in unscored), f"from {threshold:.2f} on a passage is relevant")
+    decisions = trace(context, state, "grade", by=context.grader.name, said=counts, why=why)
+    return {"pool": put(context, pool), "shown": shown, "trace": decisions}
 
 
-def _graded(state: RagState, runtime: Runtime[RagPorts]) -> Literal["answer", "rewrite", "conclude"]:
-    ports = runtime.context
+def _graded(state: RagState, runtime: Runtime[RagContext]) -> Literal["answer", "rewrite", "conclude"]:
+    context = runtime.context
     if state["shown"]:
         return "answer"
-    again = ports.rewriter is not None and len(state["queries"]) <= ports.rewrites and not ports.budget.exhausted()
-    return "rewrite" if again else "conclude"
+    again = context.rewriter is not None and len(state["queries"]) <= context.config.rewrites
+    return "rewrite" if again and not context.session.budget.exhausted() else "conclude"
 
 
-async def rewrite(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
+async def rewrite(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]:
     """Another query; where there is none to be had, the search is over."""
-    ports = runtime.context
-    assert ports.rewriter is not None
-    found = [Passage.model_validate(entry["passage"]) for entry in pool_of(ports, state)]
+    context = runtime.context
+    assert context.rewriter is not None
+    passages = [Passage.model_validate(entry["passage"]) for entry in pool_of(context, state)]
+    why = "nothing that was found helps"
     try:
-        query, why = (
-            await ports.rewriter.rewrite(state["question"], state["queries"], found),
-            "nothing that was found helps",
-        )
+        query = await context.rewriter.rewrite(state["question"], state["queries"], passages)
     except CallFailed as error:
         if error.retryable:
             raise
         query, why = None, f"the rewriter failed: {error}"
-    said = Decision(step="rewrite", by=ports.rewriter.name, said=query or "no other query", why=why)
-    update: dict[str, Any] = {"trace": trace(ports, state, said)}
-    if query is None:
-        return {**update, "reason": "nothing_found", "why": "nothing that was found helps, and there is no other query"}
-    return {**update, "queries": [*state["queries"], query]}
+    decisions = trace(context, state, "rewrite", by=context.rewriter.name, said=query or "no other query", why=why)
+    if query is not None:
+        return {"queries": [*state["queries"], query], "trace": decisions}
+    why = "nothing that was found helps, and there is no other query"
+    return {"reason": "nothing_found", "why": why, "trace": decisions}
 
 
 def _rewritten(state: RagState) -> Literal["retrieve", "conclude"]:
     return "conclude" if state["reason"] else "retrieve"
 
 
-async def answer(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
+async def answer(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]:
     """Write a draft; the second time, with what did not stand in the first one."""
-    ports = runtime.context
-    checked = load(ports, state["checked"], list[Checked])
-    step = {"attempt": state["attempt"] + 1}
+    context, checked = runtime.context, checked_of(runtime.context, state)
+    attempt = state["attempt"] + 1
+    passages = shown_of(context, state)
     try:
-        draft = await ports.answerer.answer(state["question"], state["kind"], shown_of(ports, state), checked=checked)
+        draft = await context.answerer.answer(state["question"], state["kind"], passages, checked=checked)
     except CallFailed as error:
         if error.retryable:
             raise
-        said = Decision(step="answer", by=ports.answerer.name, said="failed", why=str(error))
+        decisions = trace(context, state, "answer", by=context.answerer.name, said="failed", why=str(error))
         failed = {} if checked else {"reason": "answerer_failed", "why": str(error)}
-        return {**step, **failed, "draft": "", "trace": trace(ports, state, said)}
+        return {"attempt": attempt, "draft": "", "trace": decisions, **failed}
     count = len(draft.sentences)
-    said = Decision(
-        step="answer",
-        by=draft.by,
-        said=f"{count} sentence{'' if count == 1 else 's'}" if count else "no answer",
-        why=draft.note or ("the first draft is repaired" if checked else f"from {len(state['shown'])} passages"),
-    )
-    return {**step, "draft": put(ports, draft.model_dump(mode="json")), "trace": trace(ports, state, said)}
+    length = f"{count} sentence{'' if count == 1 else 's'}" if count else "no answer"
+    why = draft.note or ("the first draft is repaired" if checked else f"from {len(passages)} passages")
+    decisions = trace(context, state, "answer", by=draft.by, said=length, why=why)
+    return {"attempt": attempt, "draft": put(context, draft.model_dump(mode="json")), "trace": decisions}
 
 
 def _answered(state: RagState) -> Literal["verify", "conclude"]:
     return "verify" if state["draft"] else "conclude"
 
 
-async def verify(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
+async def verify(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]:
     """Check every sentence of the draft against what it cites; what was checked before stays."""
-    ports, passages = runtime.context, shown_of(runtime.context, state)
-    drafted = Draft.model_validate(json.loads(ports.blobs.get(state["draft"]))).sentences
-    before = load(ports, state["checked"], list[Checked])
-    known = {" ".join(sentence.text.casefold().split()) for sentence in before}
-    fresh = [sentence for sentence in drafted if " ".join(sentence.text.casefold().split()) not in known]
-    if ports.verifier is None:
-        checked, by = [uncheckable(sentence, passages) for sentence in fresh], "nobody"
+    context, before = runtime.context, checked_of(runtime.context, state)
+    draft = Draft.model_validate(json.loads(context.blobs.get(state["draft"])))
+    known = {_words(sentence) for sentence in before}
+    fresh = [sentence for sentence in draft.sentences if _words(sentence) not in known]
+    passages = shown_of(context, state)
+    if context.verifier is None:
+        by, checked = "nobody", [uncheckable(sentence, passages) for sentence in fresh]
     else:
-        checked, by = (
-            await ports.verifier.verify(state["question"], state["kind"], fresh, passages),
-            ports.verifier.name,
-        )
+        by = context.verifier.name
+        checked = await context.verifier.verify(state["question"], state["kind"], fresh, passages)
     for sentence in checked:
-        ports.tell(
-            {"event": "sentence", "task": state["task"], **sentence.model_dump(mode="json", exclude={"citations"})}
-        )
-    counts = {
-        verdict: sum(s.verdict == verdict for s in checked) for verdict in ("supported", "unsupported", "unscored")
-    }
-    said = Decision(
-        step="verify",
-        by=by,
-        said=", ".join(f"{count} {verdict}" for verdict, count in counts.items()),
-        why=next((s.why for s in checked if s.verdict != "supported"), ""),
-    )
-    both = [sentence.model_dump(mode="json") for sentence in [*before, *checked]]
-    return {"checked": put(ports, both), "trace": trace(ports, state, said)}
+        fields = sentence.model_dump(exclude={"citations"})
+        context.session.emit(SentenceChecked(task=state["task"], **fields))
+    verdicts = [sentence.verdict for sentence in checked]
+    counts = ", ".join(f"{verdicts.count(kind)} {kind}" for kind in ("supported", "unsupported", "unscored"))
+    why = next((sentence.why for sentence in checked if sentence.verdict != "supported"), "")
+    decisions = trace(context, state, "verify", by=by, said=counts, why=why)
+    both = [sentence.model_dump(mode="json") for sentence in (*before, *checked)]
+    return {"checked": put(context, both), "trace": decisions}
 
 
-def _verified(state: RagState, runtime: Runtime[RagPorts]) -> Literal["answer", "conclude"]:
-    ports = runtime.context
-    checked = load(ports, state["checked"], list[Checked])
-    wrong = [sentence for sentence in checked if sentence.verdict != "supported"]
-    again = bool(wrong) and ports.verifier is not None and state["attempt"] <= ports.repairs
-    return "answer" if again and not ports.budget.exhausted() else "conclude"
+def _verified(state: RagState, runtime: Runtime[RagContext]) -> Literal["answer", "conclude"]:
+    context = runtime.context
+    wrong = any(sentence.verdict != "supported" for sentence in checked_of(context, state))
+    again = wrong and context.verifier is not None and state["attempt"] <= context.config.repairs
+    return "answer" if again and not context.session.budget.exhausted() else "conclude"
 
 
-async def conclude(state: RagState, runtime: Runtime[RagPorts]) -> dict[str, Any]:
+async def conclude(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]:
     """The answer of what stands, or an abstention with its reason."""
-    ports = runtime.context
-    checked = load(ports, state["checked"], list[Checked])
-    kept = [s for s in checked if s.verdict == "supported" or ports.verifier is None]
+    context, checked = runtime.context, checked_of(runtime.context, state)
+    kept = [sentence for sentence in checked if sentence.verdict == "supported" or context.verifier is None]
     abstained: Abstention | None = None
     if not kept:
         abstained = abstention(
             checked, failed=state["why"] if state["reason"] == "answerer_failed" else None, shown=bool(state["shown"]),
-            spent=ports.budget.exhausted(), tried=len(state["queries"]),
+            spent=context.session.budget.exhausted(), tried=len(state["queries"]),
         )  # fmt: skip
-    elif ports.verifier is not None:
-        abstained = await contradiction(ports.verifier.contradict, state["kind"], kept)
-    made = concluded(state["question"], state["kind"], () if abstained else kept, abstained)
-    said = Decision(
-        step="conclude",
-        by="inloop",
-        said=f"no answer: {abstained.reason}"
-        if abstained
-        else f"{len(made.sentences)} sentences, {len(made.citations)} citations",
-        why=abstained.explanation if abstained else "",
-    )
-    ports.tell({"event": "answer", "task": state["task"], "answer": made.model_dump(mode="json")})
-    return {"answer": put(ports, made.model_dump(mode="json")), "trace": trace(ports, state, said)}
+    elif context.verifier is not None:
+        abstained = await contradiction(context.verifier.contradict, state["kind"], kept)
+    cited = concluded(state["question"], state["kind"], () if abstained else kept, abstained)
+    context.session.emit(Answered(task=state["task"], answer=cited))
+    counts = f"{len(cited.sentences)} sentences, {len(cited.citations)} citations"
+    said, why = (f"no answer: {abstained.reason}", abstained.explanation) if abstained else (counts, "")
+    decisions = trace(context, state, "conclude", by="inloop", said=said, why=why)
+    return {"answer": put(context, cited.model_dump(mode="json")), "trace": decisions}
 
 
-def build() -> StateGraph[RagState, RagPorts, RagState, RagState]:
-    """The state machine, not compiled: run it with `runtime.runner.Runner`, or compile it and go your own way."""
-    graph = StateGraph(RagState, context_schema=RagPorts)
+def build() -> StateGraph[RagState, RagContext, RagState, RagState]:
+    """The state machine of one question, not compiled; `Session.finish` runs it."""
+    graph = StateGraph(RagState, context_schema=RagContext)
     for node in (route, retrieve, grade, rewrite, answer, verify, conclude):
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "route")
@@ -231,5 +214,6 @@ def build() -> StateGraph[RagState, RagPorts, RagState, RagState]:
     return graph
 
 
-graph = build().compile(name="rag")
-"""The compiled machine for `langgraph dev` and for users who bring their own `RagPorts` as context."""
+def _words(sentence: Checked | DraftSentence) -> str:
+    """A sentence without its case and spaces."""
+    return " ".join(sentence.text.casefold().split())

@@ -3,6 +3,7 @@ from .checkpoints import Checkpoints
 from .concurrency import Mapped, chunks, each, gather, map_items, settled
 from .config import RunConfig
 from .events import Event, ModelsOpened, Progressed, RunDone, RunStarted, TaskDone, TaskFailed, Warned
+from .exported import exported
 from .folder import RunFolder, RunInfo, discarded_if_refused, list_runs
 from .loop import Listener, Loop, carry
 from .result import RunResult, Task
@@ -36,6 +37,7 @@ __all__ = [
     "chunks",
     "discarded_if_refused",
     "each",
+    "exported",
     "gather",
     "list_runs",
     "map_items",

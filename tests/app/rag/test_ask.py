@@ -10,7 +10,7 @@ pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install
 
 from inloop.app.cli.main import main
 from inloop.app.rag.ask_report import render
-from inloop.graphs.rag.result import RagOutcome
+from inloop.graphs.rag.result import RagResult
 from inloop.runtime.passages import Passage
 from inloop.runtime.run.runner import run
 from inloop.tools.index.open import open_index
@@ -117,12 +117,22 @@ def test_what_cannot_be_asked_is_refused_and_leaves_nothing_behind(place, capsys
 def test_the_report_shows_documents_as_text(place, capsys):
     assert main([*ASK, "--json", "Is the Harbour Bridge painted grey and green?"]) == 0
     result = json.loads(Path(told(capsys)["result"]).read_text(encoding="utf-8"))
-    outcome = RagOutcome.model_validate(result)
+    outcome = RagResult.model_validate(result)
     page = render(outcome)
     assert "&lt;script&gt;" in page and "<script" not in page
     assert render(outcome) == page
     assert main([*ASK, "Is the Harbour Bridge painted grey and green?"]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+async def test_the_loop_as_a_graph_is_asked_in_json(place):
+    from inloop.graphs.rag.loop import graph
+
+    question = "When was the Harbour Bridge opened?"
+    state = await graph().ainvoke({"questions": [question], "index": "lancedb:///./index", "k": 4})
+    [task] = state["result"]["tasks"]
+    assert task["answer"]["sentences"][0]["text"] == "The Harbour Bridge was opened in 1932."
+    assert state["result"]["config"]["k"] == 4 and list(place.glob("runs/rag-*/result.json"))
 
 
 def test_many_questions_at_once(place, capsys):

@@ -1,7 +1,5 @@
 """The RAG loop from question to cited answer: real index in memory, real offline judge, scripted language models."""
 
-import asyncio
-import json
 from types import MappingProxyType
 
 import pytest
@@ -10,19 +8,18 @@ pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install
 
 from inloop.agents.rag.cited_answerer import CitedAnswerer
 from inloop.agents.rag.entailer import Entailer
-from inloop.agents.rag.grader import Grader, OverlapGrader
-from inloop.agents.rag.query_rewriter import FeedbackTerms, QueryRewriter
+from inloop.agents.rag.grader import Grader
+from inloop.agents.rag.query_rewriter import QueryRewriter
 from inloop.agents.rag.quoting_answerer import QuotingAnswerer
 from inloop.agents.rag.router import RuleRouter
 from inloop.agents.rag.verifier import Verifier
-from inloop.graphs.rag.graph import RagPorts, build, first_state, max_steps, task_record
-from inloop.graphs.rag.result import RagTask
-from inloop.runtime.budget import Budget
-from inloop.runtime.errors import CallFailed
+from inloop.graphs.rag.context import AGENTS
+from inloop.graphs.rag.graph import build
+from inloop.graphs.rag.loop import ask
+from inloop.runtime.errors import BadInput, CallFailed, PrerequisiteError
 from inloop.runtime.fakes import ScriptedChat
 from inloop.runtime.passages import Passage, passage_id
-from inloop.runtime.run.runner import Runner
-from inloop.runtime.store.blobs import BlobStore
+from inloop.runtime.settings import Settings
 from inloop.tools.entailment.judgement import Judgement
 from inloop.tools.entailment.overlap import Overlap
 from inloop.tools.index.open import open_index
@@ -47,28 +44,19 @@ async def index_of(documents):
     return index
 
 
-def ports_of(index, tmp_path, **parts):
-    overlap = Overlap()
-    events = []
-    given = {
-        "index": index, "router": RuleRouter(), "grader": OverlapGrader(overlap), "rewriter": FeedbackTerms(),
-        "answerer": QuotingAnswerer(overlap), "verifier": Verifier(overlap), "blobs": BlobStore(tmp_path / "blobs"),
-        "tell": events.append, "mode": "bm25",
-    }  # fmt: skip
-    ports = RagPorts(**{**given, **parts})
-    return ports, events
+def asked(question, index, tmp_path, models=(), **options):
+    """The result of a run over the index, searched by words; parts of its own take their roles."""
+    agents = {role: options.pop(role) for role in AGENTS if role in options and not isinstance(options[role], str)}
+    return ask.run(
+        question, index="given", models={"index": index, **dict(models)}, agents=agents, settings=Settings(runs_dir=tmp_path),
+        **{"mode": "bm25", **options},
+    )  # fmt: skip
 
 
-async def ask(question, documents, tmp_path, **parts):
+async def answer(question, documents, tmp_path, **parts):
     index = documents if hasattr(documents, "search") else await index_of(documents)
-    ports, _ = ports_of(index, tmp_path, **parts)
-    runner = Runner(
-        build(), context=ports, checkpoints=tmp_path / "c.sqlite", thread_id="q1", max_steps=max_steps(ports)
-    )
-    finish = await runner.start(dict(first_state("q1", question)))
-    assert finish.finished
-    assert len(json.dumps(finish.state)) < 16_384
-    return RagTask(id="q1", **task_record(ports, finish.state))
+    [task] = (await asked(question, index, tmp_path, **parts)).tasks
+    return task
 
 
 def steps(task):
@@ -76,7 +64,7 @@ def steps(task):
 
 
 async def test_an_answer_quotes_its_source_letter_for_letter(tmp_path):
-    task = await ask("When was the Harbour Bridge opened?", DOCUMENTS, tmp_path)
+    task = await answer("When was the Harbour Bridge opened?", DOCUMENTS, tmp_path)
     assert task.answer.answered
     for citation in task.answer.citations:
         assert DOCUMENTS[citation.document][citation.start : citation.end] == citation.quote
@@ -89,7 +77,7 @@ async def test_an_answer_quotes_its_source_letter_for_letter(tmp_path):
 
 
 async def test_nothing_found_after_every_query_allowed(tmp_path):
-    task = await ask("Who composed the opera Turandot?", DOCUMENTS, tmp_path, rewrites=2)
+    task = await answer("Who composed the opera Turandot?", DOCUMENTS, tmp_path, rewrites=2)
     assert task.answer.abstained.reason == "nothing_found"
     assert not task.answer.citations
     assert 1 <= len(task.queries) <= 3
@@ -97,13 +85,13 @@ async def test_nothing_found_after_every_query_allowed(tmp_path):
 
 
 async def test_an_empty_index_finds_nothing(tmp_path):
-    task = await ask("When was the Harbour Bridge opened?", {}, tmp_path)
+    task = await answer("When was the Harbour Bridge opened?", {}, tmp_path)
     assert task.answer.abstained.reason == "nothing_found"
 
 
 async def test_found_but_does_not_say(tmp_path):
     chat = ScriptedChat(["NO ANSWER"])
-    task = await ask(
+    task = await answer(
         "How long is the Harbour Bridge?", DOCUMENTS, tmp_path, answerer=CitedAnswerer(chat, structured=False)
     )
     assert task.answer.abstained.reason == "does_not_say"
@@ -111,7 +99,7 @@ async def test_found_but_does_not_say(tmp_path):
 
 async def test_a_sentence_that_its_citation_does_not_say_is_repaired_once(tmp_path):
     chat = ScriptedChat(["The Harbour Bridge was opened in 1935 [1].", "The Harbour Bridge was opened in 1932 [1]."])
-    task = await ask(
+    task = await answer(
         "When was the Harbour Bridge opened?", DOCUMENTS, tmp_path, answerer=CitedAnswerer(chat, structured=False)
     )
     assert task.answer.text == "The Harbour Bridge was opened in 1932. [1]"
@@ -123,7 +111,7 @@ async def test_a_sentence_that_its_citation_does_not_say_is_repaired_once(tmp_pa
 
 async def test_after_one_repair_it_abstains(tmp_path):
     chat = ScriptedChat(["It is 9 km long [1].", "It is 8 km long [1].", "It is 7 km long [1]."])
-    task = await ask(
+    task = await answer(
         "How long is the Harbour Bridge?", DOCUMENTS, tmp_path, answerer=CitedAnswerer(chat, structured=False)
     )
     assert task.answer.abstained.reason == "does_not_say"
@@ -133,7 +121,7 @@ async def test_after_one_repair_it_abstains(tmp_path):
 async def test_bad_sentences_are_removed_and_good_ones_kept(tmp_path):
     reply = "The Harbour Bridge was opened in 1932 [1]. Elephants built it in a night [1]. It is blue [9]."
     chat = ScriptedChat([reply, "NO ANSWER"])
-    task = await ask(
+    task = await answer(
         "When was the Harbour Bridge opened?", DOCUMENTS, tmp_path, answerer=CitedAnswerer(chat, structured=False)
     )
     assert [s.text for s in task.answer.sentences] == ["The Harbour Bridge was opened in 1932."]
@@ -170,7 +158,7 @@ async def test_a_verifier_that_fails_is_no_verdict(tmp_path):
         raise CallFailed("the judge is out")
 
     judge = Judge(broken)
-    task = await ask(
+    task = await answer(
         "When was the Harbour Bridge opened?", DOCUMENTS, tmp_path, verifier=Verifier(judge, pertinence=judge)
     )
     assert task.answer.abstained.reason == "verifier_failed"
@@ -188,7 +176,7 @@ async def test_a_language_model_as_answerer_and_judge(tmp_path):
 
     verifier = Verifier(Entailer(ScriptedChat(entails)))
     chat = ScriptedChat(lambda m: f"The Harbour Bridge dates from 1932 [{number_of(m, 'in 1932')}].")
-    task = await ask(
+    task = await answer(
         "When was the Harbour Bridge opened?",
         DOCUMENTS,
         tmp_path,
@@ -199,7 +187,7 @@ async def test_a_language_model_as_answerer_and_judge(tmp_path):
         ("bridge", "The Harbour Bridge was opened in 1932.")
     ]
     assert 0 < len(asked) <= 6 and all("dates from" in statement for statement in asked)
-    claim = await ask("The Harbour Bridge was opened in 1932.", DOCUMENTS, tmp_path / "b", verifier=verifier)
+    claim = await answer("The Harbour Bridge was opened in 1932.", DOCUMENTS, tmp_path / "b", verifier=verifier)
     assert claim.answer.stance == "supports"
 
 
@@ -208,7 +196,7 @@ async def test_sources_that_contradict_each_other(tmp_path):
         "a": "The old bridge over the river is open to cars.",
         "b": "The old bridge over the river is not open to cars.",
     }
-    task = await ask("Is the old bridge over the river open to cars?", documents, tmp_path)
+    task = await answer("Is the old bridge over the river open to cars?", documents, tmp_path)
     assert task.answer.abstained.reason == "contradicting_sources"
     assert {citation.document for citation in task.answer.abstained.citations} == {"a", "b"}
 
@@ -218,10 +206,10 @@ async def test_sources_for_and_against_a_claim(tmp_path):
         "yes": "Daily aspirin reduces the risk of stroke in adults.",
         "no": "Daily aspirin increases the risk of stroke in adults.",
     }
-    task = await ask("Daily aspirin reduces the risk of stroke in adults.", documents, tmp_path)
+    task = await answer("Daily aspirin reduces the risk of stroke in adults.", documents, tmp_path)
     assert task.answer.kind == "claim"
     assert task.answer.abstained.reason == "contradicting_sources"
-    alone = await ask(
+    alone = await answer(
         "Daily aspirin reduces the risk of stroke in adults.", {"no": documents["no"]}, tmp_path / "second"
     )
     assert alone.answer.stance == "contradicts"
@@ -234,7 +222,7 @@ async def test_a_grader_that_fails_leaves_passages_unscored_and_in_play(tmp_path
             raise CallFailed("the grader is out")
         return "no" if "tea" in text.split("Request")[0] else "maybe"
 
-    task = await ask(
+    task = await answer(
         "When was the Harbour Bridge opened to traffic, and the tea harvest?",
         DOCUMENTS,
         tmp_path,
@@ -247,12 +235,12 @@ async def test_a_grader_that_fails_leaves_passages_unscored_and_in_play(tmp_path
 
 async def test_rewriting_finds_what_other_words_missed(tmp_path):
     chat = ScriptedChat(["Harbour Bridge opened year"])
-    task = await ask(
-        "inauguration date of the coathanger", DOCUMENTS, tmp_path, rewriter=QueryRewriter(chat), grader=None
+    task = await answer(
+        "inauguration date of the coathanger", DOCUMENTS, tmp_path, rewriter=QueryRewriter(chat), grader="none"
     )
     assert task.queries == ("inauguration date of the coathanger", "Harbour Bridge opened year")
     assert {seen.document: seen.query for seen in task.seen}["bridge"] == 1
-    graded = await ask(
+    graded = await answer(
         "When did the harbour bridge open?",
         DOCUMENTS,
         tmp_path / "b",
@@ -275,17 +263,13 @@ class Once:
 
 
 async def test_a_spent_budget_ends_the_search_and_says_so(tmp_path):
-    spent = Budget({"calls": 1.0})
-    from inloop.runtime.records import Cost
-
-    spent.charge(Cost(calls=1))
-    task = await ask("Who composed the opera Turandot?", DOCUMENTS, tmp_path, budget=spent, rewrites=5)
+    task = await answer("Who composed the opera Turandot?", DOCUMENTS, tmp_path, budget="seconds=0.000001", rewrites=5)
     assert task.answer.abstained.reason == "budget"
     assert len(task.queries) == 1
 
 
 async def test_without_a_verifier_nothing_is_called_supported(tmp_path):
-    task = await ask("When was the Harbour Bridge opened?", DOCUMENTS, tmp_path, verifier=None)
+    task = await answer("When was the Harbour Bridge opened?", DOCUMENTS, tmp_path, verifier="none")
     assert task.answer.answered
     assert {sentence.verdict for sentence in task.answer.sentences} == {"unscored"}
 
@@ -294,7 +278,7 @@ async def test_a_failed_answerer_is_a_typed_reason(tmp_path):
     def fail(messages):
         raise CallFailed("400: context too long")
 
-    task = await ask(
+    task = await answer(
         "When was the Harbour Bridge opened?", DOCUMENTS, tmp_path, answerer=CitedAnswerer(ScriptedChat(fail))
     )
     assert task.answer.abstained.reason == "answerer_failed"
@@ -347,7 +331,7 @@ async def test_text_in_a_document_changes_neither_the_citations_nor_the_tools_ca
             if answerer == "quote"
             else {"answerer": CitedAnswerer(chat, structured=False)}
         )
-        task = await ask("When was the Harbour Bridge opened?", index, tmp_path / name, **parts)
+        task = await answer("When was the Harbour Bridge opened?", index, tmp_path / name, **parts)
         seen[name] = (
             [(c.document, c.quote) for c in task.answer.citations],
             index.calls,
@@ -377,18 +361,15 @@ async def test_it_goes_on_where_it_was_killed(tmp_path):
         async def verify(self, *args):
             raise RuntimeError("the power went")
 
-    first, _ = ports_of(index, tmp_path, answerer=CitedAnswerer(chat, structured=False), verifier=Dies(Overlap()))
-    runner = Runner(
-        build(), context=first, checkpoints=tmp_path / "c.sqlite", thread_id="q", max_steps=max_steps(first)
-    )
+    question = "When was the Harbour Bridge opened?"
+    answerer = CitedAnswerer(chat, structured=False)
     with pytest.raises(RuntimeError, match="power"):
-        await runner.start(dict(first_state("q", "When was the Harbour Bridge opened?")))
-    second, _ = ports_of(index, tmp_path, answerer=CitedAnswerer(chat, structured=False))
-    runner = Runner(
-        build(), context=second, checkpoints=tmp_path / "c.sqlite", thread_id="q", max_steps=max_steps(second)
-    )
-    finish = await runner.resume()
-    task = RagTask(id="q", **task_record(second, finish.state))
+        await asked(question, index, tmp_path, answerer=answerer, verifier=Dies(Overlap()))
+    [folder] = tmp_path.glob("rag-*")
+    settings = Settings(runs_dir=tmp_path)
+    with pytest.raises(PrerequisiteError, match="agents of its caller"):
+        ask.resume(folder, settings=settings)
+    [task] = ask.resume(folder, settings=settings, models={"index": index}, agents={"answerer": answerer}).tasks
     assert task.answer.text == "The Harbour Bridge was opened in 1932. [1]"
     assert len(chat.asked) == 1
 
@@ -413,7 +394,7 @@ async def test_the_bound_on_steps_holds_for_the_longest_way(tmp_path):
             return next(self.turns, None)
 
     chat = ScriptedChat(["It is 9 km long [1].", "It is 8 km long [1]."])
-    task = await ask(
+    task = await answer(
         "bridge",
         DOCUMENTS,
         tmp_path,
@@ -427,8 +408,39 @@ async def test_the_bound_on_steps_holds_for_the_longest_way(tmp_path):
     assert task.answer.abstained.reason == "does_not_say"
 
 
-def test_the_graph_is_drawn():
-    from inloop.graphs.rag.graph import graph
+async def test_a_question_that_fails_fails_alone(tmp_path):
+    class Picky:
+        async def route(self, question):
+            if "tea" in question:
+                raise CallFailed("the router is out")
+            return await RuleRouter().route(question)
 
-    assert "verify" in graph.get_graph().draw_mermaid()
-    assert asyncio.iscoroutinefunction(build) is False
+    index = await index_of(DOCUMENTS)
+    agents, settings = {"router": Picky()}, Settings(runs_dir=tmp_path)
+    result = await ask.run(
+        "Is green tea fermented?", "When was the Harbour Bridge opened?", index="given", mode="bm25",
+        models={"index": index}, agents=agents, settings=settings,
+    )  # fmt: skip
+    assert [task.id for task in result.tasks] == ["q2"] and result.failed == {"q1": "the router is out"}
+    assert [answer.answered for answer in result.answers] == [False, True]
+    assert result.answers[0].abstained.reason == "failed" and result.answers[0].question == "Is green tea fermented?"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"agents": {"driver": None}}, "no role 'driver'"),
+        ({"questions": ("?!",)}, "has no word"),
+        ({"verifyer": "llm"}, "did you mean 'verifier'"),
+    ],
+)
+async def test_what_cannot_be_asked_leaves_no_folder(tmp_path, options, words):
+    models = {"index": await index_of(DOCUMENTS)}
+    given = {"questions": ("Is green tea fermented?",), "index": "given", "models": models, **options}
+    with pytest.raises(BadInput, match=words):
+        await ask.run(**given, settings=Settings(runs_dir=tmp_path))
+    assert not list(tmp_path.glob("rag-*"))
+
+
+def test_the_graph_is_drawn():
+    assert "verify" in build().compile().get_graph().draw_mermaid()

@@ -7,7 +7,7 @@ import pytest
 from langgraph.graph import END, START, StateGraph
 
 from inloop.runtime.errors import BadInput, CallFailed, PrerequisiteError
-from inloop.runtime.run import Loop, RunConfig, RunResult, Session, Task
+from inloop.runtime.run import Loop, RunConfig, RunResult, Session, Task, exported
 from inloop.runtime.settings import Settings
 
 
@@ -99,3 +99,18 @@ def test_a_checkpoint_of_another_version_of_the_state_is_refused(settings, monke
     monkeypatch.setattr(Context, "version", 2)
     with pytest.raises(PrerequisiteError, match=r"version 1 .*goes on with version 2"):
         naming.resume(folder, settings=settings)
+
+
+async def test_an_exported_loop_runs_from_json_alone(settings, monkeypatch):
+    """As `langgraph dev` calls it: the config's fields as JSON, the events as custom parts, the result as JSON."""
+    monkeypatch.setenv("INLOOP_RUNS_DIR", str(settings.runs_dir))
+    graph = exported(naming)
+    assert graph.get_input_jsonschema()["properties"]["in_flight"]["description"]
+    parts = [part async for part in graph.astream({"in_flight": 3}, stream_mode=["custom", "values"])]
+    events = [part["event"] for mode, part in parts if mode == "custom"]
+    assert events == ["run_started", "models", "task_done", "run_done"]
+    result = parts[-1][1]["result"]
+    assert result["tasks"] == [{"id": "t1", "name": "opened"}] and result["config"]["in_flight"] == 3
+    assert (settings.runs_dir / result["run_id"] / "result.json").is_file()
+    with pytest.raises(ValueError, match="in_flight"):
+        await graph.ainvoke({"in_flight": 0})

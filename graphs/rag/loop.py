@@ -1,0 +1,67 @@
+"""The RAG loop as one object: questions to an index, each answered by its own machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...runtime.errors import BadInput
+from ...runtime.run import Loop, Mapped, exported
+from .config import RagConfig
+from .context import AGENTS, MODELS, RagContext, open_context
+from .graph import build
+from .result import RagResult, RagTask
+from .state import first_state, task_fields
+
+__all__ = ["ask", "graph"]
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+_LONGEST = 4000
+
+
+def _questions(config: RagConfig) -> Mapping[str, str]:
+    """The questions by id; `BadInput` for one that nothing can be done with."""
+    of = len(config.questions)
+    for place, question in enumerate(config.questions, start=1):
+        name = "the question" if of == 1 else f"question {place} of {of}"
+        if not any(sign.isalnum() for sign in question):
+            raise BadInput(f"{name} has no word in it ({question[:60]!r}): write what you want to know.")
+        if len(question) > _LONGEST:
+            raise BadInput(f"{name} has {len(question)} characters, {question[:60]!r}...: give at most {_LONGEST}.")
+    return {f"q{place}": " ".join(question.split()) for place, question in enumerate(config.questions, start=1)}
+
+
+async def _answer(context: RagContext, id: str, question: str) -> RagTask:
+    begun = time.monotonic()
+    state = await context.session.finish(
+        build(), context=context, id=id, start=first_state(id, question), max_steps=context.config.max_steps
+    )
+    return RagTask(id=id, seconds=round(time.monotonic() - begun, 3), **task_fields(context, state))
+
+
+def _index(context: RagContext, mapped: Mapped[RagTask]) -> Mapping[str, Any]:
+    return {"index": context.index.url}
+
+
+ask = Loop(
+    name="rag",
+    config=RagConfig,
+    result=RagResult,
+    inputs=_questions,
+    open=open_context,
+    work=_answer,
+    summary=_index,
+    brings={
+        "models": f"by role ({', '.join(MODELS)}): what `runtime.protocols` calls an Index, a Chat, a TextEmbedder, ...",
+        "agents": f"by role ({', '.join(AGENTS)}): what `agents.rag` calls Routes, Grades, Rewrites, Answerer, Verifies",
+    },
+    brief="an answer from an index, with citations that are checked",
+)
+
+
+def graph() -> CompiledStateGraph[Any, Any, Any, Any]:
+    """The loop for `langgraph dev`: the fields of `RagConfig` in, the result out."""
+    return exported(ask)
