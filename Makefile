@@ -69,11 +69,14 @@ types: dev
 # pytest's exit code 5: ARGS chose no such test.
 TRAINS := ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q
 
+# The models that tests open, 170 MB once; where there is no registry these tests are skipped.
 test: dev lint types
+	@$(BIN)/inloop models --fetch smollm2 ssd || true
 	$(TRAINS) -m 'trains and not slow' $(ARGS) || [[ $$? == 5 ]]
 	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
 
 test-all: dev lint types
+	@$(BIN)/inloop models --fetch || true
 	$(TRAINS) -m trains $(ARGS) || [[ $$? == 5 ]]
 	$(BIN)/python -m pytest $(ARGS)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from inloop.runtime.errors import BadInput
 from inloop.runtime.serving.llama_server import LocalServer
@@ -15,7 +16,6 @@ from inloop.runtime.serving.lora_gguf import export_lora
 
 gguf = pytest.importorskip("gguf", reason="the extra train is not installed: pip install 'inloop[train]'")
 peft = pytest.importorskip("peft", reason="the extra train is not installed: pip install 'inloop[train]'")
-torch = pytest.importorskip("torch")
 
 HEAD, HEADS, KV_HEADS, WIDTH, FEED, LAYERS = 32, 4, 2, 96, 128, 2
 PROMPT = [5, 17, 44, 100, 7, 250, 33]

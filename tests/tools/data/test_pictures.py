@@ -224,7 +224,7 @@ def test_a_saved_data_set(tmp_path):
 
 def saved(folder, count=3, **more):
     """A data set of pictures and prompts, as `datasets` makes it."""
-    datasets = pytest.importorskip("datasets", reason="pip install 'inloop[datasets]'")
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed: pip install 'inloop[datasets]'")
     half_red().save(folder / "a.png")
     rows = {"image": [str(folder / "a.png")] * count, "prompt": [f"prompt {n}" for n in range(count)], **more}
     return datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
@@ -278,7 +278,7 @@ def test_a_data_set_of_the_hub(tmp_path, monkeypatch):
     ],
 )
 def test_a_data_set_of_the_hub_that_cannot_be_had(monkeypatch, raised, kind, words):
-    datasets = pytest.importorskip("datasets", reason="pip install 'inloop[datasets]'")
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed: pip install 'inloop[datasets]'")
 
     def load(*args, **more):
         raise raised

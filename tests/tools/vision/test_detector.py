@@ -331,7 +331,7 @@ async def test_the_real_ssd_keeps_its_boxes_inside_the_picture(ssd):
 async def test_the_real_ssd_finds_cat_and_cup_in_photographs(ssd):
     skimage = importlib.util.find_spec("skimage")
     if skimage is None:
-        pytest.skip("the photographs of scikit-image are not installed: pip install --no-deps scikit-image")
+        pytest.skip("the photographs of scikit-image are not installed: pip install scikit-image")
     folder = Path(str(skimage.origin)).parent / "data"
     detector, store = ssd
     images = [read_picture(folder / f"{name}.png", store.blobs).blob for name in ("chelsea", "coffee", "astronaut")]

@@ -124,7 +124,7 @@ async def test_the_real_detector_tags_a_photograph(store, settings):
         pytest.skip("the detector is not fetched: inloop models --fetch ssd")
     skimage = importlib.util.find_spec("skimage")
     if skimage is None:
-        pytest.skip("the photographs of scikit-image are not installed: pip install --no-deps scikit-image")
+        pytest.skip("the photographs of scikit-image are not installed: pip install scikit-image")
     folder = Path(str(skimage.origin)).parent / "data"
     tagger = open_tagger("ssd", store, settings.model_copy(update={"cache_dir": cache, "threads": 1}))
     images = [read_picture(folder / f"{name}.png", store.blobs).blob for name in ("chelsea", "coffee")]
