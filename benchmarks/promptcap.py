@@ -10,15 +10,24 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from inloop.evaluators.vqa import VQAItem, read_items, with_pictures
-from inloop.graphs.promptcap import Facts, Way
-from inloop.graphs.promptcap.models import PromptCapBench, Roles, keep_pictures
-from inloop.graphs.promptcap.run import Job, answer_all
+from inloop.graphs.promptcap import (
+    Facts,
+    Method,
+    PromptCapConfig,
+    Question,
+    VQAModels,
+    VQATask,
+    answer,
+    store_pictures,
+)
 from inloop.mini.world import write_knowledge
 from inloop.runtime import models
 from inloop.runtime.budget import Budget
+from inloop.runtime.run import Mapped, RunFolder, Session
 from inloop.runtime.serving import LocalServer
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
@@ -41,33 +50,39 @@ def measure(options: Options) -> list[Figure]:
         )
         settings = Settings.load(runs_dir=folder / "runs", device=options.device, vqa=options.vqa)
         found: list[Figure] = []
-        for name, way, count in (
-            ("direct answers", Way(direct=True), _CAPTIONS),
-            ("captions for a question", Way(caption="aware"), _CAPTIONS),
+        for name, method, count in (
+            ("direct answers", Method(direct=True), _CAPTIONS),
+            ("captions for a question", Method(caption="aware"), _CAPTIONS),
         ):
-            found += _compared(name, way, items[:count], settings, Roles(vqa=options.vqa), llm=False)
+            found += _compared(name, method, items[:count], settings, PromptCapConfig(vqa=options.vqa), llm=False)
         llm = "smollm2" if options.llm == "mini-writer" else options.llm
-        whole = Way(caption="aware", votes=1)
-        roles = Roles(vqa=options.vqa, llm=llm, max_tokens=8)
-        found += _compared(f"captions and answers of {llm}", whole, items[:_ANSWERS], settings, roles)
+        whole = Method(caption="aware", votes=1)
+        config = PromptCapConfig(vqa=options.vqa, llm=llm, max_tokens=8)
+        found += _compared(f"captions and answers of {llm}", whole, items[:_ANSWERS], settings, config)
         if llm == "smollm2":
             path = models.fetch("smollm2", settings.cache_dir)
             server = LocalServer(path, slots=_SLOTS, n_ctx=1024, threads=settings.threads)
             try:
                 url = server.start()
                 served = settings.model_copy(update={"api_key": _secret(server.api_key)})
-                roles = roles.model_copy(update={"llm": f"{url}#smollm2"})
-                found += _compared(f"the same, a server of {_SLOTS} slots", whole, items[:_ANSWERS], served, roles)
+                config = config.model_copy(update={"llm": f"{url}#smollm2"})
+                found += _compared(f"the same, a server of {_SLOTS} slots", whole, items[:_ANSWERS], served, config)
             finally:
                 server.stop()
         return found
 
 
 def _compared(
-    name: str, way: Way, items: Sequence[VQAItem], settings: Settings, roles: Roles, *, llm: bool = True
+    name: str,
+    method: Method,
+    items: Sequence[VQAItem],
+    settings: Settings,
+    config: PromptCapConfig,
+    *,
+    llm: bool = True,
 ) -> list[Figure]:
-    one, first = asyncio.run(_answered(way, items, settings, roles, in_flight=1, llm=llm))
-    many, second = asyncio.run(_answered(way, items, settings, roles, in_flight=64, llm=llm))
+    one, first = asyncio.run(_answered(method, items, settings, config, in_flight=1, llm=llm))
+    many, second = asyncio.run(_answered(method, items, settings, config, in_flight=64, llm=llm))
     same = sum(a == b for a, b in zip(first, second, strict=True))
     note = f"{len(items)} questions; {same} of them with the same outputs"
     return [
@@ -78,38 +93,48 @@ def _compared(
 
 
 async def _answered(
-    way: Way, items: Sequence[VQAItem], settings: Settings, roles: Roles, *, in_flight: int, llm: bool
+    method: Method, items: Sequence[VQAItem], settings: Settings, config: PromptCapConfig, *, in_flight: int, llm: bool
 ) -> tuple[float, list[tuple[str, ...]]]:
     """The seconds that the questions took, and what was said of each."""
     with tempfile.TemporaryDirectory() as scratch, Store(Path(scratch)) as store:
         async with AsyncExitStack() as stack:
-            bench = PromptCapBench(roles, store, settings)
-            await bench.open_models([way], stack)
-            pictures = keep_pictures([item.picture for item in items], store.blobs)
-            asked = [(pictures[item.picture], item.question) for item in items]
-            if not llm and bench.captioner is not None:
-                captioner = bench.captioner
+            folder = RunFolder.create(Path(scratch), "benchmark", config)
+            session = Session(
+                settings=settings, store=store, budget=Budget(), folder=folder, checkpoints=None, stack=stack,
+                listen=lambda event: None, parts={},
+            )  # fmt: skip
+            opened = VQAModels(config, session, [method])
+            opened.pictures = store_pictures([item.picture for item in items], store.blobs)
+            asked = [(opened.pictures[item.picture], item.question) for item in items]
+            if not llm and opened.captioner is not None:
+                captioner = opened.captioner
                 await captioner.caption([(asked[0][0], "warm up?")])
                 started = time.perf_counter()
                 if in_flight == 1:
-                    said = [text for each in asked for text in await captioner.caption([each])]
+                    captions = [text for each in asked for text in await captioner.caption([each])]
                 else:
-                    said = await captioner.caption(asked)
-                return time.perf_counter() - started, [(text,) for text in said]
-            jobs = [
-                Job(way=way, id=item.id, question=item.question, image=image, facts=Facts(image_id=item.image_id))
-                for item, (image, _) in zip(items, asked, strict=True)
-            ]
-            warm = Job(way=way, id="warm", question="what is there?", image=asked[0][0])
-            budget = Budget()
-            await answer_all([warm], bench, budget=budget, tell=lambda event: None, in_flight=1)
+                    captions = await captioner.caption(asked)
+                return time.perf_counter() - started, [(text,) for text in captions]
+
+            async def answered(questions: Sequence[Question]) -> Mapped[VQATask]:
+                by_id = {question.id: question for question in questions}
+                return await session.map(by_id, partial(answer, opened), in_flight=in_flight)
+
+            first = items[0].picture
+            await answered([Question(id="warm", method=method, text="what is there?", picture=first)])
             started = time.perf_counter()
-            done = await answer_all(jobs, bench, budget=budget, tell=lambda event: None, in_flight=in_flight)
+            mapped = await answered(
+                [
+                    Question(
+                        id=item.id, method=method, text=item.question, picture=item.picture,
+                        facts=Facts(image_id=item.image_id),
+                    )
+                    for item in items
+                ]
+            )  # fmt: skip
             took = time.perf_counter() - started
             return took, [
-                (task.answer, *(caption.text for caption in task.evidence.captions))
-                for task in done
-                if task is not None
+                (task.answer, *(caption.text for caption in task.evidence.captions)) for task in mapped.results.values()
             ]
 
 

@@ -72,7 +72,7 @@ def add_how(command: argparse.ArgumentParser) -> None:
 
 
 def given_roles(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """The fields of `Roles` that were given. The writer of prompts is no answerer: the bare model takes its place."""
+    """The fields of `PromptCapConfig` that were given. The writer of prompts is no answerer: the bare model takes its place."""
     given = {name: getattr(args, name) for name in _ROLES if getattr(args, name) is not None}
     from ...tools.data import fetched
 
@@ -85,7 +85,7 @@ def given_roles(args: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
 
 def given_way(args: argparse.Namespace, *, pictures: bool) -> dict[str, Any]:
-    """The fields of a `Way` that were given, or that the preset has."""
+    """The fields of a `Method` that were given, or that the preset has."""
     from ...agents.captions import PRESETS
 
     preset = PRESETS[args.preset or "promptcap"]

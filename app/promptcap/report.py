@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...graphs.promptcap import VQAOutcome
-from ...graphs.vqa_eval import VQAReport
+from ...graphs.promptcap import VQAResult
+from ...graphs.vqa_eval import VQAEvalResult
 from ...runtime.run import RunFolder
 from ...runtime.store import BlobStore
 from ..cli import amount, percent, seconds
@@ -31,7 +31,7 @@ _BORNE: dict[bool | None, str] = {
 }  # fmt: skip
 
 
-def render(outcome: VQAOutcome, blobs: BlobStore) -> str:
+def render(outcome: VQAResult, blobs: BlobStore) -> str:
     """The page of `inloop vqa`; the same outcome gives the same bytes."""
     pictures = Pictures(blobs)
     pictures.embed(task.image for task in outcome.tasks if task.image is not None)
@@ -58,7 +58,7 @@ def render(outcome: VQAOutcome, blobs: BlobStore) -> str:
     )
 
 
-def render_eval(report: VQAReport) -> str:
+def render_eval(report: VQAEvalResult) -> str:
     """The page of `inloop vqa-eval`; the same report gives the same bytes."""
     rules = [report.headline, *(name for name in report.ways[0].rules if name != report.headline)]
     kinds = sorted({kind for each in report.ways for kind in each.slices})
@@ -87,14 +87,14 @@ def render_eval(report: VQAReport) -> str:
     )  # fmt: skip
 
 
-def read_vqa(folder: RunFolder) -> VQAOutcome:
+def read_vqa(folder: RunFolder) -> VQAResult:
     """The result of a finished run of `inloop vqa`; `PrerequisiteError` where it is not one of this version."""
-    return folder.result_as(VQAOutcome)
+    return folder.result_as(VQAResult)
 
 
-def read_eval(folder: RunFolder) -> VQAReport:
+def read_eval(folder: RunFolder) -> VQAEvalResult:
     """The result of a finished run of `inloop vqa-eval`; `PrerequisiteError` where it is not one of this version."""
-    return folder.result_as(VQAReport)
+    return folder.result_as(VQAEvalResult)
 
 
 def _used(

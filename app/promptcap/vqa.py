@@ -9,20 +9,20 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.budget import Budget
 from ...runtime.errors import BadInput
 from ...runtime.records import flags_checked
-from ...runtime.run import RunFolder
+from ...runtime.run import Event, RunFolder, carry, discarded_if_refused
 from ...runtime.settings import Settings
 from ...runtime.store import BlobStore, write_whole
-from ..cli import clip, kept, new_run, printable, seconds
+from ..cli import clip, kept, printable, seconds
 
 if TYPE_CHECKING:
-    from ...graphs.promptcap import VQAConfig, VQAOutcome, VQATask
+    from ...graphs.promptcap import VQAConfig, VQAResult, VQATask
 from .arguments import add_how, add_roles, given_roles, given_way
 from .reasons import REASONS
 
@@ -61,7 +61,7 @@ def vqa(args: argparse.Namespace) -> int:
     settings = Settings.load(llm=args.llm, vqa=args.vqa, clip=args.clip, device=args.device, runs_dir=args.out)
 
     from ...evaluators.vqa import check_question
-    from ...graphs.promptcap import Asking, VQAConfig, Way
+    from ...graphs.promptcap import Asking, Method, VQAConfig
     from ...tools.vision import READERS, is_detector
 
     image = "" if args.image == "-" else args.image
@@ -87,8 +87,8 @@ def vqa(args: argparse.Namespace) -> int:
             for question in dict.fromkeys(args.question)
         )
         tools = {"tagger": tagger, "ocr": reader}
-        config = VQAConfig(asked=asked, way=Way(**given), **tools, **given_roles(args, settings))
-    with new_run(settings, "promptcap", config) as folder:
+        config = VQAConfig(asked=asked, way=Method(**given), **tools, **given_roles(args, settings))
+    with discarded_if_refused(RunFolder.create(settings.runs_dir, "promptcap", config)) as folder:
         return _go(config, settings, folder, resume=False, json_output=args.json)
 
 
@@ -131,12 +131,12 @@ def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
 
 
 def _go(config: VQAConfig, settings: Settings, folder: RunFolder, *, resume: bool, json_output: bool) -> int:
-    from ...graphs.promptcap import run_vqa
+    from ...graphs.promptcap import vqa as loop
     from .report import render
 
     show = _Progress(len(config.asked), quiet=json_output)
     with kept(folder, begun=lambda: bool(show.seen), quiet=json_output):
-        outcome = asyncio.run(run_vqa(config, settings=settings, folder=folder, resume=resume, on_event=show))
+        outcome = asyncio.run(carry(loop, config, folder=folder, settings=settings, on_event=show, resumed=resume))
         write_whole(folder.report_path, render(outcome, BlobStore(settings.store_dir / "blobs")).encode("utf-8"))
     if json_output:
         print(json.dumps(_as_json(outcome, folder), ensure_ascii=False))
@@ -147,7 +147,7 @@ def _go(config: VQAConfig, settings: Settings, folder: RunFolder, *, resume: boo
     return _FAILED if all(task.reason in ("failed", "empty") for task in outcome.tasks) else 0
 
 
-def _as_json(outcome: VQAOutcome, folder: RunFolder) -> dict[str, Any]:
+def _as_json(outcome: VQAResult, folder: RunFolder) -> dict[str, Any]:
     return {
         "run_id": outcome.run_id,
         "path": str(folder.path),
@@ -155,6 +155,7 @@ def _as_json(outcome: VQAOutcome, folder: RunFolder) -> dict[str, Any]:
         "result": str(folder.path / "result.json"),
         "resume": f"inloop resume {folder.path}",
         "seconds": outcome.seconds,
+        "failed": outcome.failed,
         "answers": [task.model_dump(mode="json") for task in outcome.tasks],
         "cost": outcome.cost.model_dump(mode="json"),
         "calls": outcome.calls,
@@ -164,8 +165,9 @@ def _as_json(outcome: VQAOutcome, folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def _in_words(outcome: VQAOutcome, folder: RunFolder) -> str:
+def _in_words(outcome: VQAResult, folder: RunFolder) -> str:
     lines = [line for task in outcome.tasks for line in _task_in_words(task)]
+    lines += [f"  failed   {id}: {printable(why)}" for id, why in outcome.failed.items()]
     lines += [f"  stopped  {outcome.stopped}"] if outcome.stopped else []
     lines += [f"  note     {printable(note)}" for note in outcome.notes]
     paid = ", ".join(f"{c.get('paid', 0)} {kind}" for kind, c in outcome.calls.items())
@@ -201,16 +203,14 @@ class _Progress:
     def __init__(self, questions: int, *, quiet: bool) -> None:
         self.questions, self.quiet, self.seen = questions, quiet, 0
 
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        name = event.get("event")
-        self.seen += name == "decision"
+    def __call__(self, event: Event) -> None:
+        from ...graphs.promptcap import Answered, DecisionTaken
+
+        self.seen += isinstance(event, DecisionTaken)
         if self.quiet:
             return
-        if name == "decision" and self.questions == 1:
-            why = f"  ({clip(printable(str(event['why'])), 90)})" if event.get("why") else ""
-            said = clip(printable(str(event["said"])), 80)
-            print(f"  {event['step']:10} {said}{why}", file=sys.stderr, flush=True)
-        elif name == "answer" and self.questions > 1:
-            print(
-                f"  {event['task'].partition('/')[2]}: {printable(str(event['answer']))}", file=sys.stderr, flush=True
-            )
+        if isinstance(event, DecisionTaken) and self.questions == 1:
+            why = f"  ({clip(printable(event.why), 90)})" if event.why else ""
+            print(f"  {event.step:10} {clip(printable(event.said), 80)}{why}", file=sys.stderr, flush=True)
+        elif isinstance(event, Answered) and self.questions > 1:
+            print(f"  {event.task}: {printable(event.answer)}", file=sys.stderr, flush=True)

@@ -11,20 +11,19 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...runtime.budget import Budget
 from ...runtime.errors import BadInput
 from ...runtime.records import flags_checked
-from ...runtime.run import RunFolder
+from ...runtime.run import Event, RunFolder, TaskDone, carry, discarded_if_refused
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
-from ..cli import amount, closing_line, kept, new_run, printable, seconds
+from ..cli import amount, closing_line, kept, printable, seconds
 from .arguments import add_how, add_roles, given_roles, given_way
 
 if TYPE_CHECKING:
-    from ...graphs.vqa_eval import VQAEvalConfig, VQAReport
+    from ...graphs.vqa_eval import VQAEvalConfig, VQAEvalResult
     from ...runtime.store import BlobStore
 from ..cli import percent
 
@@ -85,7 +84,7 @@ def vqa_eval(args: argparse.Namespace) -> int:
     Budget.parse(args.budget)
     settings = Settings.load(llm=args.llm, vqa=args.vqa, clip=args.clip, device=args.device, runs_dir=args.out)
 
-    from ...graphs.promptcap import Way
+    from ...graphs.promptcap import Method
     from ...graphs.vqa_eval import VQAEvalConfig, read_data
     from ...tools.data import fetched
 
@@ -102,7 +101,7 @@ def vqa_eval(args: argparse.Namespace) -> int:
         }
         config = VQAEvalConfig(
             data=args.data, multiple_choice=args.multiple_choice, limit=args.limit, baselines=args.baselines,
-            causes=not args.no_causes, way=Way(**way), **tools, **given,
+            causes=not args.no_causes, way=Method(**way), **tools, **given,
         )  # fmt: skip
     asked, _ = read_data(config)  # what is wrong with the files is said before a run is made
     for flag, what, there in (("tags", "tags", any(i.tags for i in asked)), ("ocr", "ocr", any(i.ocr for i in asked))):
@@ -111,7 +110,7 @@ def vqa_eval(args: argparse.Namespace) -> int:
                 f"--{flag} given: none of the {len(asked)} questions has {what!r} in the files: put them there by question or"
                 " by picture, or name a tool."
             )
-    with new_run(settings, "vqa_eval", config) as folder:
+    with discarded_if_refused(RunFolder.create(settings.runs_dir, "vqa_eval", config)) as folder:
         return _go(config, settings, folder, resume=False, json_output=args.json)
 
 
@@ -136,12 +135,12 @@ def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
 
 
 def _go(config: VQAEvalConfig, settings: Settings, folder: RunFolder, *, resume: bool, json_output: bool) -> int:
-    from ...graphs.vqa_eval import run_vqa_eval
+    from ...graphs.vqa_eval import vqa_eval as loop
     from .report import render_eval
 
     show = _Progress(quiet=json_output)
     with kept(folder, begun=lambda: bool(show.answered), quiet=json_output), closing_line(show):
-        report = asyncio.run(run_vqa_eval(config, settings=settings, folder=folder, resume=resume, on_event=show))
+        report = asyncio.run(carry(loop, config, folder=folder, settings=settings, on_event=show, resumed=resume))
         write_whole(folder.report_path, render_eval(report).encode("utf-8"))
     if json_output:
         told = report.model_dump(mode="json")
@@ -151,7 +150,7 @@ def _go(config: VQAEvalConfig, settings: Settings, folder: RunFolder, *, resume:
     return _BUDGET if report.stopped else 0
 
 
-def in_words(report: VQAReport, folder: RunFolder) -> str:
+def in_words(report: VQAEvalResult, folder: RunFolder) -> str:
     """The report for a terminal."""
     lines = [f"{amount(report.questions)} questions, {report.headline}, percent with 95 % intervals over questions"]
     for each in report.ways:
@@ -191,12 +190,14 @@ class _Progress:
         self.quiet, self.answered = quiet, 0
         self._live, self._way, self._here, self._of, self._told = sys.stderr.isatty(), "", 0, 0, 0.0
 
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        if event.get("event") == "way_started":
+    def __call__(self, event: Event) -> None:
+        from ...graphs.promptcap import MethodStarted
+
+        if isinstance(event, MethodStarted):
             if self._here < self._of:
                 self._say(last=True)
-            self._way, self._here, self._of = str(event["way"]), 0, int(event["questions"])
-        elif event.get("event") == "task_done":
+            self._way, self._here, self._of = event.way, 0, event.questions
+        elif isinstance(event, TaskDone):
             self.answered += 1
             self._here += 1
             self._say(last=self._here == self._of)

@@ -1,27 +1,32 @@
-from .config import Asking, VQAConfig
-from .examples import read_examples, shots_of
-from .models import PromptCapBench, Roles, keep_pictures
-from .result import Facts, VQAOutcome, VQATask, Way
-from .run import Job, answer_all, run_vqa, vqa
+from .config import Asking, PromptCapConfig, VQAConfig
+from .events import Answered, DecisionTaken, MethodStarted
+from .examples import read_examples, shots_of, store_pictures
+from .loop import Question, answer, vqa
+from .models import BRINGS, VQAModels, need_index
+from .result import Facts, Method, VQAResult, VQATask
 from .synthesis import Judged, Synthesis, synthesize
 
 __all__ = [
+    "Answered",
     "Asking",
+    "BRINGS",
+    "DecisionTaken",
     "Facts",
-    "Job",
     "Judged",
-    "PromptCapBench",
-    "Roles",
+    "Method",
+    "MethodStarted",
+    "PromptCapConfig",
+    "Question",
     "Synthesis",
     "VQAConfig",
-    "VQAOutcome",
+    "VQAModels",
+    "VQAResult",
     "VQATask",
-    "Way",
-    "answer_all",
-    "keep_pictures",
+    "answer",
+    "need_index",
     "read_examples",
-    "run_vqa",
     "shots_of",
+    "store_pictures",
     "synthesize",
     "vqa",
 ]

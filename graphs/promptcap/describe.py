@@ -14,58 +14,58 @@ from ...runtime.errors import BadInput, CallFailed
 from ...runtime.records import BlobRef
 from ...runtime.run import settled
 from ...tools.data import Shot
-from .parts import PromptCapPorts, PromptCapState, have, image_of
+from .context import VQAContext, VQAState, have, image_of
 from .result import Caption, CaptionKind, Facts
 
-__all__ = ["Told", "captioned", "described", "read", "tagged"]
+__all__ = ["Described", "captioned", "described", "read", "tagged"]
 
 _MOST_CAPTIONS = 5
 
-Told = tuple[str, str]
+Described = tuple[str, str]
 """A text, and who it is from; both empty where nothing was asked for or given."""
 
 
-async def captioned(ports: PromptCapPorts, state: PromptCapState, facts: Facts) -> tuple[list[Caption], str]:
+async def captioned(context: VQAContext, state: VQAState, facts: Facts) -> tuple[list[Caption], str]:
     """The captions of a question's picture, and who they are from.
 
     Raises:
         BadInput: there is no picture or no captioner; or the captioner refuses the question.
         CallFailed, PrerequisiteError: as `Captioner.caption`.
     """
-    way = ports.way
-    if way.caption == "none":
+    method = context.method
+    if method.caption == "none":
         return [], "nobody"
-    if way.caption == "given":
+    if method.caption == "given":
         return [Caption(kind="given", text=text) for text in facts.captions[:_MOST_CAPTIONS]], "given"
-    if way.caption == "oracle":
+    if method.caption == "oracle":
         return [Caption(kind="oracle", text=facts.oracle_caption)], "oracle"
-    image, captioner = image_of(state), have(ports.captioner, "a captioner")
-    kinds: list[CaptionKind] = ["aware", "generic"] if way.caption == "both" else [way.caption]
+    image, captioner = image_of(state), have(context.captioner, "a captioner")
+    kinds: list[CaptionKind] = ["aware", "generic"] if method.caption == "both" else [method.caption]
     texts = await captioner.caption([(image, state["question"] if kind == "aware" else None) for kind in kinds])
     return [Caption(kind=kind, text=text) for kind, text in zip(kinds, texts, strict=True)], captioner.model
 
 
-async def tagged(ports: PromptCapPorts, image: BlobRef | None, given: str) -> Told:
-    """The names of the things in a picture; nothing where the way has no tags. Raises as `Tagger.tags`."""
-    if not ports.way.tags or ports.way.caption == "none":
+async def tagged(context: VQAContext, image: BlobRef | None, given: str) -> Described:
+    """The names of the things in a picture; nothing where the method has no tags. Raises as `Tagger.tags`."""
+    if not context.method.tags or context.method.caption == "none":
         return "", ""
-    if ports.tagger is None or image is None:
+    if context.tagger is None or image is None:
         return given, "given" if given else ""
-    [found] = await ports.tagger.tags([image])
-    return found, ports.tagger.model
+    [tags] = await context.tagger.tags([image])
+    return tags, context.tagger.model
 
 
-async def read(ports: PromptCapPorts, image: BlobRef | None, given: str) -> Told:
-    """What is written in a picture; nothing where the way does not tell it. Raises as `TextReader.read`."""
-    if not ports.way.ocr or ports.way.caption == "none":
+async def read(context: VQAContext, image: BlobRef | None, given: str) -> Described:
+    """What is written in a picture; nothing where the method does not tell it. Raises as `TextReader.read`."""
+    if not context.method.ocr or context.method.caption == "none":
         return "", ""
-    if ports.ocr is None or image is None:
+    if context.ocr is None or image is None:
         return given, "given" if given else ""
-    [found] = await ports.ocr.read([image])
-    return found, ports.ocr.model
+    [text] = await context.ocr.read([image])
+    return text, context.ocr.model
 
 
-async def described(ports: PromptCapPorts, shots: Sequence[Shot]) -> tuple[list[Shot], str]:
+async def described(context: VQAContext, shots: Sequence[Shot]) -> tuple[list[Shot], str]:
     """The examples with a caption, tags and text as the question has them, and why some are left out.
 
     One that a model refuses or fails on is left out.
@@ -74,9 +74,9 @@ async def described(ports: PromptCapPorts, shots: Sequence[Shot]) -> tuple[list[
         BadInput, CallFailed: the first failure, where all failed; a failure that may pass by itself always.
         PrerequisiteError: a model cannot be loaded.
     """
-    if ports.way.caption == "none":  # the words of the question and the answer are all that is shown
+    if context.method.caption == "none":  # the words of the question and the answer are all that is shown
         return list(shots), ""
-    outcomes = await asyncio.gather(*(_described(ports, shot) for shot in shots), return_exceptions=True)
+    outcomes = await asyncio.gather(*(_described(context, shot) for shot in shots), return_exceptions=True)
     for each in outcomes:
         refused = isinstance(each, BadInput) or (isinstance(each, CallFailed) and not each.retryable)
         if isinstance(each, BaseException) and not refused:
@@ -88,16 +88,16 @@ async def described(ports: PromptCapPorts, shots: Sequence[Shot]) -> tuple[list[
     return [each for each in outcomes if isinstance(each, Shot)], why
 
 
-async def _described(ports: PromptCapPorts, shot: Shot) -> Shot:
+async def _described(context: VQAContext, shot: Shot) -> Shot:
     caption, (tags, _), (text, _) = await settled(
-        [_caption_of(ports, shot), tagged(ports, shot.image, shot.tags), read(ports, shot.image, shot.ocr)]
+        [_caption_of(context, shot), tagged(context, shot.image, shot.tags), read(context, shot.image, shot.ocr)]
     )
     return shot.model_copy(update={"caption": caption, "tags": tags, "ocr": text})
 
 
-async def _caption_of(ports: PromptCapPorts, shot: Shot) -> str:
-    if shot.caption or shot.image is None or ports.captioner is None:
+async def _caption_of(context: VQAContext, shot: Shot) -> str:
+    if shot.caption or shot.image is None or context.captioner is None:
         return shot.caption
-    kind: Literal["aware", "generic"] = "generic" if ports.way.caption == "generic" else ports.examples_are
-    [text] = await ports.captioner.caption([(shot.image, shot.question if kind == "aware" else None)])
+    kind: Literal["aware", "generic"] = "generic" if context.method.caption == "generic" else context.examples_are
+    [text] = await context.captioner.caption([(shot.image, shot.question if kind == "aware" else None)])
     return text

@@ -6,26 +6,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...evaluators.vqa import SetName, VQAItem, majority, read_items, with_captions, with_pictures, without_pictures
+from ...runtime.errors import BadInput
 from ...runtime.records import BlobRef
-from ...tools.data import Shot
-from .result import ExampleFiles
+from ...runtime.store import BlobStore
+from ...tools.data import Shot, read_picture
+from .config import PromptCapConfig
 
-__all__ = ["read_examples", "shots_of"]
+__all__ = ["read_examples", "shots_of", "store_pictures"]
 
 
-def read_examples(files: ExampleFiles, name: SetName) -> list[VQAItem]:
-    """The examples that `files` name; none where it names none.
+def read_examples(config: PromptCapConfig, name: SetName) -> list[VQAItem]:
+    """The examples whose files `config` names; none where it names none.
 
     Raises:
-        BadInput: a file cannot be used (see `evaluators.vqa_sets`).
+        BadInput: a file cannot be used (see `evaluators.vqa`).
     """
-    if not files.examples:
+    if not config.examples:
         return []
-    annotations = Path(files.examples_annotations) if files.examples_annotations else None
-    pool = read_items(name, Path(files.examples), annotations)
-    if files.examples_captions:
-        pool = with_captions(pool, Path(files.examples_captions))
-    return with_pictures(pool, Path(files.examples_images)) if files.examples_images else without_pictures(pool)
+    annotations = Path(config.examples_annotations) if config.examples_annotations else None
+    pool = read_items(name, Path(config.examples), annotations)
+    if config.examples_captions:
+        pool = with_captions(pool, Path(config.examples_captions))
+    return with_pictures(pool, Path(config.examples_images)) if config.examples_images else without_pictures(pool)
 
 
 def shots_of(pool: Sequence[VQAItem], pictures: Mapping[str, BlobRef], *, choices: bool = False) -> list[Shot]:
@@ -49,3 +51,21 @@ def _shares(item: VQAItem) -> tuple[tuple[str, float], ...]:
     texts = [human.text for human in item.asked.humans]
     counts = {text: texts.count(text) / len(texts) for text in dict.fromkeys(texts)}
     return tuple(sorted(counts.items(), key=lambda entry: -entry[1]))
+
+
+def store_pictures(files: Sequence[str], blobs: BlobStore) -> dict[str, BlobRef]:
+    """Every file once, in the blob store.
+
+    Raises:
+        BadInput: some are missing or no pictures: how many, and why the first of them cannot be read.
+    """
+    pictures, problems = {}, []
+    for name in dict.fromkeys(filter(None, files)):
+        try:
+            pictures[name] = read_picture(Path(name), blobs).blob
+        except BadInput as error:
+            problems.append(str(error))
+    if problems:
+        many = f"{len(problems)} of {len(pictures) + len(problems)} pictures cannot be used: "
+        raise BadInput((many if len(problems) > 1 else "") + problems[0])
+    return pictures

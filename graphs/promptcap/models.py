@@ -1,14 +1,11 @@
-"""Who does what in the loop over pictures: the roles by name, and the models opened from them."""
+"""The models, the knowledge and the examples of one run, shared by all its questions; what no method needs is not opened."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from ...agents.captions import (
     PRESETS,
@@ -17,200 +14,137 @@ from ...agents.captions import (
     LLMFollowUp,
     LLMSupport,
     PlainFollowUp,
-    PresetName,
     Support,
     WordSupport,
 )
-from ...runtime.budget import Budget
 from ...runtime.errors import BadInput
-from ...runtime.llm import OpenAIChat, open_chat
+from ...runtime.llm import open_chat
 from ...runtime.passages import Mode
-from ...runtime.protocols import Captioner, Embedder, Index, TextEmbedder, VisualQA
+from ...runtime.protocols import Captioner, Chat, Index, Tagger, TextEmbedder, TextReader, VisualQA
 from ...runtime.records import BlobRef
-from ...runtime.settings import Settings
-from ...runtime.store import BlobStore, Store
-from ...tools.data import Selection, Shot, Shots, read_corpus, read_picture
+from ...runtime.run import Session, Warned
+from ...tools.data import Selection, Shot, Shots, read_corpus
 from ...tools.encoders import open_clip, open_text_embedder
 from ...tools.index import open_index
-from ...tools.vision import DetectorTags, RapidOCR, open_captioner, open_ocr, open_tagger, open_vqa
+from ...tools.vision import open_captioner, open_ocr, open_tagger, open_vqa
 from ..rag import open_for_search
-from .parts import PromptCapPorts
-from .result import ExampleFiles, Way
+from .config import PromptCapConfig
+from .context import VQAContext
+from .result import Method
 
-__all__ = ["PromptCapBench", "Roles", "keep_pictures"]
+__all__ = ["BRINGS", "VQAModels", "need_index"]
 
-Event = dict[str, Any]
+BRINGS = {
+    "models": "by role (llm, captioner, tagger, ocr, vqa, clip, embedder), objects as `runtime.protocols` describes them",
+    "pool": "worked examples (`tools.data.Shot`), beside those of files",
+}
+"""What a caller of these loops can bring."""
+
 _SMALL = ("mini-writer", "smollm2")
 _BATCH = 512
 
 
-class Roles(ExampleFiles):
-    """Who does what, in every run of this loop.
+def need_index(config: PromptCapConfig, methods: Sequence[Method]) -> None:
+    """Raise `BadInput` where a method needs knowledge and no index is named."""
+    if not config.index and any(method.knowledge != "none" for method in methods):
+        raise BadInput("knowledge needs an index: give its URL, or a corpus.jsonl, with --index.")
 
-    `index`: knowledge, as the URL of an index or a `corpus.jsonl` in BEIR's layout; empty for none. `judge`: who checks the
-    answers; "auto" is the language model, and a rule of words for the bundled small ones. `examples_index`: where worked
-    examples are searched. `tagger` names the things in pictures (see `tools.tags`), `ocr` reads what is written there; empty:
-    tags and text are those that are given.
+
+class VQAModels:
+    """What the questions of a run share. `pictures`: by file name, what is in the blob store.
+
+    Raises:
+        BadInput: a model's name means nothing.
+        PrerequisiteError: a model, a package or a server that cannot be had.
     """
 
-    llm: str = "smollm2"
-    captioner: str = "mini-promptcap"
-    tagger: str = ""
-    ocr: str = ""
-    vqa: str = "mini"
-    clip: str = "mini"
-    embedder: str = ""
-    index: str = ""
-    examples_index: str = "memory:"
-    preset: PresetName = "promptcap"
-    judge: Literal["auto", "words", "llm"] = "auto"
-    max_tokens: int | None = Field(default=None, ge=1, le=512)
-    seed: int = 0
-    budget: str = ""
-    in_flight: int = Field(default=64, ge=1, le=1024)
-
-
-class PromptCapBench:
-    """The opened models of one run, shared by all its questions. Nothing is loaded before it is needed."""
-
-    def __init__(self, roles: Roles, store: Store, settings: Settings) -> None:
-        self.roles, self.store, self.settings = roles, store, settings
-        self.chat = open_chat(roles.llm, store, settings)
-        self.captioner: Captioner | None = None
+    def __init__(self, config: PromptCapConfig, session: Session, methods: Sequence[Method]) -> None:
+        self.config, self.session, self.methods = config, session, methods
+        self.pictures: dict[str, BlobRef] = {}
         self.examples_are: Literal["aware", "generic"] = "aware"
-        self.tagger: DetectorTags | None = None
-        self.ocr: RapidOCR | None = None
+        self.chat: Chat = session.open("llm", open_chat, config.llm)
+        self.captioner: Captioner | None = None
+        self.tagger: Tagger | None = None
+        self.ocr: TextReader | None = None
         self.vqa: VisualQA | None = None
-        self.clip: Embedder | None = None
-        self.embedder: TextEmbedder | None = None
         self.index: Index | None = None
         self.mode: Mode = "hybrid"
         self.shots: dict[Selection, Shots] = {}
+        seeing = [method for method in methods if not method.direct and method.caption != "none"]
+        if any(method.caption in ("generic", "aware", "both") for method in seeing):
+            self.captioner = session.open("captioner", open_captioner, config.captioner)
+        if config.tagger and any(method.tags for method in seeing):
+            self.tagger = session.open("tagger", open_tagger, config.tagger)
+        if config.ocr and any(method.ocr for method in seeing):
+            self.ocr = session.open("ocr", open_ocr, config.ocr)
+        if any(method.direct or (method.check and method.follow_ups) for method in methods):
+            self.vqa = session.open("vqa", open_vqa, config.vqa)
 
-    async def open_models(self, ways: Sequence[Way], stack: AsyncExitStack) -> None:
-        """Open the models that `ways` need; what is opened is closed with `stack`.
-
-        Raises:
-            BadInput: a way needs an index and none is named, or a model's name means nothing.
-            PrerequisiteError: a model, a package or a server that cannot be had.
-        """
-        roles, store, settings = self.roles, self.store, self.settings
-        stack.push_async_callback(self.close)
-        seeing = [way for way in ways if not way.direct and way.caption != "none"]
-        if any(way.caption in ("generic", "aware", "both") for way in seeing):
-            self.captioner = open_captioner(roles.captioner, store, settings)
-        if roles.tagger and any(way.tags for way in seeing):
-            self.tagger = open_tagger(roles.tagger, store, settings)
-        if roles.ocr and any(way.ocr for way in seeing):
-            self.ocr = open_ocr(roles.ocr, store, settings)
-        if any(way.direct or (way.check and way.follow_ups) for way in ways):
-            self.vqa = open_vqa(roles.vqa, store, settings)
-        if any(way.knowledge != "none" for way in ways) and not roles.index:
-            raise BadInput("knowledge needs an index: give its URL, or a corpus.jsonl, with --index.")
-
-    async def open_knowledge(self, ways: Sequence[Way], budget: Budget, stack: AsyncExitStack) -> None:
-        """Open the index of knowledge, where a way needs it; a `corpus.jsonl` is indexed as far as the budget goes.
+    async def open_knowledge(self) -> None:
+        """Open the index of knowledge, where a method needs it; a `corpus.jsonl` is indexed as far as the budget goes.
 
         Raises:
             BadInput: there is no such index, or it was made with another embedder.
             PrerequisiteError: a package or a server that cannot be had.
         """
-        roles = self.roles
-        if all(way.knowledge == "none" for way in ways):
+        config, session = self.config, self.session
+        if all(method.knowledge == "none" for method in self.methods):
             return
-        if not roles.index.endswith(".jsonl"):
-            self.index, found = await open_for_search(roles.index, roles.embedder, self.store, self.settings)
-            self.embedder = found or self.embedder
-            stack.push_async_callback(self.index.close)
+        if not config.index.endswith(".jsonl"):
+            embedder = session.parts.get("models", {}).get("embedder", config.embedder)
+            self.index, used = await open_for_search(config.index, embedder, session.store, session.settings)
+            session.close_later(self.index)
+            if used is not None:
+                session.open("embedder", lambda *_: used, config.embedder)
             return
-        self.embedder = self.embedder or open_text_embedder(roles.embedder or "minilm", self.store, self.settings)
-        self.index = await open_index("memory:", text=self.embedder)
-        stack.push_async_callback(self.index.close)
-        passages = list(read_corpus(Path(roles.index)))
+        self.index = await open_index("memory:", text=self._embedder())
+        session.close_later(self.index)
+        passages = list(read_corpus(Path(config.index)))
         for start in range(0, len(passages), _BATCH):
-            if budget.exhausted():
+            if session.budget.exhausted():
                 return
             await self.index.upsert(passages[start : start + _BATCH])
         if not all(importlib.util.find_spec(name) for name in ("bm25s", "Stemmer")):
             self.mode = "dense"
+            session.emit(Warned(text="Knowledge was searched by meaning alone: the extra rag is not installed."))
 
-    async def open_shots(
-        self, ways: Sequence[Way], pool: Sequence[Shot], budget: Budget, stack: AsyncExitStack
-    ) -> None:
-        """Embed the examples that `ways` choose from, as far as the budget goes.
+    async def open_shots(self, pool: Sequence[Shot]) -> None:
+        """Embed the examples that the methods choose from, as far as the budget goes.
 
         Raises:
-            BadInput: a way needs examples and there are none.
+            BadInput: a method needs examples and there are none.
             PrerequisiteError: a model that cannot be had.
         """
-        roles, store, settings = self.roles, self.store, self.settings
-        wanted = {way.selection for way in ways if way.shots}
+        config, session = self.config, self.session
+        wanted = {method.selection for method in self.methods if method.shots}
+        if wanted and not pool:
+            raise BadInput("there are no worked examples to choose from: give them with --examples, or --shots 0.")
+        clip = session.open("clip", open_clip, config.clip) if "image+question" in wanted else None
         index = None
+        if wanted - {"random"}:
+            index = await open_index(config.examples_index, text=self._embedder(), image=clip)
+            session.close_later(index)
         # by both before by the question: one index holds the vectors of both, and pictures come in with the former
-        for by in [name for name in ("image+question", "question", "random") if name in wanted]:
-            if not pool:
-                raise BadInput("there are no worked examples to choose from: give them with --examples, or --shots 0.")
-            if index is None and by != "random":
-                self.embedder = self.embedder or open_text_embedder(roles.embedder or "minilm", store, settings)
-                if by == "image+question":
-                    self.clip = self.clip or open_clip(roles.clip, store, settings)
-                index = await open_index(roles.examples_index, text=self.embedder, image=self.clip)
-                stack.push_async_callback(index.close)
-            self.shots[by] = Shots(pool, by=by, index=None if by == "random" else index, seed=roles.seed)
-            await self.shots[by].fill(stop=lambda: budget.exhausted() is not None)
+        order: tuple[Selection, ...] = ("image+question", "question", "random")
+        for by in [each for each in order if each in wanted]:
+            self.shots[by] = Shots(pool, by=by, index=None if by == "random" else index, seed=config.seed)
+            await self.shots[by].fill(stop=lambda: session.budget.exhausted() is not None)
 
-    def ports(self, way: Way, budget: Budget, tell: Callable[[Event], None]) -> PromptCapPorts:
-        """The machine's parts for one way."""
-        roles, chat = self.roles, self.chat
-        words = roles.judge == "words" or (roles.judge == "auto" and roles.llm in _SMALL)
+    def context(self, method: Method) -> VQAContext:
+        """What the machine works with for one question of a method."""
+        config, chat, session = self.config, self.chat, self.session
+        words = config.judge == "words" or (config.judge == "auto" and config.llm in _SMALL)
         support: Support = WordSupport() if words else LLMSupport(chat)
         follow_up: FollowUp = PlainFollowUp() if words else LLMFollowUp(chat)
-        candidates = PRESETS[roles.preset].candidates
-        return PromptCapPorts(
-            way=way, answerer=CaptionAnswerer(chat, roles.preset, max_tokens=roles.max_tokens, seed=roles.seed),
-            blobs=self.store.blobs, captioner=self.captioner,
-            examples_are=self.examples_are, tagger=self.tagger, ocr=self.ocr, vqa=self.vqa, shots=self.shots.get(way.selection),
-            index=self.index, mode=self.mode,
-            proposer=CaptionAnswerer(chat, "promptcap", max_tokens=roles.max_tokens, seed=roles.seed) if candidates else None,
-            support=support, follow_up=follow_up, budget=budget, tell=tell,
+        proposer = None
+        if PRESETS[config.preset].candidates:
+            proposer = CaptionAnswerer(chat, "promptcap", max_tokens=config.max_tokens, seed=config.seed)
+        return VQAContext(
+            method=method, answerer=CaptionAnswerer(chat, config.preset, max_tokens=config.max_tokens, seed=config.seed),
+            blobs=session.task_blobs(), captioner=self.captioner, examples_are=self.examples_are, tagger=self.tagger,
+            ocr=self.ocr, vqa=self.vqa, shots=self.shots.get(method.selection), index=self.index, mode=self.mode,
+            proposer=proposer, support=support, follow_up=follow_up, budget=session.budget, emit=session.emit,
         )  # fmt: skip
 
-    def models(self) -> dict[str, dict[str, str]]:
-        """By role, what was opened."""
-        parts = {
-            "llm": self.chat, "captioner": self.captioner, "tagger": self.tagger, "ocr": self.ocr, "vqa": self.vqa,
-            "clip": self.clip, "embedder": self.embedder,
-        }  # fmt: skip
-        return {role: {"id": each.model, "revision": each.revision} for role, each in parts.items() if each is not None}
-
-    def notes(self) -> list[str]:
-        """What a reader must know about how the answers were made."""
-        found = [*self.chat.notes] if isinstance(self.chat, OpenAIChat) else []
-        if self.mode == "dense":
-            found.append("Knowledge was searched by meaning alone: the extra rag is not installed.")
-        return found
-
-    async def close(self) -> None:
-        """Stop the embedded server and free the models."""
-        opened_all = (self.chat, self.captioner, self.tagger, self.ocr, self.vqa, self.clip, self.embedder)
-        for opened in opened_all:
-            if opened is not None and hasattr(opened, "aclose"):
-                await opened.aclose()
-
-
-def keep_pictures(files: Sequence[str], blobs: BlobStore) -> dict[str, BlobRef]:
-    """Every file once, in the blob store.
-
-    Raises:
-        BadInput: some are missing or no pictures: how many, and why the first of them cannot be read.
-    """
-    found, problems = {}, []
-    for name in dict.fromkeys(files):
-        try:
-            found[name] = read_picture(Path(name), blobs).blob
-        except BadInput as error:
-            problems.append(str(error))
-    if problems:
-        many = f"{len(problems)} of {len(found) + len(problems)} pictures cannot be used: " if len(problems) > 1 else ""
-        raise BadInput(many + problems[0])
-    return found
+    def _embedder(self) -> TextEmbedder:
+        return self.session.open("embedder", open_text_embedder, self.config.embedder or "minilm")

@@ -1,29 +1,29 @@
-"""What the loop over pictures works by and leaves behind: a way of answering, and each answer with its trail.
+"""What the loop over pictures works by and leaves behind: a method of answering, and each answer with its trail.
 
-`result.json` of a run folder is a `VQAOutcome`; the report is drawn from it and nothing else.
+`result.json` of a run folder is a `VQAResult`; the report is drawn from it and nothing else.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from ...agents.captions import Vote, written_there
 from ...evaluators.vqa import EnsembleRule
-from ...runtime.records import BlobRef, Cost, Record
+from ...runtime.records import BlobRef, Record
+from ...runtime.run import RunResult, Task
 from ...tools.data import Selection, Shot
 from ...tools.vision import is_closed
 from ..trace import Decision, Seen
 
-__all__ = ["Caption", "CaptionKind", "Evidence", "ExampleFiles", "Facts", "VQAOutcome", "VQATask", "Way"]
+__all__ = ["Caption", "CaptionKind", "Evidence", "Facts", "Method", "VQAResult", "VQATask"]
 
-SCHEMA_VERSION = 1
 CaptionKind = Literal["none", "generic", "aware", "both", "given", "oracle"]
 Reason = Literal["", "cannot_tell", "unsupported", "failed", "empty"]
 
 
-class Way(Record):
+class Method(Record):
     """One way of answering. With `direct` a model that sees the picture answers, and nothing else holds.
 
     `caption`: none (the blind baseline), generic, aware (of the question), both, given (with the question, text-only mode), or
@@ -46,15 +46,6 @@ class Way(Record):
     follow_ups: int = Field(default=1, ge=0, le=5)
     strict: bool = False
     direct: bool = False
-
-
-class ExampleFiles(Record):
-    """Where worked examples come from: a file in the form of a data set's questions, and what goes with it; empty for none."""
-
-    examples: str = ""
-    examples_annotations: str = ""
-    examples_captions: str = ""
-    examples_images: str = ""
 
 
 class Facts(Record):
@@ -99,14 +90,13 @@ class Evidence(Record):
         return (*seen, *(passage.excerpt for passage in self.passages))
 
 
-class VQATask(Record):
-    """One question with its answer.
+class VQATask(Task):
+    """One question with its answer; `way` is the name of the method.
 
-    `told` is False where the answer says that it cannot be told, or (`Way.strict`) nothing bears it out; `answer` is then the
+    `told` is False where the answer says that it cannot be told, or (`Method.strict`) nothing bears it out; `answer` is then the
     best guess. `supported`: what the check said, None where there was none or it could not be told.
     """
 
-    id: str
     way: str = ""
     question: str
     image: BlobRef | None = None
@@ -124,18 +114,5 @@ class VQATask(Record):
     seconds: float = 0.0
 
 
-class VQAOutcome(Record):
+class VQAResult(RunResult[VQATask]):
     """A whole run of `inloop vqa`."""
-
-    schema_version: int = SCHEMA_VERSION
-    run_id: str
-    loop: str = "promptcap"
-    created: str
-    seconds: float
-    config: dict[str, Any]
-    models: dict[str, dict[str, str]]
-    tasks: tuple[VQATask, ...]
-    cost: Cost = Cost()
-    calls: dict[str, dict[str, int]] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    stopped: str | None = None

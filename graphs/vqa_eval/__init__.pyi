@@ -1,9 +1,12 @@
-from .result import VQAReport
-from .run import VQAEvalConfig, read_data, run_vqa_eval
+from .config import VQAEvalConfig
+from .loop import vqa_eval
+from .plan import read_data
+from .result import MethodReport, VQAEvalResult
 
 __all__ = [
+    "MethodReport",
     "VQAEvalConfig",
-    "VQAReport",
+    "VQAEvalResult",
     "read_data",
-    "run_vqa_eval",
+    "vqa_eval",
 ]

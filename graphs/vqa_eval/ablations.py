@@ -1,14 +1,14 @@
-"""The ladder of a VQA evaluation: ways of answering of which each has one thing more than the one before, and two ends to it.
+"""The ladder of a VQA evaluation: methods of answering of which each has one thing more than the one before, and two ends to it.
 
     blind                     the question alone; and with examples, without their captions and chosen without the picture
     caption                   what the picture shows: a generic caption, then one for the question (or the one that was given)
     tags and text             the names of the things in it, and what is written there, beside the caption
     + random examples, + similar examples, + knowledge, + votes
-    ours, generic caption     the whole way, but for one thing; so too: ours, no knowledge
-    oracle caption            the whole way, with a caption that lacks nothing
+    ours, generic caption     the whole method, but for one thing; so too: ours, no knowledge
+    oracle caption            the whole method, with a caption that lacks nothing
     direct                    a model that sees the picture answers itself
 
-What the last way (`ours`) does not have is no step of its ladder.
+What the last method (`ours`) does not have is no step of its ladder.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...runtime.errors import BadInput
-from ..promptcap import Way
+from ..promptcap import Method
 
 __all__ = ["BASELINES", "OURS", "counterfactuals", "ladder"]
 
@@ -27,8 +27,8 @@ BASELINES = (
 )  # fmt: skip
 
 
-def ladder(ours: Way, *, pictures: bool, oracle: bool, baselines: str = "all") -> list[Way]:
-    """The ways to run, `ours` among them; `baselines` is "all", "none" or names of `BASELINES`, comma separated.
+def ladder(ours: Method, *, pictures: bool, oracle: bool, baselines: str = "all") -> list[Method]:
+    """The methods to run, `ours` among them; `baselines` is "all", "none" or names of `BASELINES`, comma separated.
 
     Raises:
         BadInput: a name that is none, or one that cannot be had: `direct` needs pictures, `oracle caption` an oracle.
@@ -65,20 +65,20 @@ def ladder(ours: Way, *, pictures: bool, oracle: bool, baselines: str = "all") -
         raise BadInput(
             f"the baseline {lacking[0]!r} needs {needs.get(lacking[0], 'similar examples')}, and there is none."
         )
-    found: list[Way] = []
+    methods: list[Method] = []
     seen: set[str] = set()
     for name in [OURS, *rungs]:  # ours first: what is the same as ours is ours
-        way = rungs[name]
-        if way is None or name not in names:
+        method = rungs[name]
+        if method is None or name not in names:
             continue
-        same = way.model_copy(update={"name": "", **_unused(way)}).model_dump_json()
+        same = method.model_copy(update={"name": "", **_unused(method)}).model_dump_json()
         if same not in seen:
             seen.add(same)
-            found.append(way.model_copy(update={"name": name}))
-    return sorted(found, key=lambda way: list(rungs).index(way.name))
+            methods.append(method.model_copy(update={"name": name}))
+    return sorted(methods, key=lambda method: list(rungs).index(method.name))
 
 
-def counterfactuals(ours: Way) -> list[Way]:
+def counterfactuals(ours: Method) -> list[Method]:
     """Ours with an oracle's caption, with its passage, and with both: what error causes are told from."""
     return [
         ours.model_copy(update={"name": "oracle caption", "caption": "oracle"}),
@@ -98,14 +98,14 @@ def _named(baselines: str) -> Sequence[str]:
     return (*names, OURS)
 
 
-def _unused(way: Way) -> dict[str, object]:
-    """The fields that a way does not use, at one value each, so that equal ways are known as such."""
-    plain = Way()
-    unused = [] if way.shots else ["selection"]
-    unused += [] if way.votes > 1 else ["rule"]
-    unused += [] if way.knowledge != "none" else ["passages"]
-    unused += [] if way.check else ["follow_ups", "strict"]
-    unused += ["tags", "ocr"] if way.caption == "none" else []
-    if way.direct:
-        unused = [name for name in Way.model_fields if name not in ("name", "direct")]
+def _unused(method: Method) -> dict[str, object]:
+    """The fields that a method does not use, at one value each, so that equal methods are known as such."""
+    plain = Method()
+    unused = [] if method.shots else ["selection"]
+    unused += [] if method.votes > 1 else ["rule"]
+    unused += [] if method.knowledge != "none" else ["passages"]
+    unused += [] if method.check else ["follow_ups", "strict"]
+    unused += ["tags", "ocr"] if method.caption == "none" else []
+    if method.direct:
+        unused = [name for name in Method.model_fields if name not in ("name", "direct")]
     return {name: getattr(plain, name) for name in unused}

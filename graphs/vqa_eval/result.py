@@ -1,6 +1,6 @@
-"""What an evaluation on a VQA data set comes to: accuracy under every rule, pairs of ways, slices, causes, worst items.
+"""What an evaluation on a VQA data set comes to: accuracy under every rule, pairs of methods, slices, causes, worst items.
 
-`result.json` of a run folder is a `VQAReport`; the report is drawn from it and nothing else.
+`result.json` of a run folder is a `VQAEvalResult`; the report is drawn from it and nothing else.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from pydantic import Field
 
 from ...evaluators.stats import Comparison, Estimate, compare, estimate
 from ...evaluators.vqa import RIGHT, Cause, VQAItem, find_rule, majority, vqa_accuracy
-from ...runtime.records import Cost, Record
-from ..promptcap import VQATask, Way
+from ...runtime.records import Record
+from ...runtime.run import RunResult
+from ..promptcap import Method, VQATask
 from .ablations import OURS
 
 __all__ = [
     "Pair",
+    "Answers",
     "Scores",
-    "Tasks",
-    "VQAReport",
-    "WayReport",
+    "VQAEvalResult",
+    "MethodReport",
     "pairs_of",
     "rows_of",
     "score_tasks",
-    "way_report",
+    "method_report",
     "worst_of",
 ]
 
@@ -35,14 +36,14 @@ _FEWEST = 5  # items of a slice that is shown
 Scores = dict[str, dict[str, float | None]]
 """By rule, by question id, the accuracy; None where it was not answered, or the rule does not count it."""
 
-Tasks = Mapping[str, Mapping[str, VQATask]]
-"""By way, by question id."""
+Answers = dict[str, dict[str, VQATask]]
+"""By method, by question id."""
 
 
-class WayReport(Record):
-    """One way: accuracy from 0 to 1 by rule, with intervals. `told`: the share that was answered at all."""
+class MethodReport(Record):
+    """One method: accuracy from 0 to 1 by rule, with intervals. `told`: the share that was answered at all."""
 
-    way: Way
+    way: Method
     rules: dict[str, Estimate]
     slices: dict[str, Estimate] = Field(default_factory=dict)
     told: float | None = None
@@ -50,45 +51,36 @@ class WayReport(Record):
 
 
 class Pair(Record):
-    """Two ways on the same questions, by the headline rule: `comparison.gain` is `after - before`."""
+    """Two methods on the same questions, by the headline rule: `comparison.gain` is `after - before`."""
 
     before: str
     after: str
     comparison: Comparison
 
 
-class VQAReport(Record):
+class VQAEvalResult(RunResult[VQATask]):
     """The whole evaluation. `causes`: of ours, how many questions each; `unexplained` says why there is none.
 
-    `headline`: the rule of the data set's own script, by which ways are compared and errors told.
+    `headline`: the rule of the data set's own script, by which methods are compared and errors told. `tasks` stays empty: every
+    question with its answers is a line of `items.jsonl`.
     """
 
-    schema_version: int = 1
-    run_id: str
-    loop: str = "vqa_eval"
-    created: str
-    seconds: float
-    config: dict[str, Any]
-    models: dict[str, dict[str, str]]
+    tasks: tuple[VQATask, ...] = ()
     headline: str
     questions: int
-    ways: tuple[WayReport, ...]
+    ways: tuple[MethodReport, ...]
     pairs: tuple[Pair, ...] = ()
     causes: dict[str, int] = Field(default_factory=dict)
     unexplained: str = ""
     worst: tuple[dict[str, Any], ...] = ()
-    cost: Cost = Cost()
-    calls: dict[str, dict[str, int]] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    stopped: str | None = None
 
 
 def score_tasks(rules: Sequence[str], asked: Sequence[VQAItem], tasks: Mapping[str, VQATask]) -> Scores:
     """The accuracy of every question under every rule; what was not answered is None."""
-    found: Scores = {}
+    scores: Scores = {}
     for name in rules:
         easy = find_rule(name).easy_only
-        found[name] = {
+        scores[name] = {
             item.id: vqa_accuracy(task.answer, item.asked, rule=name)
             if (task := tasks.get(item.id)) is not None
             and task.reason != "failed"
@@ -96,24 +88,29 @@ def score_tasks(rules: Sequence[str], asked: Sequence[VQAItem], tasks: Mapping[s
             else None
             for item in asked
         }
-    return found
+    return scores
 
 
-def way_report(
-    way: Way, asked: Sequence[VQAItem], tasks: Mapping[str, VQATask], scores: Scores, headline: str
-) -> WayReport:
-    """The figures of one way."""
+def method_report(
+    method: Method,
+    asked: Sequence[VQAItem],
+    tasks: Mapping[str, VQATask],
+    scores: Scores,
+    headline: str,
+    failures: Sequence[str] = (),
+) -> MethodReport:
+    """The figures of one method; `failures`: why questions failed for good."""
     rules = {name: estimate(list(by_id.values())) for name, by_id in scores.items()}
     types: dict[str, list[float | None]] = {}
     for item in asked:
         types.setdefault(item.type, []).append(scores[headline][item.id])
     slices = {kind: estimate(values) for kind, values in sorted(types.items()) if len(values) >= _FEWEST}
-    told = [task.told for task in tasks.values()]
+    told = [task.told for task in tasks.values()] + [False] * len(failures)
     notes = [task.why for task in tasks.values() if "log-probabilities" in task.why]
-    failed = [task.why for task in tasks.values() if task.reason == "failed"]
-    notes += [f"{way.name}: {len(failed)} questions failed, such as: {failed[0]}"] if failed else []
-    return WayReport(
-        way=way,
+    failed = [task.why for task in tasks.values() if task.reason == "failed"] + [*failures]
+    notes += [f"{method.name}: {len(failed)} questions failed, such as: {failed[0]}"] if failed else []
+    return MethodReport(
+        way=method,
         rules=rules,
         slices=slices,
         told=sum(told) / len(told) if told else None,
@@ -121,9 +118,9 @@ def way_report(
     )
 
 
-def pairs_of(ways: Sequence[Way], scores: Mapping[str, Scores], headline: str) -> tuple[Pair, ...]:
+def pairs_of(methods: Sequence[Method], scores: Mapping[str, Scores], headline: str) -> tuple[Pair, ...]:
     """Each rung with the one before it, and ours with all others."""
-    names = [way.name for way in ways]
+    names = [method.name for method in methods]
     rungs = names[: names.index(OURS) + 1]
     wanted = [*itertools.pairwise(rungs), *((name, OURS) for name in names if name != OURS)]
     return tuple(
@@ -133,12 +130,12 @@ def pairs_of(ways: Sequence[Way], scores: Mapping[str, Scores], headline: str) -
 
 
 def rows_of(
-    asked: Sequence[VQAItem], tasks: Tasks, scores: Mapping[str, Scores], causes: Mapping[str, Cause], headline: str
+    asked: Sequence[VQAItem], answers: Answers, scores: Mapping[str, Scores], causes: Mapping[str, Cause], headline: str
 ) -> list[dict[str, Any]]:
     """Every question as a line of `items.jsonl`."""
     rows = []
     for item in asked:
-        ours = tasks[OURS].get(item.id)
+        ours = answers[OURS].get(item.id)
         rows.append(
             {
                 "question_id": item.id, "question": item.question, "type": item.type, "people": majority(item.asked),
@@ -147,9 +144,9 @@ def rows_of(
                 "tags": "" if ours is None else ours.evidence.tags, "text": "" if ours is None else ours.evidence.ocr,
                 "passages": [] if ours is None else [seen.id for seen in ours.evidence.passages],
                 "ways": {
-                    name: {"answer": found[item.id].answer, "score": scores[name][headline][item.id]}
-                    for name, found in tasks.items()
-                    if item.id in found
+                    name: {"answer": tasks[item.id].answer, "score": scores[name][headline][item.id]}
+                    for name, tasks in answers.items()
+                    if item.id in tasks
                 },
             }
         )  # fmt: skip

@@ -10,10 +10,10 @@ from inloop.agents.captions.follow_up import LLMFollowUp, PlainFollowUp
 from inloop.agents.captions.support import LLMSupport, WordSupport
 from inloop.evaluators.vqa.accuracy import Asked, Human
 from inloop.evaluators.vqa.sets import VQAItem
+from inloop.graphs.promptcap.context import VQAContext, first_state, max_steps
 from inloop.graphs.promptcap.examples import shots_of
 from inloop.graphs.promptcap.graph import build, task_fields
-from inloop.graphs.promptcap.parts import PromptCapPorts, first_state, max_steps
-from inloop.graphs.promptcap.result import Facts, VQATask, Way
+from inloop.graphs.promptcap.result import Facts, Method, VQATask
 from inloop.graphs.vqa_eval.ablations import OURS, counterfactuals, ladder
 from inloop.runtime.budget import Budget
 from inloop.runtime.errors import BadInput, CallFailed
@@ -37,16 +37,16 @@ def blobs(tmp_path):
     return BlobStore(tmp_path / "blobs")
 
 
-def ports(blobs, way, chat, *, preset="promptcap", **parts):
+def context(blobs, method, chat, *, preset="promptcap", **parts):
     chat = ScriptedChat(chat)
-    return PromptCapPorts(
-        way=way, answerer=CaptionAnswerer(chat, preset), blobs=blobs, captioner=captioner(), **parts
+    return VQAContext(
+        method=method, answerer=CaptionAnswerer(chat, preset), blobs=blobs, captioner=captioner(), **parts
     ), chat
 
 
 async def go(made, *, task="ours/new", picture=True, choices=(), facts=None, checkpoints=None):
     image = made.blobs.put_image(Image.new("RGB", (4, 4))) if picture else None
-    runner = Runner(build(), context=made, checkpoints=checkpoints, thread_id=task, max_steps=max_steps(made.way))
+    runner = Runner(build(), context=made, checkpoints=checkpoints, thread_id=task, max_steps=max_steps(made.method))
     state = first_state(made, task, QUESTION, image=image, choices=choices, facts=facts or Facts())
     finish = await runner.start(dict(state))
     assert finish.finished
@@ -54,7 +54,7 @@ async def go(made, *, task="ours/new", picture=True, choices=(), facts=None, che
 
 
 async def test_a_question_aware_caption_and_an_answer(blobs):
-    made, chat = ports(blobs, Way(), ["A: a Calf."])
+    made, chat = context(blobs, Method(), ["A: a Calf."])
     task = await go(made)
     assert task.answer == "calf" and task.told and task.supported is None
     [messages] = chat.asked
@@ -62,15 +62,15 @@ async def test_a_question_aware_caption_and_an_answer(blobs):
     assert [decision.step for decision in task.decisions] == ["caption", "answer", "conclude"]
 
 
-@pytest.mark.parametrize(("kind", "context"), [("generic", "a field."), ("both", "a cow in a field. a field.")])
-async def test_other_captions(blobs, kind, context):
-    made, chat = ports(blobs, Way(caption=kind), ["calf"])
+@pytest.mark.parametrize(("kind", "shown"), [("generic", "a field."), ("both", "a cow in a field. a field.")])
+async def test_other_captions(blobs, kind, shown):
+    made, chat = context(blobs, Method(caption=kind), ["calf"])
     await go(made)
-    assert f"Context: {context}\n===" in chat.asked[0][-1].content
+    assert f"Context: {shown}\n===" in chat.asked[0][-1].content
 
 
 async def test_blind_looks_at_nothing(blobs):
-    made, chat = ports(blobs, Way(caption="none", tags=True, ocr=True), ["calf"])
+    made, chat = context(blobs, Method(caption="none", tags=True, ocr=True), ["calf"])
     task = await go(made, facts=Facts(tags="cow", captions=("a cow",), ocr="MOO"))
     text = chat.asked[0][-1].content
     assert "Context" not in text and "cow" not in text and "MOO" not in text
@@ -78,7 +78,7 @@ async def test_blind_looks_at_nothing(blobs):
 
 
 async def test_tags_and_what_is_written_stand_beside_the_caption(blobs):
-    made, chat = ports(blobs, Way(tags=True, ocr=True), ["calf"])
+    made, chat = context(blobs, Method(tags=True, ocr=True), ["calf"])
     await go(made, facts=Facts(tags="cow, grass", ocr="MOO"))
     assert "Context: a cow in a field. cow, grass. Text in the picture: MOO.\n" in chat.asked[0][-1].content
 
@@ -88,7 +88,7 @@ async def test_each_vote_has_other_examples_the_most_similar_last(blobs):
     pool = [Shot(id=f"s{k}", question=f"question {k}?", answer=f"a{k}", caption=f"c{k}") for k in range(8)]
     shots = Shots([*pool, Shot(id="new", question=QUESTION, answer="LEAK")], by="question", index=index)
     await shots.fill()
-    made, chat = ports(blobs, Way(shots=2, votes=3), ["calf", "calf", "kid"], shots=shots)
+    made, chat = context(blobs, Method(shots=2, votes=3), ["calf", "calf", "kid"], shots=shots)
     task = await go(made)
     ranked = [shot.answer for shot in await shots.choose("new", QUESTION, 6)]
     shown = [
@@ -104,35 +104,35 @@ async def test_knowledge_is_searched_with_what_the_picture_shows(blobs):
     index = await open_index("memory:")
     texts = {"k1": "The young of a cow is a calf.", "k2": "Stones are hard.", "k3": "A field is flat land."}
     await index.upsert([Passage(id=key, document=key, text=text, end=len(text)) for key, text in texts.items()])
-    made, chat = ports(blobs, Way(knowledge="index", passages=1), ["calf"], index=index, mode="bm25")
+    made, chat = context(blobs, Method(knowledge="index", passages=1), ["calf"], index=index, mode="bm25")
     task = await go(made)
     assert [seen.id for seen in task.evidence.passages] == ["k1"]
     assert "a cow in a field. The young of a cow is a calf.\n===" in chat.asked[0][-1].content
     shots = Shots([Shot(id="s", question="what are stones like?", answer="hard", caption="stones")], by="random")
-    made, chat = ports(blobs, Way(knowledge="index", shots=1), ["calf"], index=index, mode="bm25", shots=shots)
+    made, chat = context(blobs, Method(knowledge="index", shots=1), ["calf"], index=index, mode="bm25", shots=shots)
     await go(made)
     assert "Context: stones. Stones are hard.\n" in chat.asked[0][-1].content, "an example has its passage too"
-    made, _ = ports(blobs, Way(knowledge="oracle", caption="oracle"), ["x"], index=index)
+    made, _ = context(blobs, Method(knowledge="oracle", caption="oracle"), ["x"], index=index)
     task = await go(made, facts=Facts(oracle_caption="a cow", oracle_passages=("k2",)))
     assert [seen.id for seen in task.evidence.passages] == ["k2"] and task.evidence.captions[0].text == "a cow"
 
 
 async def test_choices(blobs):
-    made, chat = ports(blobs, Way(), ["The answer is kid, I think"])
+    made, chat = context(blobs, Method(), ["The answer is kid, I think"])
     task = await go(made, choices=("calf", "kid"))
     assert task.answer == "kid" and f"Q: {QUESTION}\nChoices: calf, kid\nA:" in chat.asked[0][-1].content
 
 
 async def test_it_cannot_be_told(blobs):
-    made, _ = ports(blobs, Way(), ["It cannot be told from the picture."])
+    made, _ = context(blobs, Method(), ["It cannot be told from the picture."])
     task = await go(made)
     assert not task.told and task.reason == "cannot_tell"
 
 
 async def test_an_answer_that_is_borne_out_is_not_asked_about_again(blobs):
     vqa = ScriptedVQA({})
-    made, chat = ports(
-        blobs, Way(check=True, follow_ups=2), ["cow"], vqa=vqa, support=WordSupport(), follow_up=PlainFollowUp()
+    made, chat = context(
+        blobs, Method(check=True, follow_ups=2), ["cow"], vqa=vqa, support=WordSupport(), follow_up=PlainFollowUp()
     )
     task = await go(made)
     assert task.supported and vqa.asked == [] and len(chat.asked) == 1
@@ -140,9 +140,9 @@ async def test_an_answer_that_is_borne_out_is_not_asked_about_again(blobs):
 
 async def test_the_picture_is_asked_on_and_the_new_answer_stands(blobs):
     vqa = ScriptedVQA({QUESTION: "calf"})
-    made, chat = ports(
+    made, chat = context(
         blobs,
-        Way(check=True, follow_ups=3),
+        Method(check=True, follow_ups=3),
         ["puppy", "calf"],
         vqa=vqa,
         support=WordSupport(),
@@ -158,8 +158,8 @@ async def test_the_picture_is_asked_on_and_the_new_answer_stands(blobs):
 @pytest.mark.parametrize("bound", [0, 1, 2, 5])
 async def test_follow_ups_are_bounded(blobs, strict, told, bound):
     vqa = ScriptedVQA(lambda image, question: "no")
-    made, chat = ports(
-        blobs, Way(check=True, follow_ups=bound, strict=strict), lambda messages: "puppy", vqa=vqa, support=WordSupport(),
+    made, chat = context(
+        blobs, Method(check=True, follow_ups=bound, strict=strict), lambda messages: "puppy", vqa=vqa, support=WordSupport(),
         follow_up=PlainFollowUp(),
     )  # fmt: skip
     task = await go(made)
@@ -174,23 +174,23 @@ async def test_a_spent_budget_asks_no_further(blobs):
     from inloop.runtime.records import Cost
 
     budget.charge(Cost(calls=1))
-    made, _ = ports(
-        blobs, Way(check=True), ["puppy"], vqa=vqa, support=WordSupport(), follow_up=PlainFollowUp(), budget=budget
+    made, _ = context(
+        blobs, Method(check=True), ["puppy"], vqa=vqa, support=WordSupport(), follow_up=PlainFollowUp(), budget=budget
     )
     assert (await go(made)).answer == "puppy" and vqa.asked == []
 
 
 async def test_direct(blobs):
-    made, chat = ports(blobs, Way(direct=True), [], vqa=ScriptedVQA({QUESTION: "a calf"}))
+    made, chat = context(blobs, Method(direct=True), [], vqa=ScriptedVQA({QUESTION: "a calf"}))
     task = await go(made)
     assert task.answer == "calf" and chat.asked == [] and made.captioner.asked == []
 
 
 async def test_candidates_of_prophet(blobs):
     chat = ScriptedChat(["cow", "calf", "calf", "calf", "cow"])
-    made, answering = ports(
+    made, answering = context(
         blobs,
-        Way(),
+        Method(),
         ["calf"],
         preset="prophet",
         proposer=CaptionAnswerer(chat, "promptcap"),
@@ -199,7 +199,7 @@ async def test_candidates_of_prophet(blobs):
     task = await go(made)
     assert task.evidence.candidates[0] == ("calf", pytest.approx(4 / 6))
     assert "Candidates: calf(0.67), cow(0.33)\n" in answering.asked[0][-1].content
-    made, answering = ports(blobs, Way(), ["calf"], preset="prophet")
+    made, answering = context(blobs, Method(), ["calf"], preset="prophet")
     await go(made, facts=Facts(candidates=(("kid", 0.9),)))
     assert "Candidates: kid(0.90)\n" in answering.asked[0][-1].content
 
@@ -208,7 +208,7 @@ async def test_a_language_model_that_fails_is_no_answer(blobs):
     def fail(messages):
         raise CallFailed("refused")
 
-    made, _ = ports(blobs, Way(votes=2, check=True), fail, support=WordSupport())
+    made, _ = context(blobs, Method(votes=2, check=True), fail, support=WordSupport())
     task = await go(made)
     assert not task.told and task.reason == "failed" and "refused" in task.decisions[1].why
     assert "refused" in task.why, "the check does not talk over it"
@@ -222,8 +222,8 @@ async def test_a_second_answer_that_fails_is_a_failure_and_no_wrong_answer(blobs
             return reply
         raise CallFailed("refused")
 
-    made, _ = ports(
-        blobs, Way(check=True), once, vqa=ScriptedVQA({QUESTION: "calf"}), support=WordSupport(), follow_up=PlainFollowUp()
+    made, _ = context(
+        blobs, Method(check=True), once, vqa=ScriptedVQA({QUESTION: "calf"}), support=WordSupport(), follow_up=PlainFollowUp()
     )  # fmt: skip
     task = await go(made)
     assert task.reason == "failed" and "refused" in task.why and task.votes == ()
@@ -237,7 +237,7 @@ async def test_a_vote_that_fails_is_told(blobs):
             return reply
         raise CallFailed("refused")
 
-    made, _ = ports(blobs, Way(votes=2), once)
+    made, _ = context(blobs, Method(votes=2), once)
     task = await go(made)
     assert task.answer == "calf" and task.why == "1 of 2 votes failed: refused"
 
@@ -246,15 +246,15 @@ async def test_a_follow_up_that_the_picture_model_refuses_leaves_the_answer(blob
     def refuse(image, question):
         raise BadInput("too long")
 
-    made, _ = ports(
-        blobs, Way(check=True), ["puppy"], vqa=ScriptedVQA(refuse), support=WordSupport(), follow_up=PlainFollowUp()
+    made, _ = context(
+        blobs, Method(check=True), ["puppy"], vqa=ScriptedVQA(refuse), support=WordSupport(), follow_up=PlainFollowUp()
     )
     task = await go(made)
     assert task.answer == "puppy" and task.supported is False and task.decisions[3].why == "too long"
 
 
 async def test_a_choice_that_sounds_like_no_answer_is_one(blobs):
-    made, _ = ports(blobs, Way(), ["Not enough light."])
+    made, _ = context(blobs, Method(), ["Not enough light."])
     task = await go(made, choices=("Too hot", "Not enough light"))
     assert task.answer == "Not enough light" and task.told
 
@@ -262,20 +262,20 @@ async def test_a_choice_that_sounds_like_no_answer_is_one(blobs):
 @pytest.mark.parametrize(
     ("way", "message"),
     [
-        (Way(shots=1), "needs examples"), (Way(knowledge="index"), "needs an index"), (Way(direct=True), "question answering"),
+        (Method(shots=1), "needs examples"), (Method(knowledge="index"), "needs an index"), (Method(direct=True), "question answering"),
     ],
 )  # fmt: skip
 async def test_what_is_not_there_is_said(blobs, way, message):
-    made, _ = ports(blobs, way, ["x"])
+    made, _ = context(blobs, way, ["x"])
     with pytest.raises(BadInput, match=message):
         await go(made)
 
 
 async def test_no_picture_and_a_captioner(blobs):
-    made, _ = ports(blobs, Way(), ["x"])
+    made, _ = context(blobs, Method(), ["x"])
     with pytest.raises(BadInput, match="has no picture"):
         await go(made, picture=False)
-    made, chat = ports(blobs, Way(caption="given"), ["calf"])
+    made, chat = context(blobs, Method(caption="given"), ["calf"])
     assert (await go(made, picture=False, facts=Facts(captions=("a cow",)))).answer == "calf"
     assert "Context: a cow." in chat.asked[0][-1].content
 
@@ -289,12 +289,12 @@ async def test_a_stopped_run_goes_on_where_it_was(blobs, tmp_path):
             raise CallFailed("the server went away", retryable=True)
         return "calf"
 
-    made, _ = ports(blobs, Way(), once)
+    made, _ = context(blobs, Method(), once)
     async with Checkpoints(tmp_path / "c.sqlite") as checkpoints:
         with pytest.raises(CallFailed):
             await go(made, checkpoints=checkpoints)
         runner = Runner(
-            build(), context=made, checkpoints=checkpoints, thread_id="ours/new", max_steps=max_steps(made.way)
+            build(), context=made, checkpoints=checkpoints, thread_id="ours/new", max_steps=max_steps(made.method)
         )
         finish = await runner.resume()
     assert task_fields(made, finish.state)["answer"] == "calf"
@@ -325,9 +325,9 @@ def names(ways):
 
 
 def test_the_ladder_has_what_ours_has():
-    bare = Way(caption="given")
+    bare = Method(caption="given")
     assert names(ladder(bare, pictures=False, oracle=False)) == ["blind", OURS]
-    rich = Way(caption="aware", shots=4, votes=3, knowledge="index")
+    rich = Method(caption="aware", shots=4, votes=3, knowledge="index")
     assert names(ladder(rich, pictures=True, oracle=True)) == [
         "blind", "blind with examples", "generic caption", "caption", "random examples", "similar examples", "knowledge", OURS,
         "ours, generic caption", "ours, no knowledge", "oracle caption", "direct",
@@ -396,8 +396,8 @@ def pool_of(blobs, count):
 async def test_only_the_examples_that_are_shown_are_described(blobs):
     pool, _ = pool_of(blobs, 40)
     eyes = Sighted()
-    way = Way(shots=2, votes=2, tags=True, ocr=True)
-    made, chat = ports(blobs, way, lambda _: "calf", shots=Shots(pool, by="random"), tagger=eyes, ocr=eyes)
+    way = Method(shots=2, votes=2, tags=True, ocr=True)
+    made, chat = context(blobs, way, lambda _: "calf", shots=Shots(pool, by="random"), tagger=eyes, ocr=eyes)
     made.captioner._said = lambda image, question: f"seen for {question}"
     task = await go(made)
     assert len(made.captioner.asked) == 5 and len(eyes.tagged) == 5 and len(eyes.read_of) == 5, (
@@ -408,8 +408,8 @@ async def test_only_the_examples_that_are_shown_are_described(blobs):
         (f"seen for {s.question}", "cow, grass", "MOO") for s in shown
     ]
     assert f"Context: seen for {shown[0].question} cow, grass. Text in the picture: MOO.\n" in chat.asked[0][-1].content
-    made, _ = ports(
-        blobs, Way(shots=2, caption="none", tags=True), ["calf"], shots=Shots(pool, by="random"), tagger=eyes
+    made, _ = context(
+        blobs, Method(shots=2, caption="none", tags=True), ["calf"], shots=Shots(pool, by="random"), tagger=eyes
     )
     await go(made)
     assert made.captioner.asked == [] and len(eyes.tagged) == 5, "who is blind is shown no captions, and pays for none"
@@ -417,12 +417,12 @@ async def test_only_the_examples_that_are_shown_are_described(blobs):
 
 async def test_tools_look_at_the_picture_beside_the_captioner_and_are_told(blobs):
     eyes = Sighted(tags="", text="SLOW DOWN")
-    made, chat = ports(blobs, Way(tags=True, ocr=True), ["calf"], tagger=eyes, ocr=eyes)
+    made, chat = context(blobs, Method(tags=True, ocr=True), ["calf"], tagger=eyes, ocr=eyes)
     task = await go(made, facts=Facts(tags="given tags", ocr="given text"))
     assert "Context: a cow in a field. Text in the picture: SLOW DOWN.\n" in chat.asked[0][-1].content
     steps = {d.step: (d.by, d.said) for d in task.decisions}
     assert steps["tags"] == ("eyes", "nothing that it is sure of") and steps["text"] == ("eyes", "SLOW DOWN")
-    made, _ = ports(blobs, Way(tags=True, ocr=True), ["calf"])
+    made, _ = context(blobs, Method(tags=True, ocr=True), ["calf"])
     steps = {d.step: d.by for d in (await go(made, facts=Facts(tags="cow", ocr=""))).decisions}
     assert steps["tags"] == "given" and "text" not in steps
 
@@ -432,7 +432,7 @@ async def test_captions_are_kept_when_a_tool_beside_them_fails(blobs):
         async def read(self, images):
             raise CallFailed("no text can be read")
 
-    made, chat = ports(blobs, Way(ocr=True), ["calf"], ocr=Broken())
+    made, chat = context(blobs, Method(ocr=True), ["calf"], ocr=Broken())
     with pytest.raises(CallFailed, match="no text"):
         await go(made)
     assert len(made.captioner.asked) == 1 and chat.asked == [], (
@@ -447,13 +447,13 @@ async def test_an_example_that_the_captioner_fails_on_is_left_out(blobs):
         return f"seen for {question}"
 
     pool, _ = pool_of(blobs, 3)
-    made, _ = ports(blobs, Way(shots=3), ["calf"], shots=Shots(pool, by="random"))
+    made, _ = context(blobs, Method(shots=3), ["calf"], shots=Shots(pool, by="random"))
     made.captioner._said = say
     task = await go(made)
     assert sorted(shot.id for shot in task.evidence.shots[0]) == ["e0", "e2"]
     [told] = [d for d in task.decisions if d.step == "examples"]
     assert "1 left out" in told.why and "an empty caption" in told.why
-    made, _ = ports(blobs, Way(shots=1, caption="given"), ["calf"], shots=Shots(pool[1:2], by="random"))
+    made, _ = context(blobs, Method(shots=1, caption="given"), ["calf"], shots=Shots(pool[1:2], by="random"))
     made.captioner._said = say
     with pytest.raises(CallFailed, match="empty"):
         await go(made)
@@ -462,6 +462,6 @@ async def test_an_example_that_the_captioner_fails_on_is_left_out(blobs):
 @pytest.mark.parametrize("tags", [True, False])
 async def test_examples_have_tags_where_the_question_has(blobs, tags):
     shots = Shots(shots_of([item(0, captions=("a cow",))], {}), by="random")
-    made, chat = ports(blobs, Way(shots=1, tags=tags), ["calf"], shots=shots)
+    made, chat = context(blobs, Method(shots=1, tags=tags), ["calf"], shots=shots)
     await go(made)
     assert f"Context: a cow.{' grass.' if tags else ''}\n" in chat.asked[0][-1].content
