@@ -25,7 +25,9 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..errors import BadInput, PrerequisiteError
+from ..settings import Settings
 from ..store import disk_problem, take, write_whole
+from .result import RunResult
 
 __all__ = ["SCHEMA_VERSION", "RunFolder", "RunInfo", "discarded_if_refused", "fingerprint", "latest", "list_runs"]
 
@@ -156,6 +158,12 @@ class RunFolder:
         return self.path / "checkpoints.sqlite"
 
     @property
+    def store_dir(self) -> Path:
+        """The store of the run: the one beside it, else that of today's settings."""
+        beside = self.path.parent / ".store"
+        return beside if beside.is_dir() else Settings.load().store_dir
+
+    @property
     def finished(self) -> bool:
         """Whether there is a result."""
         return (self.path / "result.json").is_file()
@@ -213,7 +221,8 @@ class RunFolder:
     def result_as(self, kind: type[ModelT]) -> ModelT:
         """The result of the run; `BadInput` where there is none yet, `PrerequisiteError` for one of another version."""
         try:
-            return kind.model_validate(self.result())
+            result = kind.model_validate(self.result())
+            return result.kept_in(self.store_dir) if isinstance(result, RunResult) else result
         except ValidationError as error:
             raise PrerequisiteError(
                 f"{self.path / 'result.json'} is not a result of this version of inloop: {error.errors()[0]['msg']}",

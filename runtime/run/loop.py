@@ -179,7 +179,7 @@ async def carry(
                 "calls": calls_of(store),
                 "notes": session.all_notes(),
             }
-            result = loop.result(**{**fields, **further})
+            result = loop.result(**{**fields, **further}).kept_in(settings.store_dir)
     folder.write_result(result)
     session.emit(RunDone(seconds=result.seconds))
     return result

@@ -1,12 +1,21 @@
-"""What every run leaves behind: the record that `result.json` of its folder holds."""
+"""What every run leaves behind: the record that `result.json` of its folder holds, and how it shows itself in a notebook."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from ..errors import BadInput
 from ..records import Cost, Record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from ..display import Cell, Forest
+    from ..store import BlobStore
 
 __all__ = ["RunResult", "Task"]
 
@@ -26,6 +35,9 @@ class RunResult(Record, Generic[TaskT]):
     `models`: id and revision by role. `seconds`: at work, over all processes. `failed`: by task id, why it failed for good.
     `stopped`: why tasks were left out, None where none was. `calls`: by kind (llm, image, ...), how many were paid and how many
     came from the ledger. `notes`: what a reader must know of how this came about.
+
+    In a notebook a result is a table with its pictures and intervals; `to_pandas` and `plot` give the same to go on with. A loop says
+    what is its own by overriding `finding`, `rows` and `forests`; without that every field of a task is a column.
     """
 
     VERSION: ClassVar[int] = 1
@@ -44,3 +56,96 @@ class RunResult(Record, Generic[TaskT]):
     cost: Cost = Cost()
     calls: dict[str, dict[str, int]] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    _store_dir: Path | None = PrivateAttr(default=None)
+
+    def finding(self) -> str:
+        """What came out in one sentence, the strongest rival beside the result where there is one."""
+        tasks = f"{len(self.tasks)} task{'' if len(self.tasks) == 1 else 's'}"
+        return f"{tasks}, {len(self.failed)} failed" if self.failed else tasks
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """The table: by column, one row a task."""
+        from ..display import cells_of
+
+        return [cells_of(task) for task in self.tasks]
+
+    def forests(self) -> tuple[Forest, ...]:
+        """The estimates that can be compared, with their intervals; none by default."""
+        return ()
+
+    def to_pandas(self) -> DataFrame:
+        """The table as a data frame; pictures are their sha256.
+
+        Raises:
+            PrerequisiteError: pandas is not installed.
+        """
+        from ..display import frame_of
+
+        return frame_of(self.rows())
+
+    def plot(self) -> Figure:
+        """A matplotlib figure of what can be compared: estimates with their intervals, else the numbers of the table by row.
+
+        Raises:
+            PrerequisiteError: matplotlib is not installed.
+            BadInput: there is no number to draw.
+        """
+        from ..display import draw_bars, draw_forest, new_figure
+
+        if forests := self.forests():
+            figure, panels = new_figure(len(forests), height=1.1 + 0.42 * max(len(forest.rows) for forest in forests))
+            for axes, forest in zip(panels, forests, strict=True):
+                draw_forest(axes, forest)
+            return figure
+        rows = self.rows()
+        numbers = [name for name in (rows[0] if rows else ()) if any(_is_number(row.get(name)) for row in rows)]
+        if not numbers:
+            raise BadInput(f"the result of {self.run_id!r} has no numbers to draw: .to_pandas() gives its table.")
+        figure, panels = new_figure(len(numbers), height=1.0 + 0.3 * len(rows))
+        for axes, name in zip(panels, numbers, strict=True):
+            values = {str(next(iter(row.values()))): row[name] for row in rows if _is_number(row.get(name))}
+            draw_bars(axes, values, title=name)
+        return figure
+
+    def blobs(self) -> BlobStore | None:
+        """The pictures of the run; None where it was neither made nor read from its folder by this process."""
+        from ..store import BlobStore
+
+        return None if self._store_dir is None else BlobStore(self._store_dir / "blobs")
+
+    def kept_in(self, store_dir: Path) -> Self:
+        """The same result, which knows the store that its pictures are in."""
+        self._store_dir = store_dir.resolve()
+        return self
+
+    def _repr_html_(self) -> str:
+        from ..display import Pictures, draw, images_of
+
+        rows = self.rows()
+        shown, names = rows[:_SHOWN], list(dict.fromkeys(name for row in rows for name in row))
+        blobs = self.blobs()
+        pictures = None if blobs is None else Pictures(blobs, limit=_PICTURES, side=96)
+        if pictures is not None:
+            pictures.embed(images_of(shown))
+        return draw(
+            "display/notebook.html.j2",
+            finding=self.finding(),
+            forests=self.forests(),
+            loop_name=self.loop,
+            columns=[(name, "num" if any(_is_number(row.get(name)) for row in rows) else "") for name in names],
+            rows=[[row.get(name) for name in names] for row in shown],
+            more=len(rows) - len(shown),
+            pictures=pictures,
+            notes=[f"stopped: {self.stopped}"] * bool(self.stopped) + [*self.notes],
+        )
+
+
+_SHOWN = 20
+"""Rows of the table in a notebook."""
+_PICTURES = 400_000
+"""Bytes of pictures in a notebook's cell."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
