@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from ...prompts import load
 from ...runtime.budget import Budget
 from ...runtime.errors import BadInput, Interrupted
+from ...runtime.roles import close
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
 from ...tools.data import CaptionRow, json_lines, parquet, read_caption_rows, size_category
@@ -116,7 +117,7 @@ async def _run(args: argparse.Namespace, rows: list[CaptionRow], settings: Setti
             )
         finally:
             for chat in chats.values():
-                await chat.aclose()
+                await close(chat)
         models = {role: f"{chats[spec].model} ({chats[spec].revision[:40]})" for role, spec in specs.items()}
         return done, ledger.spent().model_dump(), ledger.counts(), models
 

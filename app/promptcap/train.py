@@ -20,6 +20,7 @@ from typing import Any
 
 from ...runtime.errors import BadInput, Interrupted
 from ...runtime.records import flags_checked
+from ...runtime.roles import close
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
 from ...tools.data import CaptionRow, content_sha256, read_caption_rows
@@ -118,7 +119,7 @@ async def _check(test: list[CaptionRow], reader: str | None, settings: Settings)
         for row in test:
             read_picture(Path(row.image or ""), store.blobs)
         if reader is not None:
-            await open_chat(reader, store, settings).aclose()
+            await close(open_chat(reader, store, settings))
 
 
 async def _measure(
@@ -146,12 +147,12 @@ async def _measure(
                         captioner, [(blobs[row.image], None if name == "generic" else row.question) for row in test]
                     )
                 finally:
-                    await captioner.aclose()
+                    await close(captioner)
                 scores[name] = await answer_recall(test, said, None if chat is None else CaptionReader(chat))
                 samples[name] = said[:3]
         finally:
             if chat is not None:
-                await chat.aclose()
+                await close(chat)
     gains = {name: paired_gain(scores[name], scores["question"]).model_dump() for name in scores if name != "question"}
     return {
         "reader": reader or "rule", "rows": len(test), "samples": samples, "gain_over": gains,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
+from ...runtime.roles import close
 from ...runtime.settings import Settings
 from ..cli import amount, seconds
 from .index import open_embedder
@@ -150,7 +151,7 @@ async def _evaluate(args: argparse.Namespace, settings: Settings) -> tuple[dict[
                 stack.push_async_callback(text.aclose)
             reranker = open_reranker(args.reranker, store, settings) if args.reranker else None
             if reranker is not None:
-                stack.push_async_callback(reranker.aclose)
+                stack.push_async_callback(close, reranker)
             index = await open_index(args.index or "memory:", text=text, create=bool(args.corpus))
             stack.push_async_callback(index.close)
             held = given.documents | {passage.document async for passage in index.iterate()}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
+from ...runtime.roles import close
 from ...runtime.settings import Settings
 from ..cli import amount, clip, printable, seconds
 
@@ -98,13 +99,13 @@ async def _index(args: argparse.Namespace, settings: Settings) -> tuple[Ingested
                 stack.push_async_callback(text.aclose)
             clip_model = None if args.clip == "none" else open_clip(settings.clip, store, settings)
             if clip_model is not None:
-                stack.push_async_callback(clip_model.aclose)
+                stack.push_async_callback(close, clip_model)
             captioner = None
             if args.captioner:
                 from ...tools.vision import open_captioner
 
                 captioner = open_captioner(args.captioner, store, settings)
-                stack.push_async_callback(captioner.aclose)
+                stack.push_async_callback(close, captioner)
             opened = await open_index(args.to, text=text, image=clip_model, chunker=chunker.key)
             stack.push_async_callback(opened.close)
             done = await ingest(

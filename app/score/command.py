@@ -181,7 +181,7 @@ async def _score(
         pictures: list[BlobRef] = []
         show = Progress(len(items), quiet)
         try:
-            evaluators = {name: METRICS[name].open(bench) for name in names}
+            evaluators = {name: METRICS.find(name).open(bench) for name in names}
             with (folder.path / "items.jsonl").open("w", encoding="utf-8") as lines:
 
                 def take(scored: Scored) -> None:
@@ -200,8 +200,10 @@ async def _score(
         models = bench.models()
         results = []
         for name in names:
-            told = [f"{key} {m['id']}" for key, m in models.items() if key.partition(" ")[0] in METRICS[name].models]
-            results.append(tally.result(name, evaluator=", ".join(told), about=METRICS[name].about))
+            told = [
+                f"{key} {m['id']}" for key, m in models.items() if key.partition(" ")[0] in METRICS.find(name).models
+            ]
+            results.append(tally.result(name, evaluator=", ".join(told), about=METRICS.find(name).about))
         against = {name: tally.against(name, before[name]) for name in names if name in before}
         p_values = {name: made.p for name, made in against.items() if made.p is not None}
         _write_csv(folder, names)

@@ -1,11 +1,13 @@
 """The metrics that `inloop score` knows by name, and how each is opened.
 
 A metric says what it measures and what its figures may not be compared with; a model is opened when the first metric asks
-for it, and shared by all of them.
+for it, and shared by all of them. A package adds metrics by entry points of the group `inloop.evaluators`, and a flag takes
+an evaluator of one's own as `module:object`: see `own_metric` for what can be one.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...agents.scene import SceneWriter
 from ...runtime.errors import BadInput
-from ...runtime.protocols import Chat, Evaluator
+from ...runtime.protocols import Chat, Detector, Embedder, Evaluator, VisualQA
+from ...runtime.registry import Registry, is_object
+from ...runtime.roles import Role, close
+from ...tools.models import is_bundled, options_of
 from ..text_image import (
     DCS,
     DSG,
@@ -21,6 +26,7 @@ from ..text_image import (
     TIFA,
     ChoiceQuestion,
     ClipScore,
+    FunctionEvaluator,
     GenEval,
     Panel,
     PerPrompt,
@@ -36,13 +42,17 @@ from ..text_image import (
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
     from ...runtime.store import Store
-    from ...tools.encoders import ClipEmbedder
     from ...tools.rewards import RewardModel
-    from ...tools.vision import BlipVQA, ObjectDetector
 
-__all__ = ["METRICS", "Bench", "Metric", "Options", "find_metrics"]
+__all__ = ["METRICS", "Bench", "Metric", "Options", "find_metrics", "own_metric"]
 
 
+EVALUATOR: Role[Evaluator] = Role(
+    "evaluator",
+    Evaluator,
+    plain=FunctionEvaluator,
+    form="score(image: PIL.Image.Image, text: str) -> float",
+)
 _MINI_TEMPLATE = "Is there {}?"
 
 
@@ -95,27 +105,27 @@ class Bench:
             self._opened[name] = make()
         return self._opened[name]
 
-    def vqa(self, place: int = 0) -> BlipVQA:
+    def vqa(self, place: int = 0) -> VisualQA:
         """The VQA model, or one of several."""
         from ...tools.vision import open_vqa
 
         spec = self.options.vqas[place]
-        found: BlipVQA = self.once(f"vqa {spec}", lambda: open_vqa(spec, self.store, self.settings))
+        found: VisualQA = self.once(f"vqa {spec}", lambda: open_vqa(spec, self.store, self.settings))
         return found
 
-    def clip(self) -> ClipEmbedder:
+    def clip(self) -> Embedder:
         """The CLIP model."""
         from ...tools.encoders import open_clip
 
-        found: ClipEmbedder = self.once("clip", lambda: open_clip(self.options.clip, self.store, self.settings))
+        found: Embedder = self.once("clip", lambda: open_clip(self.options.clip, self.store, self.settings))
         return found
 
-    def detector(self) -> ObjectDetector:
+    def detector(self) -> Detector:
         """The object detector."""
         from ...tools.vision import open_detector
 
         spec = self.options.detector
-        found: ObjectDetector = self.once("detector", lambda: open_detector(spec, self.store, self.settings))
+        found: Detector = self.once("detector", lambda: open_detector(spec, self.store, self.settings))
         return found
 
     def reward(self, name: str) -> RewardModel:
@@ -142,22 +152,44 @@ class Bench:
         return {
             name.partition(" ")[0] if name.count(" ") == 0 else name: {"id": tool.model, "revision": tool.revision}
             for name, tool in self._opened.items()
+            if hasattr(tool, "model") and hasattr(tool, "revision")
         }
 
     async def close(self) -> None:
         """Free the models."""
         for tool in self._opened.values():
-            await tool.aclose()
+            await close(tool)
 
 
 def find_metrics(names: Sequence[str]) -> list[Metric]:
     """The metrics of these names, each once; `BadInput` lists the known ones."""
-    wanted = list(dict.fromkeys(name.strip().lower() for name in names if name.strip()))
-    unknown = [name for name in wanted if name not in METRICS]
-    if unknown or not wanted:
-        said = f"there is no metric {unknown[0]!r}" if unknown else "no metric was named"
-        raise BadInput(f"{said}; the metrics are {', '.join(METRICS)}.")
-    return [METRICS[name] for name in wanted]
+    stripped = [name.strip() for name in names if name.strip()]
+    wanted = list(dict.fromkeys(name if is_object(name) else name.lower() for name in stripped))
+    if not wanted:
+        raise BadInput(f"no metric was named; the metrics are {', '.join(METRICS)}.")
+    return [METRICS.find(name) for name in wanted]
+
+
+def own_metric(name: str, given: Any) -> Metric:
+    """The metric that a package or `module:object` gives under a name.
+
+    It may be a `Metric`; an `Evaluator`; a class or a function that makes one, of the `store` and the `settings` where it
+    asks for them; or a function `score(image: PIL.Image.Image, text: str) -> float`, higher is better.
+
+    Raises:
+        BadInput: it is none of these; the message says what it lacks.
+    """
+    if isinstance(given, Metric):
+        return given
+    about = (inspect.getdoc(given) or "").partition("\n")[0] or "an evaluator of your own"
+
+    def open_own(bench: Bench) -> Evaluator:
+        evaluator: Evaluator = bench.once(
+            name, lambda: EVALUATOR.bring(given, store=bench.store, settings=bench.settings)
+        )
+        return evaluator
+
+    return Metric(name, name.rpartition(":")[2], about.rstrip("."), open_own, (name,))
 
 
 def _dsg(bench: Bench) -> Evaluator:
@@ -202,7 +234,7 @@ def _dcs(bench: Bench) -> Evaluator:
 
 def _vqascore(bench: Bench) -> Evaluator:
     vqa, template = bench.vqa(), bench.options.template
-    if not template and vqa.weights.bundled:
+    if not template and is_bundled(vqa):
         template = _MINI_TEMPLATE
         bench.options.warn(f"mini-vqa was not taught the question of VQAScore: it was asked {template!r} instead.")
     return VQAScore(vqa, template=template or TEMPLATE)
@@ -220,10 +252,10 @@ def _geneval(bench: Bench) -> Evaluator:
     options = bench.options
     table = None if options.geneval is None else read_requirements(options.geneval)
     detector, clip = bench.detector(), bench.clip()
-    thresholds = Thresholds.of(detector.weights.options, options.detector)
+    thresholds = Thresholds.of(options_of(options.detector, options.detector.partition("?")[2]), options.detector)
 
     def told() -> None:
-        if clip.weights.bundled:
+        if is_bundled(clip):
             options.warn("mini-clip knows its drawn world only: give --clip for GenEval's colours of other pictures.")
 
     return GenEval(detector, clip, bench.store.blobs, thresholds=thresholds, table=table, on_color=told)
@@ -241,7 +273,7 @@ def _imagereward(bench: Bench) -> Evaluator:
     return Preference(bench.reward("imagereward"), name="imagereward")
 
 
-METRICS: dict[str, Metric] = {
+_OWN = {
     metric.name: metric
     for metric in (
         Metric(
@@ -313,3 +345,4 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
+METRICS: Registry[Metric] = Registry("metric", "inloop.evaluators", _OWN, accept=own_metric)

@@ -5,6 +5,7 @@ from .dcs import DCS
 from .dsg import DSG, Rule, certainty
 from .dsg_release import CATEGORIES, Annotations, ItemScore, read_annotations, read_answers, read_ratings, score_answers
 from .ensemble import Agreement, Panel
+from .function import FunctionEvaluator
 from .geneval import GenEval, Thresholds
 from .geneval_prompts import read_requirements
 from .per_prompt import PerPrompt
@@ -20,6 +21,7 @@ __all__ = [
     "ClipScore",
     "DCS",
     "DSG",
+    "FunctionEvaluator",
     "GenEval",
     "ItemScore",
     "Panel",

@@ -9,10 +9,12 @@ from typing import Literal
 from ...agents.rows import ChatTeacher, Copies, Noise, OraclePool, Teacher
 from ...evaluators.rows import ByStudent, KnownTexts, RowChecks, SecondModel, Verifier, open_checker
 from ...runtime.errors import BadInput
-from ...runtime.llm import OpenAIChat, open_chat
+from ...runtime.llm import open_chat
+from ...runtime.protocols import Chat, Student
+from ...runtime.roles import close
 from ...runtime.settings import Settings
 from ...runtime.store import Store
-from ...tools.students import EmbeddingStudent, StoredStudent, open_student
+from ...tools.students import EmbeddingStudent, open_student
 from ...tools.tasks import Task
 from .arms import Way
 from .config import _ORACLE, Llm2LlmConfig
@@ -47,9 +49,9 @@ class Bench:
         marker = getattr(task, "marker", "")
         ending = f" The answer ends with {marker!r} and the result." if marker else ""
         self.about = (config.about or _ABOUT.get(task.kind, "Answer as the example shows.")) + ending
-        self.student: StoredStudent = open_student(config.student, task, settings, store, say=say)
-        self.chats: dict[str, OpenAIChat] = {}
-        self._judge: StoredStudent | None = None
+        self.student: Student = open_student(config.student, task, settings, store, say=say)
+        self.chats: dict[str, Chat] = {}
+        self._judge: Student | None = None
         writers = [spec for spec in config.teachers if not spec.startswith(_ORACLE)]
         self._writers = [self._chat(spec) for spec in writers]
         if len(writers) < len(config.teachers) > 1:
@@ -155,7 +157,7 @@ class Bench:
         await student.fit(parts.seeds, seed)
         return ByStudent(student)
 
-    def _reader(self) -> StoredStudent:
+    def _reader(self) -> Student:
         """The student that sorts by embeddings: the run's own, or one beside it that all ways and repeats share."""
         if isinstance(self.student, EmbeddingStudent):
             return self.student
@@ -163,7 +165,7 @@ class Bench:
             self._judge = open_student("embedding", self.task, self.settings, self.store)
         return self._judge
 
-    def _chat(self, spec: str) -> OpenAIChat:
+    def _chat(self, spec: str) -> Chat:
         spec = "smollm2" if spec == "local" else spec
         if spec not in self.chats:
             self.chats[spec] = open_chat(spec, self.store, self.settings)
@@ -184,7 +186,7 @@ class Bench:
 
     def notes(self) -> list[str]:
         """What the servers could not do, and what must be said about the teacher."""
-        said = [note for chat in self.chats.values() for note in chat.notes]
+        said = [note for chat in self.chats.values() for note in getattr(chat, "notes", ())]
         if self.oracle:
             said.append(
                 "the teacher was an oracle: its rows are unseen real rows. The figures show that the loop works, not what a teacher is worth"
@@ -194,7 +196,7 @@ class Bench:
     async def close(self) -> None:
         """Stop servers and free the models."""
         for chat in self.chats.values():
-            await chat.aclose()
+            await close(chat)
         for student in (self._judge, self.student):
             if student is not None:
                 await student.aclose()

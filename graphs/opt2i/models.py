@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...agents.scene import SceneWriter
 from ...runtime.llm import OpenAIChat, open_chat
 from ...runtime.protocols import Identified
+from ...runtime.roles import close
 from ...runtime.settings import Settings
 from ...runtime.store import Store
 from ...tools.encoders import open_clip
@@ -31,7 +32,7 @@ class _Bench:
     async def close(self) -> None:
         """Stop the embedded server and free the models."""
         for opened in (self.images, self.vqa, self.clip, self.chat, self.asker):
-            await opened.aclose()
+            await close(opened)
 
     def models(self) -> dict[str, dict[str, str]]:
         named: dict[str, Identified] = {

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ...runtime.records import ImageRequest
+from ...runtime.roles import close
 from ...runtime.settings import Settings
 from ...runtime.store import Store
 from ..world import KINDS, Scene, Spec, Verdict, Wording, ask, check, draw, plain, scenes, specs, word
@@ -55,7 +56,7 @@ class _Bench:
 
         painter = open_images(str(self.weights / "painter"), self.store, self.settings)
         made = await painter.generate([ImageRequest(prompt=text, seed=i) for i, text in enumerate(texts)])
-        await painter.aclose()
+        await close(painter)
         return [Image.open(io.BytesIO(self.store.blobs.get(ref))).convert("RGB") for ref in made]
 
     def _specs(self) -> list[Spec]:
@@ -110,7 +111,7 @@ class _Bench:
                 if wanted_yes is not None
             ]
         out["agreement on painted"] = _rate(agree)
-        await model.aclose()
+        await close(model)
         return out
 
     async def clip(self) -> dict[str, float]:
@@ -131,7 +132,7 @@ class _Bench:
             cosines = a @ b.T
             found += list(cosines.argmax(1) == np.arange(64))
             back += list(cosines.argmax(0) == np.arange(64))
-        await model.aclose()
+        await close(model)
         return {"picture to caption": _rate(found), "caption to picture": _rate(back)}
 
     async def promptcap(self) -> dict[str, float]:
@@ -168,7 +169,7 @@ class _Bench:
                 out["not asked: all that it names is there"] = _rate(
                     [_true(text, item.scene) for text, item in zip(said, asked, strict=True)]
                 )
-        await model.aclose()
+        await close(model)
         return out
 
     async def writer(self) -> dict[str, float]:
@@ -196,7 +197,7 @@ class _Bench:
             ruled.append(understands(by_rules) and graph_right(rows(by_rules), said))
             texts = (await Rewriter(chat, "mini").propose(text=said.text, history=[], n=5, seed=number)).texts
             kept += [_same_meaning(text, spec) for text in texts]
-        await chat.aclose()
+        await close(chat)
         return {
             "scene graphs right and complete": _rate(right),
             "scene graphs by the rules for simple English": _rate(ruled),

@@ -3,7 +3,7 @@
 from .capabilities import Capabilities, capabilities, probe
 from .chat import OpenAIChat
 from .load_test import Level, measure
-from .open import address, open_chat
+from .open import address, open_chat, open_server
 from .parsing import json_from, numbered_from, tags_from
 from .probes import FEATURES
 from .wire import estimate
@@ -20,6 +20,7 @@ __all__ = [
     "measure",
     "numbered_from",
     "open_chat",
+    "open_server",
     "probe",
     "tags_from",
 ]

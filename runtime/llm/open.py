@@ -16,6 +16,8 @@ from .. import models
 from ..errors import BadInput, PrerequisiteError
 from ..http import ask
 from ..models import hub_gguf
+from ..protocols import Chat
+from ..roles import Role
 from ..serving import coming_back, default_threads, find_served
 from ..store import file_sha256
 from .capabilities import capabilities
@@ -27,16 +29,20 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..store import Store
 
-__all__ = ["address", "open_chat"]
+__all__ = ["address", "open_chat", "open_server"]
 
 _LOADING_SECONDS = 60.0
 
 
-def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None) -> OpenAIChat:
+CHAT: Role[Chat] = Role("language model", Chat, own=("mini-writer", "smollm2", "gguf", "hf", "openai"))
+
+
+@CHAT.opener
+def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None) -> Chat:
     """The chat model that `spec` names; nothing is started or fetched before the first request that must be sent.
 
     `mini-writer` | `smollm2` | `gguf:PATH` | `hf:ORG/REPO[/FILE.gguf]` | `http(s)://HOST:PORT/v1[#MODEL]` |
-    `openai:MODEL`. A URL without a model asks the server for its models at once. `progress` is told about a fetch.
+    `openai:MODEL`, or your own. A URL without a model asks the server for its models at once. `progress` is told about a fetch.
 
     Raises `BadInput` (no such form) or `PrerequisiteError` (no such file, a server that is down, no key).
     """
@@ -64,17 +70,7 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
         path = Path(rest).expanduser() if scheme == "gguf" else hub_gguf(rest)
         return local(path.name, file_sha256(path, settings.cache_dir), lambda: path)
     if spec.startswith(("http://", "https://")):
-        base_url, model = address(spec, key)
-        served = find_served(base_url, settings.cache_dir)
-        sender = Sender(
-            base_url, key or "none", model=model, who=store.run_id, concurrency=settings.concurrency,
-            timeout=settings.timeout, free=served is not None,
-            returning=lambda: coming_back(base_url, settings.cache_dir),
-        )  # fmt: skip
-        # a server of our own is known by what it serves, so that the next one may have another port
-        revision = served.models.get(model, "") if served is not None else ""
-        probe = partial(capabilities, base_url, model, settings.cache_dir, key=key)
-        return OpenAIChat(sender, store=store, revision=revision, probe=probe)
+        return open_server(spec, store, settings)
     if spec.startswith("openai:") and len(spec) > len("openai:"):
         if not key:
             raise PrerequisiteError(f"{spec!r} needs a key", remedy="set INLOOP_API_KEY or OPENAI_API_KEY")
@@ -87,6 +83,22 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
         f"{spec!r} names no language model; use mini-writer, smollm2, gguf:PATH, hf:ORG/REPO/FILE.gguf,"
         " http://HOST:PORT/v1[#MODEL] or openai:MODEL"
     )
+
+
+def open_server(spec: str, store: Store, settings: Settings) -> OpenAIChat:
+    """The chat model at `http(s)://HOST:PORT/v1[#MODEL]`; raises as `open_chat` does."""
+    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
+    base_url, model = address(spec, key)
+    served = find_served(base_url, settings.cache_dir)
+    sender = Sender(
+        base_url, key or "none", model=model, who=store.run_id, concurrency=settings.concurrency,
+        timeout=settings.timeout, free=served is not None,
+        returning=lambda: coming_back(base_url, settings.cache_dir),
+    )  # fmt: skip
+    # a server of our own is known by what it serves, so that the next one may have another port
+    revision = served.models.get(model, "") if served is not None else ""
+    probe = partial(capabilities, base_url, model, settings.cache_dir, key=key)
+    return OpenAIChat(sender, store=store, revision=revision, probe=probe)
 
 
 def address(spec: str, key: str = "") -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar, cast
@@ -12,6 +11,7 @@ from langgraph.graph import StateGraph
 from ..budget import Budget
 from ..errors import BadInput, Interrupted
 from ..protocols import Identified
+from ..roles import close
 from ..settings import Settings
 from ..store import BlobStore, MemoryBlobs, Store
 from .checkpoints import Checkpoints
@@ -66,29 +66,19 @@ class Session:
             self.notes.append(event.text)
         self._listen(event)
 
-    def open(self, role: str, opener: Callable[[str, Store, Settings], PartT], spec: str) -> PartT:
-        """The model of a role: the caller's own one, else what `opener` makes of `spec`; opened once a run."""
+    def open(self, role: str, opener: Callable[[Any, Store, Settings], PartT], spec: str) -> PartT:
+        """The model of a role: what `opener` makes of the caller's own one, else of `spec`; opened once a run."""
         if role not in self.opened:
-            own = self.parts.get("models", {})
-            if role in own:
-                self.opened[role] = own[role]
-            else:
-                self.opened[role] = opener(spec, self.store, self.settings)
-                self.close_later(self.opened[role])
+            given = self.parts.get("models", {}).get(role, spec)
+            takes_objects = isinstance(given, str) or hasattr(opener, "role")  # see `roles.Role.opener`
+            part = self.opened[role] = opener(given, self.store, self.settings) if takes_objects else given
+            if part is not given:
+                self.close_later(part)
         return cast("PartT", self.opened[role])
 
     def close_later(self, part: Any) -> None:
         """Close something when the session ends, by its `aclose` or `close`."""
-        close = getattr(part, "aclose", None) or getattr(part, "close", None)
-        if close is None:
-            return
-
-        async def end() -> None:
-            ended = close()
-            if inspect.isawaitable(ended):
-                await ended
-
-        self._stack.push_async_callback(end)
+        self._stack.push_async_callback(close, part)
 
     def models(self) -> dict[str, dict[str, str]]:
         """By role, the id and revision of what was opened."""

@@ -1,7 +1,7 @@
 """What outlives a run: blobs by content, the ledger of paid calls, locks and hashes."""
 
 from .blobs import BlobStore, MemoryBlobs, disk_problem, write_whole
-from .calls import canonical_json
+from .calls import CALL_KINDS, CallKind, canonical_json
 from .hashes import SUMS, copy_hashed, file_sha256, folder_revision, read_sums, remember, sha256
 from .ledger import Call, Ledger
 from .locks import take
@@ -9,7 +9,9 @@ from .open import Store
 
 __all__ = [
     "BlobStore",
+    "CALL_KINDS",
     "Call",
+    "CallKind",
     "Ledger",
     "MemoryBlobs",
     "SUMS",

@@ -4,20 +4,53 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from ..errors import BadInput
 from ..records import Record
+from ..registry import Registry
 
-__all__ = ["JSON", "Call", "Failure", "Kind", "canonical_json"]
+__all__ = ["CALL_KINDS", "JSON", "Call", "CallKind", "Failure", "canonical_json"]
 
 JSON = Any
-Kind = Literal[
-    "llm", "image", "vqa", "caption", "embedding", "detection", "ocr", "preference", "student", "rerank", "nli"
-]
+
+
+@dataclass(frozen=True)
+class CallKind:
+    """A kind of model call, as `counts` names it.
+
+    `about` says in a few words what one is. `amounts` are further amounts that its `Cost` books, by name with their unit, as in
+    {"gpu_seconds": "seconds"}: a budget can limit them.
+    """
+
+    about: str
+    amounts: Mapping[str, str] = field(default_factory=dict)
+
+
+CALL_KINDS: Registry[CallKind] = Registry(
+    "kind of call",
+    "inloop.calls",
+    {
+        "llm": CallKind("a reply of a language model"),
+        "image": CallKind("a painted picture"),
+        "vqa": CallKind("an answer about a picture"),
+        "caption": CallKind("a caption of a picture"),
+        "embedding": CallKind("the vector of a text or a picture"),
+        "detection": CallKind("the objects in a picture"),
+        "ocr": CallKind("the text in a picture"),
+        "preference": CallKind("how much people would like a picture for a text"),
+        "score": CallKind("a picture scored for a text by a function"),
+        "student": CallKind("a student's answer to a text"),
+        "rerank": CallKind("how well a passage answers a query"),
+        "nli": CallKind("whether a text entails another"),
+    },
+)
+"""The kinds of model calls: the part of a call's key that says what was asked for."""
 
 
 class Call(Record):
@@ -26,11 +59,18 @@ class Call(Record):
     `params` and `inputs` are JSON, or records (which are written as JSON); NumPy numbers and NaN are refused.
     """
 
-    kind: Kind
+    kind: str
     model: str
     revision: str
     params: dict[str, Any]
     inputs: Any
+
+    @field_validator("kind")
+    @classmethod
+    def _is_known(cls, kind: str) -> str:
+        if kind not in CALL_KINDS:
+            raise CALL_KINDS.unknown(kind)
+        return kind
 
     @cached_property
     def canonical(self) -> str:

@@ -22,10 +22,10 @@ from pathlib import Path
 
 from ..errors import CallFailed
 from ..records import Cost
-from .calls import JSON, Call, Failure, Kind, canonical_json
+from .calls import JSON, Call, Failure, canonical_json
 from .sqlite import LedgerFile, Write
 
-__all__ = ["JSON", "Call", "Failure", "Kind", "Ledger", "Listener"]
+__all__ = ["JSON", "Call", "Failure", "Ledger", "Listener"]
 
 Listener = Callable[[Call, Cost, bool], None]
 

@@ -144,6 +144,8 @@ async def adapt(
     if len(pairs) < recipe.batch:
         raise BadInput(f"{len(pairs)} pairs are fewer than a batch of {recipe.batch}: retrieve more, or lower batch=.")
     clip = open_clip(spec, store, settings)
+    if not isinstance(clip, ClipEmbedder):
+        raise BadInput(f"{spec!r} is no CLIP model of transformers: blocks can be put into such a one alone.")
     try:
         if clip.weights.options:
             raise BadInput(f"{spec!r} has an adapter already: give the model without one.")

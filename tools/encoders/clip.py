@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, CallFailed, InloopError
+from ...runtime.protocols import Embedder
 from ...runtime.records import BlobRef, Cost
+from ...runtime.roles import Role
 from ...runtime.run import chunks, settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
@@ -30,8 +32,12 @@ _TEXTS, _IMAGES = 8, 8
 _SHORTEST = 16  # tokens that even a short text is padded to
 
 
-def open_clip(spec: str, store: Store, settings: Settings) -> ClipEmbedder:
-    """The CLIP model behind `spec`: "mini", a folder of `CLIPModel`, or a hub id.
+ENCODER: Role[Embedder] = Role("CLIP model", Embedder, own=("mini",))
+
+
+@ENCODER.opener
+def open_clip(spec: str, store: Store, settings: Settings) -> Embedder:
+    """The CLIP model behind `spec`: "mini", a folder of `CLIPModel`, a hub id, or your own.
 
     `SPEC?adapter=FOLDER` is the model with the gated blocks that `tools.react` trained for it: another model, with a revision
     of its own.

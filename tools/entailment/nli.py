@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import Cost
+from ...runtime.roles import Role
 from ...runtime.run import chunks, settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
-from .judgement import Judgement
+from .judgement import Entailment, Judgement
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
@@ -28,8 +29,12 @@ _MOST = 512  # tokens of a pair, where the model does not say
 _EXAMPLE = "cross-encoder/nli-deberta-v3-base"
 
 
-def open_nli(spec: str, store: Store, settings: Settings) -> NLI:
-    """The model behind `spec`: a folder or a hub id.
+JUDGE: Role[Entailment] = Role("judge of entailment", Entailment)
+
+
+@JUDGE.opener
+def open_nli(spec: str, store: Store, settings: Settings) -> Entailment:
+    """The model behind `spec`: a folder, a hub id, or your own.
 
     Raises:
         BadInput: no such model, or one whose labels are not those of natural language inference.

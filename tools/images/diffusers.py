@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, ValidationError
 
 from ...runtime.errors import BadInput, CallFailed, InloopError
+from ...runtime.protocols import ImageGenerator
 from ...runtime.records import BlobRef, Cost, ImageRequest, Record
+from ...runtime.roles import Role
 from ...runtime.run import settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
+from .function import FunctionImages
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
@@ -53,8 +56,18 @@ _KNOWN: dict[str, dict[str, Any]] = {
 }
 
 
-def open_images(spec: str, store: Store, settings: Settings) -> DiffusersImages:
-    """The painter behind `spec`: "mini", the folder of a diffusers pipeline, or a hub id.
+PAINTER: Role[ImageGenerator] = Role(
+    "text-to-image model",
+    ImageGenerator,
+    own=("mini",),
+    plain=FunctionImages,
+    form="paint(prompt: str, seed: int) -> PIL.Image.Image",
+)
+
+
+@PAINTER.opener
+def open_images(spec: str, store: Store, settings: Settings) -> ImageGenerator:
+    """The painter behind `spec`: "mini", the folder of a diffusers pipeline, a hub id, or your own (see `runtime.roles`).
 
     The recipe comes from the model card of a known id, then `inloop.json` in the model's folder, then options in the
     spec: `stabilityai/sd-turbo?steps=2&dtype=float16`.

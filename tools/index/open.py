@@ -4,24 +4,31 @@
     lancedb:///./index             files on this machine (the embedded default); also a bare path
     qdrant+file:///./index         Qdrant's local mode, for small collections; qdrant(s)://host:6333/NAME its server
     postgresql://host/db?name=N    PostgreSQL with pgvector
+    SCHEME:...                     an index of an installed package (group `inloop.indexes`, named by its scheme)
+    module:object                  an index of your own
 
-Every one behaves as `tools.index_conformance` says; any LangChain `VectorStore` comes in by `tools.index_langchain`.
+Every one behaves as `tools.index.conformance` says; any LangChain `VectorStore` comes in by `tools.index.langchain`.
 """
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
+from ...runtime.protocols import Index
+from ...runtime.registry import Registry, is_object
+from ...runtime.roles import lacks
 
 if TYPE_CHECKING:
-    from ...runtime.protocols import Embedder, Index, TextEmbedder
-    from .base import BaseIndex
+    from ...runtime.protocols import Embedder, TextEmbedder
 
-__all__ = ["local_path", "open_index"]
+__all__ = ["INDEXES", "local_path", "open_index"]
 
-_KINDS = "memory:, lancedb:///PATH, qdrant+file:///PATH, qdrant://HOST/NAME, postgresql://HOST/DB"
+Opener = Callable[..., Any]
+_URLS = "memory:, lancedb:///PATH, qdrant+file:///PATH, qdrant://HOST/NAME, postgresql://HOST/DB"
 
 
 async def open_index(
@@ -42,36 +49,56 @@ async def open_index(
             embedder or chunker.
         PrerequisiteError: a package (extra `rag`) or the server is missing, or the files cannot be read.
     """
-    given: dict[str, Any] = {"text": text, "image": image, "chunker": chunker}
-    kind, mark, _ = url.partition(":")
-    index: BaseIndex
-    if kind == "memory" and mark:
-        from .memory import MemoryIndex
-
-        index = MemoryIndex(url, **given)
-    elif (kind == "lancedb" and mark) or "://" not in url:
-        from .lancedb import LanceIndex
-
-        index = LanceIndex(url, local_path(url), **given)
-    elif kind == "qdrant+file":
-        from .qdrant import QdrantIndex
-
-        index = QdrantIndex(url, path=local_path(url), **given)
-    elif kind in ("qdrant", "qdrants"):
-        from .qdrant import QdrantIndex
-
-        index = QdrantIndex(url, **given)
-    elif kind in ("postgresql", "postgres"):
-        from .pgvector import PostgresIndex
-
-        index = PostgresIndex(url, **given)
+    scheme, mark, _ = url.partition(":")
+    if mark and scheme in INDEXES:
+        opener = INDEXES.find(scheme)
+    elif is_object(url):
+        opener = INDEXES.find(url)
+    elif "://" not in url:
+        opener = _lancedb
     else:
-        raise BadInput(f"{url!r} is no index that inloop knows: give {_KINDS}.")
+        packages = "".join(f", {name}:... ({package})" for name, package in INDEXES.packages.items())
+        raise BadInput(f"{url!r} is no index that inloop knows: give {_URLS}{packages}.")
+    index = opener(url, text=text, image=image, chunker=chunker)
+    if lacking := lacks(index, Index):
+        raise BadInput(f"what {url!r} opens is no index: it has no {', no '.join(lacking)}.")
     try:
-        return await index.open(create=create)
+        opened = index.open(create=create) if hasattr(index, "open") else index
+        return await opened if inspect.isawaitable(opened) else opened  # type: ignore[no-any-return]
     except BaseException:
         await index.close()
         raise
+
+
+def _lancedb(url: str, **given: Any) -> Index:
+    from .lancedb import LanceIndex
+
+    return LanceIndex(url, local_path(url), **given)
+
+
+def _qdrant_files(url: str, **given: Any) -> Index:
+    from .qdrant import QdrantIndex
+
+    return QdrantIndex(url, path=local_path(url), **given)
+
+
+INDEXES: Registry[Opener] = Registry(
+    "index",
+    "inloop.indexes",
+    {
+        "memory": f"{__package__}.memory:MemoryIndex",
+        "lancedb": _lancedb,
+        "qdrant+file": _qdrant_files,
+        "qdrant": f"{__package__}.qdrant:QdrantIndex",
+        "qdrants": f"{__package__}.qdrant:QdrantIndex",
+        "postgresql": f"{__package__}.pgvector:PostgresIndex",
+        "postgres": f"{__package__}.pgvector:PostgresIndex",
+    },
+)
+"""What opens an index, by the scheme of its URL: called with the URL and the keywords `text`, `image` and `chunker`.
+
+Where what it gives has a method `open(create=...)`, sync or async, that opens it and gives the index.
+"""
 
 
 def local_path(url: str) -> Path:

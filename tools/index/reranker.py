@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.protocols import Chat, Reranker
 from ...runtime.records import Cost, Message
+from ...runtime.roles import Role
 from ...runtime.run import chunks, settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
@@ -31,12 +32,12 @@ _SHOWN = 20
 _NUMBER = re.compile(r"\[(\d{1,3})\]")
 
 
-class _Closing(Reranker, Protocol):
-    async def aclose(self) -> None: ...
+RERANKER: Role[Reranker] = Role("reranker", Reranker, own=("llm",))
 
 
-def open_reranker(spec: str, store: Store, settings: Settings) -> _Closing:
-    """The reranker behind `spec`: the folder or hub id of a cross-encoder, or `llm:` and a language model as in `--llm`.
+@RERANKER.opener
+def open_reranker(spec: str, store: Store, settings: Settings) -> Reranker:
+    """The reranker behind `spec`: the folder or hub id of a cross-encoder, `llm:` and a language model as in `--llm`, or your own.
 
     Raises:
         BadInput: no such model, or one of another kind.

@@ -2,15 +2,20 @@
 
 from .blip import IMAGES, BlipModel
 from .device import is_fast_in_bfloat16, quiet, torch_device
+from .function import FunctionModel
 from .local import LocalModel
-from .weights import Weights, find_weights, options_of
+from .weights import KINDS, WeightKind, Weights, find_weights, is_bundled, options_of
 
 __all__ = [
     "BlipModel",
+    "FunctionModel",
     "IMAGES",
+    "KINDS",
     "LocalModel",
+    "WeightKind",
     "Weights",
     "find_weights",
+    "is_bundled",
     "is_fast_in_bfloat16",
     "options_of",
     "quiet",

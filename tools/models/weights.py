@@ -17,36 +17,82 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import BadInput, PrerequisiteError
+from ...runtime.registry import Registry
 
-__all__ = ["Weights", "find_weights", "options_of"]
+__all__ = ["KINDS", "WeightKind", "Weights", "find_weights", "is_bundled", "options_of"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?")
-_BUNDLED = {"painter": "mini-diffusion", "vqa": "mini-vqa", "clip": "mini-clip", "promptcap": "mini-promptcap"}
-_WANTED = {
-    "painter": "a diffusers pipeline such as stabilityai/sd-turbo",
-    "vqa": "a BLIP question answering model such as Salesforce/blip-vqa-base",
-    "clip": "a CLIP model such as openai/clip-vit-base-patch32",
-    "promptcap": "a captioner such as Salesforce/instructblip-flan-t5-xl or Qwen/Qwen2.5-VL-3B-Instruct",
-    "detector": "'ssd', or an object detector such as google/owlv2-base-patch16-ensemble or hustvl/yolos-tiny",
-    "pickscore": "a CLIP model such as yuvalkirstain/PickScore_v1",
-    "hpsv2": "xswu/HPSv2, a folder with HPS_v2.1_compressed.pt, or a CLIP model of transformers",
-    "imagereward": "THUDM/ImageReward, or a folder with ImageReward.pt and med_config.json",
-    "text": "a text model of transformers, such as BAAI/bge-small-en-v1.5 to embed or HuggingFaceTB/SmolLM2-360M to train",
-}
-_MARKERS = {
-    "painter": ("model_index.json",),
-    "hpsv2": ("HPS_v2.1_compressed.pt", "HPS_v2_compressed.pt", "config.json"),
-    "imagereward": ("med_config.json",),
-}
-_TYPES = {
-    "vqa": ("blip",),
-    "clip": ("clip",),
-    "pickscore": ("clip",),
-    "detector": (
-        *("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino"),
-        *("detr", "conditional_detr", "deformable_detr", "dab-detr", "rt_detr", "rt_detr_v2", "d_fine", "yolos"),
-    ),
-}
+_DETECTORS = (
+    *("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino"),
+    *("detr", "conditional_detr", "deformable_detr", "dab-detr", "rt_detr", "rt_detr_v2", "d_fine", "yolos"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightKind:
+    """What the files of one kind of model look like.
+
+    `wanted` says in words what would do. `markers` are the files that a folder must have one of. `field` of a JSON marker
+    must be there (empty: nothing is asked of it), with one of the values `types` where any are named. `bundled` is what the
+    ledger calls the model of this kind that comes with the package, if any; `own` is its spec.
+    """
+
+    wanted: str
+    markers: tuple[str, ...] = ("config.json",)
+    field: str = "model_type"
+    types: tuple[str, ...] = ()
+    bundled: str = ""
+    own: str = "mini"
+
+    def fits(self, config: dict[str, Any]) -> bool:
+        """Whether the content of a JSON marker is that of such a model."""
+        return not self.field or (config.get(self.field) in self.types if self.types else self.field in config)
+
+
+KINDS: Registry[WeightKind] = Registry(
+    "kind of model",
+    "inloop.weights",
+    {
+        "painter": WeightKind(
+            wanted="a diffusers pipeline such as stabilityai/sd-turbo",
+            markers=("model_index.json",),
+            field="_class_name",
+            bundled="mini-diffusion",
+        ),
+        "vqa": WeightKind(
+            wanted="a BLIP question answering model such as Salesforce/blip-vqa-base",
+            types=("blip",),
+            bundled="mini-vqa",
+        ),
+        "clip": WeightKind(
+            wanted="a CLIP model such as openai/clip-vit-base-patch32", types=("clip",), bundled="mini-clip"
+        ),
+        "promptcap": WeightKind(
+            wanted="a captioner such as Salesforce/instructblip-flan-t5-xl or Qwen/Qwen2.5-VL-3B-Instruct",
+            bundled="mini-promptcap",
+            own="mini-promptcap",
+        ),
+        "detector": WeightKind(
+            wanted="'ssd', or an object detector such as google/owlv2-base-patch16-ensemble or hustvl/yolos-tiny",
+            types=_DETECTORS,
+        ),
+        "pickscore": WeightKind(wanted="a CLIP model such as yuvalkirstain/PickScore_v1", types=("clip",)),
+        "hpsv2": WeightKind(
+            wanted="xswu/HPSv2, a folder with HPS_v2.1_compressed.pt, or a CLIP model of transformers",
+            markers=("HPS_v2.1_compressed.pt", "HPS_v2_compressed.pt", "config.json"),
+            types=("clip",),
+        ),
+        "imagereward": WeightKind(
+            wanted="THUDM/ImageReward, or a folder with ImageReward.pt and med_config.json",
+            markers=("med_config.json",),
+            field="",
+        ),
+        "text": WeightKind(
+            wanted="a text model of transformers, such as BAAI/bge-small-en-v1.5 to embed or HuggingFaceTB/SmolLM2-360M to train"
+        ),
+    },
+)
+"""The kinds of models that are found as files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,38 +148,38 @@ class Weights:
 def find_weights(spec: str, kind: str, cache_dir: Path) -> Weights:
     """The files behind `spec`; `cache_dir` remembers the hashes of large files.
 
-    `kind` is "painter", "vqa", "clip", "detector", a reward, or "text" (any text model of transformers).
+    `kind` is one of `KINDS`: "painter", "vqa", "clip", "detector", a reward, "text" (any text model of transformers), ...
 
     Raises:
         BadInput: the spec is no folder and no model id, or what it names is a model of another kind.
         PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
     """
+    about = KINDS.find(kind)
     name, _, query = spec.strip().partition("?")
     options = options_of(spec, query)
-    markers = _MARKERS.get(kind, ("config.json",))
     if name == "mini":
         from ...runtime import models
 
-        if kind not in _BUNDLED:
-            raise BadInput(f"there is no bundled model for this: give {_WANTED[kind]}.")
-        found = _folder(models.bundled(kind), spec, markers[0], options, kind, _BUNDLED[kind], cache_dir)
-        return _checked(found, kind)
+        if not about.bundled:
+            raise BadInput(f"there is no bundled model for this: give {about.wanted}.")
+        return _folder(models.bundled(kind), spec, about.markers[0], options, about, about.bundled, cache_dir)
     root = Path(name).expanduser()
     if name and root.is_dir():
-        marker = next((marker for marker in markers if (root / marker).is_file()), markers[0])
-        return _checked(_folder(root, spec, marker, options, kind, root.resolve().name, cache_dir), kind)
+        marker = next((marker for marker in about.markers if (root / marker).is_file()), about.markers[0])
+        return _folder(root, spec, marker, options, about, root.resolve().name, cache_dir)
+    own = about.own if about.bundled else ""
     if not _HUB_ID.fullmatch(name) or name.startswith(("./", "../")):
-        own = f"'{_own(kind)}', nor " if _own(kind) else ""
+        neither, give = (f"'{own}', nor ", f"'{own}', ") if own else ("", "")
         raise BadInput(
-            f"{spec!r} is neither {own}a folder that exists, nor a model id 'owner/name'."
-            f" Give {own.replace(', nor', ',')}the folder of the model, or {_WANTED[kind]}."
+            f"{spec!r} is neither {neither}a folder that exists, nor a model id 'owner/name'."
+            f" Give {give}the folder of the model, or {about.wanted}."
         )
     model, _, commit = name.partition("@")
-    marker = markers[0]
-    path = _hub_file(model, marker, commit or None, spec, own=_own(kind))
+    marker = about.markers[0]
+    path = _hub_file(model, marker, commit or None, spec, own=own)
     if path is None:
-        raise BadInput(f"{model!r} has no {marker}, so it cannot be used here. Give {_WANTED[kind]}.")
-    found = Weights(
+        raise BadInput(f"{model!r} has no {marker}, so it cannot be used here. Give {about.wanted}.")
+    weights = Weights(
         spec=spec,
         model=model,
         revision=path.parent.name,
@@ -143,17 +189,17 @@ def find_weights(spec: str, kind: str, cache_dir: Path) -> Weights:
         marker=marker,
         options=options,
     )
-    return _checked(found, kind)
+    return _checked(weights, about)
 
 
 def _folder(
-    root: Path, spec: str, marker: str, options: dict[str, str], kind: str, model: str, cache_dir: Path
+    root: Path, spec: str, marker: str, options: dict[str, str], about: WeightKind, model: str, cache_dir: Path
 ) -> Weights:
     from ...runtime.store import folder_revision
 
     if not (root / marker).is_file():
-        raise BadInput(f"the folder {str(root)!r} has no {marker}, so it cannot be used here. Give {_WANTED[kind]}.")
-    return Weights(
+        raise BadInput(f"the folder {str(root)!r} has no {marker}, so it cannot be used here. Give {about.wanted}.")
+    weights = Weights(
         spec=spec,
         model=model,
         revision=folder_revision(root, cache_dir),
@@ -163,24 +209,24 @@ def _folder(
         marker=marker,
         options=options,
     )
+    return _checked(weights, about)
 
 
-def _checked(weights: Weights, kind: str) -> Weights:
-    if weights.marker.endswith(".pt") or kind == "imagereward":
-        return weights
-    config = weights.config()
-    if kind in ("text", "promptcap"):
-        fits, is_ = "model_type" in config, "no model type in its config.json"
-    elif kind == "painter":
-        fits, is_ = "_class_name" in config, f"the pipeline class {config.get('_class_name')!r}"
-    else:
-        fits, is_ = (
-            config.get("model_type") in _TYPES.get(kind, ("clip",)),
-            f"the model type {config.get('model_type')!r}",
+def _checked(weights: Weights, about: WeightKind) -> Weights:
+    if weights.marker.endswith(".json") and not about.fits(config := weights.config() if about.field else {}):
+        has = (
+            "no model type in its config.json"
+            if about.field == "model_type" and not about.types
+            else f"the {'pipeline class' if about.field == '_class_name' else 'model type'} {config.get(about.field)!r}"
         )
-    if not fits:
-        raise BadInput(f"{weights.spec!r} has {is_}, which cannot be used here. Give {_WANTED[kind]}.")
+        raise BadInput(f"{weights.spec!r} has {has}, which cannot be used here. Give {about.wanted}.")
     return weights
+
+
+def is_bundled(model: object) -> bool:
+    """Whether a model is one of the small ones that come with the package."""
+    weights = getattr(model, "weights", None)
+    return isinstance(weights, Weights) and weights.bundled
 
 
 def options_of(spec: str, query: str) -> dict[str, str]:
@@ -190,11 +236,6 @@ def options_of(spec: str, query: str) -> dict[str, str]:
     except ValueError as error:
         raise BadInput(f"{spec!r}: the options after '?' are not name=value joined by '&' ({error}).") from None
     return dict(pairs)
-
-
-def _own(kind: str) -> str:
-    """The name of the small model of that kind that comes with the package; empty where there is none."""
-    return "" if kind not in _BUNDLED else "mini-promptcap" if kind == "promptcap" else "mini"
 
 
 def _hub_file(

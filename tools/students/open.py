@@ -5,6 +5,7 @@
     lora:MODEL, full:MODEL      any causal language model, by adapter or as a whole
     classifier[:MODEL]          a sequence classifier on any encoder (default: minilm)
     FOLDER, OWNER/NAME          a student that was saved, or a model: the fitting one of the above
+    NAME, module:object         a tool of an installed package, or a student of your own
 
 MODEL is a folder or a hub id. Options stand behind a `?`: `local?epochs=3&rank=8`.
 """
@@ -18,7 +19,9 @@ from pydantic import ValidationError
 
 from ...runtime import models
 from ...runtime.errors import BadInput
+from ...runtime.protocols import Student
 from ...runtime.records import Record
+from ...runtime.roles import Role
 from ...runtime.serving import model_folder
 from ..encoders import TextMemory, open_text_embedder, text_weights
 from ..models import Weights, find_weights, options_of
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["open_student"]
 
+STUDENT: Role[Student] = Role("student", Student, own=("local", "embedding", "classifier", "lora", "full"))
+
 RecipeT = TypeVar("RecipeT", bound=Record)
 _EMBEDDER_OPTIONS = ("pool", "tokens", "batch")
 
@@ -47,15 +52,18 @@ def open_student(
     *,
     say: Say = lambda text: None,
     progress: models.Progress | None = None,
-) -> StoredStudent:
+) -> Student:
     """The student behind `spec` (see the module), untrained unless it is the folder of a saved one.
 
-    `say` is told in words how far a training is, `progress` about the download of a model.
+    `say` is told in words how far a training is, `progress` about the download of a model. A student of your own can ask for all
+    of this function's arguments.
 
     Raises:
         BadInput: no such form or option, or a student that cannot do the task.
         PrerequisiteError: a model cannot be fetched.
     """
+    if STUDENT.is_brought(spec):
+        return STUDENT.bring(spec, store=store, task=task, settings=settings, say=say, progress=progress)
     folder = Path(spec.partition("?")[0]).expanduser()
     if (folder / CARD).is_file():
         opened = open_student(str(read_card(folder).get("spec", "")), task, settings, store, say=say, progress=progress)

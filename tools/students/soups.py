@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ...runtime.errors import BadInput
+from ...runtime.protocols import Student
 from ...runtime.records import Row, Training
 from .base import CARD, StoredStudent
 from .classifier import ClassifierStudent
@@ -151,18 +152,20 @@ async def greedy_choice(
 
 
 async def soup(
-    students: Sequence[StoredStudent], how: How = "uniform", *, dev: Sequence[Row] = (), rank: int | None = None
+    trained: Sequence[Student], how: How = "uniform", *, dev: Sequence[Row] = (), rank: int | None = None
 ) -> StoredStudent:
     """One student out of several that were trained from one base with one recipe, kept in the store as they are.
 
     `dev`: the rows on which the greedy soup is chosen (never the test rows). `rank`: compress the adapter to this rank.
 
     Raises:
-        BadInput: no students, untrained ones, students of different bases or tasks, no dev rows for "greedy".
+        BadInput: no students, untrained ones, some that are not kept in the store, students of different bases or tasks, no dev
+            rows for "greedy".
         PrerequisiteError: a model cannot be loaded, or a full disk.
     """
-    if not students or not all(student.fitted for student in students):
-        raise BadInput("a soup needs trained students, one or more.")
+    students = [student for student in trained if isinstance(student, StoredStudent) and student.fitted]
+    if not students or len(students) < len(trained):
+        raise BadInput("a soup needs trained students, one or more, whose weights inloop keeps in its store.")
     first = students[0]
     if len({(s.model, s.task.sha256, _base_of(s)) for s in students}) > 1:
         raise BadInput("a soup needs students of one base model and one task; these differ.")

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
-from ...runtime.llm import open_chat
+from ...runtime.llm import open_server
 from ...runtime.protocols import Captioner
 from ...runtime.records import BlobRef, Cost
+from ...runtime.roles import Role
 from ...runtime.run import chunks, settled
 from ...runtime.store import Call
 from ..models import BlipModel, LocalModel, Weights, find_weights
+from .function import FunctionCaptioner
 from .served import ServedCaptioner, is_served
 
 if TYPE_CHECKING:
@@ -89,8 +91,18 @@ class _Recipe(NamedTuple):
         return {"do_sample": False, "num_beams": self.beams, "max_new_tokens": self.tokens, **repeats}
 
 
-def open_captioner(spec: str, store: Store, settings: Settings) -> BlipCaptioner | VisionCaptioner | ServedCaptioner:
-    """The captioner behind `spec`: "mini-promptcap", a folder or a hub id of a vision-language model, or a server's URL.
+CAPTIONER: Role[Captioner] = Role(
+    "captioner",
+    Captioner,
+    own=("mini-promptcap", "mini"),
+    plain=FunctionCaptioner,
+    form="caption(image: PIL.Image.Image, question: str | None) -> str",
+)
+
+
+@CAPTIONER.opener
+def open_captioner(spec: str, store: Store, settings: Settings) -> Captioner:
+    """The captioner behind `spec`: "mini-promptcap", a folder or a hub id of a vision-language model, a server's URL, or your own.
 
     Options behind a `?`: `batch`, `beams` (PromptCap was published with 5; default: greedy), `tokens`.
 
@@ -99,7 +111,7 @@ def open_captioner(spec: str, store: Store, settings: Settings) -> BlipCaptioner
         PrerequisiteError: the model cannot be fetched, a bundled file is missing or altered, or transformers has no such class.
     """
     if is_served(spec):
-        return ServedCaptioner(open_chat(spec, store, settings))
+        return ServedCaptioner(open_server(spec, store, settings))
     name, sign, options = spec.strip().partition("?")
     weights = find_weights(("mini" if name == _MINI else name) + sign + options, "promptcap", settings.cache_dir)
     config = weights.config()

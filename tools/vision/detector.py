@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime import models
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
+from ...runtime.protocols import Detector
 from ...runtime.records import BlobRef, Cost, Detection
+from ...runtime.roles import Role
 from ...runtime.run import settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
@@ -68,8 +70,12 @@ def coco_name(label: str) -> str:
     return _OTHER_NAMES.get(plain, plain)
 
 
-def open_detector(spec: str, store: Store, settings: Settings) -> ObjectDetector:
-    """The detector behind `spec`: "ssd", a folder, or a hub id such as `google/owlv2-base-patch16-ensemble`.
+DETECTOR: Role[Detector] = Role("detector", Detector, own=("ssd", "mini"))
+
+
+@DETECTOR.opener
+def open_detector(spec: str, store: Store, settings: Settings) -> Detector:
+    """The detector behind `spec`: "ssd", a folder, a hub id such as `google/owlv2-base-patch16-ensemble`, or your own.
 
     Options after a `?` are left to the caller (`weights.options`).
 

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
+from ...runtime.protocols import TextReader
 from ...runtime.records import BlobRef, Cost, Record
+from ...runtime.roles import Role
 from ...runtime.run import settled
 from ...runtime.store import Call, folder_revision
 from ..models import LocalModel, Weights
@@ -49,8 +51,12 @@ class TextLine(Record):
     score: float
 
 
-def open_ocr(spec: str, store: Store, settings: Settings) -> RapidOCR:
-    """The reader behind `spec`: "rapidocr".
+READER: Role[TextReader] = Role("reader of text in pictures", TextReader, own=READERS)
+
+
+@READER.opener
+def open_ocr(spec: str, store: Store, settings: Settings) -> TextReader:
+    """The reader behind `spec`: "rapidocr", or your own.
 
     Raises:
         BadInput: there is no such reader, or it is given options.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ...prompts import load
 from ...runtime.errors import BadInput
-from ...runtime.llm import OpenAIChat, open_chat
+from ...runtime.llm import OpenAIChat, open_server
 from ...runtime.records import Answer, BlobRef, Message, Reply
 from ...runtime.run import settled
 from .questions import is_closed
@@ -39,7 +39,7 @@ def is_served(spec: str) -> bool:
 
 def open_served_vqa(spec: str, store: Store, settings: Settings) -> ServedVQA:
     """The judge at `http(s)://HOST:PORT/v1[#MODEL]`; raises as `open_chat` does."""
-    return ServedVQA(open_chat(spec, store, settings))
+    return ServedVQA(open_server(spec, store, settings))
 
 
 class _Served:

@@ -3,6 +3,7 @@
 import gc
 import json
 import random
+import sys
 import tracemalloc
 
 import pytest
@@ -189,7 +190,7 @@ def test_a_stopped_run_goes_on_and_pays_for_nothing_again(home, capsys, monkeypa
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (("--metric", "beauty"), "there is no metric 'beauty'; the metrics are dsg, "),
+        (("--metric", "beauty"), "there is no metric 'beauty': there are dsg, "),
         (("--metric", ","), "no metric was named"),
         (("--limit", "0"), "--limit 0"),
         (("--metric", "vqascore", "--template", "Is it good?"), "must hold '{}' once"),
@@ -204,7 +205,7 @@ def test_bad_input_is_named(home, capsys, argv, words):
 
 
 def test_every_metric_says_what_it_is_not_comparable_to():
-    for metric in METRICS.values():
+    for metric in map(METRICS.find, METRICS):
         assert any(word in metric.about for word in ("Not ", "not ", "only")), metric.name
 
 
@@ -273,3 +274,26 @@ def test_the_worst_are_the_worst_and_unscored_ones_are_counted():
     assert [item.id for item in made.worst] == ["1", "4", "5"]
     assert (made.pictures, made.unscored, made.reasons) == (5, 1, {"no answer": 1})
     assert made.slices["odd"].value == pytest.approx((0.1 + 0.9 + 0.3) / 3)
+
+
+OWN = """
+def redness(image, text):
+    "The mean red of a picture, 0 to 1. Compare with nothing but itself."
+    red = image.resize((1, 1)).getpixel((0, 0))[0] / 255
+    return red if "red" in text else None
+"""
+
+
+def test_an_evaluator_of_ones_own_is_a_metric(home, capsys, monkeypatch):
+    (home / "mine.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    code, out, _ = score(capsys, "--metric", "mine:redness,cosine", "--json")
+    told = json.loads(out)
+    own, _ = told["metrics"]
+    assert (
+        code == 0 and own["metric"] == "mine:redness" and own["about"].startswith("The mean red of a picture, 0 to 1")
+    )
+    assert own["pictures"] == 2 and own["unscored"] == 4 and own["overall"]["value"] > 0.8
+    assert told["models"]["mine:redness"]["id"] == "mine:redness" and told["calls"]["score"]["paid"] == 6
+    code, _, err = score(capsys, "--metric", "mine:greenness")
+    assert code == cli.BAD_INPUT and "names no metric: 'mine' has no 'greenness', but 'redness'" in err

@@ -188,3 +188,13 @@ async def test_vectors_in_partitions_are_found_exactly(tmp_path, monkeypatch):
             }
     await large.close()
     await small.close()
+
+
+async def test_an_index_of_ones_own(tmp_path, monkeypatch):
+    source = "from inloop.tools.index.memory import MemoryIndex\nclass Mine(MemoryIndex): pass\ndef none(url, **given): return 3\n"
+    (tmp_path / "shelf.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    index = await open_index("shelf:Mine", chunker="c")
+    assert type(index).__name__ == "Mine" and await index.count() == 0
+    with pytest.raises(BadInput, match=r"'shelf:none' opens is no index: it has no close, no count"):
+        await open_index("shelf:none")
