@@ -1,8 +1,8 @@
 """What a run may spend. Running out is a stop with its reason in words, never an exception.
 
 Limits: `images`, `answers`, `tokens` (input and output of language models), `calls`, `seconds` (of wall clock, over all
-processes of a run) and `money` (US dollars). A price that is not known is not 0: the money limit then cannot be
-checked, and `notes` says so once.
+processes of a run), `money` (US dollars), and the amounts that kinds of calls book besides (see `runtime.store.CallKind`). A
+price that is not known is not 0: the money limit then cannot be checked, and `notes` says so once.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from .errors import BadInput
 from .records import Cost
+from .store import CALL_KINDS
 
 _NOTHING = Cost()
 
@@ -85,17 +86,15 @@ class Budget:
 
         With `ahead`, the cost of the next step: also a reason when that step would go beyond a limit.
         """
-        expected = self._used(ahead)
-        for name, used in self._used(_NOTHING).items():
-            limit = self.limits.get(name)
-            if limit is None:
-                continue
+        now, then = self._used(_NOTHING), self._used(ahead)
+        for name, limit in self.limits.items():
+            used, expected = now.get(name, 0.0), then.get(name, 0.0)
             if used >= limit:
                 return f"the budget of {_amount(name, limit)} is spent ({_amount(name, used)} used)"
-            if expected[name] > limit:
+            if expected > limit:
                 return (
                     f"the next step would go beyond the budget of {_amount(name, limit)}"
-                    f" ({_amount(name, used)} used, {_amount(name, expected[name] - used)} needed)"
+                    f" ({_amount(name, used)} used, {_amount(name, expected - used)} needed)"
                 )
         return None
 
@@ -112,12 +111,18 @@ class Budget:
             "calls": total.calls,
             "seconds": self.elapsed + ahead.seconds,
             "money": self._money + (ahead.money or 0.0),
+            **total.amounts,
         }
 
 
+def _amounts() -> dict[str, str]:
+    """By name, the unit of what kinds of calls book besides; imports the packages that add such kinds."""
+    return {name: unit for kind in CALL_KINDS for name, unit in CALL_KINDS.find(kind).amounts.items()}
+
+
 def _checked(name: str, value: object, part: str) -> float:
-    if name not in LIMITS:
-        raise BadInput(f"budget {part!r}: there is no limit {name!r}; the limits are {', '.join(LIMITS)}.")
+    if name not in LIMITS and name not in (amounts := _amounts()):
+        raise BadInput(f"budget {part!r}: there is no limit {name!r}; the limits are {', '.join([*LIMITS, *amounts])}.")
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -132,4 +137,6 @@ def _checked(name: str, value: object, part: str) -> float:
 def _amount(name: str, value: float) -> str:
     if name == "money":
         return f"{value:.4g} dollars"
+    if name not in LIMITS:
+        return f"{value:.4g} {_amounts()[name]}"
     return f"{value:.1f} seconds" if name == "seconds" else f"{value:.0f} {name}"

@@ -48,7 +48,10 @@ class BlobRef(Record):
 
 
 class Cost(Record):
-    """What was spent. `money` is in US dollars, None where the price is not known."""
+    """What was spent. `money` is in US dollars, None where the price is not known.
+
+    `amounts` are further ones by name, in the units that `runtime.store.CallKind` gives them.
+    """
 
     calls: int = 0
     input_tokens: int = 0
@@ -57,6 +60,7 @@ class Cost(Record):
     answers: int = 0
     seconds: float = 0.0
     money: float | None = 0.0
+    amounts: dict[str, float] = Field(default_factory=dict, exclude_if=lambda amounts: not amounts)
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -67,6 +71,10 @@ class Cost(Record):
             answers=self.answers + other.answers,
             seconds=self.seconds + other.seconds,
             money=None if self.money is None or other.money is None else self.money + other.money,
+            amounts={
+                name: self.amounts.get(name, 0.0) + other.amounts.get(name, 0.0)
+                for name in dict.fromkeys([*self.amounts, *other.amounts])
+            },
         )
 
 

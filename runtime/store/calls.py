@@ -25,7 +25,7 @@ class CallKind:
     """A kind of model call, as `counts` names it.
 
     `about` says in a few words what one is. `amounts` are further amounts that its `Cost` books, by name with their unit, as in
-    {"gpu_seconds": "seconds"}: a budget can limit them.
+    {"gpu_seconds": "seconds on the GPU"}: a budget can limit them.
     """
 
     about: str

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from inloop.runtime.budget import LIMITS, Budget
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Cost
+from inloop.runtime.store import CALL_KINDS, CallKind
 
 
 @pytest.mark.parametrize(
@@ -83,3 +84,16 @@ def test_unknown_money_is_said_once_and_is_not_zero() -> None:
     assert budget.exhausted() is None
     budget.charge(Cost(money=0.4))  # the known part alone is too much
     assert budget.exhausted() == "the budget of 1 dollars is spent (1 dollars used)"
+
+
+def test_an_amount_that_a_kind_of_call_books_can_be_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    depth = CallKind("the depth map of a picture", amounts={"gpu_seconds": "seconds on the GPU"})
+    monkeypatch.setitem(CALL_KINDS._own, "depth", depth)
+    budget = Budget.parse("gpu_seconds=2.5")
+    assert str(budget) == "gpu_seconds=2.5" and budget.exhausted() is None
+    budget.charge(Cost(amounts={"gpu_seconds": 1.5}))
+    budget.charge(Cost(amounts={"gpu_seconds": 1.0}) + Cost(images=3))
+    assert budget.exhausted() == "the budget of 2.5 seconds on the GPU is spent (2.5 seconds on the GPU used)"
+    assert "amounts" not in Cost(images=1).model_dump(mode="json"), "old readers and files know nothing of them"
+    with pytest.raises(BadInput, match=r"the limits are images, .*, gpu_seconds"):
+        Budget.parse("gpu_secs=1")
