@@ -24,7 +24,7 @@ from typing import Any, Generic, TypeVar
 
 from .errors import BadInput, PrerequisiteError
 
-__all__ = ["Registry", "import_object", "is_object", "source"]
+__all__ = ["Registry", "import_object", "is_object", "plugins", "source"]
 
 PartT = TypeVar("PartT")
 _OBJECT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -66,7 +66,7 @@ class Registry(Generic[PartT]):
     @property
     def packages(self) -> dict[str, str]:
         """By the name of each part of an installed package, that package with its version."""
-        return {name: source(points[0]) for name, points in _plugins()[self.group].items() if name not in self._own}
+        return {name: source(points[0]) for name, points in plugins()[self.group].items() if name not in self._own}
 
     def add(self, name: str, part: PartT) -> None:
         """Add a part for this process; `BadInput` where the name is taken."""
@@ -97,7 +97,7 @@ class Registry(Generic[PartT]):
         return BadInput(f"there is no {self.noun} {name!r}: {hint} {', '.join(self)}, and your own as module:object.")
 
     def _given(self, name: str) -> Any:
-        points = _plugins()[self.group].get(name, ())
+        points = plugins()[self.group].get(name, ())
         if len(points) > 1:
             packages = " and ".join(map(source, points))
             raise PrerequisiteError(
@@ -159,7 +159,7 @@ def source(point: EntryPoint) -> str:
 
 
 @functools.cache
-def _plugins() -> Mapping[str, Mapping[str, list[EntryPoint]]]:
+def plugins() -> Mapping[str, Mapping[str, list[EntryPoint]]]:
     """The entry points of all installed packages by group and name; read once, for that takes tens of milliseconds."""
     plugins: dict[str, dict[str, list[EntryPoint]]] = defaultdict(lambda: defaultdict(list))
     points = entry_points()

@@ -29,7 +29,7 @@ PartT = TypeVar("PartT")
 P = ParamSpec("P")
 
 TOOLS: Registry[Any] = Registry("tool", "inloop.tools", {})
-"""What packages bring for any role; whether it fits is known when it takes one."""
+"""What packages bring for any role; whether one fits a role is known when it takes it."""
 
 
 class Role(Generic[PartT]):

@@ -21,4 +21,4 @@ def install(folder, monkeypatch, name, entry_points, **modules):
         monkeypatch.delitem(sys.modules, module, raising=False)
     if str(folder) not in sys.path:
         monkeypatch.syspath_prepend(str(folder))
-    registry._plugins.cache_clear()
+    registry.plugins.cache_clear()

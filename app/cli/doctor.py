@@ -22,6 +22,8 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from ...runtime.errors import InloopError, PrerequisiteError
+from ...runtime.registry import is_object, plugins, source
+from ...runtime.roles import TOOLS
 from ...runtime.settings import Settings
 
 __all__ = ["Finding", "doctor", "examine"]
@@ -73,7 +75,7 @@ def doctor(args: argparse.Namespace) -> int:
 
 def examine(settings: Settings) -> list[Finding]:
     """All checks, in the order in which they are shown."""
-    findings = [_python(), *_packages(), _devices(settings), _memory()]
+    findings = [_python(), *_packages(), *_plugins(), _devices(settings), _memory()]
     findings += _models(settings)
     findings += [
         _server(settings),
@@ -103,6 +105,27 @@ def _packages() -> Iterable[Finding]:
         )
     else:
         yield Finding("packages", "ok", ", ".join(versions[:6]))
+
+
+def _plugins() -> Iterable[Finding]:
+    """What installed packages add to inloop, each part imported."""
+    named: dict[str, list[str]] = {}
+    for group, points in sorted(plugins().items()):
+        for name, given in sorted(points.items()):
+            part = f"{group.removeprefix('inloop.')} {name}"
+            packages = [source(point) for point in given]
+            if len(given) > 1:
+                yield Finding("plugin", "note", f"{part} is given by {' and '.join(packages)}", "remove one of them.")
+                continue
+            try:
+                given[0].load()
+            except Exception as error:  # a package may fail to be imported in any way
+                why = f"{part} of {packages[0]} cannot be imported ({type(error).__name__}: {error})"
+                yield Finding("plugin", "note", why, "mend the package, or remove it.")
+                continue
+            named.setdefault(packages[0], []).append(part)
+    for package, parts in named.items():
+        yield Finding("plugin", "ok", f"{package}: {', '.join(parts)}")
 
 
 def _devices(settings: Settings) -> Finding:
@@ -161,6 +184,8 @@ def _models(settings: Settings) -> Iterable[Finding]:
             continue
         if spec.startswith(("http://", "https://")):
             yield _answering(role, spec, settings)
+        elif is_object(spec.partition("?")[0]) or spec.partition("?")[0] in TOOLS:
+            yield Finding(role, "ok", f"your own: {spec}")
         elif Path(spec).is_dir():
             yield Finding(role, "ok", f"folder {spec}")
         else:

@@ -21,7 +21,7 @@ def package(tmp_path, monkeypatch):
         install(tmp_path / "site", monkeypatch, name, entry_points, **modules)
 
     yield put
-    registry._plugins.cache_clear()
+    registry.plugins.cache_clear()
 
 
 def test_own_parts_are_imported_when_they_are_asked_for(colors):

@@ -183,7 +183,7 @@ def package(tmp_path, monkeypatch):
         tmp_path / "site", monkeypatch, "paint-box", {"inloop.tools": {"turbo": "paint_box:Painter"}}, paint_box=source
     )
     yield
-    registry._plugins.cache_clear()
+    registry.plugins.cache_clear()
 
 
 def test_a_tool_of_a_package_takes_its_options_with_its_name(store, package):

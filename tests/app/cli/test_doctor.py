@@ -6,9 +6,11 @@ import threading
 from typing import ClassVar
 
 import pytest
+from packages import install
 
 from inloop.app.cli import main as cli
 from inloop.app.cli.doctor import examine
+from inloop.runtime import registry
 from inloop.runtime.settings import Settings
 
 
@@ -115,3 +117,19 @@ def test_the_command(place, monkeypatch, capsys):
     assert cli.main(["doctor", "--json"]) == cli.PREREQUISITE
     told = json.loads(capsys.readouterr().out)
     assert told["ok"] is False and any(f["name"] == "llm" and f["state"] == "missing" for f in told["findings"])
+
+
+def test_packages_that_add_parts_are_named_and_broken_ones_too(place, monkeypatch):
+    parts = {
+        "inloop.tools": {"turbo": "paint_box:TURBO", "lost": "paint_box:LOST"},
+        "inloop.calls": {"depth": "paint_box:TURBO"},
+    }
+    install(place / "site", monkeypatch, "paint-box", parts, paint_box="TURBO = 7")
+    said = {
+        f.text: f for f in examine(settings(place, images="turbo?steps=1", vqa="mine:answer")) if f.name != "packages"
+    }
+    registry.plugins.cache_clear()
+    assert said["paint-box 1.0: calls depth, tools turbo"].state == "ok"
+    [broken] = [text for text in said if "tools lost of paint-box 1.0 cannot be imported" in text]
+    assert "AttributeError" in broken and said[broken].remedy
+    assert {"your own: turbo?steps=1", "your own: mine:answer"} <= set(said)
