@@ -11,7 +11,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -68,21 +68,15 @@ class Batcher(Generic[ItemT, OutT]):
 
     async def submit(self, item: ItemT) -> OutT:
         """The output for one item, from whatever batch it ends up in."""
-        return await asyncio.wrap_future(self._enqueue([item])[0])
-
-    async def submit_many(self, items: Sequence[ItemT]) -> list[OutT]:
-        """The outputs for `items`, in their order; they may be split over several batches.
-
-        The first failure is raised once every batch of `items` is done: nothing is left running behind the caller.
-        """
-        futures = [asyncio.wrap_future(future) for future in self._enqueue(items)]
-        outputs = await asyncio.gather(*futures, return_exceptions=True)
-        done: list[OutT] = []
-        for output in outputs:
-            if isinstance(output, BaseException):
-                raise output
-            done.append(output)
-        return done
+        future: Future[OutT] = Future()
+        with self._guard:
+            if self._closed:
+                raise RunnerError(f"the batcher {self.name!r} is closed and takes no more requests.")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name=f"batcher-{self.name}", daemon=True)
+                self._thread.start()
+            self._queue.put((item, future))
+        return await asyncio.wrap_future(future)
 
     async def aclose(self) -> None:
         """Serve what waits, take nothing more, and end the thread; may be called twice."""
@@ -93,20 +87,6 @@ class Batcher(Generic[ItemT, OutT]):
                 self._queue.put(None)
         if thread is not None:
             await asyncio.to_thread(thread.join)
-
-    def _enqueue(self, items: Sequence[ItemT]) -> list[Future[OutT]]:
-        with self._guard:
-            if self._closed:
-                raise RunnerError(f"the batcher {self.name!r} is closed and takes no more requests.")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name=f"batcher-{self.name}", daemon=True)
-                self._thread.start()
-            futures: list[Future[OutT]] = []
-            for item in items:
-                future: Future[OutT] = Future()
-                futures.append(future)
-                self._queue.put((item, future))
-            return futures
 
     def _work(self) -> None:
         open_ = True

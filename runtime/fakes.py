@@ -34,10 +34,17 @@ class ScriptedChat:
     """
 
     def __init__(
-        self, replies: Sequence[str] | Callable[[Sequence[Message]], str], *, model: str = "fake-chat"
+        self,
+        replies: Sequence[str] | Callable[[Sequence[Message]], str],
+        *,
+        model: str = "fake-chat",
+        small: bool = False,
+        tuned_to: str = "",
     ) -> None:
         self.model = model
         self.revision = "fake"
+        self.small, self.tuned_to = small, tuned_to
+        self.notes: tuple[str, ...] = ()
         self.asked: list[list[Message]] = []
         self._script = replies if callable(replies) else None
         self._replies = [] if callable(replies) else list(replies)
@@ -53,6 +60,8 @@ class ScriptedChat:
         stop: Sequence[str] = (),
         schema: type[BaseModel] | None = None,
         logprobs: bool = False,
+        top: int = 0,
+        among: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
         """The next `n` replies; tokens are counted as words."""

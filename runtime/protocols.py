@@ -197,7 +197,25 @@ class Student(Identified, Protocol):
 
 
 class Chat(Identified, Protocol):
-    """A chat model behind any OpenAI-compatible server."""
+    """A chat model behind any OpenAI-compatible server; `complete` is explained at `llm.OpenAIChat.complete`.
+
+    Who asks it looks at its traits, never at its name; a class derived from this one has the usual ones.
+    """
+
+    @property
+    def small(self) -> bool:
+        """Whether it is too small to keep a form it was not trained on: rules or single words then do what needs one."""
+        return False
+
+    @property
+    def tuned_to(self) -> str:
+        """The prompts that it was trained on, by the beginning of their names: "mini" (`prompts/mini_*.md`), "" for none."""
+        return ""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was done without because the server does not have it, in words for a report; grows as it is asked."""
+        return ()
 
     async def complete(
         self,
@@ -210,5 +228,7 @@ class Chat(Identified, Protocol):
         stop: Sequence[str] = (),
         schema: type[BaseModel] | None = None,
         logprobs: bool = False,
+        top: int = 0,
+        among: Sequence[str] = (),
         on_text: Callable[[str], None] | None = None,
     ) -> Reply: ...

@@ -90,11 +90,15 @@ class Sample(Record):
 
 
 class Part(Record):
-    """A piece of a score: one question, one noun phrase, one claim."""
+    """A piece of a score: one question, one noun phrase, one claim.
+
+    `p_yes`: the probability of yes that a VQA model gave the question (see `Answer`), None where there is none.
+    """
 
     name: str
     value: float | None
     detail: str = ""
+    p_yes: float | None = None
 
 
 class Score(Record):

@@ -195,6 +195,7 @@ class StandInChat(StandIn):
 
     kind = "llm"
     notes: tuple[str, ...] = ()
+    small, tuned_to = True, "mini"
 
     def __init__(self, store, *, pause: float = 0.0) -> None:
         super().__init__(store, pause=pause)

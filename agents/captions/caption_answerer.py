@@ -19,7 +19,6 @@ from typing import Literal, get_args
 
 from ...prompts import load
 from ...runtime.errors import BadInput
-from ...runtime.llm import OpenAIChat
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record, Reply
 from ...tools.data import Shot
@@ -119,7 +118,7 @@ class CaptionAnswerer:
         if not shots:  # nothing else tells a chat model how short an answer is
             messages.insert(0, Message(role="system", content=load("kbvqa_short").render()))
         temperature, seed = (_TEMPERATURE if sampled else 0.0), self.seed + (number if sampled else 0)
-        if choices and isinstance(self.chat, OpenAIChat):
+        if choices:
             # held to the choices where the server can be; probabilities of the JSON around a choice would mean nothing
             reply = await self.chat.complete(
                 messages, seed=seed, temperature=temperature, max_tokens=max(self.max_tokens, 24), among=tuple(choices)

@@ -13,7 +13,6 @@ from typing import Protocol
 from ...prompts import load
 from ...runtime.answers import quotation
 from ...runtime.errors import CallFailed
-from ...runtime.llm import OpenAIChat
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
 
@@ -69,10 +68,7 @@ class LLMSupport:
         text = load("kbvqa_supported").render(known=shown, question=question, answer=answer)
         messages = [Message(role="user", content=text)]
         try:
-            if isinstance(self.chat, OpenAIChat):
-                reply = await self.chat.complete(messages, seed=0, temperature=0.0, max_tokens=4, among=("Yes", "No"))
-            else:
-                reply = await self.chat.complete(messages, seed=0, temperature=0.0, max_tokens=4)
+            reply = await self.chat.complete(messages, seed=0, temperature=0.0, max_tokens=4, among=("Yes", "No"))
         except CallFailed as error:
             if error.retryable:
                 raise

@@ -5,7 +5,6 @@ One call a pair, all at once. A reply that names none of the three, or several, 
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +13,7 @@ from ...runtime.answers import quotation
 from ...runtime.errors import CallFailed
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
+from ...runtime.run import settled
 from ...tools.entailment import Judgement
 
 __all__ = ["Entailer"]
@@ -48,7 +48,7 @@ class Entailer:
         Raises:
             CallFailed: a call failed, or a reply could not be read.
         """
-        return list(await asyncio.gather(*(self._one(premise, hypothesis) for premise, hypothesis in pairs)))
+        return await settled([self._one(premise, hypothesis) for premise, hypothesis in pairs])
 
     async def _one(self, premise: str, hypothesis: str) -> Judgement:
         sections = load("rag_entail").messages(premise=quotation(premise), hypothesis=quotation(hypothesis))

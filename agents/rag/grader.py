@@ -9,7 +9,6 @@ vectors (`tools.overlap`).
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from typing import Protocol
@@ -20,6 +19,7 @@ from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Score
+from ...runtime.run import settled
 from ...tools.entailment import Overlap
 
 __all__ = ["Grader", "Grades", "OverlapGrader"]
@@ -50,7 +50,7 @@ class Grader:
 
     async def grade(self, question: str, passages: Sequence[Passage]) -> list[Score]:
         """1 for yes, 0 for no, None where the call failed or said neither."""
-        return list(await asyncio.gather(*(self._one(question, passage) for passage in passages)))
+        return await settled([self._one(question, passage) for passage in passages])
 
     async def _one(self, question: str, passage: Passage) -> Score:
         sections = load("rag_grade").messages(question=quotation(question), passage=quotation(passage.indexed))

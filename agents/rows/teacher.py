@@ -10,7 +10,6 @@ are asked for as numbered lines. What a label should be is not decided here: see
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Collection, Sequence
 from typing import Any, Literal, Protocol
@@ -23,6 +22,7 @@ from ...runtime.errors import BadInput, CallFailed
 from ...runtime.llm import json_from
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record, Row
+from ...runtime.run import settled
 
 __all__ = ["Ask", "ChatTeacher", "Draft", "Teacher", "Written", "read", "rows_from"]
 
@@ -140,7 +140,7 @@ class ChatTeacher:
         Raises:
             PrerequisiteError: the server is down, refuses the key, or does not know the model.
         """
-        return list(await asyncio.gather(*(self._one(ask, n, seed * 1_000 + place) for place, ask in enumerate(asks))))
+        return await settled([self._one(ask, n, seed * 1_000 + place) for place, ask in enumerate(asks)])
 
     def messages(self, ask: Ask, n: int) -> tuple[list[Message], str]:
         """What is asked, and the name and sha256 of its template."""

@@ -7,7 +7,6 @@ clear failure. Nothing is mended in silence: an edge to a missing tuple would ch
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
@@ -19,6 +18,7 @@ from ...runtime.errors import BadInput, CallFailed
 from ...runtime.llm import numbered_from
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record
+from ...runtime.run import both
 
 __all__ = ["Question", "Questioner", "SceneGraph", "check_graph"]
 
@@ -95,7 +95,7 @@ class Questioner:
         raw: dict[str, tuple[str, ...]] = {}
         tuples = await self._task("tuples", {"prompt": line}, lambda reply: self._tuples(reply, line), raw)
         shown = {"prompt": line, "tuples": "\n".join(f"{place} | {fact}" for place, fact in enumerate(tuples, start=1))}
-        asked, parents = await asyncio.gather(
+        asked, parents = await both(
             self._task("questions", shown, lambda reply: parse_questions(reply, len(tuples)), raw),
             self._task("dependencies", shown, lambda reply: parse_dependencies(reply, len(tuples)), raw),
         )

@@ -17,10 +17,10 @@ class SceneWriter:
     """Scene graphs and noun phrases of prompts.
 
     Args:
-        chat: the language model; None for the rules alone. The one called "mini-writer", whoever serves it, speaks the
-            compact format; small models write no phrases.
+        chat: the language model; None for the rules alone. One that is tuned to the compact format is asked in it; small
+            models write no phrases.
         rules_first: the rules write what they understand whole; else only where the language model gave nothing usable
-            (which is told). Default: for mini-writer, which makes more mistakes than they do.
+            (which is told). Default: for a model tuned to the compact format, which makes more mistakes than they do.
         tell: called with a warning where something else had to serve.
     """
 
@@ -50,7 +50,7 @@ class SceneWriter:
 
     async def phrases(self, text: str, scene: SceneGraph | None = None) -> list[str]:
         """The noun phrases of `text`, or those of its scene graph where the language model is a small one."""
-        if self.chat is not None and self.chat.model not in ("mini-writer", "smollm2"):
+        if self.chat is not None and not self.chat.small:
             try:
                 return await Phraser(self.chat).phrases(text)
             except CallFailed as error:
@@ -60,4 +60,4 @@ class SceneWriter:
 
 
 def _is_mini(chat: Chat | None) -> bool:
-    return chat is not None and chat.model == "mini-writer"
+    return chat is not None and chat.tuned_to == "mini"

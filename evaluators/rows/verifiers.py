@@ -24,6 +24,7 @@ from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Chat, Student
 from ...runtime.records import Message, Record, Row
+from ...runtime.run import settled
 from ...tools.tasks import NoAnswer, Task
 
 __all__ = ["ByStudent", "Checker", "Opinion", "SecondModel", "Verifier", "open_checker"]
@@ -70,7 +71,7 @@ class SecondModel:
 
     async def opinions(self, rows: Sequence[Row], *, seed: int) -> list[Opinion]:
         """The share of the model's answers that are the row's; an answer that cannot be read counts against it."""
-        return list(await asyncio.gather(*(self._one(row, seed) for row in rows)))
+        return await settled([self._one(row, seed) for row in rows])
 
     async def _one(self, row: Row, seed: int) -> Opinion:
         labels = f"The possible answers: {', '.join(self.task.classes)}" if self.task.classes else ""

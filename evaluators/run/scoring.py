@@ -17,6 +17,7 @@ from pydantic import Field
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef, Cost, Record, Sample, Score
+from ...runtime.run import settled
 from ...runtime.store import BlobStore
 from ...tools.data import Item, Items, Picture, keep_picture
 from ..stats import Comparison, Estimate, SetStatistics, by_group, compare, estimate, slices
@@ -92,13 +93,13 @@ async def score_items(
     """
     for start in range(0, len(items), chunk):
         rows = items.items[start : start + chunk]
-        read = await asyncio.gather(*(asyncio.to_thread(_read, items, row, blobs) for row in rows))
+        read = await settled([asyncio.to_thread(_read, items, row, blobs) for row in rows])
         samples = [
             Sample(id=row.id, text=row.text, image=got.blob if isinstance(got, Picture) else None, meta=row.meta)
             for row, got in zip(rows, read, strict=True)
         ]
         shown = [sample for sample in samples if sample.image is not None]
-        scored = await asyncio.gather(*(evaluator.score(shown) for evaluator in evaluators.values()))
+        scored = await settled([evaluator.score(shown) for evaluator in evaluators.values()])
         by_id = [{sample.id: score for sample, score in zip(shown, column, strict=True)} for column in scored]
         for row, sample, got in zip(rows, samples, read, strict=True):
             none = Score(value=None, explanation=str(got))

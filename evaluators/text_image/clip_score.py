@@ -9,14 +9,13 @@ whole words; the score is the mean over the windows. It is never cut in silence.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Literal
 
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Embedder
 from ...runtime.records import BlobRef, Part, Sample, Score
-from ...runtime.run import each
+from ...runtime.run import both, each, settled
 from ..stats import unscored
 
 __all__ = ["PREFIX", "WEIGHT", "ClipScore"]
@@ -48,9 +47,7 @@ class ClipScore:
         """A score from 0 to 2.5 (raw: from -1 to 1) a sample; None where it has no picture or could not be embedded."""
         pictures = list({s.image.sha256: s.image for s in samples if s.image is not None}.values())
         texts = list(dict.fromkeys(s.text for s in samples if s.image is not None))
-        seen, read = await asyncio.gather(
-            each(self.embedder.images, pictures), asyncio.gather(*(self._windows(text) for text in texts))
-        )
+        seen, read = await both(each(self.embedder.images, pictures), settled([self._windows(text) for text in texts]))
         images = dict(zip([picture.sha256 for picture in pictures], seen, strict=True))
         windows = dict(zip(texts, read, strict=True))
         return [self._score(s, s.image, images, windows) for s in samples]
@@ -88,7 +85,7 @@ class ClipScore:
             return vector
         halves = [" ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])]
         found = []
-        for half in await asyncio.gather(*(self._windows(half) for half in halves)):
+        for half in await settled([self._windows(half) for half in halves]):
             if isinstance(half, Exception):
                 return half
             found += half

@@ -26,13 +26,12 @@ from ..stats import unscored
 __all__ = ["DSG", "Rule", "certainty", "dsg_parts", "verdict"]
 
 Rule = Literal["strict", "released"]
-_P_YES = re.compile(r"p_yes=(\d(?:\.\d+)?)")
 
 
 class DSG:
     """An `Evaluator` of pictures for one scene graph; the texts of the samples are not looked at.
 
-    The `detail` of a part holds the answer, `p_yes` and the failed ancestor, for ties and for the reader.
+    The `detail` of a part tells the reader the answer and the failed ancestor; its `p_yes` breaks ties.
 
     `lazy` does not ask what a failed parent decides anyway: the same scores for 4 to 10 % fewer answers, in two or more
     rounds instead of one. Worth it where answers are paid for, not where they are batched.
@@ -150,13 +149,14 @@ def dsg_parts(
             told.append(f"p_yes={answer.p_yes:.6f}")
         if failed is not None:
             told.append(f"0 because question {failed} failed")
-        parts.append(Part(name=question, value=value, detail=" ".join(told)))
+        p_yes = None if answer is None else answer.p_yes
+        parts.append(Part(name=question, value=value, detail=" ".join(told), p_yes=p_yes))
     return parts
 
 
 def certainty(score: Score) -> float | None:
     """The mean `p_yes` of a DSG score's questions, to break ties between equal scores; None where none is known."""
-    known = [float(match[1]) for part in score.parts if (match := _P_YES.search(part.detail))]
+    known = [part.p_yes for part in score.parts if part.p_yes is not None]
     return sum(known) / len(known) if known else None
 
 

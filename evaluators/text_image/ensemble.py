@@ -7,7 +7,6 @@ and yet only with a kappa of 0.45, since nearly all answers are yes: look at `Pa
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Sequence
 
@@ -15,6 +14,7 @@ from ...agents.scene import SceneGraph
 from ...runtime.errors import BadInput
 from ...runtime.protocols import VisualQA
 from ...runtime.records import Cost, Part, Record, Sample, Score
+from ...runtime.run import settled
 from ..stats import kappa, unscored
 from .dsg import DSG, Rule, verdict
 
@@ -83,7 +83,7 @@ class EnsembleDSG:
     async def score(self, samples: Sequence[Sample]) -> list[Score]:
         """One score a sample, in order; a part is the mean of the models' values for one question."""
         pictures = list({s.image.sha256: s.image for s in samples if s.image is not None}.values())
-        heard = await asyncio.gather(*(member.answers(pictures) for member in self.members))
+        heard = await settled([member.answers(pictures) for member in self.members])
         for picture in pictures:
             for place, node in enumerate(self.members[0].graph.nodes):
                 said = [verdict(known[picture.sha256][place], self.rule) for known, _ in heard]

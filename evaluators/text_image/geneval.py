@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Detector, Embedder
 from ...runtime.records import BlobRef, Detection, Part, Record, Sample, Score
-from ...runtime.run import each
+from ...runtime.run import each, settled
 from ...runtime.store import BlobStore
 from ..stats import unscored
 from .geneval_prompts import COLORS, Requirements, requirements_of
@@ -188,7 +188,7 @@ class GenEval:
             except (BadInput, CallFailed) as error:
                 scores[place] = unscored(samples[place], error)
 
-        await asyncio.gather(*(one(*row, seen) for row, seen in zip(asked, found, strict=True)))
+        await settled([one(*row, seen) for row, seen in zip(asked, found, strict=True)])
         return [scores[place] for place in range(len(samples))]
 
     def _requirements(self, sample: Sample) -> Requirements:
@@ -213,7 +213,7 @@ class GenEval:
         crops = await asyncio.to_thread(self._cut, image, boxes)
         pairs = [(name, color) for name in names for color in COLORS]
         texts = [wording.format(color=color, name=name) for name, color in pairs for wording in _WORDINGS]
-        seen, words = await asyncio.gather(self.embedder.images(crops), self.embedder.texts(texts))
+        seen, words = await settled([self.embedder.images(crops), self.embedder.texts(texts)])
         step = len(_WORDINGS)
         classes = {pair: _mean(words[step * row : step * (row + 1)]) for row, pair in enumerate(pairs)}
         vectors = iter(seen)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Evaluator
 from ...runtime.records import Sample, Score
+from ...runtime.run import settled
 from ..stats import unscored
 
 __all__ = ["PerPrompt"]
@@ -41,7 +42,7 @@ class PerPrompt:
                 made = [unscored(row, error) for row in rows]
             scores.update(zip(places, made, strict=True))
 
-        await asyncio.gather(*(one(text, places) for text, places in groups.items()))
+        await settled([one(text, places) for text, places in groups.items()])
         return [scores[place] for place in range(len(samples))]
 
     async def evaluator(self, text: str) -> Evaluator:

@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 from ..errors import BadInput, PrerequisiteError
 from ..records import Cost, Message, Reply
+from ..run import settled
 from ..store import Call
 from .capabilities import Capabilities
 from .retries import Refused
@@ -46,6 +47,7 @@ class OpenAIChat:
         store: where requests are looked up and kept.
         revision: identifies the weights in the call ledger; without it the address and the name do.
         many: False says that the server gives one choice a request.
+        small, tuned_to: see `protocols.Chat`.
         probe: tells (blocking, once, before the first request that has to be sent) what the server can do; what it would
             ignore is then not asked of it, and `notes` says so.
 
@@ -59,11 +61,15 @@ class OpenAIChat:
         store: Store,
         revision: str = "",
         many: bool = True,
+        small: bool = False,
+        tuned_to: str = "",
         probe: Callable[[], Capabilities] | None = None,
     ) -> None:
         self.sender = sender
         self.model = sender.model
         self.revision = revision or f"{sender.url}#{sender.model}"
+        self.small = small
+        self.tuned_to = tuned_to
         self._store = store
         self._probe = probe
         self._able: Capabilities | None = None
@@ -179,14 +185,7 @@ class OpenAIChat:
         return [first, *(await self._singles(asked, missing, native=native))]
 
     async def _singles(self, asked: Question, places: range, *, native: bool) -> list[tuple[dict[str, Any], bool]]:
-        requests = [self._request(asked, n=1, index=place, native=native) for place in places]
-        if not requests:
-            return []
-        done = await asyncio.gather(*requests, return_exceptions=True)  # what was paid is kept before one fails
-        for result in done:
-            if isinstance(result, BaseException):
-                raise result
-        return [result for result in done if not isinstance(result, BaseException)]
+        return await settled([self._request(asked, n=1, index=place, native=native) for place in places])
 
     async def _request(self, asked: Question, *, n: int, index: int, native: bool) -> tuple[dict[str, Any], bool]:
         """One request through the ledger: {"choices": [...], "cost": {...}} and whether it was there already."""

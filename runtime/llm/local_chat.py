@@ -40,12 +40,14 @@ class LocalChat(OpenAIChat):
         threads: int | None = None,
         n_ctx: int = _CONTEXT,
         timeout: float = 600.0,
+        small: bool = False,
+        tuned_to: str = "",
     ) -> None:
         sender = Sender(
             "http://127.0.0.1 (started by inloop)", model=model, connect=self.connect, who=store.run_id, concurrency=1,
             timeout=timeout, free=True,
         )  # fmt: skip
-        super().__init__(sender, store=store, revision=revision, many=False)
+        super().__init__(sender, store=store, revision=revision, many=False, small=small, tuned_to=tuned_to)
         self._paths = model_path, adapter_path
         self._threads = threads
         self._n_ctx = n_ctx

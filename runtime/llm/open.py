@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from .. import models
 from ..errors import BadInput, PrerequisiteError
@@ -37,6 +37,11 @@ _LOADING_SECONDS = 60.0
 CHAT: Role[Chat] = Role("language model", Chat, own=("mini-writer", "smollm2", "gguf", "hf", "openai"))
 
 
+class _Traits(TypedDict):
+    small: bool
+    tuned_to: str
+
+
 @CHAT.opener
 def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None) -> Chat:
     """The chat model that `spec` names; nothing is started or fetched before the first request that must be sent.
@@ -53,8 +58,9 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
     ) -> LocalChat:
         threads = default_threads(settings.threads)
         return LocalChat(
-            store=store, model=name, revision=revision, model_path=path, adapter_path=adapter, threads=threads
-        )
+            store=store, model=name, revision=revision, model_path=path, adapter_path=adapter, threads=threads,
+            **_traits(name),
+        )  # fmt: skip
 
     def smollm2() -> Path:
         return models.fetch("smollm2", settings.cache_dir, progress)
@@ -98,7 +104,7 @@ def open_server(spec: str, store: Store, settings: Settings) -> OpenAIChat:
     # a server of our own is known by what it serves, so that the next one may have another port
     revision = served.models.get(model, "") if served is not None else ""
     probe = partial(capabilities, base_url, model, settings.cache_dir, key=key)
-    return OpenAIChat(sender, store=store, revision=revision, probe=probe)
+    return OpenAIChat(sender, store=store, revision=revision, probe=probe, **_traits(model))
 
 
 def address(spec: str, key: str = "") -> tuple[str, str]:
@@ -137,6 +143,12 @@ def _only_model(base_url: str, key: str) -> str:
         raise PrerequisiteError(
             f"the server at {base_url!r} does not list its models ({type(error).__name__}: {error})", remedy=remedy
         ) from error
+
+
+def _traits(name: str) -> _Traits:
+    """The traits of a model that the catalogue knows, whoever serves it; of any other, those of a large one."""
+    known = models.chat_model(name)
+    return {"small": known is not None and known.small, "tuned_to": "" if known is None else known.tuned_to}
 
 
 def _adapter_in(folder: Path) -> Path:

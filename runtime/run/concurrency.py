@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from ..errors import BadInput, CallFailed
 
-__all__ = ["Mapped", "chunks", "each", "gather", "map_items", "settled"]
+__all__ = ["Mapped", "both", "chunks", "each", "gather", "map_items", "settled"]
 
 
 R = TypeVar("R")
@@ -64,13 +64,16 @@ async def map_items(
 
 async def settled(pending: Sequence[Awaitable[R]]) -> list[R]:
     """All results in order; the first failure is raised when every one has ended, so what was finished is stored."""
-    outcomes = await asyncio.gather(*pending, return_exceptions=True)
-    results: list[R] = []
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-        results.append(outcome)
-    return results
+    tasks = [asyncio.ensure_future(each) for each in pending]
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return [task.result() for task in tasks]  # an exception that a task returned is a result
+
+
+async def both(first: Awaitable[I], second: Awaitable[O]) -> tuple[I, O]:
+    """`settled` for two results of different types."""
+    pending: list[Awaitable[Any]] = [first, second]
+    one, other = await settled(pending)
+    return one, other
 
 
 def chunks(items: Sequence[R], size: int) -> Iterator[list[R]]:
@@ -113,4 +116,4 @@ async def each(
         except (CallFailed, BadInput) as error:
             return error
 
-    return list(await asyncio.gather(*(alone(item) for item in items)))
+    return await settled([alone(item) for item in items])

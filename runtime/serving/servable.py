@@ -128,7 +128,7 @@ def _known(
 
 
 def _names() -> list[str]:
-    return [*(model.name for model in models.MODELS.values() if model.kind == "llm"), "mini-writer"]
+    return [model.chat for model in models.MODELS.values() if model.chat]
 
 
 def _check_speaks(config: dict[str, Any], spec: str) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, InloopError, PrerequisiteError
 from ...runtime.passages import Filter, Manifest, Passage, SpaceName
+from ...runtime.run import settled
 from ...runtime.store import disk_problem, take, write_whole
 from ..documents import terms
 from .base import BaseIndex, Row, Vector
@@ -251,7 +252,7 @@ class LanceIndex(BaseIndex):
                 return await waited
 
         try:
-            return await asyncio.gather(*(one(waited) for waited in pending))
+            return await settled([one(waited) for waited in pending])
         except (RuntimeError, OSError, ValueError) as error:
             raise self._broken(error) from error
 

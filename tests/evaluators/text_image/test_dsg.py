@@ -10,7 +10,7 @@ from inloop.agents.scene.questioner import Question, SceneGraph
 from inloop.evaluators.text_image.dsg import DSG, Rule, certainty, dsg_parts, verdict
 from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.fakes import ScriptedVQA
-from inloop.runtime.records import Answer, BlobRef, Sample
+from inloop.runtime.records import Answer, BlobRef, Sample, Score
 
 IMAGE = BlobRef(sha256="a" * 64, media_type="image/png", bytes=1)
 OTHER = BlobRef(sha256="b" * 64, media_type="image/png", bytes=1)
@@ -75,7 +75,15 @@ async def test_a_score_has_its_reasons() -> None:
     assert [part.value for part in score.parts] == [1, 0, 0, 1]
     assert [part.name for part in score.parts] == [node.question for node in NODES]
     assert score.parts[2].detail == "answer='yes' p_yes=0.600000 0 because question 2 failed"
+    assert [part.p_yes for part in score.parts] == [0.9, 0.25, 0.6, 1.0]
     assert certainty(score) == pytest.approx((0.9 + 0.25 + 0.6 + 1.0) / 4)
+
+
+def test_certainty_is_read_from_its_field_and_not_from_words() -> None:
+    parts = dsg_parts([("Is there a sign?", ())], [Answer(text="p_yes=0.9")])
+    assert certainty(Score(value=None, parts=tuple(parts))) is None
+    written_earlier = '{"value": 1.0, "parts": [{"name": "Is there a disc?", "value": 1.0, "detail": "p_yes=0.9"}]}'
+    assert certainty(Score.model_validate_json(written_earlier)) is None
 
 
 async def test_samples_keep_their_order_and_a_picture_is_asked_about_once() -> None:

@@ -381,6 +381,10 @@ def test_mini_writer_is_its_base_and_its_adapter(tmp_path: Path, monkeypatch: py
         (tmp_path / "my.gguf").write_bytes(b"GGUF mine")
         own = open_chat(f"gguf:{tmp_path / 'my.gguf'}", store, settings)
         assert (own.model, own.revision) == ("my.gguf", hashlib.sha256(b"GGUF mine").hexdigest())
+        served = open_chat("http://127.0.0.1:9/v1#mini-writer", store, settings)
+        bare = open_chat("smollm2", store, settings)
+        traits = [(each.small, each.tuned_to) for each in (chat, served, bare, own)]
+        assert traits == [(True, "mini"), (True, "mini"), (True, ""), (False, "")]  # whoever serves it
     assert not (tmp_path / "cache" / "models").exists()  # opening fetches nothing
 
 
