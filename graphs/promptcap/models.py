@@ -40,7 +40,6 @@ BRINGS = {
 }
 """What a caller of these loops can bring."""
 
-_SMALL = ("mini-writer", "smollm2")
 _BATCH = 512
 
 
@@ -133,7 +132,7 @@ class VQAModels:
     def context(self, method: Method) -> VQAContext:
         """What the machine works with for one question of a method."""
         config, chat, session = self.config, self.chat, self.session
-        words = config.judge == "words" or (config.judge == "auto" and config.llm in _SMALL)
+        words = config.judge == "words" or (config.judge == "auto" and chat.small)
         support: Support = WordSupport() if words else LLMSupport(chat)
         follow_up: FollowUp = PlainFollowUp() if words else LLMFollowUp(chat)
         proposer = None

@@ -9,9 +9,7 @@ from pydantic import Field
 from ...runtime.passages import Filter
 from ...runtime.run import RunConfig
 
-__all__ = ["SMALL", "RagConfig"]
-
-SMALL = ("mini-writer", "smollm2")
+__all__ = ["RagConfig"]
 """Language models that are too small to answer from sources."""
 
 _MODELS: dict[str, Any] = {"group": "who does what", "metavar": "ID"}
@@ -63,7 +61,7 @@ class RagConfig(RunConfig):
         default="auto",
         pattern=r"^(auto|overlap|llm|none|nli:.+)$",
         description="auto, overlap, llm, nli:MODEL (a cross-encoder by folder or hub id) or none; auto: the language model in every"
-        " role, but overlap and quotations where it is one of the small bundled ones",
+        " role, but overlap and quotations where it is a small one",
         json_schema_extra={"group": "who does what", "metavar": "WHO"},
     )
     embedder: str = Field(
@@ -85,13 +83,13 @@ class RagConfig(RunConfig):
         default=1, ge=0, le=1, description="whether a refused answer is repaired once", json_schema_extra=_HOW
     )
 
-    def role(self, name: Literal["grader", "rewriter", "answerer", "verifier"]) -> str:
-        """Who has a role, with "auto" decided."""
+    def role(self, name: Literal["grader", "rewriter", "answerer", "verifier"], *, small: bool) -> str:
+        """Who has a role, with "auto" decided by whether the language model is a small one."""
         chosen = str(getattr(self, name))
         if chosen != "auto":
             return chosen
         bare = {"grader": "overlap", "rewriter": "terms", "answerer": "quote", "verifier": "overlap"}
-        return bare[name] if self.llm in SMALL else "llm"
+        return bare[name] if small else "llm"
 
     @property
     def max_steps(self) -> int:

@@ -31,7 +31,7 @@ from ...runtime.store import BlobStore, Store
 from ...tools.encoders import open_text_embedder
 from ...tools.entailment import Entailment, Overlap, open_nli
 from ...tools.index import open_index, open_reranker
-from .config import SMALL, RagConfig
+from .config import RagConfig
 
 __all__ = ["AGENTS", "MODELS", "RagContext", "open_context", "open_for_search"]
 
@@ -134,23 +134,23 @@ async def _open_index(config: RagConfig, session: Session, models: dict[str, Any
 
 
 def _grader(config: RagConfig, chat: Chat, overlap: Overlap) -> Grades | None:
-    who = config.role("grader")
+    who = config.role("grader", small=chat.small)
     return None if who == "none" else Grader(chat) if who == "llm" else OverlapGrader(overlap)
 
 
 def _rewriter(config: RagConfig, chat: Chat) -> Rewrites | None:
-    who = config.role("rewriter")
+    who = config.role("rewriter", small=chat.small)
     return None if who == "none" else QueryRewriter(chat) if who == "llm" else FeedbackTerms()
 
 
 def _answerer(config: RagConfig, chat: Chat, overlap: Overlap) -> Answerer:
-    if config.role("answerer") == "quote":
+    if config.role("answerer", small=chat.small) == "quote":
         return QuotingAnswerer(overlap, most=config.quotes)
-    return CitedAnswerer(chat, structured=config.llm not in SMALL)
+    return CitedAnswerer(chat, structured=not chat.small)
 
 
 def _verifier(config: RagConfig, chat: Chat, overlap: Overlap, session: Session) -> Verifies | None:
-    who = config.role("verifier")
+    who = config.role("verifier", small=chat.small)
     if who == "none":
         return None
     judge: Entailment = overlap
