@@ -1,15 +1,18 @@
-"""The reports of `inloop vqa` and `inloop vqa-eval`: one HTML file each that needs nothing else, drawn from `result.json` alone."""
+"""The reports of `inloop vqa` and `inloop vqa-eval`: one HTML file each that needs nothing else."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from markupsafe import Markup
+
+from ...evaluators.stats import Estimate
 from ...graphs.promptcap import VQAResult
 from ...graphs.vqa_eval import VQAEvalResult
 from ...runtime.run import RunFolder
 from ...runtime.store import BlobStore
-from ..cli import amount, percent, seconds
-from ..report import Pictures, draw
+from ..cli import percent
+from ..report import DEFAULT_LIMIT, Pictures, run_page
 from .reasons import REASONS
 
 __all__ = ["read_eval", "read_vqa", "render", "render_eval"]
@@ -31,10 +34,10 @@ _BORNE: dict[bool | None, str] = {
 }  # fmt: skip
 
 
-def render(outcome: VQAResult, blobs: BlobStore) -> str:
-    """The page of `inloop vqa`; the same outcome gives the same bytes."""
-    pictures = Pictures(blobs)
-    pictures.embed(task.image for task in outcome.tasks if task.image is not None)
+def render(result: VQAResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -> str:
+    """The page of `inloop vqa`; the same result gives the same bytes."""
+    pictures = Pictures(blobs, limit)
+    pictures.embed(task.image for task in result.tasks if task.image is not None)
     tasks = [
         {
             "task": task,
@@ -45,45 +48,49 @@ def render(outcome: VQAResult, blobs: BlobStore) -> str:
             "shots": task.evidence.shots[0] if task.evidence.shots else (),
             "shares": [(text, f"{share:.0%}") for text, share in task.shares],
         }
-        for task in outcome.tasks
+        for task in result.tasks
     ]
-    return draw(
-        "promptcap/vqa.html.j2",
-        outcome=outcome,
-        headline=outcome.tasks[0].question if len(outcome.tasks) == 1 else f"{len(outcome.tasks)} questions",
-        tasks=tasks,
-        when=outcome.created.replace("T", " ")[:16],
-        took=seconds(outcome.seconds),
-        **_used(outcome.models, outcome.config, outcome.calls),
+    one = result.tasks[0].question if len(result.tasks) == 1 else ""
+    return run_page(
+        result, blobs, template="promptcap/vqa.html.j2", pictures=pictures, headline=one, tasks=tasks, hidden=("asked",)
     )
 
 
-def render_eval(report: VQAEvalResult) -> str:
-    """The page of `inloop vqa-eval`; the same report gives the same bytes."""
-    rules = [report.headline, *(name for name in report.ways[0].rules if name != report.headline)]
-    kinds = sorted({kind for each in report.ways for kind in each.slices})
-    return draw(
-        "promptcap/vqa_eval.html.j2",
-        report=report,
-        questions=amount(report.questions),
-        rules=rules,
-        ways=[
-            (each.way.name, each.way.name == "ours", [percent(each.rules[name]) for name in rules], each.rules[rules[0]].unscored)
-            for each in report.ways
+def render_eval(result: VQAEvalResult, blobs: BlobStore | None = None, limit: int = DEFAULT_LIMIT) -> str:
+    """The page of `inloop vqa-eval`; the same result gives the same bytes. It has no pictures."""
+    rules = [result.headline, *(name for name in result.ways[0].rules if name != result.headline)]
+    kinds = sorted({kind for each in result.ways for kind in each.slices})
+    names = [each.way.name for each in result.ways]
+    verdict, kind = _verdict(result)
+    return run_page(
+        result,
+        blobs,
+        template="promptcap/vqa_eval.html.j2",
+        verdict=verdict,
+        kind=kind,
+        rule_columns=[("method", ""), *((name.replace("_", " "), "num") for name in rules), ("not scored", "num")],
+        methods=[
+            [each.way.name, *(_cell(each.rules[name]) for name in rules), each.rules[rules[0]].unscored]
+            for each in result.ways
         ],
         pairs=[
-            (p.before, p.after, percent(p.comparison.gain, signed=True), p.comparison.better, p.comparison.worse, p.comparison.p)
-            for p in report.pairs
+            [
+                p.before, p.after, percent(p.comparison.gain, signed=True), p.comparison.better, p.comparison.worse,
+                "" if p.comparison.p is None else "< 0.001" if p.comparison.p < 0.001 else f"{p.comparison.p:.3f}",
+            ]
+            for p in result.pairs
         ],
-        causes=[(cause, count, _CAUSES[cause]) for cause, count in report.causes.items()],
+        causes=[(cause, count, _CAUSES[cause]) for cause, count in result.causes.items()],
+        slice_columns=[("kind", ""), ("questions", "num"), *((name, "num") for name in names)],
         slices=[
-            (kind, [percent(each.slices[kind]) if kind in each.slices else "" for each in report.ways],
-             next(each.slices[kind].n for each in report.ways if kind in each.slices))
+            [
+                kind,
+                next(each.slices[kind].n for each in result.ways if kind in each.slices),
+                *(_cell(each.slices[kind]) if kind in each.slices else "" for each in result.ways),
+            ]
             for kind in kinds
         ],
-        when=report.created.replace("T", " ")[:16],
-        took=seconds(report.seconds),
-        **_used(report.models, report.config, report.calls),
+        worst=[_wrong(row) for row in result.worst],
     )  # fmt: skip
 
 
@@ -97,17 +104,28 @@ def read_eval(folder: RunFolder) -> VQAEvalResult:
     return folder.result_as(VQAEvalResult)
 
 
-def _used(
-    models: dict[str, dict[str, str]], config: dict[str, Any], calls: dict[str, dict[str, int]]
-) -> dict[str, Any]:
-    flat = {**config, **{f"way: {name}": value for name, value in config.get("way", {}).items()}}
-    return {
-        "models": [(role, model["id"], model["revision"][:12]) for role, model in models.items()],
-        "config": [
-            (key, value)
-            for key, value in sorted(flat.items())
-            if key not in ("asked", "way") and value not in ("", None)
-        ],
-        "paid": amount(sum(c["paid"] for c in calls.values())),
-        "reused": amount(sum(c["reused"] for c in calls.values())),
-    }
+def _verdict(result: VQAEvalResult) -> tuple[str, str]:
+    """How ours does against its strongest rival on the same questions, and whether that can be chance."""
+    if result.rival is None:
+        return "", "unknown"
+    gain = result.rival.comparison.gain
+    words = f"On the same questions, ours against {result.rival.before}: {percent(gain, signed=True)} points."
+    if gain.ci is None or gain.ci[0] <= 0 <= gain.ci[1]:
+        return f"{words} The difference may be chance.", "unknown"
+    return words, "good" if gain.ci[0] > 0 else "bad"
+
+
+def _cell(estimate: Estimate) -> str:
+    """Percent, with the interval under it."""
+    if estimate.value is None or estimate.ci is None:
+        return percent(estimate)
+    low, high = (f"{100 * end:.1f}" for end in estimate.ci)
+    return Markup('{} <span class="ci">{} to {}</span>').format(f"{100 * estimate.value:.1f}", low, high)
+
+
+def _wrong(row: dict[str, Any]) -> list[str]:
+    seen = "; ".join(row["captions"])
+    seen += f" · tags: {row['tags']}" if row["tags"] else ""
+    seen += f" · written there: {row['text']}" if row["text"] else ""
+    question = Markup('{}<br><span class="muted small">{}</span>').format(row["question"], row["question_id"])
+    return [question, row["answer"] or "", row["people"], seen, row["cause"] or ""]

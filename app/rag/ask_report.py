@@ -10,30 +10,23 @@ from typing import Any
 
 from ...graphs.rag import RagResult, RagTask
 from ...runtime.run import RunFolder
-from ..cli import amount, clip, seconds
-from ..report import draw
+from ...runtime.store import BlobStore
+from ..report import DEFAULT_LIMIT, run_page
 from .reasons import REASONS
 
 __all__ = ["read_outcome", "render"]
 
 
-def render(outcome: RagResult) -> str:
-    """The whole page as a string; the same outcome gives the same bytes."""
-    answered = sum(task.answer.answered for task in outcome.tasks)
-    one = outcome.tasks[0].question if len(outcome.tasks) == 1 else ""
-    return draw(
-        "rag/ask.html.j2",
-        title=clip(one, 80) if one else f"{len(outcome.tasks)} questions",
-        headline=one or f"{answered} of {len(outcome.tasks)} questions answered",
-        outcome=outcome,
-        when=outcome.created.replace("T", " ")[:16],
-        took=seconds(outcome.seconds),
-        tasks=[_task(task) for task in outcome.tasks],
-        single=len(outcome.tasks) == 1,
-        models=[(role, model["id"], model["revision"][:12]) for role, model in outcome.models.items()],
-        config=[(key, _plain(value)) for key, value in sorted(outcome.config.items()) if key != "questions"],
-        paid=amount(sum(c["paid"] for c in outcome.calls.values())),
-        reused=amount(sum(c["reused"] for c in outcome.calls.values())),
+def render(result: RagResult, blobs: BlobStore | None = None, limit: int = DEFAULT_LIMIT) -> str:
+    """The whole page as a string; the same result gives the same bytes. It has no pictures."""
+    return run_page(
+        result,
+        blobs,
+        template="rag/ask.html.j2",
+        headline=result.tasks[0].question if len(result.tasks) == 1 else "",
+        tasks=[_task(task) for task in result.tasks],
+        single=len(result.tasks) == 1,
+        hidden=("questions",),
     )
 
 
@@ -66,14 +59,14 @@ def _task(task: RagTask) -> dict[str, Any]:
             sentence for sentence in task.checked if sentence.text not in stands and sentence.verdict != "supported"
         ],
         "seen": [
-            (seen, "none" if seen.grade is None else f"{seen.grade:.2f}", f"{seen.similarity:.3f}")
+            [
+                seen.title or seen.document,
+                seen.excerpt,
+                f"{seen.similarity:.3f}",
+                "none" if seen.grade is None else f"{seen.grade:.2f}",
+                ("yes" if seen.shown else "no") + (f", query {seen.query + 1}" if seen.query else ""),
+            ]
             for seen in task.seen
         ],
-        "queries": task.queries,
         "decisions": task.decisions,
-        "took": seconds(task.seconds),
     }
-
-
-def _plain(value: Any) -> str:
-    return "none" if value is None or value == "" else str(value)

@@ -5,17 +5,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections import Counter
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from ...agents.captions import Vote, written_there
 from ...evaluators.vqa import EnsembleRule
+from ...runtime.display import plot_bars
 from ...runtime.records import BlobRef, Record
 from ...runtime.run import RunResult, Task
 from ...tools.data import Selection, Shot
 from ...tools.vision import is_closed
 from ..trace import Decision, Seen
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ...runtime.display import Cell
 
 __all__ = ["Caption", "CaptionKind", "Evidence", "Facts", "Method", "VQAResult", "VQATask"]
 
@@ -113,6 +120,45 @@ class VQATask(Task):
     decisions: tuple[Decision, ...] = ()
     seconds: float = 0.0
 
+    @property
+    def borne_out(self) -> str:
+        """What the check came to, in words."""
+        if not self.told:
+            return "no answer"
+        words: dict[bool | None, str] = {True: "borne out", False: "not borne out", None: "not checked"}
+        return words[self.supported]
+
 
 class VQAResult(RunResult[VQATask]):
     """A whole run of `inloop vqa`."""
+
+    def finding(self) -> str:
+        """The answer to the one question, or how many of several were answered and how many of those are borne out."""
+        if len(self.tasks) == 1:
+            [task] = self.tasks
+            return f"{task.question} {task.answer if task.told else 'It cannot be told'} ({task.borne_out})"
+        told = sum(task.told for task in self.tasks)
+        borne_out = sum(task.told and task.supported is True for task in self.tasks)
+        return f"{told} of {len(self.tasks) + len(self.failed)} questions answered, {borne_out} borne out"
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """One row a question: what was answered, and of what the answer was made."""
+        return [
+            {
+                "id": task.id,
+                "question": task.question,
+                "picture": task.image,
+                "answer": task.answer,
+                "check": task.borne_out,
+                "captions": "; ".join(caption.text for caption in task.evidence.captions),
+                "passages": len(task.evidence.passages),
+                "votes": len(task.votes),
+                "seconds": task.seconds,
+            }
+            for task in self.tasks
+        ]
+
+    def plot(self) -> Figure:
+        """How many questions came to what, as bars."""
+        counts = Counter(task.borne_out for task in self.tasks)
+        return plot_bars({**counts, "failed": len(self.failed)}, title="Questions by what the check came to")

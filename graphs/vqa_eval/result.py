@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from ...evaluators.stats import Comparison, Estimate, compare, estimate
 from ...evaluators.vqa import RIGHT, Cause, VQAItem, find_rule, majority, vqa_accuracy
+from ...runtime.display import Forest, Interval, amount
 from ...runtime.records import Record
 from ...runtime.run import RunResult
 from ..promptcap import Method, VQATask
 from .ablations import OURS
+
+if TYPE_CHECKING:
+    from ...runtime.display import Cell
 
 __all__ = [
     "Pair",
@@ -73,6 +77,61 @@ class VQAEvalResult(RunResult[VQATask]):
     causes: dict[str, int] = Field(default_factory=dict)
     unexplained: str = ""
     worst: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def rival(self) -> Pair | None:
+        """The best of the methods that ours is compared with, by the headline rule; one with an oracle is a bound and no rival."""
+        bounds = {each.way.name for each in self.ways if "oracle" in (each.way.caption, each.way.knowledge)}
+        scores = {each.way.name: each.rules[self.headline].value for each in self.ways}
+        pairs = [pair for pair in self.pairs if pair.after == OURS and pair.before not in bounds]
+        scored = [(score, pair) for pair in pairs if (score := scores.get(pair.before)) is not None]
+        return max(scored, key=lambda each: each[0])[1] if scored else None
+
+    def finding(self) -> str:
+        """The accuracy of ours, the best other method beside it."""
+        scores = {each.way.name: each.rules[self.headline].value for each in self.ways}
+        ours, rival = scores.get(OURS), self.rival
+        asked = f"of {amount(self.questions)} questions" if self.questions != 1 else "of one question"
+        if ours is None:
+            return f"Nothing was scored {asked}"
+        beside = f", {rival.before} {100 * (scores[rival.before] or 0.0):.1f}" if rival is not None else ""
+        return f"{OURS.capitalize()} {100 * ours:.1f} percent {asked}{beside}"
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """One row a method, in percent: accuracy by the headline rule with its interval, then by every other rule."""
+        return [
+            {
+                "method": each.way.name,
+                "accuracy": _percent(each.rules[self.headline].value),
+                "low": _percent((each.rules[self.headline].ci or (None, None))[0]),
+                "high": _percent((each.rules[self.headline].ci or (None, None))[1]),
+                "scored": each.rules[self.headline].n,
+                "not scored": each.rules[self.headline].unscored,
+                **{name: _percent(rule.value) for name, rule in each.rules.items() if name != self.headline},
+            }
+            for each in self.ways
+        ]
+
+    def forests(self) -> tuple[Forest, ...]:
+        """Every method's accuracy, and what ours gains over each on the same questions."""
+        rule = self.headline.replace("_", " ")
+        methods = Forest(
+            title=f"Accuracy in percent by {rule}, with 95 % intervals over questions",
+            rows=tuple(_interval(each.way.name, each.rules[self.headline]) for each in self.ways),
+            gains=False,
+        )
+        pairs = [_interval(f"over {pair.before}", pair.comparison.gain) for pair in self.pairs if pair.after == OURS]
+        gains = Forest(title="What ours gains on the same questions, in points", rows=tuple(pairs))
+        return (methods, gains) if pairs else (methods,)
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else round(100 * value, 2)
+
+
+def _interval(name: str, estimate: Estimate) -> Interval:
+    low, high = estimate.ci or (None, None)
+    return Interval(name, _percent(estimate.value), _percent(low), _percent(high), main=name == OURS)
 
 
 def score_tasks(rules: Sequence[str], asked: Sequence[VQAItem], tasks: Mapping[str, VQATask]) -> Scores:

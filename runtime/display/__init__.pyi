@@ -1,7 +1,7 @@
 from .forest import Forest, Interval
 from .frames import Cell, cells_of, frame_of, images_of, worded
 from .pictures import DEFAULT_LIMIT, Pictures
-from .plots import draw_bars, draw_forest, new_figure
+from .plots import draw_bars, draw_forest, new_figure, plot_bars
 from .templates import draw, environment
 from .words import amount, counted, points, seconds, signed
 
@@ -21,6 +21,7 @@ __all__ = [
     "frame_of",
     "images_of",
     "new_figure",
+    "plot_bars",
     "points",
     "seconds",
     "signed",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_bars", "draw_forest", "drawable", "new_figure"]
+__all__ = ["draw_bars", "draw_forest", "drawable", "new_figure", "plot_bars"]
 
 ACCENT, SOFT, LINE = "#3b4fd8", "#5c6270", "#dfe0da"
 _FONTS = (
@@ -67,6 +67,13 @@ def draw_forest(axes: Axes, forest: Forest) -> None:
         label.set_fontweight("bold" if row.main else "normal")
     axes.grid(axis="x", color=LINE, zorder=0)
     titled(axes, forest.title)
+
+
+def plot_bars(values: Mapping[str, float], *, title: str) -> Figure:
+    """A figure with a bar for each name. Raises what `new_figure` raises."""
+    figure, [axes] = new_figure(height=1.0 + 0.35 * len(values))
+    draw_bars(axes, values, title=title)
+    return figure
 
 
 def draw_bars(axes: Axes, values: Mapping[str, float], *, title: str) -> None:

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+import chromium
 import pytest
+from pages import looked_at
 
 pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
 pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install 'inloop[rag]'")
@@ -112,6 +114,19 @@ def test_what_cannot_be_asked_is_refused_and_leaves_nothing_behind(place, capsys
     shown = capsys.readouterr()
     assert words in shown.err and "Traceback" not in shown.err
     assert not list(place.glob("runs/rag-*"))
+
+
+@pytest.mark.skipif(chromium.find() is None, reason="the pages in a browser: apt install chromium")
+def test_the_page_in_a_browser(place, capsys):
+    assert main([*ASK, "--json", "Is the Harbour Bridge painted grey and green?", "Who composed Turandot? 图兰朵"]) == 0
+    result = RagResult.model_validate(json.loads(Path(told(capsys)["result"]).read_text(encoding="utf-8")))
+    looked_at(render(result), place / "ask.html")
+    assert set(result.to_pandas()["ending"]) <= {"answered", "answered, not checked"} | {
+        f"no answer: {reason}" for reason in ("nothing found", "does not say", "contradicting sources")
+    }
+    assert result.finding() == f"{len(result.to_pandas()['answer'].dropna())} of 2 questions answered"
+    [axes] = result.plot().axes
+    assert sum(bar.get_width() for bar in axes.patches) == 2
 
 
 def test_the_report_shows_documents_as_text(place, capsys):
