@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     timeout: float = Field(default=120.0, gt=0)
     """Seconds to wait for one reply of the language model."""
     spans: bool = False
-    """Write OpenTelemetry spans."""
+    """Write OpenTelemetry spans: to the collector of OTEL_EXPORTER_OTLP_ENDPOINT, else to `spans.jsonl` in the run folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """How much is logged to the standard error."""
 

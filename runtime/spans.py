@@ -1,19 +1,23 @@
-"""OpenTelemetry spans under the `gen_ai` names, all in this module; nothing happens unless `enable` was called.
+"""OpenTelemetry spans under the `gen_ai` names, all in this module; nothing happens outside of `recorded` and `written`.
 
-Operations: `chat`, `execute_tool` (a painter, a judge), `embeddings`, `invoke_workflow` (a run), `node` (a step of it).
+Operations, from the outside in: `invoke_workflow` (a run), `task` (one of its tasks), `node` (a step of that), and the model
+calls `chat`, `embeddings` and `execute_tool` (a painter, a judge; `gen_ai.tool.name` is the kind of call in the ledger). A call
+that the ledger answered has `inloop.cached`.
 The conventions are still in development (semantic-conventions-genai); a changed name is changed here and nowhere else.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from .errors import PrerequisiteError
 
-__all__ = ["NAMES", "Span", "disable", "enable", "span"]
+__all__ = ["NAMES", "Span", "call_span", "recorded", "span", "written"]
 
 NAMES: Mapping[str, str] = {
     "conversation_id": "gen_ai.conversation.id",
@@ -24,18 +28,17 @@ NAMES: Mapping[str, str] = {
     "n": "gen_ai.request.choice.count",
     "operation": "gen_ai.operation.name",
     "output_tokens": "gen_ai.usage.output_tokens",
-    "provider": "gen_ai.provider.name",
-    "response_model": "gen_ai.response.model",
     "seed": "gen_ai.request.seed",
-    "server": "server.address",
     "temperature": "gen_ai.request.temperature",
     "tool": "gen_ai.tool.name",
     "workflow": "gen_ai.workflow.name",
 }
 """Short names of attributes; any other name becomes `inloop.<name>`."""
 
-_SUBJECTS = ("model", "tool", "workflow", "node")
-_tracer: Any = None
+_SUBJECTS = ("tool", "model", "workflow", "task", "node")
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+# of the running context, so that two runs of one process write two files
+_tracer: ContextVar[Any] = ContextVar("inloop_tracer", default=None)
 
 
 class Span:
@@ -51,16 +54,6 @@ class Span:
                 if value is not None:
                     self._inner.set_attribute(NAMES.get(name, f"inloop.{name}"), _plain(value))
 
-    def score(self, evaluator: str, value: float | None, explanation: str = "") -> None:
-        """Add an evaluation as an event; `value` None is a score that could not be given."""
-        if self._inner is not None:
-            attributes: dict[str, Any] = {"gen_ai.evaluation.name": evaluator}
-            if value is not None:
-                attributes["gen_ai.evaluation.score.value"] = float(value)
-            if explanation:
-                attributes["gen_ai.evaluation.explanation"] = explanation
-            self._inner.add_event("gen_ai.evaluation.result", attributes)
-
 
 _OFF = Span()
 
@@ -71,11 +64,12 @@ def span(name: str, **attributes: Any) -> Iterator[Span]:
 
     An exception marks the span as failed, with its class as `error.type`, and goes on.
     """
-    if _tracer is None:
+    tracer = _tracer.get()
+    if tracer is None:
         yield _OFF
         return
     subject = next((str(attributes[key]) for key in _SUBJECTS if attributes.get(key)), "")
-    with _tracer.start_as_current_span(f"{name} {subject}".strip()) as inner:
+    with tracer.start_as_current_span(f"{name} {subject}".strip()) as inner:
         current = Span(inner)
         current.set(operation=name, **attributes)
         try:
@@ -85,33 +79,64 @@ def span(name: str, **attributes: Any) -> Iterator[Span]:
             raise
 
 
-def enable(provider: Any = None, *, file: Path | None = None) -> None:
-    """Send spans to `provider`, to a `file` of JSON lines, or (neither given) to OpenTelemetry's global provider.
+def call_span(kind: str, model: str) -> contextlib.AbstractContextManager[Span]:
+    """The span of a call that goes through the ledger, by its kind; none for a request of a chat, which has a span already."""
+    if kind == "llm" or _tracer.get() is None:
+        return contextlib.nullcontext(_OFF)
+    if kind == "embedding":
+        return span("embeddings", model=model)
+    return span("execute_tool", tool=kind, model=model)
+
+
+@contextlib.contextmanager
+def recorded(provider: Any) -> Iterator[None]:
+    """Within, spans go to an OpenTelemetry `TracerProvider`; it stays the caller's to shut down."""
+    token = _tracer.set(provider.get_tracer("inloop"))
+    try:
+        yield
+    finally:
+        _tracer.reset(token)
+
+
+@contextlib.contextmanager
+def written(file: Path) -> Iterator[None]:
+    """Within, spans go to the provider that the program has set; else to the collector that the environment names; else to `file`.
+
+    The collector is that of `OTEL_EXPORTER_OTLP_ENDPOINT` (or `..._TRACES_ENDPOINT`), spoken to over HTTP. The file gets one
+    JSON object a line, and is appended to.
 
     Raises:
-        PrerequisiteError: the OpenTelemetry SDK is not installed.
+        PrerequisiteError: OpenTelemetry is not installed.
     """
-    global _tracer
     try:
         from opentelemetry import trace
+        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
         from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
+
+        if remote := any(os.environ.get(name) for name in _ENDPOINTS):
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ImportError:
         raise PrerequisiteError(
-            "spans were asked for, and the OpenTelemetry SDK is not installed", remedy="pip install 'inloop[otel]'"
+            "spans were asked for (INLOOP_SPANS), and OpenTelemetry is not installed",
+            remedy="pip install 'inloop[otel]'",
         ) from None
-    if provider is None and file is not None:
-        provider = TracerProvider()
-        out = file.open("a", encoding="utf-8")
-        exporter = ConsoleSpanExporter(out=out, formatter=lambda done: f"{done.to_json(indent=None)}\n")
-        provider.add_span_processor(SimpleSpanProcessor(exporter))
-    _tracer = trace.get_tracer("inloop", tracer_provider=provider)
-
-
-def disable() -> None:
-    """Back to no spans."""
-    global _tracer
-    _tracer = None
+    set_by_program = trace.get_tracer_provider()
+    if isinstance(set_by_program, TracerProvider):
+        with recorded(set_by_program):
+            yield
+        return
+    provider = TracerProvider(resource=Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", "inloop")}))
+    with contextlib.ExitStack() as stack:
+        if remote:
+            provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        else:
+            out = stack.enter_context(file.open("a", encoding="utf-8"))
+            exporter = ConsoleSpanExporter(out=out, formatter=lambda done: f"{done.to_json(indent=None)}\n")
+            provider.add_span_processor(SimpleSpanProcessor(exporter))
+        stack.callback(provider.shutdown)  # sends what waits, before the file is closed
+        stack.enter_context(recorded(provider))
+        yield
 
 
 def _plain(value: Any) -> Any:

@@ -25,6 +25,7 @@ from pydantic import BaseModel
 from ..errors import BadInput, PrerequisiteError
 from ..records import Cost, Message, Reply
 from ..run import settled
+from ..spans import span
 from ..store import Call
 from .capabilities import Capabilities
 from .retries import Refused
@@ -121,18 +122,29 @@ class OpenAIChat:
             messages=tuple(messages), seed=seed, temperature=float(temperature), max_tokens=max_tokens,
             stop=tuple(stop), schema=schema, logprobs=logprobs, top=top, among=tuple(among), on_text=on_text,
         )  # fmt: skip
-        got = await self._choices(asked, n)
+        with span(
+            "chat", model=self.model, n=n, seed=seed, temperature=asked.temperature, max_tokens=max_tokens
+        ) as current:
+            reply = self._reply(asked, n, await self._choices(asked, n))
+            current.set(
+                finish_reasons=reply.finish_reasons, cached=reply.cached,
+                input_tokens=reply.cost.input_tokens, output_tokens=reply.cost.output_tokens,
+            )  # fmt: skip
+        return reply
+
+    def _reply(self, asked: Question, n: int, got: Sequence[tuple[dict[str, Any], bool]]) -> Reply:
+        """The reply that the ledger's values make up."""
         choices = [choice for value, _ in got for choice in value["choices"]][:n]
-        if schema is not None:
-            choices = fitting(choices, schema)
+        if asked.schema is not None:
+            choices = fitting(choices, asked.schema)
         return Reply(
             texts=tuple(choice["text"] for choice in choices),
             finish_reasons=tuple(choice["finish_reason"] for choice in choices),
             logprobs=tuple(tuple((token, value) for token, value in choice["logprobs"]) for choice in choices)
-            if logprobs
+            if asked.logprobs
             else (),
             top=tuple(tuple((token, value) for token, value in choice.get("top", ())) for choice in choices)
-            if top
+            if asked.top
             else (),
             model=self.model,
             cost=sum((Cost.model_validate(value["cost"]) for value, cached in got if not cached), Cost()),

@@ -35,7 +35,9 @@ SCHEMA_VERSION = 1
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 # what a run makes before it does anything
-_OF_NO_WORTH = {"config.json", "events.jsonl", "lock"} | {f"checkpoints.sqlite{end}" for end in ("", "-shm", "-wal")}
+_OF_NO_WORTH = {"config.json", "events.jsonl", "lock", "spans.jsonl"} | {
+    f"checkpoints.sqlite{end}" for end in ("", "-shm", "-wal")
+}
 
 
 class RunInfo(NamedTuple):
@@ -151,6 +153,11 @@ class RunFolder:
     def report_path(self) -> Path:
         """Where the HTML report goes."""
         return self.path / "report.html"
+
+    @property
+    def spans_path(self) -> Path:
+        """Where spans go with `Settings.spans`, unless OpenTelemetry is told otherwise."""
+        return self.path / "spans.jsonl"
 
     @property
     def checkpoints_path(self) -> Path:

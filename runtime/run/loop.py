@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from .. import spans
 from ..errors import PrerequisiteError
 from ..settings import Settings
 from ..store import Store
@@ -154,6 +155,9 @@ async def carry(
         before = worked(folder.events())
         budget = charged_budget(config.budget, store, elapsed=before)
         async with AsyncExitStack() as stack:
+            if settings.spans:
+                stack.enter_context(spans.written(folder.spans_path))
+            stack.enter_context(spans.span("invoke_workflow", workflow=loop.name, conversation_id=folder.id))
             kept = Checkpoints(folder.checkpoints_path) if loop.checkpoints else None
             checkpoints = await stack.enter_async_context(kept) if kept else None
             session = Session(

@@ -198,7 +198,7 @@ class Runner:
         steps = 0
         # without a checkpointer LangGraph has nothing to be durable with, and says so
         durable = {"durability": "sync"} if kept else {}
-        with _signals(control), span("invoke_workflow", workflow=self._guarded_name(), conversation_id=self.thread_id):
+        with _signals(control), span("task", task=self.thread_id):
             try:
                 async for part in compiled.astream(
                     input,
@@ -244,9 +244,6 @@ class Runner:
         if isinstance(schema, type) and issubclass(schema, BaseModel):
             return schema.model_validate(values)
         return schema(**values) if is_dataclass(schema) else values
-
-    def _guarded_name(self) -> str:
-        return str(getattr(self._graph.state_schema, "__name__", "graph"))
 
     def _place(self) -> str:
         held = self._checkpoints

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ..errors import CallFailed
 from ..records import Cost
+from ..spans import call_span
 from .calls import JSON, Call, Failure, canonical_json
 from .sqlite import LedgerFile, Write
 
@@ -70,6 +71,17 @@ class Ledger:
             CallFailed: from `compute`; booked as a failure.
             PrerequisiteError: the ledger cannot be written; the value is lost then.
         """
+        with call_span(call.kind, call.model) as current:
+            value, cached = await self._once(call, compute, usable)
+            current.set(cached=cached)
+        return value, cached
+
+    async def _once(
+        self,
+        call: Call,
+        compute: Callable[[], Awaitable[tuple[JSON, Cost]]],
+        usable: Callable[[JSON], bool] | None,
+    ) -> tuple[JSON, bool]:
         loop = asyncio.get_running_loop()
         flights = self._flights.setdefault(loop, {})
         flight = flights.get(call.key)
