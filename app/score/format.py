@@ -6,18 +6,24 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from ...runtime.run import RunFolder
+from ...runtime.run import Event, Progressed, RunFolder, RunStarted
 from ..cli import amount, clip, counted, printable, seconds
 
 if TYPE_CHECKING:
-    from ...evaluators.run import MetricResult, ScoreRun
+    from ...evaluators.run import MetricResult
+    from ...graphs.score import ScoreResult
 
 __all__ = ["Progress", "in_words"]
 
 
-def in_words(run: ScoreRun, folder: RunFolder) -> str:
+def in_words(run: ScoreResult, folder: RunFolder) -> str:
     """The figures of a run, its worst pictures, and where its report is."""
-    lines = [f"{counted(run.items, 'picture')} of {counted(run.prompts, 'prompt')}, {seconds(run.seconds)}", ""]
+    stopped = [f"stopped by the budget ({run.stopped}): {len(run.tasks)} chunks were scored", ""] if run.stopped else []
+    lines = [
+        *stopped,
+        f"{counted(run.items, 'picture')} of {counted(run.prompts, 'prompt')}, {seconds(run.seconds)}",
+        "",
+    ]
     lines.append(f"{'metric':11} {'mean':>7}  {'95 % interval':17} {'prompts':>8} {'pictures':>9} {'not scored':>11}")
     for result in run.metrics:
         lines.append(_row(result))
@@ -75,25 +81,35 @@ class Progress:
     The pace is counted from the first picture on: what it took to load the models says nothing about the rest.
     """
 
-    def __init__(self, total: int, quiet: bool) -> None:
-        self._total, self._quiet = total, quiet
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
         self._live = sys.stderr.isatty()
         self._first: tuple[int, float] | None = None
         self._next = 0.0
-        self._show(f"{counted(total, 'picture')}: loading the models")
 
-    def __call__(self, count: int) -> None:
+    @property
+    def begun(self) -> bool:
+        """Whether a picture was scored."""
+        return self._first is not None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._show("loading the models")
+        elif isinstance(event, Progressed) and event.done is not None and event.of is not None:
+            self._scored(event.done, event.of)
+
+    def _scored(self, count: int, total: int) -> None:
         now = time.monotonic()
         if self._first is None:
             self._first = count, now
-        if now < self._next and count < self._total:
+        if now < self._next and count < total:
             return
         self._next = now + (0.2 if self._live else 10.0)
         before, begun = self._first
         rate = (count - before) / (now - begun) if now > begun else 0.0
         pace = f"{rate:.1f}" if rate >= 1 else f"{rate:.1g}"
-        left = f", {seconds((self._total - count) / rate)} left" if rate and count < self._total else ""
-        self._show(f"{amount(count)} of {amount(self._total)} pictures" + (f", {pace} a second{left}" if rate else ""))
+        left = f", {seconds((total - count) / rate)} left" if rate and count < total else ""
+        self._show(f"{amount(count)} of {amount(total)} pictures" + (f", {pace} a second{left}" if rate else ""))
 
     def done(self) -> None:
         if self._live and not self._quiet:

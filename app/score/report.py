@@ -9,7 +9,8 @@ from ..cli import amount, counted, seconds
 from ..report import DEFAULT_LIMIT, Interval, Pictures, draw, intervals
 
 if TYPE_CHECKING:
-    from ...evaluators.run import MetricResult, Scored, ScoreRun
+    from ...evaluators.run import MetricResult, Scored
+    from ...graphs.score import ScoreResult
     from ...runtime.store import BlobStore
 
 __all__ = ["render"]
@@ -45,7 +46,7 @@ class Section:
     worst: list[Worst]
 
 
-def render(run: ScoreRun, blobs: BlobStore, *, limit: int = DEFAULT_LIMIT) -> str:
+def render(run: ScoreResult, blobs: BlobStore, *, limit: int = DEFAULT_LIMIT) -> str:
     """The whole page as a string; a picture that is not in the store is named and not shown."""
     pictures = Pictures(blobs, limit)
     for result in run.metrics:

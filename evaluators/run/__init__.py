@@ -1,22 +1,23 @@
 """Metrics by name, and a data set scored with them."""
 
 from .published import Correlation, Figure, correlate, figures, table_of
-from .registry import METRICS, Bench, Options, find_metrics
-from .scoring import MetricResult, Scored, ScoreRun, Tally, score_items
+from .registry import METRICS, Bench, Metric, Options, find_metrics, own_metric
+from .scoring import MetricResult, Scored, Tally, score_items
 
 __all__ = [
     "Bench",
     "Correlation",
     "Figure",
     "METRICS",
+    "Metric",
     "MetricResult",
     "Options",
-    "ScoreRun",
     "Scored",
     "Tally",
     "correlate",
     "figures",
     "find_metrics",
+    "own_metric",
     "score_items",
     "table_of",
 ]

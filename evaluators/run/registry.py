@@ -92,11 +92,11 @@ class Metric:
 
 
 class Bench:
-    """The models behind the metrics of one run, each opened once."""
+    """The models behind the metrics of one run, each opened once; `opened` holds them by role."""
 
-    def __init__(self, options: Options, store: Store, settings: Settings) -> None:
+    def __init__(self, options: Options, store: Store, settings: Settings, *, opened: dict[str, Any]) -> None:
         self.options, self.store, self.settings = options, store, settings
-        self._opened: dict[str, Any] = {}
+        self._opened = opened
         self.panel: Panel | None = None
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
@@ -146,14 +146,6 @@ class Bench:
         spec = options.questioner or options.llm
         chat: Chat = self.once(f"llm {spec}", lambda: open_chat(spec, self.store, self.settings))
         return SceneWriter(chat, rules_first=False if options.questioner else None, tell=options.warn)
-
-    def models(self) -> dict[str, dict[str, str]]:
-        """What was opened: its name and revision by role."""
-        return {
-            name.partition(" ")[0] if name.count(" ") == 0 else name: {"id": tool.model, "revision": tool.revision}
-            for name, tool in self._opened.items()
-            if hasattr(tool, "model") and hasattr(tool, "revision")
-        }
 
     async def close(self) -> None:
         """Free the models."""

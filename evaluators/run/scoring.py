@@ -1,4 +1,4 @@
-"""Scores a set of pictures with several evaluators: in chunks, so that memory does not grow with the set.
+"""Scores pictures with several evaluators, and keeps what is needed of a set: memory does not grow with it.
 
 Every item comes out with a score for every metric; what could not be read or scored has value None and the reason. Model
 calls go through the call ledger, so a set that was interrupted, or scored before, pays for nothing twice.
@@ -9,23 +9,17 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-from pydantic import Field
+from collections.abc import Mapping, Sequence
 
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Evaluator
-from ...runtime.records import BlobRef, Cost, Record, Sample, Score
-from ...runtime.run import settled
+from ...runtime.records import BlobRef, Record, Sample, Score
+from ...runtime.run import gather, settled
 from ...runtime.store import BlobStore
 from ...tools.data import Item, Items, Picture, keep_picture
-from ..stats import Comparison, Estimate, SetStatistics, by_group, compare, estimate, slices
-from ..text_image import Agreement
+from ..stats import Comparison, Estimate, by_group, compare, estimate, slices
 
-__all__ = ["MetricResult", "ScoreRun", "Scored", "Tally", "score_items"]
-
-CHUNK = 32
+__all__ = ["MetricResult", "Scored", "Tally", "score_items"]
 
 
 class Scored(Record):
@@ -54,66 +48,37 @@ class MetricResult(Record):
     worst: tuple[Scored, ...]
 
 
-class ScoreRun(Record):
-    """What `inloop score` leaves behind as `result.json`.
-
-    `against` compares with an earlier run, metric by metric; `statistics` with a set of reference pictures.
-    """
-
-    run_id: str
-    loop: str = "score"
-    created: str
-    seconds: float
-    config: dict[str, Any]
-    models: dict[str, dict[str, str]]
-    items: int
-    prompts: int
-    metrics: tuple[MetricResult, ...]
-    agreement: Agreement | None = None
-    against: dict[str, Comparison] = Field(default_factory=dict)
-    holm: dict[str, float] = Field(default_factory=dict)
-    statistics: SetStatistics | None = None
-    calls: dict[str, dict[str, int]]
-    cost: Cost
-    notes: tuple[str, ...] = ()
-
-
 async def score_items(
-    items: Items,
-    evaluators: Mapping[str, Evaluator],
-    blobs: BlobStore,
-    *,
-    on_scored: Callable[[Scored], None],
-    chunk: int = CHUNK,
-) -> None:
-    """Score all items; `on_scored` gets each one, in order, as soon as its chunk is done.
+    items: Items, rows: Sequence[Item], evaluators: Mapping[str, Evaluator], blobs: BlobStore
+) -> list[Scored]:
+    """Score some rows of the items together, in order; their pictures are read at once.
 
     Raises:
         PrerequisiteError: a model or server that cannot be had: it would fail for every item.
     """
-    for start in range(0, len(items), chunk):
-        rows = items.items[start : start + chunk]
-        read = await settled([asyncio.to_thread(_read, items, row, blobs) for row in rows])
-        samples = [
-            Sample(id=row.id, text=row.text, image=got.blob if isinstance(got, Picture) else None, meta=row.meta)
-            for row, got in zip(rows, read, strict=True)
-        ]
-        shown = [sample for sample in samples if sample.image is not None]
-        scored = await settled([evaluator.score(shown) for evaluator in evaluators.values()])
-        by_id = [{sample.id: score for sample, score in zip(shown, column, strict=True)} for column in scored]
-        for row, sample, got in zip(rows, samples, read, strict=True):
-            none = Score(value=None, explanation=str(got))
-            on_scored(
-                Scored(
-                    id=row.id,
-                    text=row.text,
-                    path=row.path,
-                    image=sample.image,
-                    tags=row.tags,
-                    notes=got.notes if isinstance(got, Picture) else (),
-                    scores={name: found.get(row.id, none) for name, found in zip(evaluators, by_id, strict=True)},
-                )
-            )
+    pictures = await gather([asyncio.to_thread(_read, items, row, blobs) for row in rows])
+    samples = [
+        Sample(id=row.id, text=row.text, image=picture.blob if isinstance(picture, Picture) else None, meta=row.meta)
+        for row, picture in zip(rows, pictures, strict=True)
+    ]
+    readable = [sample for sample in samples if sample.image is not None]
+    columns = await settled([evaluator.score(readable) for evaluator in evaluators.values()])
+    by_id = [{sample.id: score for sample, score in zip(readable, column, strict=True)} for column in columns]
+    return [
+        Scored(
+            id=row.id,
+            text=row.text,
+            path=row.path,
+            image=sample.image,
+            tags=row.tags,
+            notes=picture.notes if isinstance(picture, Picture) else (),
+            scores={
+                name: scores.get(row.id, Score(value=None, explanation=str(picture)))
+                for name, scores in zip(evaluators, by_id, strict=True)
+            },
+        )
+        for row, sample, picture in zip(rows, samples, pictures, strict=True)
+    ]
 
 
 def _read(items: Items, item: Item, blobs: BlobStore) -> Picture | BadInput:

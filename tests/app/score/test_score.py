@@ -2,8 +2,12 @@
 
 import gc
 import json
+import os
+import pathlib
 import random
+import signal
 import sys
+import time
 import tracemalloc
 
 import pytest
@@ -17,6 +21,7 @@ from inloop.evaluators.run.scoring import Scored, Tally, score_items
 from inloop.evaluators.text_image.vqa_score import VQAScore
 from inloop.runtime.fakes import ScriptedVQA
 from inloop.runtime.records import Score
+from inloop.runtime.run import Progressed, RunStarted, chunks
 from inloop.runtime.store.blobs import BlobStore
 from inloop.tools.data.prompted_pictures import Item, Items
 
@@ -164,18 +169,18 @@ def test_rewards_and_detectors_are_metrics_too(home, capsys, clip_folder):
 def test_a_stopped_run_goes_on_and_pays_for_nothing_again(home, capsys, monkeypatch):
     import inloop.evaluators.run.scoring as module
 
-    monkeypatch.setattr(module, "CHUNK", 2)
+    monkeypatch.setattr("inloop.graphs.score.loop.CHUNK", 2)
     real = module._read
     seen = []
 
     def stopping(items, item, blobs):
         seen.append(item.id)
         if item.id == "4.png" and len(seen) < 7:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
         return real(items, item, blobs)
 
     monkeypatch.setattr(module, "_read", stopping)
-    monkeypatch.setattr(module.score_items, "__kwdefaults__", {"chunk": 2})
     code, _, err = score(capsys, "--metric", "vqascore")
     assert code == cli.INTERRUPTED and "inloop resume" in err
     [folder] = home.glob("runs/score-*")
@@ -183,8 +188,22 @@ def test_a_stopped_run_goes_on_and_pays_for_nothing_again(home, capsys, monkeypa
     monkeypatch.setattr(module, "_read", real)
     assert cli.main(["resume", folder.name, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["items"] == 6 and told["calls"]["vqa"] == {"paid": 2, "reused": 4}
+    assert told["items"] == 6 and told["calls"]["vqa"] == {"paid": 6, "reused": 4}, (
+        "of the whole run, and of this process"
+    )
     assert cli.main(["report", folder.name]) == 0
+
+
+def test_a_budget_stops_between_chunks_with_a_result(home, capsys, monkeypatch):
+    monkeypatch.setattr("inloop.graphs.score.loop.CHUNK", 2)
+    code, out, _ = score(capsys, "--metric", "vqascore", "--budget", "answers=3", "--json")
+    told = json.loads(out)
+    assert code == cli.BUDGET and (told["items"], len(told["tasks"])) == (4, 2) and "answers" in told["stopped"]
+    assert told["metrics"][0]["pictures"] == 4
+    code, out, _ = score(capsys, "--metric", "vqascore", "--budget", "answers=3")
+    assert code == cli.BUDGET and "stopped by the budget" in out, "what is reused counts as well"
+    code, _, err = score(capsys, "--budget", "wishes=3")
+    assert code == cli.BAD_INPUT and "wishes" in err
 
 
 @pytest.mark.parametrize(
@@ -227,29 +246,35 @@ async def test_ten_thousand_pictures_in_bounded_memory(tmp_path):
             return made
 
     def take(scored):
-        tally.add(scored)
+        for item in scored:
+            tally.add(item)
         if tally.items in (2_000, 10_000):
             gc.collect()
-            held[tally.items] = tracemalloc.get_traced_memory()[0]
+            # pathlib interns the parts of a path, and the interpreter's table of interned strings grows in leaps of megabytes
+            kept = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, pathlib.__file__)])
+            held[tally.items] = sum(statistic.size for statistic in kept.statistics("filename"))
 
     tracemalloc.start()
     try:
         vqa = Quiet(lambda image, question: random.Random(image.sha256 + question).random())
-        await score_items(items, {"vqascore": VQAScore(vqa)}, BlobStore(tmp_path / "b"), on_scored=take)
+        evaluators, blobs = {"vqascore": VQAScore(vqa)}, BlobStore(tmp_path / "b")
+        for rows in chunks(items.items, 40):
+            take(await score_items(items, rows, evaluators, blobs))
     finally:
         tracemalloc.stop()
-    assert tally.items == 10_000 and held[10_000] - held[2_000] < 2_000_000, held
+    assert tally.items == 10_000 and held[10_000] - held[2_000] < 1_000_000, held
     assert len(tally.result("vqascore").worst) == 8 and tally.result("vqascore").overall.n == 50
 
 
 def test_the_time_left_is_counted_from_the_first_picture_on(capsys, monkeypatch):
     now = iter([500.0, 520.0, 530.0])
     monkeypatch.setattr("inloop.app.score.format.time.monotonic", lambda: next(now))
-    show = Progress(101, quiet=False)  # loading takes what it takes
+    show = Progress(quiet=False)  # loading takes what it takes
+    show(RunStarted(run_id="r", loop="score", tasks=4))
     for count in (1, 41, 101):
-        show(count)
+        show(Progressed(text="pictures", done=count, of=101))
     assert capsys.readouterr().err.splitlines() == [
-        "101 pictures: loading the models",
+        "loading the models",
         "1 of 101 pictures",
         "41 of 101 pictures, 2.0 a second, 30 s left",
         "101 of 101 pictures, 3.3 a second",

@@ -1,0 +1,6 @@
+"""Pictures scored against their prompts, a chunk a task: a table with intervals, and the worst items."""
+
+import lazy_loader
+
+# LangGraph is imported when a run begins, not when a command describes its flags
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+from .config import ScoreConfig
+from .loop import score
+from .result import ScoreResult, ScoreTask
+
+__all__ = ["ScoreConfig", "ScoreResult", "ScoreTask", "score"]

@@ -1,0 +1,127 @@
+"""What the chunks of a scoring share: the metrics, the figures so far, and the files that grow."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ...evaluators.run import Bench, Metric, Options, Scored, Tally, find_metrics, own_metric
+from ...evaluators.stats import by_group
+from ...runtime.errors import BadInput
+from ...runtime.protocols import Evaluator
+from ...runtime.records import BlobRef
+from ...runtime.run import RunFolder, Session
+from ...tools.rewards import REWARDS
+from .config import ScoreConfig
+from .result import ScoreResult
+
+__all__ = ["ScoreContext", "metrics_of", "open_context", "rewards_of"]
+
+
+class ScoreContext:
+    """The metrics of one run with their models, and what was scored so far.
+
+    `before`: of an earlier run, the values by prompt of each metric. `pictures`: what was scored, where the set is compared with
+    reference pictures.
+    """
+
+    def __init__(
+        self,
+        config: ScoreConfig,
+        session: Session,
+        *,
+        bench: Bench,
+        metrics: Sequence[Metric],
+        before: Mapping[str, Mapping[str, float | None]],
+    ) -> None:
+        self.config, self.session, self.bench, self.metrics, self.before = config, session, bench, metrics, before
+        self.evaluators: dict[str, Evaluator] = {metric.name: metric.open(bench) for metric in metrics}
+        self.tally = Tally(tuple(self.evaluators), worst=config.worst)
+        self.pictures: list[BlobRef] = []
+        self._lines = (session.folder.path / "items.jsonl").open("w", encoding="utf-8")
+        session.close_later(self._lines)
+
+    def take(self, scored: Sequence[Scored]) -> None:
+        """Keep a chunk: its items in the file, its values in the tally."""
+        for item in scored:
+            self._lines.write(item.model_dump_json() + "\n")
+            self.tally.add(item)
+            if self.config.reference and item.image is not None:
+                self.pictures.append(item.image)
+        self._lines.flush()
+
+    def write_table(self) -> None:
+        """Write `scores.csv`: the bare figures of every item."""
+        folder = self.session.folder.path
+        with (
+            (folder / "items.jsonl").open(encoding="utf-8") as lines,
+            (folder / "scores.csv").open("w", encoding="utf-8", newline="") as out,
+        ):
+            table = csv.writer(out)
+            table.writerow(["id", "text", *self.evaluators])
+            for row in map(json.loads, lines):
+                table.writerow([row["id"], row["text"], *(row["scores"][name]["value"] for name in self.evaluators)])
+
+
+def open_context(config: ScoreConfig, session: Session) -> ScoreContext:
+    """Open the metrics that the config names.
+
+    Raises:
+        BadInput: a model, a file or an earlier run that there is not, or a run that has none of these metrics.
+        PrerequisiteError: a model, a package or a server that cannot be had.
+    """
+    own = session.parts.get("evaluators", {})
+    metrics = [*metrics_of(config), *(own_metric(name, evaluator) for name, evaluator in own.items())]
+    if not metrics:
+        raise BadInput("no metric was named: give metric='dsg', or evaluators={'mine': ...}.")
+    before = _values_of(RunFolder.open(session.settings.runs_dir, config.against)) if config.against else {}
+    if before and not any(metric.name in before for metric in metrics):
+        raise BadInput(f"the run {config.against!r} has none of these metrics: it has {', '.join(before)}.")
+    bench = Bench(_options(config, session), session.store, session.settings, opened=session.opened)
+    session.close_later(bench)
+    return ScoreContext(config, session, bench=bench, metrics=metrics, before=before)
+
+
+def metrics_of(config: ScoreConfig) -> list[Metric]:
+    """The metrics that the config names; `BadInput` lists the known ones."""
+    return find_metrics(config.metric.split(",")) if config.metric else []
+
+
+def rewards_of(config: ScoreConfig) -> dict[str, str]:
+    """The checkpoints of rewards that the config names, by their metric; `BadInput` for what is not NAME=ID."""
+    pairs = [text.partition("=") for text in config.reward]
+    for name, sign, spec in pairs:
+        if name not in REWARDS or not sign or not spec:
+            raise BadInput(
+                f"--reward {name + sign + spec!r} is not NAME=ID, where NAME is one of {', '.join(REWARDS)}."
+            )
+    return {name: spec for name, _, spec in pairs}
+
+
+def _options(config: ScoreConfig, session: Session) -> Options:
+    return Options(
+        vqas=tuple(name.strip() for name in config.vqa.split(",") if name.strip()),
+        clip=config.clip,
+        detector=config.detector,
+        llm=config.llm,
+        questioner=config.questioner,
+        dsg_rule=config.rule,
+        lazy=config.lazy,
+        long=config.long,
+        template=config.template or "",
+        questions=Path(config.questions) if config.questions else None,
+        geneval=Path(config.geneval) if config.geneval else None,
+        rewards=rewards_of(config),
+        warn=session.notes.append,
+    )
+
+
+def _values_of(folder: RunFolder) -> dict[str, dict[str, float | None]]:
+    """By metric, the mean of each prompt's pictures in a finished run."""
+    metrics = [result.metric for result in folder.result_as(ScoreResult).metrics]
+    with (folder.path / "items.jsonl").open(encoding="utf-8") as lines:
+        items = [Scored.model_validate_json(line) for line in lines]
+    texts = [item.text for item in items]
+    return {name: by_group([item.scores[name].value for item in items], texts) for name in metrics}

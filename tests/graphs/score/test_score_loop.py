@@ -1,0 +1,87 @@
+"""Pictures scored from Python: evaluators of one's own, a budget, a killed process, and what cannot be scored."""
+
+import pytest
+from PIL import Image
+
+from inloop.graphs.score import ScoreConfig, ScoreResult, score
+from inloop.graphs.score import loop as module
+from inloop.runtime.errors import BadInput
+from inloop.runtime.run import Progressed
+from inloop.runtime.settings import Settings
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pics"
+    folder.mkdir()
+    for number in range(5):
+        Image.new("RGB", (8, 8), (50 * number, 0, 0)).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text(f"shade {number % 3}", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(runs_dir=tmp_path / "runs")
+
+
+def redness(image, text):
+    return image.getpixel((0, 0))[0] / 255
+
+
+def test_an_evaluator_of_ones_own(pictures, settings, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 2)
+    events = []
+    result = score(pictures, metric="", evaluators={"red": redness}, settings=settings, on_event=events.append)
+    assert isinstance(result, ScoreResult) and (result.items, result.prompts) == (5, 3)
+    assert [metric.metric for metric in result.metrics] == ["red"]
+    assert result.metrics[0].worst[0].id == "0.png" and result.stopped is None
+    assert [(event.done, event.of) for event in events if isinstance(event, Progressed)] == [(2, 5), (4, 5), (5, 5)]
+    folder = settings.runs_dir / result.run_id
+    assert len((folder / "scores.csv").read_text("utf-8").splitlines()) == 6
+    assert ScoreConfig(**result.config).pictures == str(pictures)
+
+
+def test_a_spent_budget_stops_with_what_was_scored(pictures, settings, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 2)
+    slow = []
+
+    def late(image, text):
+        slow.append(text)
+        return redness(image, text)
+
+    result = score(pictures, metric="", evaluators={"red": late}, settings=settings, budget="seconds=0.000001")
+    assert result.items == 0 and "seconds" in result.stopped and not slow
+    assert result.metrics[0].overall.value is None
+
+
+def test_a_run_goes_on_with_the_same_evaluator(pictures, settings, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 2)
+
+    def dies(image, text):
+        if image.getpixel((0, 0))[0] > 100:
+            raise KeyboardInterrupt
+        return redness(image, text)
+
+    with pytest.raises(KeyboardInterrupt):
+        score(pictures, metric="", evaluators={"red": dies}, settings=settings)
+    [folder] = settings.runs_dir.glob("score-*")
+    assert 0 < len((folder / "items.jsonl").read_text("utf-8").splitlines()) < 5
+    result = score.resume(folder, settings=settings, evaluators={"red": redness})
+    assert result.items == 5 and len((folder / "items.jsonl").read_text("utf-8").splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"metric": "beauty"}, "beauty"),
+        ({"metric": ""}, "no metric"),
+        ({"metrics": "dsg"}, "did you mean 'metric'"),
+        ({"metric": "dsg", "limit": 0}, "limit"),
+        ({"metric": "dsg", "against": "score-never"}, "no run"),
+    ],
+)
+def test_what_cannot_be_scored_leaves_no_folder(pictures, settings, options, words):
+    with pytest.raises(BadInput, match=words):
+        score(pictures, settings=settings, **options)
+    assert not list(settings.runs_dir.glob("score-*"))
