@@ -12,8 +12,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from inloop.graphs.llm2llm import Llm2LlmOutcome
-from inloop.graphs.llm2llm.run import llm2llm
+from inloop.graphs.llm2llm import Llm2LlmResult, llm2llm
 from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.settings import Settings
 from inloop.tools.data import per_class, read_rows
@@ -47,17 +46,17 @@ def measure(options: Options) -> list[Figure]:
             test = Path(folder) / "test.jsonl"
             test.write_text("\n".join(lines), encoding="utf-8")
         for teacher in teachers:
-            outcome = llm2llm(
+            result = llm2llm(
                 str(train), test=str(test), seeds_per_class=10, student=student, teachers=(teacher,), steps=1 if tuned else 3,
                 repeat=options.repeats, compare=("all",), settings=settings,
             )  # fmt: skip
-            figures += _figures(outcome, "oracle" if teacher.startswith("oracle:") else teacher)
+            figures += _figures(result, "oracle" if teacher.startswith("oracle:") else teacher)
     return figures
 
 
-def _figures(outcome: Llm2LlmOutcome, teacher: str) -> list[Figure]:
+def _figures(result: Llm2LlmResult, teacher: str) -> list[Figure]:
     found = []
-    for row in outcome.table:
+    for row in result.table:
         if row.accuracy is None:
             continue
         reach = row.se or 0.0
@@ -68,5 +67,5 @@ def _figures(outcome: Llm2LlmOutcome, teacher: str) -> list[Figure]:
                 note=f"{row.rows:g} rows added, {row.repeats} repeats{gain}",
             )
         )  # fmt: skip
-    found.append(Figure(name=f"{teacher}: whole run", value=outcome.seconds, unit="s"))
+    found.append(Figure(name=f"{teacher}: whole run", value=result.seconds, unit="s"))
     return found

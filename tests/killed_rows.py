@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from row_stand_ins import open_word_student
+from row_stand_ins import WordStudent
 
-import inloop.graphs.llm2llm.config as config_module
-import inloop.graphs.llm2llm.models as models_module
-import inloop.graphs.llm2llm.run as run_module
+from inloop.graphs.llm2llm import Llm2LlmConfig, llm2llm
+from inloop.runtime.run import carry
 from inloop.runtime.run import folder as runs
 from inloop.runtime.settings import Settings
 from inloop.runtime.store.open import blobs
@@ -62,7 +61,6 @@ class Writes:
 
 def go(runs_dir: str, run_id: str, fatal: int, after: bool) -> None:
     """Start or resume the run; die at write number `fatal` (0: never)."""
-    models_module.open_student = open_word_student  # type: ignore[assignment]
     writes = Writes(fatal, after, Path(runs_dir) / "writes")
     writes.around(blobs, "write_whole")
     writes.around(runs.RunFolder, "event")
@@ -70,5 +68,15 @@ def go(runs_dir: str, run_id: str, fatal: int, after: bool) -> None:
     for name in ("aput", "aput_writes"):
         writes.around(AsyncSqliteSaver, name)
     folder = runs.RunFolder.open(Path(runs_dir), run_id)
-    config = config_module.Llm2LlmConfig.model_validate(folder.config)
-    asyncio.run(run_module.run_llm2llm(config, settings=Settings(runs_dir=Path(runs_dir)), folder=folder, resume=True))
+    models = {"student": WordStudent()}
+    config = folder.config_as(Llm2LlmConfig)
+    asyncio.run(
+        carry(
+            llm2llm,
+            config,
+            folder=folder,
+            settings=Settings(runs_dir=Path(runs_dir)),
+            parts={"models": models},
+            resumed=True,
+        )
+    )

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.budget import Budget
 from ...runtime.records import flags_checked
-from ...runtime.run import RunFolder
+from ...runtime.run import RunFolder, discarded_if_refused
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
-from ..cli import kept, log_to_stderr, new_run, progress
+from ..cli import kept, log_to_stderr, progress
 
 if TYPE_CHECKING:
     from ...graphs.llm2llm import Llm2LlmConfig
@@ -147,16 +147,15 @@ def llm2llm(args: argparse.Namespace) -> int:
     config = config_of(args)
     settings = Settings.load(device=args.device, runs_dir=args.out)
 
-    from ...graphs.llm2llm import open_source, sha256_of
+    from ...graphs.llm2llm import llm2llm as loop
 
-    open_source(config)  # what cannot be used leaves no folder behind
+    loop.inputs(config)
     if args.dry_run:
         from .plan import dry_run
 
         return dry_run(config, settings, json_output=args.json)
-    config = config.model_copy(update={"files": sha256_of(config.paths)})
-    with new_run(settings, "llm2llm", config) as folder:
-        return _go(config, settings, folder, resume=False, json_output=args.json)
+    with discarded_if_refused(RunFolder.create(settings.runs_dir, loop.name, config)) as folder:
+        return _go(config, settings, folder, resumed=False, json_output=args.json)
 
 
 def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
@@ -164,11 +163,12 @@ def again(folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
     from ...graphs.llm2llm import Llm2LlmConfig
 
     config = folder.config_as(Llm2LlmConfig)
-    return _go(config, settings, folder, resume=True, json_output=json_output)
+    return _go(config, settings, folder, resumed=True, json_output=json_output)
 
 
-def _go(config: Llm2LlmConfig, settings: Settings, folder: RunFolder, *, resume: bool, json_output: bool) -> int:
-    from ...graphs.llm2llm import run_llm2llm
+def _go(config: Llm2LlmConfig, settings: Settings, folder: RunFolder, *, resumed: bool, json_output: bool) -> int:
+    from ...graphs.llm2llm import llm2llm as loop
+    from ...runtime.run import carry
     from ...runtime.store import BlobStore
     from .export import export
     from .format import RowsView, as_json, in_words, refusal, stopped_by_budget
@@ -176,8 +176,9 @@ def _go(config: Llm2LlmConfig, settings: Settings, folder: RunFolder, *, resume:
 
     log_to_stderr(settings)
     with kept(folder, begun=lambda: bool(folder.events()), quiet=json_output):
-        with progress(RowsView(repeat=config.repeat), sys.stderr, silent=json_output) as show:
-            outcome = asyncio.run(run_llm2llm(config, settings=settings, folder=folder, resume=resume, on_event=show))
+        with progress(RowsView(repeat=config.repeat), sys.stderr, silent=json_output) as show:  # type: ignore[arg-type]
+            work = carry(loop, config, folder=folder, settings=settings, on_event=show, resumed=resumed)  # type: ignore[arg-type]
+            outcome = asyncio.run(work)
         blobs = BlobStore(settings.store_dir / "blobs")
         export(outcome, blobs, config, folder.path / "data")
         write_whole(folder.report_path, render(outcome, blobs).encode("utf-8"))

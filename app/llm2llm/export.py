@@ -13,10 +13,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...graphs.llm2llm import Llm2LlmConfig, Llm2LlmOutcome, WayRun, added_rows, open_source
+from ...graphs.llm2llm import ArmRun, Llm2LlmConfig, Llm2LlmResult, judged_at, open_source, words_of
 from ...runtime.store import write_whole
 from ...tools.data import json_lines, parquet, size_category
-from .format import way_words
 
 if TYPE_CHECKING:
     from ...runtime.store import BlobStore
@@ -26,9 +25,9 @@ __all__ = ["export", "records"]
 _KINDS = {"agreement": "float64", "step": "int64"}
 
 
-def export(outcome: Llm2LlmOutcome, blobs: BlobStore, config: Llm2LlmConfig, folder: Path) -> list[Path]:
+def export(result: Llm2LlmResult, blobs: BlobStore, config: Llm2LlmConfig, folder: Path) -> list[Path]:
     """Write the files of the main way's first repeat; gives their paths."""
-    run = next(run for run in outcome.ways if run.way == outcome.main and run.repeat == 0)
+    run = result.main_runs[0]
     rows = records(run, blobs, config)
     refused = [
         {**entry.model_dump(mode="json", exclude={"row"}), "step": step.step}
@@ -39,15 +38,15 @@ def export(outcome: Llm2LlmOutcome, blobs: BlobStore, config: Llm2LlmConfig, fol
     written = [folder / "train.jsonl", folder / "refused.jsonl", folder / "README.md"]
     write_whole(written[0], json_lines(rows))
     write_whole(written[1], json_lines(refused))
-    write_whole(written[2], _card(outcome, run, rows).encode("utf-8"))
+    write_whole(written[2], _card(result, run, rows).encode("utf-8"))
     if (table := parquet(rows, _KINDS)) is not None:
         write_whole(folder / "train.parquet", table)
         written.append(folder / "train.parquet")
     return written
 
 
-def records(run: WayRun, blobs: BlobStore, config: Llm2LlmConfig) -> list[dict[str, Any]]:
-    """The training set of a way, one record a row, in the order it was learned in."""
+def records(run: ArmRun, blobs: BlobStore, config: Llm2LlmConfig) -> list[dict[str, Any]]:
+    """The training set of an arm, one record a row, in the order it was learned in."""
     parts = open_source(config).parts(config.seed + run.repeat)
     steps = {entry.row.id: step.step for step in run.steps for entry in step.judged if entry.row is not None}
     blank = {
@@ -62,7 +61,7 @@ def records(run: WayRun, blobs: BlobStore, config: Llm2LlmConfig) -> list[dict[s
     rows: list[dict[str, Any]] = [
         {"id": row.id, "text": row.text, "label": row.label, "origin": "seed", **blank} for row in parts.seeds
     ]
-    for entry in added_rows(blobs, run.rows):
+    for entry in judged_at(blobs, run.rows):
         if entry.row is not None:
             rows.append(
                 {
@@ -74,13 +73,13 @@ def records(run: WayRun, blobs: BlobStore, config: Llm2LlmConfig) -> list[dict[s
     return rows
 
 
-def _card(outcome: Llm2LlmOutcome, run: WayRun, rows: list[dict[str, Any]]) -> str:
+def _card(result: Llm2LlmResult, run: ArmRun, rows: list[dict[str, Any]]) -> str:
     oracle = run.teacher.startswith("oracle")
     source = (
         "real rows that were held back (an oracle, no teacher)" if oracle else f"written by {run.teacher or 'nobody'}"
     )
     table = ["| way | rows added | test accuracy | gain |", "|---|---|---|---|"]
-    for line in outcome.table:
+    for line in result.table:
         accuracy = (
             "" if line.accuracy is None else f"{line.accuracy:.1f}" + ("" if line.se is None else f" ± {line.se:.1f}")
         )
@@ -89,25 +88,25 @@ def _card(outcome: Llm2LlmOutcome, run: WayRun, rows: list[dict[str, Any]]) -> s
             if line.gain is None
             else f"{line.gain:+.1f}" + ("" if line.gain_se is None else f" ± {line.gain_se:.1f}")
         )
-        table.append(f"| {way_words(line.way)} | {line.rows:g} | {accuracy} | {gain} |")
+        table.append(f"| {words_of(line.way)} | {line.rows:g} | {accuracy} | {gain} |")
     near = [
         f"- {found.group}: {found.exact} of {found.rows} added rows are copies of one of {found.texts} {found.group} rows,"
         f" {found.above} have a ROUGE-L above {found.threshold:g}"
         + ("" if found.mean is None else f"; mean of the largest ROUGE-L {found.mean:.2f}")
         for found in run.contamination
     ]
-    task = str(outcome.task.get("kind", ""))
+    task = str(result.task.get("kind", ""))
     front = ["---", "configs:", "- config_name: default", "  data_files: train.jsonl"]
     front += ["task_categories:", "- text-classification"] if task == "classification" else []
     front += ["tags:", "- synthetic", "- llm2llm", f"size_categories:\n- {size_category(len(rows))}", "---"]
     return "\n".join(
         [
             *front,
-            f"# Training rows made by inloop llm2llm, run {outcome.run_id}",
+            f"# Training rows made by inloop llm2llm, run {result.run_id}",
             "",
-            f"{run.seeds} seed rows of the user's and {run.added} added rows ({source}) for mistakes that a student made: {way_words(run.way)}.",
+            f"{run.seeds} seed rows of the user's and {run.added} added rows ({source}) for mistakes that a student made: {words_of(run.way)}.",
             "Each added row names its seed, the student's wrong answer, the teacher, the prompt's sha256, the verifier and the step.",
-            f"Student: {outcome.models['student']['id']}. Verifier: {run.verifier or 'none'}. sha256 of the rows: {run.data_sha256}.",
+            f"Student: {result.models['student']['id']}. Verifier: {run.verifier or 'none'}. sha256 of the rows: {run.data_sha256}.",
             "",
             "The licence of the seed rows and the terms of the teacher's model hold for these rows; neither is known here.",
             "",

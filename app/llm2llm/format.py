@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...graphs.llm2llm import WAYS, Llm2LlmOutcome, WayRow, WayRun
-from ...runtime.run import RunFolder
+from ...graphs.llm2llm import (
+    ARMS,
+    ArmDone,
+    ArmRow,
+    ArmRun,
+    ArmStarted,
+    Llm2LlmResult,
+    MistakesFound,
+    NoMistakes,
+    RowsJudged,
+    StepDone,
+    TrainingTold,
+    words_of,
+)
+from ...runtime.run import Event, ModelsOpened, RunFolder, RunStarted, Warned
 from ..cli import amount, printable, seconds, signed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["RowsView", "as_json", "in_words", "refusal", "stopped_by_budget", "way_words"]
+__all__ = ["RowsView", "as_json", "in_words", "refusal", "stopped_by_budget"]
 
 
-def way_words(name: str) -> str:
-    """A way in words."""
-    return WAYS[name].words if name in WAYS else name
+def stopped_by_budget(result: Llm2LlmResult) -> bool:
+    """Whether a budget ended at least one of the arms."""
+    return any(run.stop.startswith("budget") for run in result.ways)
 
 
-def stopped_by_budget(outcome: Llm2LlmOutcome) -> bool:
-    """Whether a budget ended at least one of the ways."""
-    return any(run.stop.startswith("budget") for run in outcome.ways)
-
-
-def refusal(outcome: Llm2LlmOutcome) -> str | None:
+def refusal(result: Llm2LlmResult) -> str | None:
     """Why the main way has no rows although rows were asked for, with the table of what became of them; None where it has some."""
-    mine = [run for run in outcome.ways if run.way == outcome.main]
+    mine = result.main_runs
     if any(run.added for run in mine) or not any(run.table.asked for run in mine):
         return None
     total = sum((run.table for run in mine[1:]), mine[0].table)
@@ -39,6 +48,15 @@ def refusal(outcome: Llm2LlmOutcome) -> str | None:
     return f"{why}: the student is that of the seeds alone.\n{lines}"
 
 
+@dataclass
+class Working:
+    """An arm that is worked on."""
+
+    steps: int = 0
+    step: int = 0
+    what: str = "training"
+
+
 class RowsView:
     """What is known of a run from its events (a `progress.View`)."""
 
@@ -46,103 +64,96 @@ class RowsView:
 
     def __init__(self, *, repeat: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.repeat = repeat
-        self.working: dict[str, dict[str, Any]] = {}
+        self.working: dict[str, Working] = {}
         self.done: list[str] = []
-        self._clock = clock
-        self._began = clock()
+        self._clock, self._began = clock, clock()
 
     @property
     def elapsed(self) -> float:
         """Seconds since this process took the run up."""
         return self._clock() - self._began
 
-    def see(self, event: Mapping[str, Any]) -> list[str]:
+    def see(self, event: Event) -> list[str]:
         """Take one event in; the lines that are worth keeping."""
-        task = str(event.get("task", ""))
-        name, _, repeat = task.rpartition(".")
+        name, _, repeat = event.task.rpartition(".")
         where = f"{name} {int(repeat) + 1}/{self.repeat}: " if name and self.repeat > 1 else f"{name}: " if name else ""
-        kind = event.get("event")
-        if kind == "run_started":
-            return [f"run {event.get('run_id', '')}"]
-        if kind == "models":
-            found = event.get("models", {})
-            return ["models: " + ", ".join(f"{role} {printable(str(model['id']))}" for role, model in found.items())]
-        if kind == "way_started":
-            self.working[task] = {"step": 0, "steps": event.get("steps", 0), "rows": 0, "what": "training"}
-            return []
-        if kind == "mistakes":
-            self._put(task, step=event["step"], what=f"{event['count']} of {event['of']} seeds, writing rows")
-            blind = name in WAYS and WAYS[name].mining == "random"
-            return [] if blind else [f"{where}step {event['step']}: {event['count']} of {event['of']} seeds are wrong"]
-        if kind == "no_mistakes":
-            return [f"{where}no seed is wrong any more ({event['mining']}): nothing to write for"]
-        if kind == "rows":
-            lines = {str(what): int(count) for what, count, _ in event["lines"]}
-            self._put(task, what="training")
-            if name in WAYS and WAYS[name].rows != "teacher":
-                return []
-            return [f"{where}rows: " + ", ".join(f"{count} {what}" for what, count in lines.items() if count)]
-        if kind == "step":
-            self._put(task, step=event["step"], rows=event["added"])
-            dev = "" if event["dev"] is None else f", dev {100 * event['dev']:.1f}"
-            if name in WAYS and WAYS[name].mining == "random":
-                return []
-            said = f"{event['added']} rows added, {event['size']} in all{dev}"
-            return [f"{where}step {event['step']}: {event['note'] or said}"]
-        if kind == "way_done":
-            self.working.pop(task, None)
-            self.done.append(task)
-            score = "no test rows" if event["accuracy"] is None else f"test {100 * event['accuracy']:.1f}"
-            return [f"{where}{score}, {event['added']} rows added; stopped: {event['stop']}"]
-        if kind == "training":
-            return [printable(str(event.get("text", "")))]
-        return [f"warning: {printable(str(event.get('text', '')))}"] if kind == "warning" else []
+        arm = ARMS.get(name)
+        match event:
+            case RunStarted():
+                return [f"run {event.run_id}"]
+            case ModelsOpened():
+                return ["models: " + ", ".join(f"{role} {printable(m['id'])}" for role, m in event.models.items())]
+            case Warned() | TrainingTold():
+                return [("warning: " if isinstance(event, Warned) else "") + printable(event.text)]
+            case ArmStarted():
+                self.working[event.task] = Working(steps=event.steps)
+            case MistakesFound():
+                self._update(event.task, event.step, f"{event.count} of {event.of} seeds, writing rows")
+                if arm is None or arm.mining != "random":
+                    return [f"{where}step {event.step}: {event.count} of {event.of} seeds are wrong"]
+            case NoMistakes():
+                return [f"{where}no seed is wrong any more ({event.mining}): nothing to write for"]
+            case RowsJudged():
+                self._update(event.task, event.step, "training")
+                if arm is None or arm.rows == "teacher":
+                    return [f"{where}rows: " + ", ".join(f"{count} {what}" for what, count, _ in event.lines if count)]
+            case StepDone():
+                self._update(event.task, event.step, "training")
+                dev = "" if event.dev is None else f", dev {100 * event.dev:.1f}"
+                if arm is None or arm.mining != "random":
+                    added = f"{event.added} rows added, {event.size} in all{dev}"
+                    return [f"{where}step {event.step}: {event.note or added}"]
+            case ArmDone():
+                self.working.pop(event.task, None)
+                self.done.append(event.task)
+                score = "no test rows" if event.accuracy is None else f"test {100 * event.accuracy:.1f}"
+                return [f"{where}{score}, {event.added} rows added; stopped: {event.stop}"]
+        return []
 
-    def _put(self, task: str, **values: Any) -> None:
-        self.working.setdefault(task, {"step": 0, "steps": 0, "rows": 0, "what": ""}).update(values)
+    def _update(self, task: str, step: int, what: str) -> None:
+        arm = self.working.setdefault(task, Working())
+        arm.step, arm.what = step, what
 
     def table(self, width: int) -> RenderableType:
-        """The ways that are worked on."""
+        """The arms that are worked on."""
         from rich.console import Group
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-        for task, found in list(self.working.items()):
-            step = f"step {found['step']}" + (f" of {found['steps']}" if found["steps"] else "")
-            table.add_row(
-                Text("●", style="cyan"), Text(task), Text(step), Text(str(found["what"])[: width - 40], style="dim")
-            )
+        for task, arm in list(self.working.items()):
+            step = f"step {arm.step}" + (f" of {arm.steps}" if arm.steps else "")
+            table.add_row(Text("●", style="cyan"), Text(task), Text(step), Text(arm.what[: width - 40], style="dim"))
         foot = f"  {seconds(self.elapsed)} · {len(self.done)} ways done · Ctrl-C stops after this step, twice at once"
         return Group(Text(""), table, Text(foot[: width - 1], style="dim"))
 
 
-def as_json(outcome: Llm2LlmOutcome, folder: RunFolder) -> dict[str, Any]:
+def as_json(result: Llm2LlmResult, folder: RunFolder) -> dict[str, Any]:
     """What a script needs; everything else is in `result.json`, whose path is here."""
-    main = [run for run in outcome.ways if run.way == outcome.main]
+    main = result.main_runs
     return {
-        "run_id": outcome.run_id,
+        "run_id": result.run_id,
         "path": str(folder.path),
         "report": str(folder.report_path),
         "result": str(folder.path / "result.json"),
         "data": str(folder.path / "data"),
         "student": str(folder.path / "student"),
         "resume": f"inloop resume {folder.path}",
-        "seconds": outcome.seconds,
-        "stopped_by_budget": stopped_by_budget(outcome),
-        "counts": outcome.counts,
-        "table": [row.model_dump(mode="json") for row in outcome.table],
+        "seconds": result.seconds,
+        "stopped_by_budget": stopped_by_budget(result),
+        "counts": result.counts,
+        "table": [row.model_dump(mode="json") for row in result.table],
         "main": [_brief(run) for run in main],
-        "ways": [_brief(run) for run in outcome.ways if run.way != outcome.main],
-        "spent": {stage: spent.model_dump(mode="json") for stage, spent in outcome.spent.items()},
-        "cost": outcome.cost.model_dump(mode="json"),
-        "calls": outcome.calls,
-        "models": outcome.models,
-        "notes": list(outcome.notes),
+        "ways": [_brief(run) for run in result.ways if run.way != result.main],
+        "spent": {stage: spent.model_dump(mode="json") for stage, spent in result.spent.items()},
+        "cost": result.cost.model_dump(mode="json"),
+        "calls": result.calls,
+        "models": result.models,
+        "notes": list(result.notes),
     }
 
 
-def _brief(run: WayRun) -> dict[str, Any]:
+def _brief(run: ArmRun) -> dict[str, Any]:
     return {
         "way": run.way,
         "repeat": run.repeat,
@@ -156,27 +167,27 @@ def _brief(run: WayRun) -> dict[str, Any]:
     }
 
 
-def in_words(outcome: Llm2LlmOutcome, folder: RunFolder) -> str:
+def in_words(result: Llm2LlmResult, folder: RunFolder) -> str:
     """The summary as lines of text."""
-    counts = outcome.counts
+    counts = result.counts
     lines = ["", f"  {counts['seeds']} seeds, {counts['dev']} dev, {counts['test']} test rows; test accuracy in points"]
-    lines += ["", *_table(outcome)] if outcome.table else []
-    main = [run for run in outcome.ways if run.way == outcome.main]
+    lines += ["", *_table(result)] if result.table else []
+    main = result.main_runs
     total = sum((run.table for run in main[1:]), main[0].table)
     if total.asked:
         lines += [
             "",
-            f"  what became of the rows ({way_words(outcome.main)}{', all repeats' if len(main) > 1 else ''})",
+            f"  what became of the rows ({words_of(result.main)}{', all repeats' if len(main) > 1 else ''})",
         ]
         lines += [f"    {line}" for line in str(total).splitlines()]
     stops = dict.fromkeys(run.stop for run in main)
     lines += ["", f"  stopped: {'; '.join(stops)}"]
-    lines += [f"  note: {printable(note)}" for note in outcome.notes]
-    paid = ", ".join(f"{amount(c.get('paid', 0))} {kind}" for kind, c in outcome.calls.items())
-    reused = sum(c.get("reused", 0) for c in outcome.calls.values())
-    money = "price unknown" if outcome.cost.money is None else f"{outcome.cost.money:.4g} US$"
+    lines += [f"  note: {printable(note)}" for note in result.notes]
+    paid = ", ".join(f"{amount(c.get('paid', 0))} {kind}" for kind, c in result.calls.items())
+    reused = sum(c.get("reused", 0) for c in result.calls.values())
+    money = "price unknown" if result.cost.money is None else f"{result.cost.money:.4g} US$"
     lines += [
-        f"  calls    {paid or 'none'} ({amount(reused)} reused), {money}, {seconds(outcome.seconds)}",
+        f"  calls    {paid or 'none'} ({amount(reused)} reused), {money}, {seconds(result.seconds)}",
         f"  data     {folder.path / 'data'}",
         f"  student  {folder.path / 'student'}",
         f"  report   {folder.report_path}",
@@ -184,10 +195,10 @@ def in_words(outcome: Llm2LlmOutcome, folder: RunFolder) -> str:
     return "\n".join(lines)
 
 
-def _table(outcome: Llm2LlmOutcome) -> list[str]:
-    many = max(row.repeats for row in outcome.table) > 1
+def _table(result: Llm2LlmResult) -> list[str]:
+    many = max(row.repeats for row in result.table) > 1
     head = ("", "rows added", "accuracy", "gain", "s.e." if many else "95 % interval", "")
-    rows = [_cells(row, mine=row.way == outcome.main, many=many) for row in outcome.table]
+    rows = [_cells(row, mine=row.way == result.main, many=many) for row in result.table]
     widths = [max(len(cells[i]) for cells in [head, *rows]) for i in range(len(head))]
     lines = []
     for cells in [head, *rows]:
@@ -199,7 +210,7 @@ def _table(outcome: Llm2LlmOutcome) -> list[str]:
     return lines
 
 
-def _cells(row: WayRow, *, mine: bool, many: bool) -> tuple[str, ...]:
+def _cells(row: ArmRow, *, mine: bool, many: bool) -> tuple[str, ...]:
     spread = "" if row.gain_se is None else f"{row.gain_se:.1f}"
     if not many and row.ci is not None:
         spread = f"{signed(row.ci[0])} to {signed(row.ci[1])}"
@@ -207,4 +218,4 @@ def _cells(row: WayRow, *, mine: bool, many: bool) -> tuple[str, ...]:
         "no test" if row.accuracy is None else f"{row.accuracy:.1f}" + ("" if row.se is None else f" ± {row.se:.1f}")
     )
     gain = "" if row.gain is None else signed(row.gain)
-    return (f"{'*' if mine else ' '} {way_words(row.way)}", f"{row.rows:g}", accuracy, gain, spread, row.note)
+    return (f"{'*' if mine else ' '} {words_of(row.way)}", f"{row.rows:g}", accuracy, gain, spread, row.note)

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...runtime.run import RunFolder
 from ...runtime.settings import Settings
@@ -21,23 +21,22 @@ def dry_run(config: Llm2LlmConfig, settings: Settings, *, json_output: bool) -> 
     """Print the estimate of a run."""
     from ...graphs.llm2llm import estimate
 
-    found = asyncio.run(estimate(config, settings))
+    plan = asyncio.run(estimate(config, settings))
     if json_output:
-        print(json.dumps(found, ensure_ascii=False))
+        print(plan.model_dump_json())
         return 0
     print(
-        f"  {found['seeds']} seeds, {found['dev']} dev, {found['test']} test rows; {found['mistakes']} seeds are wrong now ({found['mining']})"
+        f"  {plan.seeds} seeds, {plan.dev} dev, {plan.test} test rows; {plan.mistakes} seeds are wrong now ({plan.mining})"
     )
-    for name in ("expected", "most"):
-        told: dict[str, Any] = found[name]
-        money = "price unknown" if told["money"] is None else f"{told['money']:.4g} US$"
+    for name, asked in (("expected", plan.expected), ("most", plan.most)):
+        money = "price unknown" if asked.money is None else f"{asked.money:.4g} US$"
         print(
-            f"  {name:<9} {told['calls']} teacher calls, {told['input_tokens']} tokens in, {told['output_tokens']} out, {money}"
+            f"  {name:<9} {asked.calls} teacher calls, {asked.input_tokens} tokens in, {asked.output_tokens} out, {money}"
         )
-    print(f"  {found['note']}")
-    if found["example"]:
+    print(f"  {plan.note}")
+    if plan.example:
         print("\n  the first question to the teacher:\n")
-        print("\n".join(f"    {line}" for line in found["example"].splitlines()))
+        print("\n".join(f"    {line}" for line in plan.example.splitlines()))
     return 0
 
 

@@ -9,10 +9,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...graphs.llm2llm import Llm2LlmOutcome, Measured, StepRecord, WayRow, WayRun
+from ...graphs.llm2llm import ArmRow, ArmRun, Llm2LlmResult, Measured, StepRecord, words_of
 from ..cli import amount, seconds, signed
 from ..report import CurvePoint, Interval, curve, draw, intervals
-from .format import way_words
 
 if TYPE_CHECKING:
     from ...runtime.store import BlobStore
@@ -46,21 +45,20 @@ class Confusion:
     rows: list[tuple[str, list[tuple[int, str]]]]
 
 
-def render(outcome: Llm2LlmOutcome, blobs: BlobStore) -> str:
+def render(outcome: Llm2LlmResult, blobs: BlobStore) -> str:
     """The whole page as a string."""
-    main = [run for run in outcome.ways if run.way == outcome.main]
+    main = outcome.main_runs
     first = main[0]
-    mine = next((row for row in outcome.table if row.way == outcome.main), None)
     total = sum((run.table for run in main[1:]), first.table)
     seeds = next((run for run in outcome.ways if run.way == "seed-only" and run.repeat == first.repeat), None)
     return draw(
         "llm2llm/llm2llm.html.j2",
         outcome=outcome,
-        headline=_headline(mine),
-        kind=_kind(mine),
+        headline=outcome.finding(),
+        kind=_kind(outcome),
         when=outcome.created.replace("T", " ")[:16],
         took=seconds(outcome.seconds),
-        main=way_words(outcome.main),
+        main=words_of(outcome.main),
         table=[_cells(row, outcome.main) for row in outcome.table],
         many=max((row.repeats for row in outcome.table), default=1) > 1,
         plot=_plot(outcome),
@@ -90,40 +88,26 @@ def render(outcome: Llm2LlmOutcome, blobs: BlobStore) -> str:
             (key, "none" if value in (None, "", [], {}) else str(value))
             for key, value in sorted(outcome.config.items())
         ],
-        ways=[(way_words(row.way), row.note) for row in outcome.table if row.note],
+        ways=[(words_of(row.way), row.note) for row in outcome.table if row.note],
     )
 
 
-def _headline(mine: WayRow | None) -> str:
-    if mine is None or mine.accuracy is None:
-        return "Nothing was measured: there are no test rows"
-    if mine.gain is None:
-        return f"{mine.accuracy:.1f} points on the test rows"
-    if mine.gain_se is not None:
-        sure = abs(mine.gain) > 2 * mine.gain_se
-        change = f"{signed(mine.gain)} ± {mine.gain_se:.1f} points over the seeds alone"
-        return change if sure else f"No gain beyond two standard errors: {change}"
-    if mine.ci is not None and mine.ci[0] <= 0 <= mine.ci[1]:
-        return f"No confirmed gain: {signed(mine.gain)} points over the seeds alone, in one repeat"
-    return f"{signed(mine.gain)} points over the seeds alone, in one repeat"
-
-
-def _kind(mine: WayRow | None) -> str:
-    if mine is None or mine.gain is None:
+def _kind(result: Llm2LlmResult) -> str:
+    """The colour of the verdict: "good" only where the main arm beats the seeds alone and every rival."""
+    row, rival = result.main_row, result.rival
+    if row is None or row.gain is None:
         return "unknown"
-    if mine.gain_se is not None:
-        return "good" if mine.gain > 2 * mine.gain_se else "bad" if mine.gain < -2 * mine.gain_se else "unknown"
-    if mine.ci is None:
+    if row.verdict == "better" and rival is not None and (rival.gain or 0.0) >= row.gain:
         return "unknown"
-    return "good" if mine.ci[0] > 0 else "bad" if mine.ci[1] < 0 else "unknown"
+    return {"better": "good", "worse": "bad", "unclear": "unknown"}[row.verdict]
 
 
-def _cells(row: WayRow, main: str) -> dict[str, object]:
+def _cells(row: ArmRow, main: str) -> dict[str, object]:
     spread = "" if row.gain_se is None else f"{row.gain_se:.1f}"
     if row.gain_se is None and row.ci is not None:
         spread = f"{signed(row.ci[0])} to {signed(row.ci[1])}"
     return {
-        "way": way_words(row.way),
+        "way": words_of(row.way),
         "mine": row.way == main,
         "rows": f"{row.rows:g}",
         "accuracy": "no test" if row.accuracy is None else f"{row.accuracy:.1f}",
@@ -135,18 +119,17 @@ def _cells(row: WayRow, main: str) -> dict[str, object]:
     }
 
 
-def _plot(outcome: Llm2LlmOutcome) -> str:
+def _plot(outcome: Llm2LlmResult) -> str:
     rows = []
     for row in outcome.table:
         if row.gain is None:
             continue
-        reach = None if row.gain_se is None else 2 * row.gain_se
-        low, high = (row.gain - reach, row.gain + reach) if reach is not None else row.ci or (None, None)
-        rows.append(Interval(way_words(row.way), row.gain, low, high, row.way == outcome.main))
+        low, high = row.interval or (None, None)
+        rows.append(Interval(words_of(row.way), row.gain, low, high, row.way == outcome.main))
     return intervals(rows, name="Gain in test accuracy over the seeds alone, in points") if rows else ""
 
 
-def _curve(run: WayRun) -> str:
+def _curve(run: ArmRun) -> str:
     points = [
         CurvePoint(
             step.step,
@@ -176,9 +159,9 @@ def _step(step: StepRecord) -> dict[str, object]:
     }
 
 
-def _confusions(seeds: WayRun | None, run: WayRun) -> list[Confusion]:
+def _confusions(seeds: ArmRun | None, run: ArmRun) -> list[Confusion]:
     found = []
-    for name, measured in (("seeds alone", None if seeds is None else seeds.test), (way_words(run.way), run.test)):
+    for name, measured in (("seeds alone", None if seeds is None else seeds.test), (words_of(run.way), run.test)):
         if measured is not None and measured.confusion:
             found.append(_confusion(name, measured))
     return found
@@ -202,7 +185,7 @@ def _confusion(name: str, measured: Measured) -> Confusion:
     return Confusion(name=name, answers=answers, rows=rows)
 
 
-def _examples(run: WayRun) -> list[Example]:
+def _examples(run: ArmRun) -> list[Example]:
     """Mistakes with what was written for them; first those whose rows were taken."""
     later: dict[str, list[int]] = {}
     for step in run.steps:
@@ -249,8 +232,8 @@ def _money(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.4g} US$"
 
 
-def read_outcome(folder: RunFolder) -> Llm2LlmOutcome:
+def read_outcome(folder: RunFolder) -> Llm2LlmResult:
     """The result of a finished run; `PrerequisiteError` where it is not one of this version."""
-    from ...graphs.llm2llm import Llm2LlmOutcome
+    from ...graphs.llm2llm import Llm2LlmResult
 
-    return folder.result_as(Llm2LlmOutcome)
+    return folder.result_as(Llm2LlmResult)

@@ -14,6 +14,7 @@ from .intervals import (
     ratio,
     ratio_gain,
     slices,
+    standard_error,
 )
 from .unscored import unscored
 
@@ -35,5 +36,6 @@ __all__ = [
     "slices",
     "spearman",
     "split_half",
+    "standard_error",
     "unscored",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -22,6 +24,7 @@ __all__ = [
     "ratio",
     "ratio_gain",
     "slices",
+    "standard_error",
 ]
 
 K = TypeVar("K", bound=Hashable)
@@ -45,6 +48,12 @@ def mean(values: Sequence[float | None]) -> float | None:
     """The mean of what was scored; None when nothing was."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def standard_error(values: Sequence[float | None]) -> float | None:
+    """The standard error of the mean of what was scored; None for fewer than two values."""
+    known = [value for value in values if value is not None]
+    return statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None
 
 
 def estimate(values: Sequence[float | None], *, level: float = 0.95, draws: int = _DRAWS, seed: int = 0) -> Estimate:

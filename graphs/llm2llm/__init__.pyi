@@ -1,26 +1,36 @@
-from .arms import WAYS
+from .arms import ARMS, words_of
 from .config import Llm2LlmConfig
-from .data import sha256_of
-from .graph import added_rows
-from .plan import estimate
+from .data import open_source
+from .events import ArmDone, ArmStarted, ArmTested, MistakesFound, NoMistakes, RowsJudged, StepDone, TrainingTold
+from .loop import llm2llm
+from .plan import Plan, estimate
 from .rescoring import Rescored, rescore
-from .result import Llm2LlmOutcome, Measured, StepRecord, WayRow, WayRun
-from .run import llm2llm, open_source, run_llm2llm
+from .result import ArmRow, ArmRun, Llm2LlmResult, Llm2LlmTask, Measured, StepRecord
+from .state import judged_at
 
 __all__ = [
+    "ARMS",
+    "ArmDone",
+    "ArmRow",
+    "ArmRun",
+    "ArmStarted",
     "Llm2LlmConfig",
-    "Llm2LlmOutcome",
+    "Llm2LlmResult",
+    "Llm2LlmTask",
     "Measured",
+    "MistakesFound",
+    "NoMistakes",
+    "Plan",
     "Rescored",
+    "RowsJudged",
+    "StepDone",
     "StepRecord",
-    "WAYS",
-    "WayRow",
-    "WayRun",
-    "added_rows",
+    "ArmTested",
+    "TrainingTold",
     "estimate",
+    "judged_at",
     "llm2llm",
     "open_source",
     "rescore",
-    "run_llm2llm",
-    "sha256_of",
+    "words_of",
 ]

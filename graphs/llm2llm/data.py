@@ -16,11 +16,11 @@ from typing import Any
 
 from ...runtime.errors import BadInput
 from ...runtime.records import Row
-from ...runtime.store import file_sha256
 from ...tools.data import drop_overlaps, per_class, read_rows, text_key
 from ...tools.tasks import Classification, NoAnswer, Task, open_task, slip_of
+from .config import Llm2LlmConfig
 
-__all__ = ["Parts", "Source", "sha256_of"]
+__all__ = ["Parts", "Source", "open_source"]
 
 _DEV_SHARE = 0.2
 _LEAST = 2
@@ -215,6 +215,25 @@ class Source:
         return [row for row in rows if row.id in chosen]
 
 
+def open_source(config: Llm2LlmConfig) -> Source:
+    """The files of a run, checked.
+
+    Raises:
+        BadInput: what cannot be used, or files that are not what they were when the run began.
+    """
+    paths = {role: Path(path) for role, path in config.paths.items()}
+    source = Source(
+        train=Path(config.train), test=paths.get("test"), dev=paths.get("dev"), pool=paths.get("pool"), task=config.task,
+        options=config.task_options, text=config.text, label=config.label, seeds_per_class=config.seeds_per_class,
+        dev_per_class=config.dev_per_class,
+    )  # fmt: skip
+    if role := config.changed():
+        raise BadInput(
+            f"the {role} file {config.paths[role]!r} has changed since the run began: restore it, or start a new run."
+        )
+    return source
+
+
 def _is_label(task: Task, label: str) -> bool:
     try:
         task.read(label)
@@ -226,8 +245,3 @@ def _is_label(task: Task, label: str) -> bool:
 def _without(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     taken = {row.id for row in others}
     return [row for row in rows if row.id not in taken]
-
-
-def sha256_of(paths: dict[str, str | None]) -> dict[str, str]:
-    """What the files hold now, by their role; folders and roles without a file are left out."""
-    return {role: file_sha256(Path(path)) for role, path in paths.items() if path and Path(path).is_file()}

@@ -1,4 +1,4 @@
-"""The models that a run of LLM2LLM opens: the student, the teachers, and who checks their rows."""
+"""The models of a run of LLM2LLM by role: the student, the teachers, and who checks their rows."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from ...evaluators.rows import ByStudent, KnownTexts, RowChecks, SecondModel, Ve
 from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
 from ...runtime.protocols import Chat, Student
-from ...runtime.roles import close
+from ...runtime.run import Session
 from ...runtime.settings import Settings
 from ...runtime.store import Store
 from ...tools.students import EmbeddingStudent, open_student
 from ...tools.tasks import Task
-from .arms import Way
-from .config import _ORACLE, Llm2LlmConfig
+from .arms import Arm
+from .config import ORACLE, Llm2LlmConfig
 from .data import Parts
+from .events import TrainingTold
 
-__all__ = ["Bench"]
-
+__all__ = ["Models"]
 
 _PAPER_ROUGE = 0.95
-
 
 _ABOUT = {
     "classification": "Say to which class a short text belongs.",
@@ -34,66 +33,66 @@ _ABOUT = {
 }
 
 
-class Bench:
-    """The opened models of one run, shared by its ways and repeats. Nothing is loaded or asked before it is needed."""
+class Models:
+    """Who takes part in a run; arms and repeats share them. Nothing is loaded or asked before it is needed.
 
-    def __init__(
-        self,
-        config: Llm2LlmConfig,
-        task: Task,
-        store: Store,
-        settings: Settings,
-        say: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        self.config, self.task, self.store, self.settings = config, task, store, settings
+    Roles: `student`; `teacher`, or `teacher 1` and so on where there are several; `verifier`; `classifier`, the student that checks
+    labels where the run's own one does not read embeddings. A caller's own model takes its role.
+
+    Raises:
+        BadInput: an oracle among other teachers, or a verifier that there is not; before anything is paid.
+    """
+
+    def __init__(self, config: Llm2LlmConfig, task: Task, session: Session) -> None:
+        self.config, self.task, self.session = config, task, session
         marker = getattr(task, "marker", "")
         ending = f" The answer ends with {marker!r} and the result." if marker else ""
         self.about = (config.about or _ABOUT.get(task.kind, "Answer as the example shows.")) + ending
-        self.student: Student = open_student(config.student, task, settings, store, say=say)
-        self.chats: dict[str, Chat] = {}
-        self._judge: Student | None = None
-        writers = [spec for spec in config.teachers if not spec.startswith(_ORACLE)]
-        self._writers = [self._chat(spec) for spec in writers]
-        if len(writers) < len(config.teachers) > 1:
-            raise BadInput("an oracle is no teacher among others: give it alone, or leave it out.")
-        # a wrong one must be refused before anything is paid
-        self._checking = [self._parse(spec) for spec in config.verifiers]
-
-    @property
-    def oracle(self) -> bool:
+        many = len(config.teachers) > 1
+        roles = [f"teacher {place}" if many else "teacher" for place in range(1, len(config.teachers) + 1)]
+        brought = session.brought("models", ("student", *roles, "verifier", "classifier"))
+        self.oracle = any(spec.startswith(ORACLE) for spec in config.teachers) and "teacher" not in brought
         """Whether rows are drawn from a pool of real ones."""
-        return not self._writers
+        if self.oracle and many:
+            raise BadInput("an oracle is no teacher among others: give it alone, or leave it out.")
+        self._brought_verifier = "verifier" in brought
+        self.student = self._student("student", config.student)
+        self._roles: dict[str, str] = {}
+        self._writers = (
+            [] if self.oracle else [self._chat(spec, role) for spec, role in zip(config.teachers, roles, strict=True)]
+        )
+        self._verifiers = [self._parse(spec) for spec in config.verifiers]
 
     def embed(self) -> Callable[[Sequence[str]], Awaitable[list[list[float]]]] | None:
         """Unit vectors of texts, where the student or the verifier reads texts by them anyway."""
-        judged = any(kind == "student" for kind, _ in self._checking)
+        judged = any(kind == "student" for kind, _ in self._verifiers)
         reader = self._reader() if judged else self.student
         return reader.embedder.texts if isinstance(reader, EmbeddingStudent) else None
 
-    def teachers(self, way: Way, parts: Parts) -> tuple[Teacher, ...]:
-        """Who writes rows for a way."""
-        if way.rows == "none":
+    def teachers(self, arm: Arm, parts: Parts) -> tuple[Teacher, ...]:
+        """Who writes rows for an arm."""
+        if arm.rows == "none":
             return ()
-        if way.rows == "copies":
+        if arm.rows == "copies":
             return (Copies(),)
-        if way.rows == "noise":
+        if arm.rows == "noise":
             return (Noise(parts.seeds),)
-        if way.rows == "pool":
+        if arm.rows == "pool":
             return (OraclePool(parts.pool),)
         if self.oracle:
             return (OraclePool(parts.pool, embed=self.embed()),)
-        style: Literal["ours", "paper"] = "paper" if way.name == "paper" else "ours"
-        temperature = 1.0 if way.name == "paper" else self.config.temperature
+        style: Literal["ours", "paper"] = "paper" if arm.name == "paper" else "ours"
+        temperature = 1.0 if arm.name == "paper" else self.config.temperature
         return tuple(
             ChatTeacher(chat, about=self.about, labels=self.task.classes, style=style, temperature=temperature)
             for chat in self._writers
         )
 
-    async def checks(self, way: Way, parts: Parts, seed: int) -> RowChecks:
-        """What the rows of a way must pass."""
-        if way.checks == "none":
+    async def checks(self, arm: Arm, parts: Parts, seed: int) -> RowChecks:
+        """What the rows of an arm must pass."""
+        if arm.checks == "none":
             return RowChecks(self.task, None, too_long=self.student.too_long)
-        paper = way.checks == "paper"
+        paper = arm.checks == "paper"
         known = KnownTexts(
             rouge=_PAPER_ROUGE if paper else self.config.rouge,
             cosine=self.config.cosine,
@@ -110,27 +109,31 @@ class Bench:
 
     async def verifiers(self, parts: Parts, seed: int) -> list[Verifier]:
         """Those of the config; "auto": none for an oracle, the classifier for classes, else self-consistency."""
-        found: list[Verifier] = []
-        for kind, rest in self._checking:
+        verifiers: list[Verifier] = []
+        for kind, rest in self._verifiers:
             if kind == "student":
-                found.append(await self._by_student(parts, seed))
+                verifiers.append(await self._by_student(parts, seed))
             elif kind == "file":
-                found.append(open_checker(Path(rest)))
+                verifiers.append(open_checker(Path(rest)))
             elif kind == "self":
                 names = [chat.model for chat in self._writers]
-                found += [
+                verifiers += [
                     SecondModel(chat, self.task, about=self.about, votes=int(rest), writers=names)
                     for chat in self._writers
                 ]
             elif kind == "chat":
                 model, votes = rest.rsplit(",votes=", 1) if ",votes=" in rest else (rest, "1")
                 names = [chat.model for chat in self._writers]
-                found.append(
-                    SecondModel(self._chat(model), self.task, about=self.about, votes=int(votes), writers=names)
+                verifiers.append(
+                    SecondModel(
+                        self._chat(model, "verifier"), self.task, about=self.about, votes=int(votes), writers=names
+                    )
                 )
-        return found
+        return verifiers
 
     def _parse(self, spec: str) -> tuple[str, str]:
+        if spec == "auto" and self._brought_verifier:
+            return "chat", spec
         if spec == "auto":
             spec = "none" if self.oracle else "student" if self.task.classes else "self:3"
         if spec in ("none", "student"):
@@ -158,45 +161,23 @@ class Bench:
         return ByStudent(student)
 
     def _reader(self) -> Student:
-        """The student that sorts by embeddings: the run's own, or one beside it that all ways and repeats share."""
+        """The student that sorts by embeddings: the run's own, or one beside it that all arms and repeats share."""
         if isinstance(self.student, EmbeddingStudent):
             return self.student
-        if self._judge is None:
-            self._judge = open_student("embedding", self.task, self.settings, self.store)
-        return self._judge
+        return self._student("classifier", "embedding")
 
-    def _chat(self, spec: str) -> Chat:
-        spec = "smollm2" if spec == "local" else spec
-        if spec not in self.chats:
-            self.chats[spec] = open_chat(spec, self.store, self.settings)
-        return self.chats[spec]
-
-    def models(self) -> dict[str, dict[str, str]]:
-        """Who takes part, by role."""
-        named = {"student": {"id": self.student.model, "revision": self.student.revision}}
-        for place, chat in enumerate(self._writers, start=1):
-            named[f"teacher {place}" if len(self._writers) > 1 else "teacher"] = {
-                "id": chat.model,
-                "revision": chat.revision,
-            }
-        for chat in self.chats.values():
-            if chat not in self._writers:
-                named["verifier"] = {"id": chat.model, "revision": chat.revision}
-        return named
-
-    def notes(self) -> list[str]:
-        """What the servers could not do, and what must be said about the teacher."""
-        said = [note for chat in self.chats.values() for note in getattr(chat, "notes", ())]
-        if self.oracle:
-            said.append(
-                "the teacher was an oracle: its rows are unseen real rows. The figures show that the loop works, not what a teacher is worth"
+    def _student(self, role: str, spec: str) -> Student:
+        def opener(spec: str, store: Store, settings: Settings) -> Student:
+            return open_student(
+                spec, self.task, settings, store, say=lambda text: self.session.emit(TrainingTold(text=text))
             )
-        return said
 
-    async def close(self) -> None:
-        """Stop servers and free the models."""
-        for chat in self.chats.values():
-            await close(chat)
-        for student in (self._judge, self.student):
-            if student is not None:
-                await student.aclose()
+        return self.session.open(role, opener, spec)
+
+    def _chat(self, spec: str, role: str) -> Chat:
+        """The model of a role; one that has a role already is not opened twice."""
+        spec = "smollm2" if spec == "local" else spec
+        if spec not in self._roles:
+            alike = sum(name.partition(" ")[0] == role for name in self._roles.values())
+            self._roles[spec] = f"{role} {alike + 1}" if alike else role
+        return self.session.open(self._roles[spec], open_chat, spec)

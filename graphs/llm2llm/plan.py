@@ -2,69 +2,104 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from dataclasses import replace
 
 from ...agents.rows import ChatTeacher
 from ...runtime.llm import estimate as tokens_of
+from ...runtime.records import Record
+from ...runtime.run import Session
 from ...runtime.settings import Settings
-from ...runtime.store import Store
-from .arms import WAYS, compared
+from .arms import ARMS, arms_of
 from .config import Llm2LlmConfig
-from .models import Bench
-from .parts import Ports, ask_about, find_mistakes
+from .context import ArmContext
+from .data import open_source
+from .mistakes import find_mistakes
+from .models import Models
+from .repeat import Llm2LlmContext
 from .result import Mistake
-from .run import open_source
+from .stages import Stages
+from .teaching import ask_about
 
-__all__ = ["estimate"]
+__all__ = ["Estimated", "Plan", "estimate"]
 
 _ANSWER = 12  # tokens of JSON around a row
+_FREE = ("local", "smollm2", "mini-writer")
 
 
-async def estimate(config: Llm2LlmConfig, settings: Settings) -> dict[str, Any]:
-    """Teacher calls and tokens: "expected" when every step finds as many mistakes as the first, "most" when all seeds are wrong
-    and every attempt is used. `money` is 0 for what runs on this machine, None where the price is not known.
+class Estimated(Record):
+    """Teacher calls, tokens and US dollars; `money` is 0 for what runs on this machine, None where the price is not known."""
+
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    money: float | None
+
+
+class Plan(Record):
+    """What a run would ask. `mistakes`: seeds that are wrong now; `example`: the first question to the teacher, empty for an oracle.
+
+    `expected`: when every step finds as many mistakes as the first; `most`: when all seeds are wrong and every attempt is used.
+    """
+
+    seeds: int
+    dev: int
+    test: int
+    mistakes: int
+    mining: str
+    expected: Estimated
+    most: Estimated
+    note: str
+    example: str
+
+
+async def estimate(config: Llm2LlmConfig, settings: Settings) -> Plan:
+    """Find the first mistakes, and count what would be asked about them.
+
+    Raises what a run raises before anything is paid.
     """
     source = open_source(config)
-    parts = source.parts(config.seed)
-    with Store.open(settings, run_id="dry-run") as store:
-        bench = Bench(config, source.task, store, settings)
-        try:
-            way = WAYS[config.main]
-            checks = await bench.checks(WAYS["seed-only"], parts, config.seed)
-            ports = Ports(
-                task=source.task, student=bench.student, seeds=parts.seeds, dev=(), test=(), mining=way.mining, teachers=(),
-                checks=checks, blobs=store.blobs, steps=config.rounds(way), folds=config.folds, seed=config.seed, training=asyncio.Lock(),
-            )  # fmt: skip
-            mistakes = await find_mistakes(ports, [], 1, None)
-            writers = [teacher for teacher in bench.teachers(way, parts) if isinstance(teacher, ChatTeacher)]
-            per_error = config.per_error if way.checks == "all" else 1
-            example, given, wrote = "", 0, 0
-            if writers and parts.seeds:
-                first = mistakes[0] if mistakes else Mistake(seed=parts.seeds[0], outcome="not asked")
-                messages, _ = writers[0].messages(ask_about(ports, first), per_error)
-                example = "\n\n".join(message.content for message in messages)
-                given = tokens_of(example)
-                rows = [f"{row.text} {row.meta.get('rationale', '')} {row.label}" for row in parts.seeds]
-                wrote = per_error * (_ANSWER + sum(tokens_of(row) for row in rows) // len(rows))
-            blind = [
-                name
-                for name in compared(config.compare, config.main, pool=bool(parts.pool))
-                if name in ("random", "paper")
-            ]
-            money = 0.0 if all(spec in ("local", "smollm2", "mini-writer") or spec.startswith("gguf:") for spec in config.teachers) else None  # fmt: skip
-        finally:
-            await bench.close()
-    times = config.rounds(WAYS[config.main]) * config.repeat * (1 + len(blind))
+    parts, main = source.parts(config.seed), ARMS[config.main]
+    async with Session.aside(settings, "dry-run") as session:
+        models = Models(config, source.task, session)
+        context = Llm2LlmContext(config=config, session=session, source=source, models=models, stages=Stages())
+        arm = await context.of_arm("seed-only", parts, 0, None)
+        arm = replace(arm, mining=main.mining)
+        mistakes = await find_mistakes(arm, [], 1, None)
+        teacher = next((each for each in models.teachers(main, parts) if isinstance(each, ChatTeacher)), None)
+    per_error = config.per_error if main.checks == "all" else 1
+    example = _first_question(teacher, arm, mistakes, per_error) if teacher else ""
+    rows = [f"{row.text} {row.meta.get('rationale', '')} {row.label}" for row in parts.seeds]
+    written = per_error * (_ANSWER + sum(tokens_of(row) for row in rows) // len(rows))
+    free = all(spec in _FREE or spec.startswith("gguf:") for spec in config.teachers)
+    asking = 1 + len({"random", "paper"}.intersection(arms_of(config.compare, config.main, pool=bool(parts.pool))[1:]))
+    steps = config.rounds(main)
 
-    def told(calls: int) -> dict[str, Any]:
-        return {"calls": calls, "input_tokens": calls * given, "output_tokens": calls * wrote, "money": money}
+    def of(calls: int) -> Estimated:
+        calls = calls * steps * config.repeat * asking if teacher else 0
+        return Estimated(
+            calls=calls,
+            input_tokens=calls * tokens_of(example),
+            output_tokens=calls * written,
+            money=0.0 if free else None,
+        )
 
-    asked = bool(writers)
-    return {
-        "seeds": len(parts.seeds), "dev": len(parts.dev), "test": len(parts.test), "mistakes": len(mistakes), "mining": way.mining,
-        "expected": told(len(mistakes) * times if asked else 0), "most": told(len(parts.seeds) * times * config.attempts if asked else 0),
-        "note": f"{config.rounds(WAYS[config.main])} steps, {config.repeat} repeats, {1 + len(blind)} ways that ask the teacher; tokens are estimates, and a"
-        " verifier that is a model is not counted" if asked else "an oracle draws rows: the teacher costs nothing",
-        "example": example,
-    }  # fmt: skip
+    return Plan(
+        seeds=len(parts.seeds),
+        dev=len(parts.dev),
+        test=len(parts.test),
+        mistakes=len(mistakes),
+        mining=main.mining,
+        expected=of(len(mistakes)),
+        most=of(len(parts.seeds) * config.attempts),
+        note=f"{steps} steps, {config.repeat} repeats, {asking} ways that ask the teacher; tokens are estimates, and a verifier that is a"
+        " model is not counted"
+        if teacher
+        else "an oracle draws rows: the teacher costs nothing",
+        example=example,
+    )
+
+
+def _first_question(teacher: ChatTeacher, arm: ArmContext, mistakes: list[Mistake], per_error: int) -> str:
+    first = mistakes[0] if mistakes else Mistake(seed=arm.seeds[0], outcome="not asked")
+    messages, _ = teacher.messages(ask_about(arm, first), per_error)
+    return "\n\n".join(message.content for message in messages)

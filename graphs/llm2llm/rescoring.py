@@ -7,21 +7,22 @@ worth under other rules, and a new run says what the rules would have led to. Th
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
 from ...agents.rows import Ask, Written, read
 from ...evaluators.rows import RowTable
 from ...runtime.records import Record, Row, flags_checked
+from ...runtime.run import Session
 from ...runtime.settings import Settings
-from ...runtime.store import Store
-from .arms import WAYS
 from .config import Llm2LlmConfig
-from .graph import data_sha256
-from .models import Bench
-from .parts import Ports, measure, predictions
-from .result import Llm2LlmOutcome
-from .run import open_source
+from .context import ArmContext
+from .data import open_source
+from .models import Models
+from .repeat import Llm2LlmContext
+from .result import ArmRun, Llm2LlmResult
+from .stages import Stages
+from .state import data_sha256, records_at, rows_of
 
 __all__ = ["Rescored", "rescore"]
 
@@ -43,64 +44,67 @@ class Rescored(Record):
 
 
 async def rescore(
-    outcome: Llm2LlmOutcome, changes: dict[str, Any], *, settings: Settings, run_id: str
+    result: Llm2LlmResult, changes: Mapping[str, Any], *, settings: Settings, run_id: str
 ) -> list[Rescored]:
-    """Every repeat of the main way with `changes` to its config.
+    """Every repeat of the main arm with `changes` to its config.
 
-    Raises `BadInput` for changes that cannot be, and `PrerequisiteError` where replies are no longer in the blob store.
+    Raises:
+        BadInput: changes that cannot be.
+        PrerequisiteError: replies are no longer in the blob store.
     """
     with flags_checked():
-        config = Llm2LlmConfig.model_validate({**outcome.config, **changes})
+        config = Llm2LlmConfig.model_validate({**result.config, **changes})
     source = open_source(config)
-    way = WAYS[outcome.main]
-    found = []
-    with Store.open(settings, run_id=f"{run_id}-rescored") as store:
-        bench = Bench(config, source.task, store, settings)
-        try:
-            for run in (run for run in outcome.ways if run.way == outcome.main):
-                parts = source.parts(config.seed + run.repeat)
-                checks = await bench.checks(way, parts, config.seed + run.repeat)
-                before = store.ledger.counts().get("llm", {}).get("paid", 0)
-                table, rows, old, seen = RowTable(), list[Row](), list[Row](), list[str]()
-                for step in run.steps:
-                    asks = [
-                        Ask(seed=one.seed, wrong=one.said, unreadable=one.outcome == "format") for one in step.mistakes
-                    ]
-                    table += RowTable(asked=step.table.asked)
-                    if step.kept:
-                        old += [
-                            entry.row for entry in step.judged if entry.row is not None and entry.outcome == "accepted"
-                        ]
-                    for place, address in enumerate(step.replies):
-                        written = [Written.model_validate(reply) for reply in json.loads(store.blobs.get(address))]
-                        again = [read(reply, reply.raw) if reply.raw else reply for reply in written]
-                        judged, counted = await checks.judge(
-                            asks, again, earlier=seen, prefix=f"{step.step}.{place}.", seed=config.seed + run.repeat
-                        )
-                        table += counted
-                        taken = [entry.row for entry in judged if entry.outcome == "accepted" and entry.row is not None]
-                        seen += [row.text for row in taken]
-                        rows += taken if step.kept else []  # what the dev rows refused stays out
-                rows = rows if config.rows is None else rows[: config.rows]
-                ports = Ports(
-                    task=source.task, student=bench.student, seeds=parts.seeds, dev=parts.dev, test=(), mining=way.mining,
-                    teachers=(), checks=checks, blobs=store.blobs, steps=0, seed=config.seed + run.repeat,
-                )  # fmt: skip
-                scores = [
-                    measure(
-                        source.task, parts.dev, await predictions(ports, [*parts.seeds, *added], parts.dev)
-                    ).accuracy
-                    if parts.dev
-                    else None
-                    for added in (old, rows)
-                ]
-                paid = store.ledger.counts().get("llm", {}).get("paid", 0) - before
-                found.append(
-                    Rescored(
-                        repeat=run.repeat, accepted_before=len(old), accepted=len(rows), table=table, dev_before=scores[0],
-                        dev=scores[1], data_sha256=data_sha256([*parts.seeds, *rows]), paid=paid,
-                    )
-                )  # fmt: skip
-        finally:
-            await bench.close()
-    return found
+    async with Session.aside(settings, f"{run_id}-rescored") as session:
+        models = Models(config, source.task, session)
+        context = Llm2LlmContext(
+            config=config, session=session, source=source, models=models, stages=Stages(session.store.ledger)
+        )
+        return [await _rescored(context, run) for run in result.main_runs]
+
+
+async def _rescored(context: Llm2LlmContext, run: ArmRun) -> Rescored:
+    ledger, parts = context.session.store.ledger, context.source.parts(context.config.seed + run.repeat)
+    before = ledger.counts().get("llm", {}).get("paid", 0)
+    arm = await context.of_arm(run.way, parts, run.repeat, context.config.rows)
+    old = [
+        row
+        for step in run.steps
+        if step.kept
+        for row in rows_of([entry for entry in step.judged if entry.outcome == "accepted"])
+    ]
+    rows, table = await _judged_again(arm, run)
+    rows = rows[: context.config.rows]
+    dev = [(await arm.measure(added, parts.dev)).accuracy if parts.dev else None for added in (old, rows)]
+    return Rescored(
+        repeat=run.repeat,
+        accepted_before=len(old),
+        accepted=len(rows),
+        table=table,
+        dev_before=dev[0],
+        dev=dev[1],
+        data_sha256=data_sha256([*parts.seeds, *rows]),
+        paid=ledger.counts().get("llm", {}).get("paid", 0) - before,
+    )
+
+
+async def _judged_again(arm: ArmContext, run: ArmRun) -> tuple[list[Row], RowTable]:
+    """The rows that are accepted now, without those of steps that the dev rows refused; and what became of all rows."""
+    kept: list[Row] = []
+    accepted: list[str] = []
+    table = RowTable()
+    for step in run.steps:
+        asks = [Ask(seed=one.seed, wrong=one.said, unreadable=one.outcome == "format") for one in step.mistakes]
+        table += RowTable(asked=step.table.asked)
+        for attempt, address in enumerate(step.replies):
+            replies = [
+                read(reply, reply.raw) if reply.raw else reply for reply in records_at(arm.blobs, address, Written)
+            ]
+            judged, counted = await arm.checks.judge(
+                asks, replies, earlier=accepted, prefix=f"{step.step}.{attempt}.", seed=arm.seed
+            )
+            table += counted
+            rows = rows_of([entry for entry in judged if entry.outcome == "accepted"])
+            accepted += [row.text for row in rows]
+            kept += rows if step.kept else []
+    return kept, table

@@ -1,30 +1,31 @@
-"""What a run of LLM2LLM leaves behind: every step of every way, every row with its lineage, and the table.
+"""What a run of LLM2LLM leaves behind: every step of every arm, every row with its lineage, and the table.
 
-`result.json` of a run folder is an `Llm2LlmOutcome`; report, summary and export are made from it and the blob store alone.
+Report, summary and export are made from it and the blob store alone. In JSON an arm is called a way.
 """
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ...evaluators.rows import Contamination, Judged, RowTable
 from ...runtime.records import Cost, Record, Row
+from ...runtime.run import RunResult, Task
+from .arms import words_of
 
 __all__ = [
-    "SCHEMA_VERSION",
-    "Llm2LlmOutcome",
+    "ArmRow",
+    "ArmRun",
+    "ArmValue",
+    "Llm2LlmResult",
+    "Llm2LlmTask",
     "Measured",
     "Mistake",
     "Spent",
     "StepRecord",
-    "WayRow",
-    "WayRun",
-    "WayValue",
+    "task_id",
 ]
-
-SCHEMA_VERSION = 1
 
 
 class Mistake(Record):
@@ -47,14 +48,24 @@ class Spent(Record):
     money: float | None = 0.0
     seconds: float = 0.0
 
-    def plus(self, cost: Cost, seconds: float = 0.0) -> Spent:
-        """With one more call, or one more piece of work."""
+    @classmethod
+    def of(cls, cost: Cost, seconds: float = 0.0) -> Spent:
+        """What calls cost, with the seconds that they and the rest took."""
+        return cls(
+            calls=cost.calls,
+            input_tokens=cost.input_tokens,
+            output_tokens=cost.output_tokens,
+            money=cost.money,
+            seconds=round(seconds, 3),
+        )
+
+    def __add__(self, other: Spent) -> Spent:
         return Spent(
-            calls=self.calls + cost.calls,
-            input_tokens=self.input_tokens + cost.input_tokens,
-            output_tokens=self.output_tokens + cost.output_tokens,
-            money=None if self.money is None or cost.money is None else self.money + cost.money,
-            seconds=round(self.seconds + seconds, 3),
+            calls=self.calls + other.calls,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            money=None if self.money is None or other.money is None else self.money + other.money,
+            seconds=round(self.seconds + other.seconds, 3),
         )
 
 
@@ -90,10 +101,11 @@ class StepRecord(Record):
     note: str = ""
 
 
-class WayRun(Record):
-    """One way of getting more rows, from the seeds to the test score, with the seed `repeat`.
+class ArmRun(Record):
+    """One arm from the seeds to the test score, in one repeat.
 
-    `rows`: address of the added rows in the blob store; `data_sha256`: of the whole training set, seeds and added rows in their order.
+    `way`: the arm's name. `rows`: address of the added rows in the blob store; `data_sha256`: of the whole training set, seeds and added
+    rows in their order. `stop`: why no step follows.
     """
 
     way: str
@@ -116,9 +128,14 @@ class WayRun(Record):
         """What became of all rows of all steps."""
         return sum((step.table for step in self.steps), RowTable())
 
+    def light(self) -> ArmRun:
+        """Without each row and mistake of its steps; the rows that were added are in the blob store."""
+        steps = tuple(step.model_copy(update={"judged": (), "mistakes": ()}) for step in self.steps)
+        return self.model_copy(update={"steps": steps})
 
-class WayValue(Record):
-    """One repeat of a way: test accuracy and its gain over the seeds alone of the same repeat, in points; `rows`: added ones."""
+
+class ArmValue(Record):
+    """One repeat of an arm: test accuracy and its gain over the seeds alone of the same repeat, in points; `rows`: added ones."""
 
     repeat: int
     accuracy: float | None
@@ -127,7 +144,7 @@ class WayValue(Record):
     stop: str = ""
 
 
-class WayRow(Record):
+class ArmRow(Record):
     """One line of the table: test accuracy and its gain over fine-tuning on the seeds alone, in points (0-100).
 
     `se`, `gain_se`: standard errors over the repeats (of the paired gains), None with one repeat; then `ci` is the 95 % interval of
@@ -143,25 +160,92 @@ class WayRow(Record):
     repeats: int = 0
     rows: float = 0.0
     note: str = ""
-    values: tuple[WayValue, ...] = ()
+    values: tuple[ArmValue, ...] = ()
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Two standard errors on either side of the gain, else its 95 % interval over the test rows; None where there is neither."""
+        if self.gain is None or self.gain_se is None:
+            return self.ci
+        return self.gain - 2 * self.gain_se, self.gain + 2 * self.gain_se
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "unclear"]:
+        """Whether the whole interval of the gain lies on one side of 0."""
+        low, high = self.interval or (0.0, 0.0)
+        return "better" if low > 0 else "worse" if high < 0 else "unclear"
+
+    def words(self) -> str:
+        """The gain in words: "+1.1 ± 0.3"."""
+        gain = f"{self.gain or 0.0:+.1f}".replace("-", "−")
+        return gain if self.gain_se is None else f"{gain} ± {self.gain_se:.1f}"
 
 
-class Llm2LlmOutcome(Record):
-    """The whole run. `calls`: by kind, how many were paid and how many came from the ledger; `spent`: by stage, over all ways."""
+class Llm2LlmTask(Task):
+    """One repeat: every arm on one draw of the seeds, the main one first."""
 
-    schema_version: int = SCHEMA_VERSION
-    run_id: str
-    loop: str = "llm2llm"
-    created: str
-    seconds: float
-    config: dict[str, Any]
-    models: dict[str, dict[str, str]]
+    repeat: int
+    ways: tuple[ArmRun, ...]
+
+
+class Llm2LlmResult(RunResult[Llm2LlmTask]):
+    """The whole run. `main`: the arm whose rows and student the user gets; `spent`: by stage, over all arms and repeats.
+
+    `counts`: seeds, dev, test and pool rows of the first repeat.
+    """
+
     task: dict[str, Any]
     main: str
     counts: dict[str, int]
-    ways: tuple[WayRun, ...]
-    table: tuple[WayRow, ...] = ()
+    table: tuple[ArmRow, ...] = ()
     spent: dict[str, Spent] = Field(default_factory=dict)
-    cost: Cost = Cost()
-    calls: dict[str, dict[str, int]] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat(cls, fields: Any) -> Any:
+        """Results of earlier versions list the arms of all repeats in one row."""
+        if not isinstance(fields, dict) or "ways" not in fields:
+            return fields
+        repeats: dict[int, list[Any]] = {}
+        for run in fields["ways"]:
+            repeats.setdefault(run["repeat"], []).append(run)
+        tasks = [{"id": task_id(repeat), "repeat": repeat, "ways": runs} for repeat, runs in repeats.items()]
+        return {name: value for name, value in fields.items() if name != "ways"} | {"tasks": tasks}
+
+    @property
+    def ways(self) -> tuple[ArmRun, ...]:
+        """The arms of all repeats."""
+        return tuple(run for task in self.tasks for run in task.ways)
+
+    @property
+    def main_runs(self) -> tuple[ArmRun, ...]:
+        """The main arm of each repeat."""
+        return tuple(run for run in self.ways if run.way == self.main)
+
+    @property
+    def main_row(self) -> ArmRow | None:
+        """The main arm's line of the table."""
+        return next((row for row in self.table if row.way == self.main), None)
+
+    @property
+    def rival(self) -> ArmRow | None:
+        """The strongest other arm that got rows, or more training, in another way; None where no such arm was measured."""
+        others = [row for row in self.table if row.way not in (self.main, "seed-only", "soup") and row.gain is not None]
+        return max(others, key=lambda row: row.gain or 0.0, default=None)
+
+    def finding(self) -> str:
+        """What came out in one sentence: the gain and, beside it, that of the strongest rival."""
+        row, rival = self.main_row, self.rival
+        if row is None or row.accuracy is None:
+            return "Nothing was measured: there are no test rows"
+        if row.gain is None:
+            return f"{row.accuracy:.1f} points on the test rows, compared with nothing"
+        doubt = "" if row.verdict != "unclear" else "No confirmed gain: "
+        draws = ", in one repeat" if row.repeats == 1 else ""
+        beside = f"; {words_of(rival.way)} {rival.words()}" if rival else "; no other way of getting rows was tried"
+        return f"{doubt}{row.words()} points over the seeds alone{draws}{beside}"
+
+
+def task_id(repeat: int) -> str:
+    """The id of a repeat's task."""
+    return f"r{repeat + 1}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar, cast
 
 from langgraph.graph import StateGraph
 
 from ..budget import Budget
-from ..errors import BadInput, Interrupted
+from ..errors import BadInput, Interrupted, RunnerError
 from ..protocols import Identified
 from ..roles import close
 from ..settings import Settings
@@ -41,27 +41,42 @@ class Session:
         settings: Settings,
         store: Store,
         budget: Budget,
-        folder: RunFolder,
+        folder: RunFolder | None,
         checkpoints: Checkpoints | None,
         stack: AsyncExitStack,
         listen: Callable[[Event], None],
         parts: Mapping[str, Any],
     ) -> None:
-        self.settings, self.store, self.budget, self.folder, self.checkpoints = (
-            settings,
-            store,
-            budget,
-            folder,
-            checkpoints,
-        )
+        self.settings, self.store, self.budget, self.checkpoints = settings, store, budget, checkpoints
         self.parts = dict(parts)
         self.opened: dict[str, Any] = {}
         self.notes: list[str] = []
-        self._stack, self._listen = stack, listen
+        self._folder, self._stack, self._listen = folder, stack, listen
+
+    @classmethod
+    @asynccontextmanager
+    async def aside(
+        cls, settings: Settings, id: str, *, parts: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[Session]:
+        """A session outside of a run, for what is estimated or measured with a loop's models; `id` names it in the ledger."""
+        with Store.open(settings, run_id=id) as store:
+            async with AsyncExitStack() as stack:
+                yield cls(
+                    settings=settings, store=store, budget=Budget(), folder=None, checkpoints=None, stack=stack,
+                    listen=lambda event: None, parts=parts or {},
+                )  # fmt: skip
+
+    @property
+    def folder(self) -> RunFolder:
+        """The folder of the run; `RunnerError` outside of one."""
+        if self._folder is None:
+            raise RunnerError("this session is outside of a run: it has no folder.")
+        return self._folder
 
     def emit(self, event: Event) -> None:
         """Write an event to the run's folder and hand it to the listener; a warning of the whole run becomes a note."""
-        self.folder.event(event.model_dump(mode="json", exclude_defaults=False))
+        if self._folder is not None:
+            self._folder.event(event.model_dump(mode="json", exclude_defaults=False))
         if isinstance(event, Warned) and not event.task:
             self.notes.append(event.text)
         self._listen(event)

@@ -7,9 +7,11 @@ from collections import Counter
 import pytest
 from row_stand_ins import made_rows, write_rows
 
-from inloop.graphs.llm2llm.arms import compared, standard_error, table, undertrained
+from inloop.evaluators.stats import standard_error
+from inloop.graphs.llm2llm.arms import arms_of
 from inloop.graphs.llm2llm.data import Source
-from inloop.graphs.llm2llm.result import Measured, WayRow, WayRun
+from inloop.graphs.llm2llm.result import ArmRow, ArmRun, Measured
+from inloop.graphs.llm2llm.table import table, undertrained
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Row
 
@@ -126,7 +128,7 @@ def test_the_table_pairs_its_gains_by_repeat():
     def run(way, repeat, right, added=5):
         right = tuple(bool(int(sign)) for sign in right)
         test = Measured(n=4, accuracy=sum(right) / 4, right=right)
-        return WayRun(way=way, repeat=repeat, stop="steps", seeds=3, added=added, test=test)
+        return ArmRun(way=way, repeat=repeat, stop="steps", seeds=3, added=added, test=test)
 
     made = [("seed-only", 0, "1000", 0), ("seed-only", 1, "1110", 0), ("ours", 0, "1100"), ("ours", 1, "1111")]
     runs = [run(*given) for given in [*made, ("eda", 0, "1100", 3), ("eda", 1, "1110", 3)]]
@@ -142,23 +144,23 @@ def test_the_table_pairs_its_gains_by_repeat():
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([WayRow(way="repeated", accuracy=60.0, gain=20.0, gain_se=2.0)], "+20.0 points"),
-        ([WayRow(way="repeated", accuracy=60.0, gain=0.3, gain_se=0.2)], ""),
-        ([WayRow(way="repeated", accuracy=40.0, gain=-9.0, gain_se=1.0)], ""),
-        ([WayRow(way="repeated", accuracy=60.0, gain=5.0, ci=(1.0, 9.0))], "+5.0 points"),
-        ([WayRow(way="repeated", accuracy=60.0, gain=5.0, ci=(-1.0, 11.0))], ""),
-        ([WayRow(way="ours", accuracy=60.0, gain=20.0, gain_se=2.0)], ""),
-        ([WayRow(way="repeated", accuracy=None)], ""),
+        ([ArmRow(way="repeated", accuracy=60.0, gain=20.0, gain_se=2.0)], "+20.0 points"),
+        ([ArmRow(way="repeated", accuracy=60.0, gain=0.3, gain_se=0.2)], ""),
+        ([ArmRow(way="repeated", accuracy=40.0, gain=-9.0, gain_se=1.0)], ""),
+        ([ArmRow(way="repeated", accuracy=60.0, gain=5.0, ci=(1.0, 9.0))], "+5.0 points"),
+        ([ArmRow(way="repeated", accuracy=60.0, gain=5.0, ci=(-1.0, 11.0))], ""),
+        ([ArmRow(way="ours", accuracy=60.0, gain=20.0, gain_se=2.0)], ""),
+        ([ArmRow(way="repeated", accuracy=None)], ""),
     ],
 )
 def test_a_student_that_only_wanted_more_training_is_told(rows, said):
-    found = undertrained([WayRow(way="seed-only", accuracy=40.0), *rows])
+    found = undertrained([ArmRow(way="seed-only", accuracy=40.0), *rows])
     assert (said in found and "updates" in found) if said else found == ""
 
 
 def test_all_ways_are_those_that_can_be():
-    assert compared(["all"], "ours", pool=False)[0] == "ours" and "oracle" not in compared(["all"], "ours", pool=False)
-    assert compared(["all"], "paper", pool=True) == [
+    assert arms_of(["all"], "ours", pool=False)[0] == "ours" and "oracle" not in arms_of(["all"], "ours", pool=False)
+    assert arms_of(["all"], "paper", pool=True) == [
         "paper",
         "seed-only",
         "repeated",
@@ -167,4 +169,4 @@ def test_all_ways_are_those_that_can_be():
         "ours",
         "oracle",
     ]
-    assert compared(["none"], "ours", pool=True) == ["ours"]
+    assert arms_of(["none"], "ours", pool=True) == ["ours"]

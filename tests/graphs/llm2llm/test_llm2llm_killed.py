@@ -10,8 +10,7 @@ from row_stand_ins import made_rows, teaching, write_rows
 from servers import serving
 
 from inloop.graphs.llm2llm.config import Llm2LlmConfig
-from inloop.graphs.llm2llm.data import sha256_of
-from inloop.graphs.llm2llm.result import Llm2LlmOutcome
+from inloop.graphs.llm2llm.result import Llm2LlmResult
 from inloop.runtime.run.folder import RunFolder
 from inloop.runtime.store.open import Store
 
@@ -34,11 +33,10 @@ def config(tmp_path):
     write_rows(tmp_path / "test.jsonl", test)
 
     def make(url):
-        made = Llm2LlmConfig(
+        return Llm2LlmConfig(
             train=str(tmp_path / "train.jsonl"), test=str(tmp_path / "test.jsonl"), seeds_per_class=4, teachers=(f"{url}#m",),
             verifiers=("none",), rouge=0.95, steps=2, per_error=2, folds=3, compare=("seed-only", "random"),
         )  # fmt: skip
-        return made.model_copy(update={"files": sha256_of(made.paths)})
 
     return make
 
@@ -60,7 +58,7 @@ def until_done(processes, folder, kills):
 
 
 def hashes(folder):
-    outcome = Llm2LlmOutcome.model_validate(folder.result())
+    outcome = Llm2LlmResult.model_validate(folder.result())
     return [(run.way, run.repeat, run.data_sha256, run.added, run.test, run.stop) for run in outcome.ways]
 
 
