@@ -96,13 +96,15 @@ class Bench:
 
     def __init__(self, options: Options, store: Store, settings: Settings, *, opened: dict[str, Any]) -> None:
         self.options, self.store, self.settings = options, store, settings
-        self._opened = opened
+        self._opened, self._ours = opened, list[Any]()
         self.panel: Panel | None = None
 
-    def once(self, name: str, make: Callable[[], Any]) -> Any:
-        """What `make` opened under that name, the first time."""
+    def once(self, name: str, make: Callable[[], Any], *, given: Any = None) -> Any:
+        """What `make` opened under that name, the first time; what was `given` by a caller stays the caller's to close."""
         if name not in self._opened:
-            self._opened[name] = make()
+            part = self._opened[name] = make()
+            if part is not given:
+                self._ours.append(part)
         return self._opened[name]
 
     def vqa(self, place: int = 0) -> VisualQA:
@@ -149,7 +151,7 @@ class Bench:
 
     async def close(self) -> None:
         """Free the models."""
-        for tool in self._opened.values():
+        for tool in self._ours:
             await close(tool)
 
 
@@ -177,7 +179,7 @@ def own_metric(name: str, given: Any) -> Metric:
 
     def open_own(bench: Bench) -> Evaluator:
         evaluator: Evaluator = bench.once(
-            name, lambda: EVALUATOR.bring(given, store=bench.store, settings=bench.settings)
+            name, lambda: EVALUATOR.bring(given, store=bench.store, settings=bench.settings), given=given
         )
         return evaluator
 

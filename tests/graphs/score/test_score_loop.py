@@ -6,6 +6,7 @@ from PIL import Image
 from inloop.graphs.score import ScoreConfig, ScoreResult, score
 from inloop.graphs.score import loop as module
 from inloop.runtime.errors import BadInput
+from inloop.runtime.records import Score
 from inloop.runtime.run import Progressed
 from inloop.runtime.settings import Settings
 
@@ -85,3 +86,18 @@ def test_what_cannot_be_scored_leaves_no_folder(pictures, settings, options, wor
     with pytest.raises(BadInput, match=words):
         score(pictures, settings=settings, **options)
     assert not list(settings.runs_dir.glob("score-*"))
+
+
+def test_a_callers_evaluator_is_the_callers_to_close(pictures, settings):
+    class Constant:
+        name, closed = "constant", False
+
+        async def score(self, samples):
+            return [Score(value=0.5) for _ in samples]
+
+        async def aclose(self):
+            self.closed = True
+
+    mine = Constant()
+    result = score(pictures, metric="", evaluators={"constant": mine}, settings=settings)
+    assert result.metrics[0].overall.value == 0.5 and not mine.closed
