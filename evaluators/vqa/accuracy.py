@@ -20,14 +20,13 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from ...runtime.errors import BadInput
-from ...runtime.records import Record, Sample, Score
+from ...runtime.records import Record
 
 __all__ = [
     "RULES",
     "Accuracy",
     "Asked",
     "Human",
-    "VQAAccuracy",
     "VQARule",
     "accuracy_of",
     "find_rule",
@@ -207,36 +206,6 @@ def accuracy_of(predictions: Mapping[str, str], asked: Sequence[Asked], *, rule:
         left_out=len(asked) - len(counted),
         unknown=len(set(predictions) - known),
     )
-
-
-class VQAAccuracy:
-    """An `Evaluator` of answers: a sample's `text` is the prediction, its `answers` are what people said.
-
-    `meta["choices"]` and `meta["correct"]` serve the multiple choice rules.
-    """
-
-    def __init__(self, *, rule: str) -> None:
-        self.rule = find_rule(rule)
-        self.name = f"vqa_accuracy[{self.rule.name}]"
-
-    async def score(self, samples: Sequence[Sample]) -> list[Score]:
-        """An accuracy from 0 to 1 a sample; None where it has no human answers."""
-        scores = []
-        for sample in samples:
-            asked = Asked(
-                id=sample.id,
-                humans=tuple(Human(text=text, id=place) for place, text in enumerate(sample.answers)),
-                choices=tuple(sample.meta.get("choices", ())),
-                correct=sample.meta.get("correct"),
-            )
-            try:
-                value = vqa_accuracy(sample.text, asked, rule=self.rule.name)
-            except BadInput as error:
-                scores.append(Score(value=None, explanation=str(error)))
-                continue
-            told = f"{sample.text!r} against {len(asked.humans)} answers, rule {self.rule.name}"
-            scores.append(Score(value=value, explanation=told))
-        return scores
 
 
 def _normalised(prediction: str, humans: Sequence[Human], normal: Normal) -> tuple[str, list[tuple[str, int | str]]]:

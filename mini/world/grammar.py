@@ -147,10 +147,6 @@ class Wording:
             add(f"global - background ({self.background})", f"Is the background {self.background}?")
         return nodes
 
-    def noun_phrases(self) -> list[str]:
-        """The phrases that dCS scores."""
-        return [phrase.text for phrase in self.phrases]
-
 
 def article(words: str) -> str:
     """The indefinite article before `words`."""
