@@ -95,7 +95,8 @@ def _config(options: Options) -> dict[str, Any]:
 
 
 def _first(folder: Path, options: Options) -> tuple[float, dict[str, Clock], Any]:
-    from inloop.graphs.opt2i.run import run as opt2i
+    from inloop.graphs.opt2i import Opt2iConfig, context, opt2i
+    from inloop.runtime.run import carry
 
     clocks: dict[str, Clock] = {}
     openers: dict[str, Callable[..., Any]] = {}
@@ -113,18 +114,18 @@ def _first(folder: Path, options: Options) -> tuple[float, dict[str, Clock], Any
         return open_it
 
     for name in ("images", "vqa", "clip", "chat"):
-        openers[name] = getattr(opt2i, f"open_{name}")
-        setattr(opt2i, f"open_{name}", timed(name))
+        openers[name] = getattr(context, f"open_{name}")
+        setattr(context, f"open_{name}", timed(name))
     try:
-        config = opt2i.Opt2iConfig(**_config(options))
+        config = Opt2iConfig(**_config(options))
         settings = Settings(runs_dir=folder, device=options.device)
         run = RunFolder.create(folder, "opt2i", config)
         began = time.perf_counter()
-        outcome = asyncio.run(opt2i.run_opt2i(config, settings=settings, folder=run))
+        outcome = asyncio.run(carry(opt2i, config, settings=settings, folder=run))
         return time.perf_counter() - began, clocks, outcome
     finally:
         for name, opener in openers.items():
-            setattr(opt2i, f"open_{name}", opener)
+            setattr(context, f"open_{name}", opener)
 
 
 def _timed(work: Callable[..., Any], clock: Clock) -> Callable[..., Any]:

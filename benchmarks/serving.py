@@ -68,9 +68,10 @@ def _load(name: str, serving: Serving, rounds: int) -> list[Figure]:
 
 def _busy(name: str, serving: Serving, options: Options) -> list[Figure]:
     """16 prompts in flight: the share of the wall time in which at least one request was at the server."""
-    from inloop.graphs.opt2i.run import run as opt2i
+    from inloop.graphs.opt2i import Opt2iConfig, context, opt2i
+    from inloop.runtime.run import carry
 
-    clock, opened = Clock(), opt2i.open_chat
+    clock, opened = Clock(), context.open_chat
 
     def timed(*arguments: Any) -> Any:
         chat = opened(*arguments)
@@ -84,20 +85,20 @@ def _busy(name: str, serving: Serving, options: Options) -> list[Figure]:
         return chat
 
     prompts = tuple(f"{prompt}{ending}" for ending in ("", " in the snow") for prompt in PROMPTS)
-    config = opt2i.Opt2iConfig(
+    config = Opt2iConfig(
         prompts=prompts, llm=serving.served.llm, images=options.images, vqa=options.vqa, clip=options.clip,
         iterations=options.iterations, candidates=3, images_per_prompt=1, heldout_seeds=0, baselines=False, in_flight=16,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as place:
         settings = Settings(runs_dir=Path(place), device=options.device, cache_dir=Settings.load().cache_dir)
         folder = RunFolder.create(settings.runs_dir, "opt2i", config)
-        opt2i.open_chat = timed  # type: ignore[assignment]
+        context.open_chat = timed  # type: ignore[assignment]
         try:
             began = time.perf_counter()
-            outcome = asyncio.run(opt2i.run_opt2i(config, settings=settings, folder=folder))
+            outcome = asyncio.run(carry(opt2i, config, settings=settings, folder=folder))
             wall = time.perf_counter() - began
         finally:
-            opt2i.open_chat = opened
+            context.open_chat = opened
             folder.close()
     note = f"{clock.seconds:.1f} of {wall:.1f} s, {outcome.calls.get('llm', {}).get('paid', 0)} requests"
     share = 100 * clock.seconds / wall

@@ -2,7 +2,7 @@
 
 import sys
 
-from inloop.graphs.opt2i.run import opt2i
+from inloop.graphs.opt2i import opt2i
 
 outcome = opt2i(*sys.argv[1:] or ["a bunny below a scarlet pentagram"], iterations=5)
 for task in outcome.tasks:

@@ -33,7 +33,9 @@ class Setting(NamedTuple):
 class Settings(BaseSettings):
     """The settings of one process. `Settings.load` reads every place; `Settings()` is the bare defaults."""
 
-    model_config = SettingsConfigDict(env_prefix="INLOOP_", env_ignore_empty=True, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="INLOOP_", env_ignore_empty=True, extra="forbid", frozen=True, use_attribute_docstrings=True
+    )
 
     llm: str = "mini-writer"
     """The language model: `mini-writer`, `smollm2`, `gguf:PATH`, `http://host:8000/v1[#model]`, `openai:MODEL`."""
@@ -82,6 +84,11 @@ class Settings(BaseSettings):
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @classmethod
+    def describe(cls, name: str) -> str:
+        """One line about a setting."""
+        return (cls.model_fields[name].description or "").replace("`", "").rstrip(".")
 
     @property
     def store_dir(self) -> Path:

@@ -1,4 +1,4 @@
-"""An `Outcome` as a run leaves it, with real pictures in a real blob store, to test the report and the commands on.
+"""An `Opt2iResult` as a run leaves it, with real pictures in a real blob store, to test the report and the commands on.
 
 The pictures are drawn with Pillow and the numbers follow from a seed, so that both are the same everywhere.
 """
@@ -7,7 +7,7 @@ import random
 
 from PIL import Image, ImageDraw
 
-from inloop.graphs.opt2i.result import Comparison, HeldOut, Outcome, Question, TaskOutcome, Trial, TrialImage
+from inloop.graphs.opt2i.result import Comparison, HeldOut, Opt2iResult, Opt2iTask, Question, Trial, TrialImage
 from inloop.runtime.records import Cost, Part, Score
 from inloop.runtime.store.blobs import BlobStore
 
@@ -124,7 +124,7 @@ def task(blobs, number, text, iterations, candidates):
         images = shots(blobs, seeds, skill, f"{number}-{words}")
         return HeldOut(text=words, scores={"dsg": mean(images, "dsg"), "dcs": mean(images, "dcs")}, images=images)
 
-    return TaskOutcome(
+    return Opt2iTask(
         id=f"p{number}",
         text=text,
         stop="iterations" if number % 2 else "perfect",
@@ -153,13 +153,13 @@ def compared(tasks, way, name, images, part):
     )
 
 
-def make_outcome(blobs: BlobStore, *, prompts=1, iterations=4, candidates=5) -> Outcome:
+def make_outcome(blobs: BlobStore, *, prompts=1, iterations=4, candidates=5) -> Opt2iResult:
     texts = ["a crimson disc to the left of an azure box"] + [
         f"a scarlet ball beside a navy cube, version {n}" for n in range(2, prompts + 1)
     ]
     tasks = tuple(task(blobs, n, text, iterations, candidates) for n, text in enumerate(texts, 1))
     spent = prompts * iterations * candidates * 4
-    return Outcome(
+    return Opt2iResult(
         run_id="opt2i-20260101-093000-ab12",
         loop="opt2i",
         created="2026-01-01T09:30:00+00:00",

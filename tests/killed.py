@@ -7,9 +7,9 @@ from pathlib import Path
 
 import stand_ins
 
-import inloop.graphs.opt2i.models as models
-import inloop.graphs.opt2i.run as module
-from inloop.runtime.run import folder as runs
+import inloop.graphs.opt2i.context as context
+from inloop.graphs.opt2i import Opt2iConfig, opt2i
+from inloop.runtime.run import RunFolder, carry
 from inloop.runtime.run.checkpoints import Checkpoints
 from inloop.runtime.settings import Settings
 
@@ -18,7 +18,7 @@ __all__ = ["Checkpoints", "go"]
 
 def go(runs_dir: str, run_id: str, pause: float) -> None:
     """Start or resume a run with slow stand-ins for its models, to its end."""
-    stand_ins.install(lambda name, value: setattr(models, name, value), pause=pause)
-    folder = runs.RunFolder.open(Path(runs_dir), run_id)
-    config = module.Opt2iConfig.model_validate(folder.config)
-    asyncio.run(module.run_opt2i(config, settings=Settings(runs_dir=Path(runs_dir)), folder=folder, resume=True))
+    stand_ins.install(lambda name, value: setattr(context, name, value), pause=pause)
+    folder = RunFolder.open(Path(runs_dir), run_id)
+    config = Opt2iConfig.model_validate(folder.config)
+    asyncio.run(carry(opt2i, config, settings=Settings(runs_dir=Path(runs_dir)), folder=folder, resumed=True))

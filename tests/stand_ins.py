@@ -245,7 +245,7 @@ def graph_of(text: str):
 
 
 def install(put, *, pause: float = 0.0, **other) -> dict[str, list[StandIn]]:
-    """Let `run_opt2i` open stand-ins: `put(name, value)` sets an attribute of `inloop.graphs.opt2i.models`; gives what gets opened.
+    """Let OPT2I open stand-ins: `put(name, value)` sets an attribute of `inloop.graphs.opt2i.context`; gives what gets opened.
 
     `other` replaces a stand-in by another class, as in `chat=Garbled`.
     """

@@ -227,11 +227,11 @@ def test_the_readme_names_every_example():
 
 
 def test_the_loose_prompts_are_loose_and_mean_something():
-    from inloop.app.opt2i.command import read_prompts
+    from inloop.app.cli import read_lines
     from inloop.mini.world.grammar import plain
     from inloop.mini.world.parse import spec_of
 
-    prompts = read_prompts(EXAMPLES / "prompts" / "loose.txt")
+    prompts = read_lines(EXAMPLES / "prompts" / "loose.txt", "prompt")
     assert len(set(prompts)) == len(prompts) >= 24
     for prompt in prompts:
         spec = spec_of(prompt)

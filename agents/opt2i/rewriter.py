@@ -21,10 +21,14 @@ from ...runtime.records import Message, Record
 
 __all__ = ["Proposals", "Rewriter", "Shown", "Style"]
 
-Objective = Literal["dsg", "dcs", "both"]
 Style = Literal["paper", "mini"]
 
 _MINI_TRIED, _MINI_WRONG = 3, 2
+_LABELS = {
+    "dsg": "evaluation questions:",
+    "dcs": "visual elements:",
+    "both": "evaluation questions and visual elements:",
+}
 # what the templates show as an example, and what weak models give back as it stands
 _ECHOES = re.compile(
     r"(first|second|third|another|your)?\s*(new )?(paraphrase|prompt|revision)s?\s*\d*\.?", re.IGNORECASE
@@ -73,11 +77,11 @@ class Rewriter:
         self.attempts = attempts
 
     async def propose(
-        self, *, text: str, history: Sequence[Shown], n: int, seed: int, objective: Objective = "dsg"
+        self, *, text: str, history: Sequence[Shown], n: int, seed: int, objective: str = "dsg"
     ) -> Proposals:
         """Up to `n` new wordings of the user's `text`, none of which is in `history`.
 
-        "both" shows questions and noun phrases with the meta-prompt for DSG.
+        `objective`: "dsg" or "dcs"; "both" shows questions and noun phrases, any other score its parts, with the meta-prompt for DSG.
 
         Raises:
             CallFailed: the chat model failed.
@@ -94,7 +98,7 @@ class Rewriter:
         prompt = load("opt2i_paraphrase")
         return await self._ask(lambda count: _as_messages(prompt.messages(prompt=text, n=count)), text, (), n, seed)
 
-    def _messages(self, text: str, best: Sequence[Shown], n: int, objective: Objective) -> list[Message]:
+    def _messages(self, text: str, best: Sequence[Shown], n: int, objective: str) -> list[Message]:
         if self.style == "mini":
             tried = "".join(f"{shown.score} {_line(shown.text)}\n" for shown in best)
             # the parts of the best try: what is still wrong where the next one starts from
@@ -109,11 +113,7 @@ class Rewriter:
                 )
             )
         prompt = load("opt2i_rewrite_dcs" if objective == "dcs" else "opt2i_rewrite_dsg")
-        label = {
-            "dsg": "evaluation questions:",
-            "dcs": "visual elements:",
-            "both": "evaluation questions and visual elements:",
-        }[objective]
+        label = _LABELS.get(objective, "parts:")
         blocks = []
         for place, shown in enumerate(best, start=1):
             lines = [f"{place}. {_line(shown.text)}", f"overall score: {shown.score}"]

@@ -1,8 +1,12 @@
+from .command import LoopCommand
 from .format import amount, clip, counted, percent, points, printable, seconds, signed
-from .progress import progress
+from .lines import read_lines
+from .progress import RunView, progress
 from .session import closing_line, kept, log_to_stderr, new_run
 
 __all__ = [
+    "LoopCommand",
+    "RunView",
     "amount",
     "clip",
     "closing_line",
@@ -14,6 +18,7 @@ __all__ = [
     "points",
     "printable",
     "progress",
+    "read_lines",
     "seconds",
     "signed",
 ]

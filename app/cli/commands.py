@@ -1,16 +1,16 @@
 """The commands of `inloop`: their names, one line about each, and where they are.
 
-A command is a function of a module of the app that takes the parsed arguments and gives the exit code; the module's
-`add_arguments` describes them. Only the module of the command that is called is imported, so that `inloop --help` answers at
-once.
+The command of a loop is a `LoopCommand`; any other is a function that takes the parsed arguments and gives the exit code, with the
+module's `add_arguments` beside it. Only the module of the command that is called is imported, so that `inloop --help` answers at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 __all__ = ["COMMANDS", "Command", "parser"]
 
@@ -22,49 +22,68 @@ Settings come from flags, then INLOOP_* variables, then inloop.toml, then defaul
 
 @dataclass(frozen=True)
 class Command:
-    """One command: `function` of `module` runs it, `arguments` of `module` (none: "") describes what it takes."""
+    """One command: `function` of `module` is a `LoopCommand` or runs it; `arguments` of `module` (none: "") describes what it takes.
+
+    `loop`: the name of the loop whose runs it resumes and draws.
+    """
 
     brief: str
     module: str
     function: str
     arguments: str = "add_arguments"
+    loop: str = ""
 
     def run(self, args: argparse.Namespace) -> int:
         """Run it; the exit code."""
-        call: Callable[[argparse.Namespace], int] = getattr(self._imported(), self.function)
-        return call(args)
+        entry = self.imported()
+        code: int = entry.run(args) if hasattr(entry, "describe") else entry(args)
+        return code
 
     def describe(self, command: argparse.ArgumentParser) -> None:
         """Give the parser of the command what its module says of it."""
-        if self.arguments:
-            module = self._imported()
+        entry = self.imported()
+        if hasattr(entry, "describe"):
+            entry.describe(command)
+        elif self.arguments:
+            module = self._module()
             describe = getattr(module, self.arguments)
             describe(command)
             command.description = (module if self.arguments == "add_arguments" else describe).__doc__
 
-    def _imported(self) -> object:
+    def imported(self) -> Any:
+        """The function or the `LoopCommand` itself."""
+        return getattr(self._module(), self.function)
+
+    def _module(self) -> ModuleType:
         return importlib.import_module(f"..{self.module}", __package__)
 
 
 COMMANDS = {
-    "opt2i": Command("rewrite a text-to-image prompt until the pictures are right", "opt2i.command", "opt2i"),
-    "score": Command("score pictures against their prompts", "score.command", "score"),
+    "opt2i": Command(
+        "rewrite a text-to-image prompt until the pictures are right", "opt2i.command", "opt2i", loop="opt2i"
+    ),
+    "score": Command("score pictures against their prompts", "score.command", "score", loop="score"),
     "certify": Command("recompute published figures from published raw answers", "score.certify", "certify"),
     "index": Command("bring a folder of documents into an index", "rag.index", "index"),
-    "ask": Command("an answer from an index, with citations that are checked", "rag.ask", "ask"),
+    "ask": Command("an answer from an index, with citations that are checked", "rag.ask", "ask", loop="rag"),
     "eval-rag": Command(
         "how well an index finds what is relevant, and how true answers from it are", "rag.eval_rag", "eval_rag"
     ),
-    "llm2llm": Command("have a teacher write the rows that a small model gets wrong", "llm2llm.command", "llm2llm"),
+    "llm2llm": Command(
+        "have a teacher write the rows that a small model gets wrong", "llm2llm.command", "llm2llm", loop="llm2llm"
+    ),
     "rescore": Command(
         "judge the teacher's replies of a llm2llm run again, by other thresholds; nothing is asked anew",
         "llm2llm.plan",
         "rescore",
         "add_rescore_arguments",
     ),
-    "vqa": Command("answer a question about a picture that needs knowledge", "promptcap.vqa", "vqa"),
+    "vqa": Command("answer a question about a picture that needs knowledge", "promptcap.vqa", "vqa", loop="promptcap"),
     "vqa-eval": Command(
-        "score answers to a VQA data set beside baselines, and say why they fail", "promptcap.vqa_eval", "vqa_eval"
+        "score answers to a VQA data set beside baselines, and say why they fail",
+        "promptcap.vqa_eval",
+        "vqa_eval",
+        loop="vqa_eval",
     ),
     "promptcap": Command("captions for questions: make the data, train a captioner", "promptcap.command", "promptcap"),
     "resume": Command("go on with a run that was stopped or killed", "cli.runs", "resume", "add_resume_arguments"),

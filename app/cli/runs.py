@@ -1,7 +1,7 @@
 """What is done with runs that are there: `inloop runs` lists them, `resume` goes on, `report` draws the page again.
 
-Each loop has a module of the app that knows its runs: `again` goes on with one, or shows the result of a finished one, and
-`report_page` draws one that is finished.
+Which command a run is of stands in the table of commands: `LoopCommand.resume` goes on with one, or shows the result of a finished one, and
+`LoopCommand.report` draws one that is finished.
 """
 
 from __future__ import annotations
@@ -10,27 +10,18 @@ import argparse
 import importlib
 import json
 import sys
-from collections.abc import Mapping
-from types import ModuleType
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
 from ...runtime.settings import Settings
+from .commands import COMMANDS
 from .format import clip, printable
 
 if TYPE_CHECKING:
     from ...runtime.run import RunFolder
 
 __all__ = ["add_report_arguments", "add_resume_arguments", "add_runs_arguments", "report", "resume", "runs"]
-
-_LOOPS = {
-    "opt2i": "opt2i.command",
-    "score": "score.command",
-    "rag": "rag.ask",
-    "llm2llm": "llm2llm.command",
-    "promptcap": "promptcap.vqa",
-    "vqa_eval": "promptcap.vqa_eval",
-}
 
 
 def add_runs_arguments(command: argparse.ArgumentParser) -> None:
@@ -56,7 +47,7 @@ def resume(args: argparse.Namespace) -> int:
 
     folder = RunFolder.open(Settings.load(runs_dir=args.out).runs_dir, args.run)
     settings = Settings.load(runs_dir=folder.path.parent)
-    code: int = _loop_of(folder).again(folder, settings, json_output=args.json)
+    code: int = _command_of(folder).resume(folder, settings, json_output=args.json)
     return code
 
 
@@ -72,7 +63,7 @@ def report(args: argparse.Namespace) -> int:
     beside = folder.path.parent / ".store"
     store = settings.store if settings.store is not None else beside if beside.is_dir() else settings.store_dir
     blobs, limit = BlobStore(store / "blobs"), sys.maxsize if args.all_images else DEFAULT_LIMIT
-    page: str = _loop_of(folder).report_page(folder, blobs, limit=limit)
+    page: str = _command_of(folder).report(folder, blobs, limit=limit)
     write_whole(folder.report_path, page.encode("utf-8"))
     if args.json:
         print(json.dumps({"run_id": folder.id, "report": str(folder.report_path), "bytes": len(page.encode("utf-8"))}))
@@ -88,10 +79,10 @@ def runs(args: argparse.Namespace) -> int:
     settings = Settings.load(runs_dir=args.out)
     rows = []
     for info in reversed(list_runs(settings.runs_dir)):
-        prompts: list[str] = []
+        about: tuple[str, ...] = ()
         if info.state != "unreadable":
-            prompts = _asked(RunFolder.open(settings.runs_dir, info.path.resolve()).config)
-        rows.append((info, prompts))
+            about = RunFolder.open(settings.runs_dir, info.path.resolve()).about
+        rows.append((info, about))
     if args.json:
         listed = [
             {
@@ -101,30 +92,29 @@ def runs(args: argparse.Namespace) -> int:
                 "created": i.created,
                 "state": i.state,
                 "note": i.note,
-                "prompts": prompts,
+                "prompts": list(about),
             }
-            for i, prompts in rows
+            for i, about in rows
         ]
         print(json.dumps({"runs": listed}, ensure_ascii=False))
         return 0
     if not rows:
         print(f'no runs in {settings.runs_dir} yet; start one with: inloop opt2i "..."')
-    for info, prompts in rows:
-        what = clip(printable(prompts[0]), 80) if len(prompts) == 1 else f"{len(prompts)} prompts"
+    for info, about in rows:
+        what = clip(printable(about[0]), 80) if about else ""
+        what += f" and {len(about) - 1} more" if len(about) > 1 else ""
         print(f"{info.id:<32}  {info.state:<10}  {info.note or what}")
     return 0
 
 
-def _asked(config: Mapping[str, Any]) -> list[str]:
-    """What a run is about: its prompts or questions, or the file that it works on."""
-    found = config.get("prompts") or config.get("questions") or config.get("train") or config.get("asked") or []
-    several = [found] if isinstance(found, str) else found
-    return [str(each["question"] if isinstance(each, dict) else each) for each in several]
-
-
-def _loop_of(folder: RunFolder) -> ModuleType:
-    if folder.loop not in _LOOPS:
+def _command_of(folder: RunFolder) -> Any:
+    command = next((command for command in COMMANDS.values() if command.loop == folder.loop), None)
+    if command is None:
         raise BadInput(
             f"the run {folder.id!r} is of the loop {folder.loop!r}, which this version does not know: use the version that made it."
         )
-    return importlib.import_module(f"..{_LOOPS[folder.loop]}", __package__)
+    entry = command.imported()
+    if hasattr(entry, "resume"):
+        return entry
+    module = importlib.import_module(entry.__module__)
+    return SimpleNamespace(resume=module.again, report=module.report_page)

@@ -176,8 +176,8 @@ def _go(config: Llm2LlmConfig, settings: Settings, folder: RunFolder, *, resumed
 
     log_to_stderr(settings)
     with kept(folder, begun=lambda: bool(folder.events()), quiet=json_output):
-        with progress(RowsView(repeat=config.repeat), sys.stderr, silent=json_output) as show:  # type: ignore[arg-type]
-            work = carry(loop, config, folder=folder, settings=settings, on_event=show, resumed=resumed)  # type: ignore[arg-type]
+        with progress(RowsView(repeat=config.repeat), sys.stderr, silent=json_output) as show:
+            work = carry(loop, config, folder=folder, settings=settings, on_event=show, resumed=resumed)
             outcome = asyncio.run(work)
         blobs = BlobStore(settings.store_dir / "blobs")
         export(outcome, blobs, config, folder.path / "data")

@@ -22,7 +22,7 @@ from ...graphs.llm2llm import (
     words_of,
 )
 from ...runtime.run import Event, ModelsOpened, RunFolder, RunStarted, Warned
-from ..cli import amount, printable, seconds, signed
+from ..cli import RunView, amount, printable, seconds, signed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -57,21 +57,16 @@ class Working:
     what: str = "training"
 
 
-class RowsView:
-    """What is known of a run from its events (a `progress.View`)."""
+class RowsView(RunView):
+    """The arms of a run that are worked on."""
 
-    quiet = frozenset({"training"})
+    quiet = (TrainingTold,)
 
     def __init__(self, *, repeat: int, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__("repeats", clock=clock)
         self.repeat = repeat
         self.working: dict[str, Working] = {}
-        self.done: list[str] = []
-        self._clock, self._began = clock, clock()
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since this process took the run up."""
-        return self._clock() - self._began
+        self.ended: list[str] = []
 
     def see(self, event: Event) -> list[str]:
         """Take one event in; the lines that are worth keeping."""
@@ -105,7 +100,7 @@ class RowsView:
                     return [f"{where}step {event.step}: {event.note or added}"]
             case ArmDone():
                 self.working.pop(event.task, None)
-                self.done.append(event.task)
+                self.ended.append(event.task)
                 score = "no test rows" if event.accuracy is None else f"test {100 * event.accuracy:.1f}"
                 return [f"{where}{score}, {event.added} rows added; stopped: {event.stop}"]
         return []
@@ -124,7 +119,7 @@ class RowsView:
         for task, arm in list(self.working.items()):
             step = f"step {arm.step}" + (f" of {arm.steps}" if arm.steps else "")
             table.add_row(Text("●", style="cyan"), Text(task), Text(step), Text(arm.what[: width - 40], style="dim"))
-        foot = f"  {seconds(self.elapsed)} · {len(self.done)} ways done · Ctrl-C stops after this step, twice at once"
+        foot = f"  {seconds(self.elapsed)} · {len(self.ended)} ways done · Ctrl-C stops after this step, twice at once"
         return Group(Text(""), table, Text(foot[: width - 1], style="dim"))
 
 

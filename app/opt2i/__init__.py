@@ -1,5 +1,1 @@
 """`inloop opt2i`: its command, progress, report and summary."""
-
-from .command import read_prompts
-
-__all__ = ["read_prompts"]

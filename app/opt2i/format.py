@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...graphs.opt2i import TaskOutcome, Trial
+from ...graphs.opt2i import Opt2iTask, Trial
 
 __all__ = ["EVALUATORS", "evaluator_name", "way_name", "ours", "user_trial", "best_trial", "best_text", "stop_words"]
 
@@ -50,17 +50,17 @@ def ours(way: str) -> bool:
     return way.lower() in ("inloop", "opt2i", "best")
 
 
-def user_trial(task: TaskOutcome) -> Trial | None:
+def user_trial(task: Opt2iTask) -> Trial | None:
     """The trial of the user's own text."""
     return next((t for t in task.trials if t.iteration == 0), None)
 
 
-def best_trial(task: TaskOutcome) -> Trial | None:
+def best_trial(task: Opt2iTask) -> Trial | None:
     """The best trial, where there is one; `task.best` is its id."""
     return next((t for t in task.trials if t.id == task.best), None)
 
 
-def best_text(task: TaskOutcome) -> str:
+def best_text(task: Opt2iTask) -> str:
     """The best text found: the user's own where nothing was better."""
     best = best_trial(task)
     return task.text if best is None else best.text

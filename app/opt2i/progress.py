@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from rich.console import RenderableType
 
-from ..cli import amount, clip, counted, points, printable, seconds, signed
+from ...graphs.opt2i import BaselineDone, HeldOutDone, IterationDone, QuestionsWritten, Trial, TrialScored
+from ...runtime.run import Event, TaskDone, TaskFailed, Warned
+from ..cli import RunView, amount, clip, counted, points, printable, seconds, signed
 from .format import evaluator_name
 
-__all__ = ["TaskView", "RunView"]
+__all__ = ["SearchView", "TaskView"]
 
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -44,120 +45,78 @@ class TaskView:
         return "".join(_BARS[min(int(v * len(_BARS)), len(_BARS) - 1)] for v in self.curve[-width:])
 
 
-class RunView:
-    """The state of a run as its events tell it; `see` gives the lines that are worth keeping."""
+class SearchView(RunView):
+    """The searches of a run, with their scores."""
 
-    quiet = frozenset({"iteration"})  # the table shows the iterations: as lines they would only scroll by
+    quiet = (IterationDone,)  # the table shows the iterations: as lines they would only scroll by
 
     def __init__(self, *, prompts: int, iterations: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.prompts = prompts
-        self.iterations = iterations
-        self.run_id = ""
+        super().__init__("prompts", clock=clock)
+        self.prompts, self.iterations = prompts, iterations
         self.tasks: dict[str, TaskView] = {}
-        self.candidates = 0
-        self.images = 0
-        self._clock = clock
-        self._began = clock()
+        self.candidates = self.images = 0
 
     @property
-    def elapsed(self) -> float:
-        """Seconds since this process took the run up."""
-        return self._clock() - self._began
+    def begun(self) -> bool:
+        """Whether a prompt is under way."""
+        return bool(self.tasks)
 
-    @property
-    def done(self) -> int:
-        """How many of the texts are finished."""
-        return sum(task.state == "done" for task in self.tasks.values())
+    def see(self, event: Event) -> list[str]:
+        """Take one event in; the lines that are worth keeping."""
+        if not event.task or isinstance(event, Warned | TaskFailed):
+            return super().see(event)
+        task = self.tasks.setdefault(event.task, TaskView(event.task))
+        label = f"{task.id}: " if self.prompts > 1 else ""
+        return [label + line for line in self._of_task(task, event)]
 
-    def see(self, event: Mapping[str, Any]) -> list[str]:
-        """Take one event in. An event of an unknown name changes nothing: a newer graph may tell more."""
-        name = str(event.get("event", ""))
-        handler = getattr(self, f"_on_{name}", None)
-        lines: list[str] = handler(event) if handler else []
-        return lines
+    def _of_task(self, task: TaskView, event: Event) -> list[str]:
+        match event:
+            case QuestionsWritten():
+                task.state = "working"
+                by = f", written by {printable(event.questioner)}" if event.questioner else ""
+                return [counted(len(event.questions), "question") + by]
+            case TrialScored():
+                return self._trial(task, event.trial)
+            case IterationDone():
+                return self._iteration(task, event)
+            case HeldOutDone():
+                task.state = "checking"
+                return [f"on unseen seeds: {points(event.user)} → {points(event.best)}; now the baselines"]
+            case BaselineDone():
+                gains = ", ".join(
+                    f"{evaluator_name(name)} {signed(None if gain is None else gain * 100)}"
+                    for name, gain in event.gains.items()
+                )
+                return [f"baseline {printable(event.way)}: {gains}"]
+            case TaskDone():
+                task.state = "done"
+                self.done += 1
+                ended = f"done ({self.done} of {self.prompts}): {points(task.first)} → {points(task.best)}"
+                return [ended] if self.prompts > 1 else []
+        return []
 
-    def _task(self, event: Mapping[str, Any]) -> TaskView:
-        id = str(event.get("task", ""))
-        return self.tasks.setdefault(id, TaskView(id))
-
-    def _label(self, task: TaskView) -> str:
-        return f"{task.id}: " if self.prompts > 1 else ""
-
-    def _on_run_started(self, event: Mapping[str, Any]) -> list[str]:
-        self.run_id = str(event.get("run_id", ""))
-        return [f"run {self.run_id}"]
-
-    def _on_models(self, event: Mapping[str, Any]) -> list[str]:
-        named = event.get("models", event)
-        parts = []
-        for role, model in named.items():
-            if isinstance(model, Mapping) and "id" in model:
-                parts.append(f"{role} {printable(str(model['id']))}")
-        return ["models: " + ", ".join(parts)] if parts else []
-
-    def _on_graph(self, event: Mapping[str, Any]) -> list[str]:
-        task = self._task(event)
-        task.state = "working"
-        questions = event.get("questions", ())
-        count = len(questions) if isinstance(questions, list | tuple) else questions
-        by = event.get("questioner")
-        return [
-            f"{self._label(task)}{counted(count, 'question')}" + (f", written by {printable(str(by))}" if by else "")
-        ]
-
-    def _on_trial(self, event: Mapping[str, Any]) -> list[str]:
-        task = self._task(event)
-        trial = event.get("trial") or {}
+    def _trial(self, task: TaskView, trial: Trial) -> list[str]:
         task.state = "working"
         self.candidates += 1
-        self.images += len(trial.get("images") or ())
-        value = trial.get("objective")
-        text = printable(str(trial.get("text", "")))
-        lines = []
-        if trial.get("iteration", event.get("iteration")) == 0:
+        self.images += len(trial.images)
+        value, text, lines = trial.objective, printable(trial.text), []
+        if trial.iteration == 0:
             task.text, task.first = text, value
-            lines.append(f"{self._label(task)}your prompt scores {points(value)}: {text}")
+            lines.append(f"your prompt scores {points(value)}: {text}")
         if value is not None and (task.best is None or value > task.best):
             if task.best is not None:
-                lines.append(
-                    f"{self._label(task)}better, {points(value)} ({signed((value - task.best) * 100)}): {text}"
-                )
+                lines.append(f"better, {points(value)} ({signed((value - task.best) * 100)}): {text}")
             task.best, task.best_text = value, text
         return lines
 
-    def _on_iteration(self, event: Mapping[str, Any]) -> list[str]:
-        task = self._task(event)
-        task.iteration = int(event.get("iteration", task.iteration))
-        objective = event.get("objective")
-        if isinstance(objective, int | float):
-            task.best = float(objective) if task.best is None else max(task.best, float(objective))
+    def _iteration(self, task: TaskView, event: IterationDone) -> list[str]:
+        task.iteration = event.iteration
+        if event.objective is not None:
+            task.best = event.objective if task.best is None else max(task.best, event.objective)
         if task.best is not None:
             task.curve.append(task.best)
-        if task.iteration == 0:
-            return []
-        return [f"{self._label(task)}iteration {task.iteration} of {self.iterations}: best {points(task.best)}"]
-
-    def _on_heldout(self, event: Mapping[str, Any]) -> list[str]:
-        task = self._task(event)
-        task.state = "checking"
-        before, after = event.get("user"), event.get("best")
-        return [f"{self._label(task)}on unseen seeds: {points(before)} → {points(after)}; now the baselines"]
-
-    def _on_baseline(self, event: Mapping[str, Any]) -> list[str]:
-        task = self._task(event)
-        gains = event.get("gains") or {}
-        said = ", ".join(f"{evaluator_name(n)} {signed(None if g is None else g * 100)}" for n, g in gains.items())
-        return [f"{self._label(task)}baseline {printable(str(event.get('way', '')))}: {said}"]
-
-    def _on_task_done(self, event: Mapping[str, Any]) -> list[str]:
-        task = self._task(event)
-        task.state = "done"
-        if self.prompts == 1:
-            return []
-        return [f"{self._label(task)}done ({self.done} of {self.prompts}): {points(task.first)} → {points(task.best)}"]
-
-    def _on_warning(self, event: Mapping[str, Any]) -> list[str]:
-        return [f"warning: {printable(str(event.get('text', '')))}"]
+        ended = f"iteration {task.iteration} of {self.iterations}: best {points(task.best)}"
+        return [ended] if task.iteration else []
 
     def spent(self) -> str:
         """What was scored so far, in words."""

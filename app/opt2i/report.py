@@ -1,6 +1,6 @@
 """The report of a run: one HTML file that needs nothing else.
 
-Drawn from `result.json` (an `Outcome`) and the blob store, and from nothing else; the same two give the same bytes. The
+Drawn from `result.json` (an `Opt2iResult`) and the blob store, and from nothing else; the same two give the same bytes. The
 page holds its images as data URIs, has no script, and its content security policy forbids every outside resource.
 
 Invariants: a score that is None is shown as "not scored", never as 0; every image has a text alternative; text from
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from ...graphs.opt2i import Comparison, Outcome, TrialImage
+from ...graphs.opt2i import Comparison, Opt2iResult, TrialImage
 from ..cli import amount, seconds, signed
 from ..report import DEFAULT_LIMIT, Interval, Pictures, draw, intervals
 from .format import EVALUATORS, best_trial, evaluator_name, ours, user_trial, way_name
@@ -28,57 +28,56 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_LIMIT", "Pictures", "render"]
 
 
-def render(outcome: Outcome, blobs: BlobStore, *, limit: int = DEFAULT_LIMIT) -> str:
+def render(result: Opt2iResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -> str:
     """The whole page as a string.
 
     Args:
-        outcome: the run's result.
+        result: the run's result.
         blobs: where its images are; one that is not there is named on the page and not an error.
         limit: bytes of images to embed at most (as data URIs).
     """
     pictures = Pictures(blobs, limit)
-    for images in _by_importance(outcome):
+    for images in _by_importance(result):
         pictures.embed(image.image for image in images)
-    climbed = outcome.config.get("objective")
-    mine = sorted((row for row in outcome.comparisons if ours(row.way)), key=lambda row: row.evaluator != climbed)
+    climbed = result.config.get("objective")
+    mine = sorted((row for row in result.comparisons if ours(row.way)), key=lambda row: row.evaluator != climbed)
     return draw(
         "opt2i/report.html.j2",
-        outcome=outcome,
-        title=_title(outcome),
-        headline=_headline(outcome, mine),
+        outcome=result,
+        title=_title(result),
+        headline=_headline(result, mine),
         verdict_kind=_kind(mine),
-        when=outcome.created.replace("T", " ")[:16],
-        took=seconds(outcome.seconds),
-        sections=[section_of(f"t{i}", task, pictures) for i, task in enumerate(outcome.tasks, 1)],
-        comparisons=_comparisons(outcome.comparisons),
-        plots=_plots(outcome.comparisons),
-        glossary=[EVALUATORS[e] for e in dict.fromkeys(c.evaluator for c in outcome.comparisons) if e in EVALUATORS],
-        spent=_spent(outcome),
-        calls=_calls(outcome),
-        config=[(key, _plain(value)) for key, value in sorted(outcome.config.items())],
-        models=[(role, list(model.items())) for role, model in outcome.models.items()],
-        questioners=sorted({t.questioner for t in outcome.tasks if t.questioner}),
-        warnings=list(outcome.notes),
+        when=result.created.replace("T", " ")[:16],
+        took=seconds(result.seconds),
+        sections=[section_of(f"t{i}", task, pictures) for i, task in enumerate(result.tasks, 1)],
+        comparisons=_comparisons(result.comparisons),
+        plots=_plots(result.comparisons),
+        glossary=[EVALUATORS[e] for e in dict.fromkeys(c.evaluator for c in result.comparisons) if e in EVALUATORS],
+        spent=_spent(result),
+        calls=_calls(result),
+        config=[(key, _plain(value)) for key, value in sorted(result.config.items())],
+        models=[(role, list(model.items())) for role, model in result.models.items()],
+        questioners=sorted({t.questioner for t in result.tasks if t.questioner}),
+        warnings=list(result.notes),
         missing=len(pictures.missing),
         left_out=len(pictures.left_out),
-        resume=f"inloop resume {outcome.run_id}",
+        resume=f"inloop resume {result.run_id}",
     )
 
 
-def _by_importance(outcome: Outcome) -> Iterator[Sequence[TrialImage]]:
-    for task in outcome.tasks:
+def _by_importance(result: Opt2iResult) -> Iterator[Sequence[TrialImage]]:
+    for task in result.tasks:
         for key in ("user", "best"):
             if key in task.heldout:
                 yield task.heldout[key].images
         for trial in (user_trial(task), best_trial(task)):
             if trial is not None:
                 yield trial.images
-    for task in outcome.tasks:
+    for task in result.tasks:
         for other in task.heldout.values():
             yield other.images
     ranked = [
-        sorted(t.trials, key=lambda x: -1.0 if x.objective is None else x.objective, reverse=True)
-        for t in outcome.tasks
+        sorted(t.trials, key=lambda x: -1.0 if x.objective is None else x.objective, reverse=True) for t in result.tasks
     ]
     for rank in zip_longest(*ranked):
         for trial in rank:
@@ -86,15 +85,15 @@ def _by_importance(outcome: Outcome) -> Iterator[Sequence[TrialImage]]:
                 yield trial.images
 
 
-def _title(outcome: Outcome) -> str:
-    if len(outcome.tasks) == 1:
-        return f"{outcome.tasks[0].text} · {outcome.loop}"
-    return f"{len(outcome.tasks)} prompts · {outcome.loop}"
+def _title(result: Opt2iResult) -> str:
+    if len(result.tasks) == 1:
+        return f"{result.tasks[0].text} · {result.loop}"
+    return f"{len(result.tasks)} prompts · {result.loop}"
 
 
-def _headline(outcome: Outcome, mine: Sequence[Comparison]) -> str:
+def _headline(result: Opt2iResult, mine: Sequence[Comparison]) -> str:
     first = next((c for c in mine if c.gain is not None), None)
-    what = "One prompt" if len(outcome.tasks) == 1 else f"{len(outcome.tasks)} prompts"
+    what = "One prompt" if len(result.tasks) == 1 else f"{len(result.tasks)} prompts"
     if first is None or first.gain is None:
         return f"{what}: no gain was measured on unseen seeds"
     change = f"{signed(first.gain)} points {evaluator_name(first.evaluator)}"
@@ -145,8 +144,8 @@ def _plots(rows: Sequence[Comparison]) -> list[tuple[str, str]]:
     return plots
 
 
-def _spent(outcome: Outcome) -> list[tuple[str, str]]:
-    cost = outcome.cost
+def _spent(result: Opt2iResult) -> list[tuple[str, str]]:
+    cost = result.cost
     money = "unknown" if cost.money is None else f"{cost.money:.4g} US$"
     return [
         ("images painted", amount(cost.images)),
@@ -158,8 +157,8 @@ def _spent(outcome: Outcome) -> list[tuple[str, str]]:
     ]
 
 
-def _calls(outcome: Outcome) -> list[tuple[str, str, str]]:
-    return [(kind, amount(c.get("paid", 0)), amount(c.get("reused", 0))) for kind, c in sorted(outcome.calls.items())]
+def _calls(result: Opt2iResult) -> list[tuple[str, str, str]]:
+    return [(kind, amount(c.get("paid", 0)), amount(c.get("reused", 0))) for kind, c in sorted(result.calls.items())]
 
 
 def _plain(value: Any) -> str:

@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ...graphs.opt2i import HeldOut, TaskOutcome, Trial, TrialImage
+from ...graphs.opt2i import HeldOut, Opt2iTask, Trial, TrialImage
 from ...runtime.records import Part
 from ..cli import points, signed
 from ..report import CurvePoint, Pictures, curve
@@ -79,7 +79,7 @@ class Section:
     """One user's text, from first score to held-out check."""
 
     anchor: str
-    task: TaskOutcome
+    task: Opt2iTask
     best: str
     stop: str
     changed: bool
@@ -94,7 +94,7 @@ class Section:
     warnings: list[str] = field(default_factory=list)
 
 
-def section_of(anchor: str, task: TaskOutcome, pictures: Pictures) -> Section:
+def section_of(anchor: str, task: Opt2iTask, pictures: Pictures) -> Section:
     user, best = user_trial(task), best_trial(task)
     base = user.objective if user else None
     cards = {t.id: _card(t, task, base, pictures) for t in task.trials}
@@ -133,7 +133,7 @@ def _ordered(held: dict[str, HeldOut]) -> list[tuple[str, HeldOut]]:
     return sorted(held.items(), key=lambda item: (order.get(item[0], 2), item[0]))
 
 
-def _verdict(task: TaskOutcome) -> tuple[str, str]:
+def _verdict(task: Opt2iTask) -> tuple[str, str]:
     if best_text(task) == task.text:
         return "No candidate was better than your own prompt: keep it.", "unknown"
     if not task.heldout:
@@ -143,7 +143,7 @@ def _verdict(task: TaskOutcome) -> tuple[str, str]:
     return "The unseen seeds do not confirm the gain: prefer your own prompt, or run with more images.", "bad"
 
 
-def _gains(task: TaskOutcome) -> list[tuple[str, str, str, str, str]]:
+def _gains(task: Opt2iTask) -> list[tuple[str, str, str, str, str]]:
     user, best = task.heldout.get("user"), task.heldout.get("best")
     rows = []
     for name in dict.fromkeys([*(user.scores if user else {}), *(best.scores if best else {})]):
@@ -154,7 +154,7 @@ def _gains(task: TaskOutcome) -> list[tuple[str, str, str, str, str]]:
     return rows
 
 
-def _strip(key: str, held: HeldOut, task: TaskOutcome, pictures: Pictures) -> Strip:
+def _strip(key: str, held: HeldOut, task: Opt2iTask, pictures: Pictures) -> Strip:
     name = way_name(key)
     return Strip(
         name=name,
@@ -177,7 +177,7 @@ def _picture(image: TrialImage, what: str, pictures: Pictures) -> Picture:
     )
 
 
-def _card(trial: Trial, task: TaskOutcome, base: float | None, pictures: Pictures) -> Card:
+def _card(trial: Trial, task: Opt2iTask, base: float | None, pictures: Pictures) -> Card:
     parent = _parent(trial, task)
     change = None if trial.objective is None or base is None else (trial.objective - base) * 100
     shown = [_picture(image, trial.text, pictures) for image in trial.images]
@@ -203,7 +203,7 @@ def _card(trial: Trial, task: TaskOutcome, base: float | None, pictures: Picture
     )
 
 
-def _parent(trial: Trial, task: TaskOutcome) -> Trial | None:
+def _parent(trial: Trial, task: Opt2iTask) -> Trial | None:
     if trial.parent is None:
         return None
     return next((t for t in task.trials if t.id == trial.parent), None) or next(
@@ -211,7 +211,7 @@ def _parent(trial: Trial, task: TaskOutcome) -> Trial | None:
     )
 
 
-def _lineage(task: TaskOutcome, best: Trial | None) -> list[Trial]:
+def _lineage(task: Opt2iTask, best: Trial | None) -> list[Trial]:
     chain: list[Trial] = []
     while best is not None and best not in chain:
         chain.append(best)
@@ -219,7 +219,7 @@ def _lineage(task: TaskOutcome, best: Trial | None) -> list[Trial]:
     return chain[::-1]
 
 
-def _tables(task: TaskOutcome, user: Trial | None, best: Trial | None) -> list[tuple[str, str, list[Row]]]:
+def _tables(task: Opt2iTask, user: Trial | None, best: Trial | None) -> list[tuple[str, str, list[Row]]]:
     """Per evaluator: its name, where the numbers come from, and a row for each question or phrase."""
     tables = []
     held_user, held_best = task.heldout.get("user"), task.heldout.get("best")
@@ -250,7 +250,7 @@ def _part_means(images: Sequence[TrialImage], evaluator: str) -> dict[str, float
     return {name: sum(seen) / len(seen) if seen else None for name, seen in values.items()}
 
 
-def _row(name: str, before: float | None, after: float | None, task: TaskOutcome) -> Row:
+def _row(name: str, before: float | None, after: float | None, task: Opt2iTask) -> Row:
     asked = next((q for q in task.questions if name in (q.question, str(q.id))), None)
     change = None if before is None or after is None else (after - before) * 100
     return Row(

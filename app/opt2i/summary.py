@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...graphs.opt2i import Outcome
-from ...runtime.run import RunFolder
-from ..cli import amount, points, printable, seconds, signed
+from ...graphs.opt2i import Opt2iResult
+from ..cli import amount, points, printable, signed
 from .format import best_text, evaluator_name, ours, stop_words, way_name
 
-__all__ = ["as_json", "in_words", "stopped_by_budget"]
+__all__ = ["as_json", "in_words"]
 
 _MANY = 30
 
 
-def stopped_by_budget(outcome: Outcome) -> bool:
-    """Whether a budget ended at least one of the tasks."""
-    return any("budget" in task.stop for task in outcome.tasks)
-
-
-def as_json(outcome: Outcome, folder: RunFolder) -> dict[str, Any]:
-    """What a script needs; everything else is in `result.json`, whose path is here."""
+def as_json(result: Opt2iResult) -> dict[str, Any]:
+    """What a script needs of the searches."""
     return {
-        "run_id": outcome.run_id,
-        "path": str(folder.path),
-        "report": str(folder.report_path),
-        "result": str(folder.path / "result.json"),
-        "resume": f"inloop resume {folder.path}",
-        "seconds": outcome.seconds,
-        "stopped_by_budget": stopped_by_budget(outcome),
         "tasks": [
             {
                 "id": task.id,
@@ -41,26 +28,22 @@ def as_json(outcome: Outcome, folder: RunFolder) -> dict[str, Any]:
                 "heldout": {key: {"text": held.text, "scores": held.scores} for key, held in task.heldout.items()},
                 "warnings": list(task.warnings),
             }
-            for task in outcome.tasks
+            for task in result.tasks
         ],
-        "comparisons": [row.model_dump(mode="json") for row in outcome.comparisons],
-        "cost": outcome.cost.model_dump(mode="json"),
-        "calls": outcome.calls,
-        "models": outcome.models,
-        "notes": list(outcome.notes),
+        "comparisons": [row.model_dump(mode="json") for row in result.comparisons],
     }
 
 
-def in_words(outcome: Outcome, folder: RunFolder, *, bold: bool = False) -> str:
+def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
     """The summary as lines of text; `bold` sets the best prompts in bold type for a terminal."""
     strong, plain = ("\x1b[1m", "\x1b[0m") if bold else ("", "")
     lines: list[str] = [""]
-    if len(outcome.tasks) == 1:
-        task = outcome.tasks[0]
+    if len(result.tasks) == 1:
+        task = result.tasks[0]
         lines += [f"  your prompt         {printable(task.text)}"]
         changed = best_text(task) != task.text
-        found = printable(best_text(task)) if changed else "your own: nothing better was found"
-        lines += [f"  best prompt         {strong}{found}{plain}"]
+        best_prompt = printable(best_text(task)) if changed else "your own: nothing better was found"
+        lines += [f"  best prompt         {strong}{best_prompt}{plain}"]
         user, best = task.heldout.get("user"), task.heldout.get("best")
         for index, name in enumerate(user.scores if user else ()):
             before, after = user.scores.get(name) if user else None, best.scores.get(name) if best else None
@@ -77,40 +60,30 @@ def in_words(outcome: Outcome, folder: RunFolder, *, bold: bool = False) -> str:
         lines += [f"  stopped: {stop_words(task.stop)}"]
         lines += [f"  warning: {printable(w)}" for w in task.warnings]
     else:
-        for task in outcome.tasks[:_MANY]:
+        for task in result.tasks[:_MANY]:
             mark = "+" if task.accepted else " "
             lines += [f"  {mark} {printable(task.text)}"]
             if best_text(task) != task.text:
                 lines += [f"      {strong}{printable(best_text(task))}{plain}"]
-        if len(outcome.tasks) > _MANY:
-            lines += [f"    and {len(outcome.tasks) - _MANY} more, in the report"]
-        accepted = sum(task.accepted for task in outcome.tasks)
-        lines += ["", f"  {accepted} of {len(outcome.tasks)} gains hold on unseen seeds (+)"]
-        for reason, count in _reasons(outcome):
+        if len(result.tasks) > _MANY:
+            lines += [f"    and {len(result.tasks) - _MANY} more, in the report"]
+        accepted = sum(task.accepted for task in result.tasks)
+        lines += ["", f"  {accepted} of {len(result.tasks)} gains hold on unseen seeds (+)"]
+        for reason, count in _reasons(result):
             lines += [f"  stopped: {stop_words(reason)} ({count})"]
-    if outcome.comparisons:
-        lines += ["", *_table(outcome)]
-    lines += [""]
-    lines += [f"  note: {printable(note)}" for note in outcome.notes]
-    paid = ", ".join(f"{amount(c.get('paid', 0))} {kind}" for kind, c in outcome.calls.items())
-    reused = sum(c.get("reused", 0) for c in outcome.calls.values())
-    money = "price unknown" if outcome.cost.money is None else f"{outcome.cost.money:.4g} US$"
-    lines += [
-        f"  calls    {paid or 'none'} ({amount(reused)} reused), {money}, {seconds(outcome.seconds)}",
-        f"  report   {folder.report_path}",
-        f"  resume   inloop resume {folder.path}",
-    ]
-    return "\n".join(lines)
+    if result.comparisons:
+        lines += ["", *_table(result)]
+    return [*lines, ""]
 
 
-def _reasons(outcome: Outcome) -> list[tuple[str, int]]:
+def _reasons(result: Opt2iResult) -> list[tuple[str, int]]:
     counts: dict[str, int] = {}
-    for task in outcome.tasks:
+    for task in result.tasks:
         counts[task.stop] = counts.get(task.stop, 0) + 1
     return sorted(counts.items(), key=lambda item: -item[1])[:5]
 
 
-def _table(outcome: Outcome) -> list[str]:
+def _table(result: Opt2iResult) -> list[str]:
     head = ("gain on unseen seeds", "", "gain", "95 % interval", "images")
     rows = [
         (
@@ -120,7 +93,7 @@ def _table(outcome: Outcome) -> list[str]:
             "" if c.ci is None else f"{signed(c.ci[0])} to {signed(c.ci[1])}",
             amount(c.images),
         )
-        for c in outcome.comparisons
+        for c in result.comparisons
     ]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     return [

@@ -16,7 +16,7 @@ from ...runtime.records import flags_checked
 from ...runtime.run import RunFolder, discarded_if_refused
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
-from ..cli import clip, closing_line, kept, printable, seconds
+from ..cli import clip, closing_line, kept, printable, read_lines, seconds
 
 if TYPE_CHECKING:
     from ...graphs.rag import RagConfig, RagResult, RagTask
@@ -252,9 +252,7 @@ def _wrapped(text: str, indent: str) -> list[str]:
 def _questions(args: argparse.Namespace) -> tuple[str, ...]:
     given = list(args.question)
     if args.questions is not None:
-        from ..opt2i import read_prompts
-
-        given += read_prompts(Path(args.questions))
+        given += read_lines(Path(args.questions), "question")
     if not given:
         raise BadInput('no question: give one, as in inloop ask "who built the bridge?" --index lancedb:///./index.')
     return tuple(dict.fromkeys(given))

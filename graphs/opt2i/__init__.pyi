@@ -1,15 +1,31 @@
 from .config import Opt2iConfig
-from .result import Comparison, HeldOut, Outcome, TaskOutcome, Trial, TrialImage
-from .run import opt2i, run_opt2i
+from .context import Opt2iContext
+from .events import BaselineDone, HeldOutDone, IterationDone, QuestionsWritten, TrialScored
+from .loop import opt2i
+from .result import Baseline, Comparison, HeldOut, Opt2iResult, Opt2iTask, Trial, TrialImage
+from .search import Objective, Proposer, Realiser, SearchContext, SearchState, StopRule, build
 
 __all__ = [
+    "Baseline",
+    "BaselineDone",
     "Comparison",
     "HeldOut",
+    "HeldOutDone",
+    "IterationDone",
+    "Objective",
     "Opt2iConfig",
-    "Outcome",
-    "TaskOutcome",
+    "Opt2iContext",
+    "Opt2iResult",
+    "Opt2iTask",
+    "Proposer",
+    "QuestionsWritten",
+    "Realiser",
+    "SearchContext",
+    "SearchState",
+    "StopRule",
     "Trial",
     "TrialImage",
+    "TrialScored",
+    "build",
     "opt2i",
-    "run_opt2i",
 ]

@@ -2,38 +2,84 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from ...runtime.records import Record
+from ...runtime.run import RunConfig
 
 __all__ = ["Opt2iConfig"]
 
 
-class Opt2iConfig(Record):
-    """What is asked for; models by the specs of `Settings`.
+def _option(group: str, metavar: str = "N") -> dict[str, Any]:
+    return {"group": group, "metavar": metavar}
 
-    `questioner`: who writes the scene graph, another model or "simple-english". Default: the language model; for mini-writer
-    the rules for simple English where they understand the whole prompt, for they make fewer mistakes.
-    """
 
-    prompts: tuple[str, ...] = Field(min_length=1)
-    llm: str = "mini-writer"
-    images: str = "mini"
-    vqa: str = "mini"
-    clip: str = "mini"
-    objective: Literal["dsg", "dcs", "both"] = "dsg"
-    iterations: int = Field(default=30, ge=1)
-    candidates: int = Field(default=5, ge=1, le=50)
-    images_per_prompt: int = Field(default=4, ge=1, le=64)
-    history: int = Field(default=5, ge=1, le=20)
-    seed: int = Field(default=0, ge=0, le=1_000_000)
-    heldout_seeds: int = Field(default=8, ge=0, le=64)
-    baselines: bool = True
-    budget: str = ""
-    questioner: str = ""
-    in_flight: int = Field(default=8, ge=1, le=256)
+class Opt2iConfig(RunConfig):
+    """What is asked for; models by the specs of `Settings`."""
+
+    SUBJECT: ClassVar[str] = "prompts"
+    FROM_SETTINGS: ClassVar[tuple[str, ...]] = ("llm", "images", "vqa", "clip")
+
+    prompts: tuple[str, ...] = Field(
+        min_length=1,
+        description="the prompt to better; several give several searches",
+        json_schema_extra={"metavar": "PROMPT"},
+    )
+    llm: str = Field(
+        default="mini-writer",
+        description="mini-writer, smollm2, gguf:PATH, http://host:8000/v1[#model], openai:MODEL",
+        json_schema_extra=_option("models", "LLM"),
+    )
+    images: str = Field(
+        default="mini",
+        description="text-to-image model: mini, a folder, a hub id, or module:object",
+        json_schema_extra=_option("models", "ID"),
+    )
+    vqa: str = Field(
+        default="mini",
+        description="visual question answering model: mini, a folder, a hub id, or a server's URL",
+        json_schema_extra=_option("models", "ID"),
+    )
+    clip: str = Field(
+        default="mini", description="CLIP model: mini, a folder or a hub id", json_schema_extra=_option("models", "ID")
+    )
+    questioner: str = Field(
+        default="",
+        description="who writes the questions: an LLM or simple-english (rules); default: the LLM, for mini-writer the rules"
+        " where they understand the whole prompt",
+        json_schema_extra=_option("models", "WHO"),
+    )
+    objective: str = Field(
+        default="dsg",
+        description="what to climb: dsg, dcs, both, or the name of an evaluator of your own",
+        json_schema_extra=_option("search", "NAME"),
+    )
+    iterations: int = Field(default=30, ge=1, description="rounds of rewriting", json_schema_extra=_option("search"))
+    candidates: int = Field(default=5, ge=1, le=50, description="rewrites a round", json_schema_extra=_option("search"))
+    images_per_prompt: int = Field(
+        default=4, ge=1, le=64, description="pictures of each rewrite", json_schema_extra=_option("search")
+    )
+    history: int = Field(
+        default=5,
+        ge=1,
+        le=20,
+        description="best rewrites shown to the language model",
+        json_schema_extra=_option("search"),
+    )
+    seed: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="the same seed gives the same run",
+        json_schema_extra=_option("search"),
+    )
+    heldout_seeds: int = Field(
+        default=8, ge=0, le=64, description="unseen seeds for the last check", json_schema_extra=_option("search")
+    )
+    baselines: bool = Field(
+        default=True, description="compare with equal-budget baselines", json_schema_extra={"group": "search"}
+    )
 
     @property
     def seeds(self) -> tuple[int, ...]:

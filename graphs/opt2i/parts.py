@@ -1,10 +1,9 @@
-"""What OPT2I plugs into the machine: a painter that realises, a proposer that rewrites, and what is climbed."""
+"""What OPT2I plugs into the search: a painter that realises texts, and a proposer that rewrites them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
 
 from ...agents.opt2i import Rewriter, Shown
 from ...runtime.errors import CallFailed
@@ -12,16 +11,16 @@ from ...runtime.protocols import ImageGenerator
 from ...runtime.records import BlobRef, ImageRequest
 from .result import Trial
 
-__all__ = ["Event", "Painter", "PromptProposer", "objective_of"]
+__all__ = ["Painter", "PromptProposer"]
 
-Event = dict[str, Any]
+Warn = Callable[[str], None]
 
 
 class Painter:
     """The `Realiser` of this loop: pictures of texts. One that cannot be painted is a warning and no picture."""
 
-    def __init__(self, images: ImageGenerator, tell: Callable[[Event], None]) -> None:
-        self.images, self.tell = images, tell
+    def __init__(self, images: ImageGenerator, warn: Warn) -> None:
+        self.images, self.warn = images, warn
 
     async def realise(self, texts: Sequence[str], seeds: Sequence[int]) -> list[list[BlobRef | None]]:
         """One picture for each text and seed, all in one request to the batcher."""
@@ -42,19 +41,15 @@ class Painter:
         except CallFailed as error:
             if error.retryable:
                 raise
-            self.tell(
-                {"event": "warning", "text": f"no picture of {request.prompt!r} with seed {request.seed}: {error}"}
-            )
+            self.warn(f"no picture of {request.prompt!r} with seed {request.seed}: {error}")
             return None
 
 
 class PromptProposer:
     """The `Proposer` of this loop: shows the rewriter the trials with integer scores and their parts."""
 
-    def __init__(
-        self, rewriter: Rewriter, objective: Literal["dsg", "dcs", "both"], tell: Callable[[Event], None]
-    ) -> None:
-        self.rewriter, self.objective, self.tell = rewriter, objective, tell
+    def __init__(self, rewriter: Rewriter, objective: str, warn: Warn) -> None:
+        self.rewriter, self.objective, self.warn = rewriter, objective, warn
 
     async def propose(self, text: str, history: Sequence[Trial], *, n: int, seed: int) -> list[str]:
         """New prompts; a reply that cannot be had or used is a warning and no prompt."""
@@ -73,23 +68,14 @@ class PromptProposer:
             for trial in history
         ]
         try:
-            found = await self.rewriter.propose(text=text, history=shown, n=n, seed=seed, objective=self.objective)
+            proposals = await self.rewriter.propose(text=text, history=shown, n=n, seed=seed, objective=self.objective)
         except CallFailed as error:
             if error.retryable:
                 raise
-            self.tell({"event": "warning", "text": f"no candidates for {text!r}: {error}"})
+            self.warn(f"no candidates for {text!r}: {error}")
             return []
-        return list(found.texts)
+        return list(proposals.texts)
 
 
 def _percent(value: float | None) -> int:
     return max(0, min(100, round(100 * (value or 0.0))))
-
-
-def objective_of(name: str) -> Callable[[Any], float | None]:
-    def value(scores: dict[str, float | None]) -> float | None:
-        if name != "both":
-            return scores[name]
-        return None if scores["dsg"] is None or scores["dcs"] is None else (scores["dsg"] + scores["dcs"]) / 2
-
-    return value

@@ -1,20 +1,17 @@
-"""What a loop leaves behind: every trial, what was chosen, and what held-out checks made of it.
+"""What a search leaves behind: every trial, what was chosen, and what held-out checks made of it.
 
-`result.json` of a run folder is an `Outcome`; the report is drawn from it and nothing else.
+`result.json` of a run folder is an `Opt2iResult`; the report is drawn from it and nothing else.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field
 
 from ...agents.scene import Question
-from ...runtime.records import BlobRef, Cost, Part, Record, Score
+from ...runtime.records import BlobRef, Part, Record, Score
+from ...runtime.run import RunResult, Task
 
-__all__ = ["Comparison", "HeldOut", "Outcome", "Question", "TaskOutcome", "Trial", "TrialImage"]
-
-SCHEMA_VERSION = 1
+__all__ = ["Baseline", "Comparison", "HeldOut", "Opt2iResult", "Opt2iTask", "Question", "Trial", "TrialImage"]
 
 
 class TrialImage(Record):
@@ -67,10 +64,19 @@ class Comparison(Record):
     note: str = ""
 
 
-class TaskOutcome(Record):
+class Baseline(Record):
+    """What another way of spending the same pictures gained on one prompt; `gains` by evaluator, in its own unit."""
+
+    way: str
+    text: str
+    gains: dict[str, float | None]
+    images: int
+    note: str = ""
+
+
+class Opt2iTask(Task):
     """One user's text from first score to held-out check."""
 
-    id: str
     text: str
     stop: str
     iterations: int
@@ -82,6 +88,7 @@ class TaskOutcome(Record):
     accepted: bool = False
     heldout_seeds: tuple[int, ...] = ()
     heldout: dict[str, HeldOut] = Field(default_factory=dict)
+    baselines: tuple[Baseline, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -90,18 +97,7 @@ class TaskOutcome(Record):
         return next(trial.text for trial in self.trials if trial.id == self.best) if self.accepted else self.text
 
 
-class Outcome(Record):
-    """The whole run. `calls`: by kind (llm, image, vqa, embedding), how many were paid and how many came from the ledger."""
+class Opt2iResult(RunResult[Opt2iTask]):
+    """The whole run, with the table of what each way of spending the pictures gained."""
 
-    schema_version: int = SCHEMA_VERSION
-    run_id: str
-    loop: str
-    created: str
-    seconds: float
-    config: dict[str, Any]
-    models: dict[str, dict[str, str]]
-    tasks: tuple[TaskOutcome, ...]
     comparisons: tuple[Comparison, ...] = ()
-    cost: Cost = Cost()
-    calls: dict[str, dict[str, int]] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()

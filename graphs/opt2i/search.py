@@ -1,4 +1,4 @@
-"""The one state machine that every loop is made of.
+"""The state machine of OPT2I: a text is bettered by what its realisations scored.
 
     propose  an agent writes candidate texts from the task and the best trials so far
     realise  a tool turns each text into artefacts, one a seed (pictures, answers, a student)
@@ -7,7 +7,7 @@
     reflect  a stop rule looks at what came of it: round again, or on to
     confirm  the best text against the user's own on seeds that nothing was chosen on
 
-A loop is a `Ports`: who proposes, realises and judges, and when to stop. The state holds ids, scores and the chosen text,
+A search is a `SearchContext`: who proposes, realises and judges, and when to stop. The state holds ids, scores and the chosen text,
 a few kilobytes however many candidates there are; what is under way and every trial are in the blob store, the trials as a
 chain of chapters, and the state keeps their addresses. Nodes may run twice; the call ledger makes that free and the seeds make it equal.
 """
@@ -26,12 +26,15 @@ from ...evaluators.stats import mean
 from ...runtime.budget import Budget
 from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef, Part, Sample, Score
+from ...runtime.run import Event
 from ...runtime.store import BlobStore
+from .events import HeldOutDone, IterationDone, TrialScored
 from .result import HeldOut, Trial, TrialImage
 
 __all__ = [
-    "LoopState",
-    "Ports",
+    "Objective",
+    "SearchContext",
+    "SearchState",
     "Proposer",
     "Realiser",
     "StopRule",
@@ -44,6 +47,8 @@ __all__ = [
 ]
 
 STATE_VERSION = 1
+Objective = Callable[[Mapping[str, float | None]], float | None]
+"""Reduces mean scores by evaluator to the number that is climbed: 0 to 1, None where it cannot be told."""
 
 
 class Kept(TypedDict):
@@ -54,8 +59,8 @@ class Kept(TypedDict):
     certainty: float
 
 
-class LoopState(TypedDict):
-    """Where a loop stands; JSON only. `stop` is the reason to end, empty while it goes on.
+class SearchState(TypedDict):
+    """Where a search stands; JSON only. `stop` is the reason to end, empty while it goes on.
 
     `best` is the text of the last of `history`. Addresses in the blob store: `pending` (the texts under way, empty for
     none), `realised` (their artefacts), `chapter` (the newest trials) and `heldout`.
@@ -98,8 +103,8 @@ class StopRule(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ports:
-    """What makes a loop this loop.
+class SearchContext:
+    """What makes a search this search.
 
     `objective` reduces a trial's mean scores to the number that is climbed (0 to 1, None: unscored); `certainty` of one score
     breaks ties. `seeds` are optimised on, `heldout_seeds` never; without the latter the best text is taken unconfirmed.
@@ -108,7 +113,7 @@ class Ports:
     proposer: Proposer
     realiser: Realiser
     evaluators: Mapping[str, Evaluator]
-    objective: Callable[[Mapping[str, float | None]], float | None]
+    objective: Objective
     stop: StopRule
     seeds: tuple[int, ...]
     heldout_seeds: tuple[int, ...]
@@ -118,7 +123,7 @@ class Ports:
     seed: int = 0
     budget: Budget = field(default_factory=Budget)
     certainty: Callable[[str, Score], float | None] = lambda name, score: None
-    tell: Callable[[dict[str, Any]], None] = lambda event: None
+    emit: Callable[[Event], None] = lambda event: None
 
 
 def plateau_or_perfect(*, iterations: int, patience: int = 3, perfect: float = 1.0) -> StopRule:
@@ -138,16 +143,16 @@ def plateau_or_perfect(*, iterations: int, patience: int = 3, perfect: float = 1
     return rule
 
 
-def first_state(task: str, text: str) -> LoopState:
+def first_state(task: str, text: str) -> SearchState:
     """The state of a task that has not begun: its own text is the first thing to realise."""
-    return LoopState(
+    return SearchState(
         version=STATE_VERSION, task=task, text=text, best=text, iteration=0, pending="", realised="", history=[], chapter="",
         idle=0, stop="", heldout="", accepted=False,
     )  # fmt: skip
 
 
 async def assess(
-    ports: Ports, texts: Sequence[str], images: Sequence[Sequence[BlobRef | None]], seeds: Sequence[int]
+    search: SearchContext, texts: Sequence[str], images: Sequence[Sequence[BlobRef | None]], seeds: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Score every artefact of every text with every evaluator in one batch each; fields of a `Trial` for each text.
 
@@ -160,7 +165,7 @@ async def assess(
         if image is not None
     ]
     samples = [Sample(id=f"{i}/{seed}", text=texts[i], image=image) for i, seed, image in made]
-    judged = {name: await evaluator.score(samples) for name, evaluator in ports.evaluators.items()}
+    judged = {name: await evaluator.score(samples) for name, evaluator in search.evaluators.items()}
     out = []
     for i, _ in enumerate(texts):
         mine = [k for k, (owner, _, _) in enumerate(made) if owner == i]
@@ -171,7 +176,7 @@ async def assess(
         )
         parts = {name: _mean_parts([found[k] for k in mine]) for name, found in judged.items()}
         note = "" if len(mine) == len(seeds) else f"{len(seeds) - len(mine)} of {len(seeds)} could not be made"
-        objective = ports.objective(scores)
+        objective = search.objective(scores)
         out.append({"scores": scores, "objective": objective, "images": pictures, "parts": parts, "note": note})
     return out
 
@@ -182,44 +187,44 @@ def _mean_parts(scores: Sequence[Score]) -> tuple[Part, ...]:
     return tuple(Part(name=name, value=mean(values[name])) for name in names)
 
 
-async def propose(state: LoopState, runtime: Runtime[Ports]) -> dict[str, Any]:
+async def propose(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str, Any]:
     """Ask for candidates; what was tried before is left out."""
-    ports = runtime.context
-    trials = {trial.id: trial for trial in chapters(ports.blobs, state["chapter"])}
+    search = runtime.context
+    trials = {trial.id: trial for trial in chapters(search.blobs, state["chapter"])}
     history = [trials[kept["id"]] for kept in state["history"]]
-    seed = ports.seed * 10_000 + state["iteration"] + 1
-    texts = await ports.proposer.propose(state["text"], history, n=ports.candidates, seed=seed)
+    seed = search.seed * 10_000 + state["iteration"] + 1
+    texts = await search.proposer.propose(state["text"], history, n=search.candidates, seed=seed)
     known = {trial.text.casefold() for trial in trials.values()}
     fresh = [text for text in dict.fromkeys(texts) if text.casefold() not in known]
-    pending = _put(ports, fresh) if fresh else ""
+    pending = _put(search, fresh) if fresh else ""
     return {"pending": pending, "iteration": state["iteration"] + 1, "idle": 0 if fresh else state["idle"] + 1}
 
 
-def _put(ports: Ports, value: Any) -> str:
-    return ports.blobs.put(json.dumps(value).encode(), "application/json").sha256
+def _put(search: SearchContext, value: Any) -> str:
+    return search.blobs.put(json.dumps(value).encode(), "application/json").sha256
 
 
-def _pending(state: LoopState, ports: Ports) -> list[str]:
+def _pending(state: SearchState, search: SearchContext) -> list[str]:
     """The texts under way; before the first proposal that is the user's own."""
     if state["pending"]:
-        return [str(text) for text in json.loads(ports.blobs.get(state["pending"]))]
+        return [str(text) for text in json.loads(search.blobs.get(state["pending"]))]
     return [] if state["iteration"] else [state["text"]]
 
 
-async def realise(state: LoopState, runtime: Runtime[Ports]) -> dict[str, Any]:
+async def realise(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str, Any]:
     """Make the artefacts of the pending texts."""
-    ports = runtime.context
-    texts = _pending(state, ports)
-    made = await ports.realiser.realise(texts, ports.seeds) if texts else []
-    return {"realised": _put(ports, [[ref and ref.model_dump() for ref in row] for row in made])}
+    search = runtime.context
+    texts = _pending(state, search)
+    made = await search.realiser.realise(texts, search.seeds) if texts else []
+    return {"realised": _put(search, [[ref and ref.model_dump() for ref in row] for row in made])}
 
 
-async def score(state: LoopState, runtime: Runtime[Ports]) -> dict[str, Any]:
+async def score(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str, Any]:
     """Judge them, write the chapter of this iteration and tell of each trial."""
-    ports = runtime.context
-    texts = _pending(state, ports)
-    images = [[ref and BlobRef(**ref) for ref in row] for row in json.loads(ports.blobs.get(state["realised"]))]
-    found = await assess(ports, texts, images, ports.seeds) if texts else []
+    search = runtime.context
+    texts = _pending(state, search)
+    images = [[ref and BlobRef(**ref) for ref in row] for row in json.loads(search.blobs.get(state["realised"]))]
+    found = await assess(search, texts, images, search.seeds) if texts else []
     parent = state["history"][-1]["id"] if state["history"] else None
     trials = [
         Trial(
@@ -232,23 +237,16 @@ async def score(state: LoopState, runtime: Runtime[Ports]) -> dict[str, Any]:
         for i, (text, fields) in enumerate(zip(texts, found, strict=True))
     ]
     for trial in trials:
-        ports.tell(
-            {
-                "event": "trial",
-                "task": state["task"],
-                "iteration": state["iteration"],
-                "trial": trial.model_dump(mode="json"),
-            }
-        )
+        search.emit(TrialScored(task=state["task"], iteration=state["iteration"], trial=trial))
     chapter = {"before": state["chapter"], "trials": [trial.model_dump(mode="json") for trial in trials]}
-    return {"chapter": _put(ports, chapter)}
+    return {"chapter": _put(search, chapter)}
 
 
-async def select(state: LoopState, runtime: Runtime[Ports]) -> dict[str, Any]:
+async def select(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str, Any]:
     """Keep the best `top` trials, the best one last; unscored ones never displace scored ones."""
-    ports = runtime.context
-    new = chapters(ports.blobs, state["chapter"], last=True)
-    history = ranked(state["history"], [_kept(trial, ports) for trial in new])[-ports.top :]
+    search = runtime.context
+    new = chapters(search.blobs, state["chapter"], last=True)
+    history = ranked(state["history"], [_kept(trial, search) for trial in new])[-search.top :]
     best = next((trial.text for trial in new if trial.id == history[-1]["id"]), state["best"])
     return {"history": history, "best": best, "pending": "", "realised": ""}
 
@@ -262,50 +260,49 @@ def ranked(history: Sequence[Kept], new: Sequence[Kept]) -> list[Kept]:
     )
 
 
-def _kept(trial: Trial, ports: Ports) -> Kept:
-    sure = [ports.certainty(name, score) for image in trial.images for name, score in image.scores.items()]
+def _kept(trial: Trial, search: SearchContext) -> Kept:
+    sure = [search.certainty(name, score) for image in trial.images for name, score in image.scores.items()]
     return Kept(id=trial.id, objective=trial.objective, certainty=round(mean(sure) or 0.0, 6))
 
 
-async def reflect(state: LoopState, runtime: Runtime[Ports]) -> dict[str, Any]:
+async def reflect(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str, Any]:
     """Look at what came of it and decide whether to go on."""
-    ports, best = runtime.context, state["history"][-1]
-    reason = ports.stop(best=best, iteration=state["iteration"], idle=state["idle"], spent=ports.budget.exhausted())
-    ports.tell(
-        {
-            "event": "iteration",
-            "task": state["task"],
-            "iteration": state["iteration"],
-            "best": state["best"],
-            "objective": best["objective"],
-            "stop": reason or "",
-        }
+    search, best = runtime.context, state["history"][-1]
+    reason = search.stop(best=best, iteration=state["iteration"], idle=state["idle"], spent=search.budget.exhausted())
+    search.emit(
+        IterationDone(
+            task=state["task"],
+            iteration=state["iteration"],
+            best=state["best"],
+            objective=best["objective"],
+            stop=reason or "",
+        )
     )
     return {"stop": reason or ""}
 
 
-def _onward(state: LoopState) -> Literal["propose", "confirm"]:
+def _onward(state: SearchState) -> Literal["propose", "confirm"]:
     return "confirm" if state["stop"] else "propose"
 
 
-async def confirm(state: LoopState, runtime: Runtime[Ports]) -> dict[str, Any]:
+async def confirm(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str, Any]:
     """Put the best text and the user's own to the held-out seeds; accept the best only if it is better there too."""
-    ports, best = runtime.context, state["best"]
-    if not ports.heldout_seeds:
+    search, best = runtime.context, state["best"]
+    if not search.heldout_seeds:
         return {"accepted": best != state["text"], "heldout": ""}
     texts = list(dict.fromkeys([state["text"], best]))
-    held = await hold_out(ports, texts)
-    before, after = (ports.objective(held[text].scores) for text in (state["text"], best))
+    held = await hold_out(search, texts)
+    before, after = (search.objective(held[text].scores) for text in (state["text"], best))
     accepted = best != state["text"] and before is not None and after is not None and after > before
     both = {"user": held[state["text"]].model_dump(mode="json"), "best": held[best].model_dump(mode="json")}
-    ports.tell({"event": "heldout", "task": state["task"], "user": before, "best": after, "accepted": accepted})
-    return {"accepted": accepted, "heldout": _put(ports, both)}
+    search.emit(HeldOutDone(task=state["task"], user=before, best=after, accepted=accepted))
+    return {"accepted": accepted, "heldout": _put(search, both)}
 
 
-async def hold_out(ports: Ports, texts: Sequence[str]) -> dict[str, HeldOut]:
+async def hold_out(search: SearchContext, texts: Sequence[str]) -> dict[str, HeldOut]:
     """Each text on the held-out seeds, with every evaluator."""
-    images = await ports.realiser.realise(texts, ports.heldout_seeds)
-    found = await assess(ports, texts, images, ports.heldout_seeds)
+    images = await search.realiser.realise(texts, search.heldout_seeds)
+    found = await assess(search, texts, images, search.heldout_seeds)
     return {
         text: HeldOut(text=text, scores=fields["scores"], images=fields["images"])
         for text, fields in zip(texts, found, strict=True)
@@ -322,9 +319,9 @@ def chapters(blobs: BlobStore, address: str, *, last: bool = False) -> list[Tria
     return [trial for group in found for trial in group]
 
 
-def build() -> StateGraph[LoopState, Ports, LoopState, LoopState]:
+def build() -> StateGraph[SearchState, SearchContext, SearchState, SearchState]:
     """The state machine, not compiled: run it with `runtime.runner.Runner`, or compile it and go your own way."""
-    graph = StateGraph(LoopState, context_schema=Ports)
+    graph = StateGraph(SearchState, context_schema=SearchContext)
     for node in (propose, realise, score, select, reflect, confirm):
         graph.add_node(node.__name__, node)
     graph.add_edge(START, "realise")

@@ -59,3 +59,8 @@ class RunConfig(Record):
         if not cls.SUBJECT:
             raise BadInput(f"{values[0]!r}: this loop takes named options alone.")
         return {cls.SUBJECT: values}
+
+    def topics(self) -> list[str]:
+        """What the run is about, for lists of runs: the values of `SUBJECT`."""
+        value = getattr(self, self.SUBJECT, ()) if self.SUBJECT else ()
+        return [value] if isinstance(value, str) else [str(each) for each in value]

@@ -31,13 +31,13 @@ def exported(loop: Loop[Any, Any, Any, Any, Any]) -> CompiledStateGraph[Any, Any
     The machine inside works with opened models, which no JSON can hold: `langgraph dev` could not call it by itself.
     """
 
-    async def carried(given: RunConfig) -> Exported:
+    async def carried(state: RunConfig) -> Exported:
         write = get_stream_writer()
 
         def on_event(event: Event) -> None:
             write(event.model_dump(mode="json"))
 
-        options = {name: getattr(given, name) for name in given.model_fields_set}
+        options = {name: getattr(state, name) for name in state.model_fields_set}
         result = await loop.run(on_event=on_event, **options)
         return {"result": result.model_dump(mode="json")}
 

@@ -17,7 +17,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -62,6 +62,7 @@ class RunFolder:
         loop: str,
         created: str,
         config: dict[str, Any],
+        about: Sequence[str] = (),
         brought: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
@@ -69,7 +70,7 @@ class RunFolder:
         self.loop = loop
         self.created = created
         self.config = config
-        self.brought = dict(brought or {})
+        self.about, self.brought = tuple(about), dict(brought or {})
         self._events: int | None = None
         self._guard = threading.Lock()
 
@@ -79,11 +80,13 @@ class RunFolder:
         runs_dir: Path,
         loop: str,
         config: Mapping[str, Any] | BaseModel,
+        *,
+        about: Sequence[str] = (),
         brought: Mapping[str, str] | None = None,
     ) -> RunFolder:
-        """A new folder under `runs_dir`, named after the loop, the time (UTC) and the config.
+        """A new folder under `runs_dir`, named after the loop, the time (UTC) and the config: `opt2i-20260101-093000-ab12`.
 
-        `brought`: what the run was given as Python objects, in words. Example of a name: `opt2i-20260101-093000-ab12`.
+        `about`: what the run is about, for lists of runs; `brought`: what it was given as Python objects, in words.
         """
         if not re.fullmatch(r"[a-z0-9_]+", loop):
             raise BadInput(f"loop name {loop!r}: use small letters, digits and underscores.")
@@ -104,10 +107,17 @@ class RunFolder:
                 number += 1
             except OSError as error:
                 raise disk_problem(error, path) from error
-        run = cls(path, id=id, loop=loop, created=now.isoformat(timespec="seconds"), config=plain, brought=brought)
+        run = cls(
+            path,
+            id=id,
+            loop=loop,
+            created=now.isoformat(timespec="seconds"),
+            config=plain,
+            about=about,
+            brought=brought,
+        )
         head = {"schema_version": SCHEMA_VERSION, "run_id": id, "loop": loop, "created": run.created, "config": plain}
-        if brought:
-            head["brought"] = dict(brought)
+        head |= {"about": list(about)} | ({"brought": dict(brought)} if brought else {})
         write_whole(path / "config.json", _json(head))
         return run
 
@@ -146,8 +156,16 @@ class RunFolder:
             raise PrerequisiteError(
                 f"{path / 'config.json'} has no {error.args[0]!r}", remedy="restore the file, or start the run anew."
             ) from None
-        brought = head.get("brought", {})
-        return cls(path.resolve(), id=str(id), loop=str(loop), created=str(created), config=config, brought=brought)
+        about, brought = head.get("about", ()), head.get("brought", {})
+        return cls(
+            path.resolve(),
+            id=str(id),
+            loop=str(loop),
+            created=str(created),
+            config=config,
+            about=about,
+            brought=brought,
+        )
 
     @property
     def report_path(self) -> Path:

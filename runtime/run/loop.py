@@ -103,13 +103,17 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
             Interrupted: Ctrl-C or SIGTERM; the run can be resumed.
         """
         settings = settings or Settings.load()
-        parts = {name: options.pop(name) for name in [*options] if name in self.brings}
+        parts = {name: options.pop(name) for name in [*options] if self._is_brought(name, options[name])}
         config = self.config.of(*subjects, settings=settings, **options)
         self.inputs(config)
         with discarded_if_refused(
-            RunFolder.create(settings.runs_dir, self.name, config, brought=_named(parts))
+            RunFolder.create(settings.runs_dir, self.name, config, about=config.topics(), brought=_named(parts))
         ) as folder:
             return await carry(self, config, folder=folder, settings=settings, on_event=on_event, parts=parts)
+
+    def _is_brought(self, name: str, value: object) -> bool:
+        """Whether an option is an object of the caller's; a name that is a field as well takes text for the field."""
+        return name in self.brings and (name not in self.config.model_fields or not isinstance(value, str))
 
     def resume(
         self, folder: str | Path, *, settings: Settings | None = None, on_event: Listener = _silent, **parts: Any

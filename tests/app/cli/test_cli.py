@@ -3,7 +3,6 @@
 The loop itself is scripted here (it has its own tests); everything around it is real.
 """
 
-import importlib
 import json
 import subprocess
 import sys
@@ -12,10 +11,11 @@ import pytest
 from drawn import make_outcome
 
 from inloop.app.cli import main as cli
+from inloop.app.cli import read_lines
 from inloop.app.cli.commands import COMMANDS
-from inloop.app.opt2i.command import read_prompts
+from inloop.graphs.opt2i import BaselineDone, HeldOutDone, IterationDone, QuestionsWritten, TrialScored
 from inloop.runtime.errors import BadInput, CallFailed, Interrupted, PrerequisiteError
-from inloop.runtime.run.folder import RunFolder
+from inloop.runtime.run import Event, ModelsOpened, RunFolder, RunStarted, TaskDone, Warned
 from inloop.runtime.store.blobs import BlobStore
 
 PROMPT = "a crimson disc to the left of an azure box"
@@ -39,7 +39,7 @@ def home(tmp_path, monkeypatch):
 
 
 class Loop:
-    """Stands in for `run_opt2i`: tells the events of a run and gives its outcome, or raises what it is told to."""
+    """Stands in for `carry`: tells the events of a run and gives its outcome, or raises what it is told to."""
 
     def __init__(self):
         self.error = None
@@ -47,56 +47,35 @@ class Loop:
         self.seen = []
         self.told = False
 
-    async def __call__(self, config, *, settings, folder, resume=False, on_event=lambda event: None):
-        self.seen.append((config, settings, resume))
+    async def __call__(self, loop, config, *, settings, folder, resumed=False, on_event=lambda event: None):
+        self.seen.append((config, settings, resumed))
         outcome = make_outcome(
             BlobStore(settings.store_dir / "blobs"), prompts=len(config.prompts), iterations=2, candidates=2
         )
         outcome = outcome.model_copy(update={"run_id": folder.id, **self.change})
 
         def tell(event):
-            folder.event(event)
+            folder.event(event.model_dump(mode="json"))
             on_event(event)
 
         if self.error is None or self.told:
-            tell({"event": "run_started", "run_id": folder.id, "prompts": len(config.prompts)})
-            tell({"event": "models", "models": outcome.models})
+            tell(RunStarted(run_id=folder.id, loop="opt2i", tasks=len(config.prompts)))
+            tell(ModelsOpened(models=outcome.models))
             for task in outcome.tasks:
-                questions = [q.model_dump() for q in task.questions]
                 tell(
-                    {
-                        "event": "graph",
-                        "task": task.id,
-                        "text": task.text,
-                        "questioner": "mini-writer",
-                        "questions": questions,
-                    }
+                    QuestionsWritten(
+                        task=task.id, text=task.text, questioner="mini-writer", questions=tuple(task.questions)
+                    )
                 )
                 for trial in task.trials:
-                    told = trial.model_dump(mode="json")
-                    tell({"event": "trial", "task": task.id, "iteration": trial.iteration, "trial": told})
-                tell(
-                    {
-                        "event": "iteration",
-                        "task": task.id,
-                        "iteration": 2,
-                        "best": "x",
-                        "objective": 0.9,
-                        "stop": "iterations",
-                    }
-                )
-                tell({"event": "warning", "text": "\x1b[31mred\x07 alert", "task": task.id})
-                tell({"event": "heldout", "task": task.id, "user": 0.3, "best": 0.8, "accepted": True})
-                tell(
-                    {
-                        "event": "baseline",
-                        "task": task.id,
-                        "way": "blind paraphrases",
-                        "gains": {"dsg": 0.1, "dcs": None},
-                    }
-                )
-                tell({"event": "task_done", "task": task.id, "stop": "iterations", "accepted": True})
-                tell({"event": "of a later version", "task": task.id})
+                    tell(TrialScored(task=task.id, iteration=trial.iteration, trial=trial))
+                tell(IterationDone(task=task.id, iteration=2, best="x", objective=0.9, stop="iterations"))
+                tell(Warned(task=task.id, text="\x1b[31mred\x07 alert"))
+                tell(HeldOutDone(task=task.id, user=0.3, best=0.8, accepted=True))
+                gains = {"dsg": 0.1, "dcs": None}
+                tell(BaselineDone(task=task.id, way="blind paraphrases", text="y", gains=gains, images=4))
+                tell(TaskDone(task=task.id))
+                tell(Event(event="of a later version", task=task.id))
         if self.error is not None:
             raise self.error
         folder.write_result(outcome)
@@ -105,10 +84,8 @@ class Loop:
 
 @pytest.fixture
 def loop(home, monkeypatch):
-    import inloop.graphs.opt2i as module
-
     scripted = Loop()
-    monkeypatch.setattr(module, "run_opt2i", scripted)
+    monkeypatch.setattr("inloop.runtime.run.carry", scripted)
     return scripted
 
 
@@ -191,7 +168,7 @@ def test_bad_input_is_named_and_leaves_nothing(loop, home, capsys, argv, words):
 
 def test_wrong_arguments_exit_with_2(home, capsys):
     with pytest.raises(SystemExit) as stopped:
-        inloop("opt2i", PROMPT, "--objective", "beauty")
+        inloop("opt2i", PROMPT, "--iterations", "many")
     assert stopped.value.code == cli.BAD_INPUT
 
 
@@ -248,8 +225,9 @@ def test_a_resumed_run_keeps_its_own_models(loop, home, monkeypatch):
 
 def test_a_budget_stop_has_a_result_and_its_own_code(loop, home, capsys):
     outcome = make_outcome(BlobStore(home / "b"), iterations=1, candidates=1)
-    task = outcome.tasks[0].model_copy(update={"stop": "budget: the budget of 9 images is spent (9 images used)"})
-    loop.change = {"tasks": (task,)}
+    stop = "budget: the budget of 9 images is spent (9 images used)"
+    task = outcome.tasks[0].model_copy(update={"stop": stop})
+    loop.change = {"tasks": (task,), "stopped": stop}
     assert inloop("opt2i", PROMPT, "--budget", "images=9") == cli.BUDGET
     assert "the budget of 9 images is spent" in capsys.readouterr().out
     assert list(home.glob("runs/opt2i-*/report.html"))
@@ -259,14 +237,14 @@ def test_runs_and_report(loop, home, capsys):
     assert inloop("runs") == cli.OK
     assert "no runs in runs yet" in capsys.readouterr().out
     assert inloop("opt2i", PROMPT) == cli.OK
-    open_run = RunFolder.create(home / "runs", "opt2i", {"prompts": ["first", "second"]})
+    open_run = RunFolder.create(home / "runs", "opt2i", {"prompts": ["first", "second"]}, about=("first", "second"))
     (home / "runs" / "old").mkdir()
     (home / "runs" / "old" / "config.json").write_text('{"schema_version": 0}', encoding="utf-8")
     capsys.readouterr()
     assert inloop("runs") == cli.OK
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert any("stopped" in line and "2 prompts" in line for line in lines)
+    assert any("stopped" in line and "first and 1 more" in line for line in lines)
     assert any("unreadable" in line and "schema version" in line for line in lines)
     assert inloop("runs", "--json") == cli.OK
     assert {r["state"] for r in json.loads(capsys.readouterr().out)["runs"]} == {"finished", "stopped", "unreadable"}
@@ -316,10 +294,10 @@ def test_prompts_file_must_be_text(tmp_path):
     path = tmp_path / "latin.txt"
     path.write_bytes("ein Kästchen".encode("latin-1"))
     with pytest.raises(BadInput, match="not UTF-8"):
-        read_prompts(path)
+        read_lines(path, "prompt")
     path.write_text("# nothing\n\n", encoding="utf-8")
     with pytest.raises(BadInput, match="no prompt in"):
-        read_prompts(path)
+        read_lines(path, "prompt")
 
 
 def test_help_is_light():
@@ -365,7 +343,8 @@ def test_every_command_describes_itself(name, capsys):
         cli.main([name, "--help"])
     shown = capsys.readouterr().out
     assert end.value.code == 0 and shown.startswith(f"usage: inloop {name}") and "--json" in shown
-    assert callable(getattr(importlib.import_module(f"inloop.app.{COMMANDS[name].module}"), COMMANDS[name].function))
+    entry = COMMANDS[name].imported()
+    assert callable(getattr(entry, "run", entry))
 
 
 def test_version(capsys):

@@ -18,7 +18,7 @@ import stand_ins
 from servers import GARBAGE, fails, serving, stream
 from stand_ins import StandInChat, answering
 
-import inloop.graphs.opt2i.models as module
+import inloop.graphs.opt2i.context as module
 from inloop.app.cli import main as cli
 from inloop.runtime.run.folder import RunFolder
 from inloop.runtime.store.open import Store

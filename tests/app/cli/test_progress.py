@@ -2,18 +2,23 @@
 
 import io
 
-from inloop.app.cli.progress import Lines, Live, Progress, progress
-from inloop.app.opt2i.progress import RunView
+from inloop.app.cli.progress import Lines, Live, Progress, RunView, progress
+from inloop.app.opt2i.progress import SearchView
+from inloop.graphs.opt2i import IterationDone, Trial, TrialImage, TrialScored
+from inloop.runtime.records import BlobRef
+from inloop.runtime.run import Event, RunStarted, TaskDone, TaskFailed, Warned
 
 
-def trial(iteration, text, objective):
-    told = {"text": text, "objective": objective, "iteration": iteration, "images": [{}, {}]}
-    return {"event": "trial", "task": "p1", "iteration": iteration, "trial": told}
+def trial(iteration, text, objective, task="p1"):
+    blob = BlobRef(sha256="0" * 64, media_type="image/png", bytes=1)
+    images = (TrialImage(seed=1, image=blob), TrialImage(seed=2, image=blob))
+    scored = Trial(id=f"{task}.{iteration}", iteration=iteration, text=text, objective=objective, images=images)
+    return TrialScored(task=task, iteration=iteration, trial=scored)
 
 
 def view(**more):
     clock = iter(range(10_000))
-    return RunView(**{"prompts": 1, "iterations": 9, "clock": lambda: float(next(clock)), **more})
+    return SearchView(**{"prompts": 1, "iterations": 9, "clock": lambda: float(next(clock)), **more})
 
 
 def test_a_better_candidate_is_said_once_and_a_worse_one_never():
@@ -33,14 +38,14 @@ def test_an_unscored_first_prompt_is_not_zero():
 
 
 def test_events_of_other_versions_are_passed_over():
-    assert view().see({"event": "shiny"}) == view().see({}) == []
+    assert view().see(Event(event="shiny")) == view().see(Event(event="shiny", task="p1")) == []
 
 
 def test_lines_carry_the_time_and_no_control_characters():
     stream = io.StringIO()
     with progress(view(), stream) as show:
         assert isinstance(show, Lines)
-        show({"event": "warning", "text": "a\x1b]0;b\x07\nc"})
+        show(Warned(text="a\x1b]0;b\x07\nc"))
     [line] = stream.getvalue().splitlines()
     assert line.startswith("[") and line.endswith("warning: a ]0;b  c")
 
@@ -61,11 +66,11 @@ def test_a_terminal_gets_a_table_of_what_is_at_work():
     run = view(prompts=20)
     with Live(run, console) as show:
         for number in range(1, 21):
-            task = {"task": f"p{number}"}
-            show({**trial(0, f"prompt [red]{number}", 0.5), **task})
-            show({**trial(1, f"better {number}", 0.75), **task})
-            show({"event": "iteration", "iteration": 1, "objective": 0.75, **task})
-        show({"event": "task_done", "task": "p1"})
+            task = f"p{number}"
+            show(trial(0, f"prompt [red]{number}", 0.5, task))
+            show(trial(1, f"better {number}", 0.75, task))
+            show(IterationDone(task=task, iteration=1, best=f"better {number}", objective=0.75))
+        show(TaskDone(task="p1"))
         with console.capture() as held:
             console.print(show.view.table(console.width))
     text = held.get()
@@ -73,3 +78,11 @@ def test_a_terminal_gets_a_table_of_what_is_at_work():
     assert "1/9" in text and "75.0" in text and "+25.0" in text
     assert "and 7 more" in text and "1 of 20 prompts done" in text
     assert "prompt [red]1" in out.getvalue()  # no markup from prompts
+
+
+def test_any_loop_is_shown_by_its_tasks():
+    run = RunView("questions", clock=lambda: 0.0)
+    run.see(RunStarted(run_id="rag-1", loop="rag", tasks=3))
+    assert run.see(TaskDone(task="q1")) == ["1 of 3 questions"]
+    assert run.see(TaskFailed(task="q2", why="too \x1blong")) == ["q2 failed: too  long"]
+    assert run.see(TaskDone(task="q3")) == ["2 of 3 questions, 1 failed"] and run.begun

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inloop.graphs.opt2i.events import HeldOutDone
 from inloop.graphs.opt2i.result import HeldOut
-from inloop.graphs.opt2i.search import Kept, Ports, build, chapters, first_state, plateau_or_perfect, ranked
+from inloop.graphs.opt2i.search import Kept, SearchContext, build, chapters, first_state, plateau_or_perfect, ranked
 from inloop.runtime.budget import Budget
 from inloop.runtime.records import Cost, Part, Score
 from inloop.runtime.run.guards import MAX_STATE_BYTES
@@ -66,7 +67,7 @@ class Longer:
 @pytest.fixture
 def ports(tmp_path):
     blobs = BlobStore(tmp_path / "blobs")
-    return Ports(
+    return SearchContext(
         proposer=Longer(),
         realiser=Writer(blobs),
         evaluators={"length": WordCount(blobs)},
@@ -89,7 +90,7 @@ async def run(ports, text="one two", checkpoints=None, steps=400):
 
 async def test_a_loop_over_texts_needs_nothing_but_ports(ports):
     told = []
-    state = await run(replace(ports, tell=told.append))
+    state = await run(replace(ports, emit=told.append))
     assert (state["stop"], state["iteration"], state["accepted"]) == ("perfect", 8, True)
     trials = chapters(ports.blobs, state["chapter"])
     assert len(trials) == 1 + 8 * 3 and trials[0].text == "one two" and trials[0].objective == 0.2
@@ -98,8 +99,9 @@ async def test_a_loop_over_texts_needs_nothing_but_ports(ports):
     found = {trial.id: trial for trial in trials}
     assert all(found[trial.parent].objective < trial.objective for trial in trials[1:])
     assert trials[-1].parts == {"length": (Part(name="words", value=1.0),)} and len(trials[-1].images) == 2
-    assert [event["event"] for event in told[:4]] == ["trial", "iteration", "trial", "trial"]
-    assert told[-1] == {"event": "heldout", "task": "t", "user": pytest.approx(0.2), "best": 1.0, "accepted": True}
+    assert [event.event for event in told[:4]] == ["trial", "iteration", "trial", "trial"]
+    assert told[-1] == HeldOutDone(task="t", user=told[-1].user, best=1.0, accepted=True)
+    assert told[-1].user == pytest.approx(0.2)
     held = {
         name: HeldOut.model_validate(value) for name, value in json.loads(ports.blobs.get(state["heldout"])).items()
     }
@@ -238,10 +240,10 @@ async def test_a_text_that_is_only_better_on_the_seeds_it_was_chosen_on_is_refus
 
     told = []
     evaluators = {"length": WordCount(ports.blobs, lucky)}
-    ports = replace(ports, evaluators=evaluators, tell=told.append, stop=plateau_or_perfect(iterations=3))
+    ports = replace(ports, evaluators=evaluators, emit=told.append, stop=plateau_or_perfect(iterations=3))
     state = await run(ports)
     assert state["history"][-1]["objective"] == 0.9 and state["best"] != "one two"
-    assert not state["accepted"] and told[-1]["best"] == told[-1]["user"] == 0.5
+    assert not state["accepted"] and told[-1].best == told[-1].user == 0.5
 
 
 async def test_without_unseen_seeds_nothing_is_confirmed(ports):
@@ -272,7 +274,7 @@ async def test_it_goes_on_where_it_was(ports, tmp_path):
     """Stopped after every superstep and resumed by a new runner, it comes to the same end."""
     whole = await run(ports)
     runners: list[Runner] = []
-    stopping = replace(ports, proposer=Longer(), tell=lambda event: runners[-1].stop("enough"))
+    stopping = replace(ports, proposer=Longer(), emit=lambda event: runners[-1].stop("enough"))
     while len(runners) < 100:
         checkpoints = tmp_path / "c.sqlite"
         runners.append(Runner(build(), context=stopping, checkpoints=checkpoints, thread_id="t", max_steps=400))
@@ -283,8 +285,7 @@ async def test_it_goes_on_where_it_was(ports, tmp_path):
 
 
 def test_the_graph_loads_for_langgraph_and_names_its_nodes():
-    from inloop.graphs.opt2i.graph import graph
-
+    graph = build().compile()
     assert set(graph.nodes) == {"__start__", "propose", "realise", "score", "select", "reflect", "confirm"}
 
 

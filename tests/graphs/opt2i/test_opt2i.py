@@ -16,14 +16,13 @@ import pytest
 import stand_ins
 from stand_ins import StandInChat, StandInImages, StandInVQA
 
-import inloop.graphs.opt2i.models as models
-import inloop.graphs.opt2i.run as module
+import inloop.graphs.opt2i.context as context
 from inloop.app.opt2i.report import render
 from inloop.graphs.opt2i.config import Opt2iConfig
-from inloop.graphs.opt2i.result import Outcome
-from inloop.graphs.opt2i.run import run_opt2i
+from inloop.graphs.opt2i.loop import opt2i
+from inloop.graphs.opt2i.result import Opt2iResult
 from inloop.runtime.errors import BadInput, CallFailed
-from inloop.runtime.run.folder import RunFolder
+from inloop.runtime.run import Event, RunFolder, Warned, carry
 from inloop.runtime.settings import Settings
 from inloop.runtime.store.blobs import BlobStore
 from inloop.runtime.store.open import Store
@@ -39,20 +38,27 @@ class Bench:
     def __init__(self, root: Path, put) -> None:
         self.root, self.put = root, put
         self.settings = Settings(runs_dir=root)
-        self.told: list[dict] = []
+        self.told: list[Event] = []
 
-    def run(self, *prompts, folder=None, pause=0.0, with_=None, resume=False, **config) -> Outcome:
+    def run(self, *prompts, folder=None, pause=0.0, with_=None, resume=False, **config) -> Opt2iResult:
         self.opened = stand_ins.install(self.put, pause=pause, **(with_ or {}))
         small = {"iterations": 3, "candidates": 3, "images_per_prompt": 3, "heldout_seeds": 4}
         config = Opt2iConfig(prompts=prompts, **{**small, **config})
         self.folder = folder or RunFolder.create(self.root, "opt2i", config)
         self.told = []
         return asyncio.run(
-            run_opt2i(config, settings=self.settings, folder=self.folder, resume=resume, on_event=self.told.append)
+            carry(
+                opt2i,
+                config,
+                folder=self.folder,
+                settings=self.settings,
+                on_event=self.told.append,
+                resumed=resume,
+            )
         )
 
     def warnings(self) -> list[str]:
-        return [event["text"] for event in self.told if event["event"] == "warning"]
+        return [event.text for event in self.told if isinstance(event, Warned)]
 
     def paid(self) -> dict[str, int]:
         return {name: sum(one.paid for one in opened) for name, opened in self.opened.items()}
@@ -60,7 +66,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
-    return Bench(tmp_path / "runs", lambda name, value: monkeypatch.setattr(models, name, value))
+    return Bench(tmp_path / "runs", lambda name, value: monkeypatch.setattr(context, name, value))
 
 
 def gist(task) -> dict:
@@ -85,7 +91,7 @@ def test_a_loose_prompt_gets_better_and_the_gain_is_on_unseen_seeds(bench):
     # the scores are of the user's questions, whatever the rewrite says
     names = [question.question for question in task.questions]
     assert all([part.name for part in trial.parts["dsg"]] == names for trial in task.trials)
-    assert Outcome.model_validate(bench.folder.result()) == outcome
+    assert Opt2iResult.model_validate(bench.folder.result()) == outcome
     page = render(outcome, BlobStore(bench.settings.store_dir / "blobs"))
     assert best.text in page and "data:image/png;base64" in page
     events = [event["event"] for event in bench.folder.events()]
@@ -139,7 +145,7 @@ def test_prompts_in_flight_together_come_out_as_they_do_alone(bench, tmp_path):
 
 def test_in_flight_is_a_limit(bench):
     bench.run(DISC, STARS, CAT, pause=0.005, in_flight=1, baselines=False, iterations=1)
-    order = [event["task"] for event in bench.told if "task" in event]
+    order = [event.task for event in bench.told if event.task]
     assert order == sorted(order)
 
 
@@ -343,15 +349,15 @@ class FailingTwice(StandInImages):
 def test_from_python_it_is_as_short_as_the_command(bench, monkeypatch, tmp_path):
     stand_ins.install(bench.put)
     monkeypatch.chdir(tmp_path)
-    outcome = module.opt2i(STARS, iterations=3, candidates=3, images_per_prompt=2, baselines=False)
+    outcome = opt2i(STARS, iterations=3, candidates=3, images_per_prompt=2, baselines=False)
     assert outcome.tasks[0].chosen != STARS and list(Path("runs").glob("opt2i-*/result.json"))
-    assert outcome.config["llm"] == "mini-writer" and module.opt2i(STARS, iterations=1, llm="x").config["llm"] == "x"
+    assert outcome.config["llm"] == "mini-writer" and opt2i(STARS, iterations=1, llm="x").config["llm"] == "x"
     refused = outcome.tasks[0].model_copy(update={"accepted": False})
     assert refused.chosen == STARS
     with pytest.raises(BadInput, match="iterations = 0 cannot be used"):
-        module.opt2i(STARS, iterations=0)
+        opt2i(STARS, iterations=0)
     with pytest.raises(BadInput, match="wishes"):
-        module.opt2i(STARS, wishes=3)
+        opt2i(STARS, wishes=3)
 
 
 # budgets
@@ -424,7 +430,7 @@ def test_killed_ten_times_and_resumed_it_is_the_run_that_was_never_killed(proces
                 break
             assert process.exitcode == -9, f"the run ended with {process.exitcode}"
         length = time.monotonic() - started
-        outcomes.append(Outcome.model_validate(folder.result()))
+        outcomes.append(Opt2iResult.model_validate(folder.result()))
         with Store(tmp_path / name / ".store", run_id=folder.id) as store:
             assert store.ledger.paid_twice() == [] and store.ledger.failures() == []
             counts = store.ledger._file.rows("SELECT COUNT(*), COUNT(DISTINCT key) FROM uses WHERE paid = 1")
@@ -484,9 +490,7 @@ def real(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_with_the_bundled_models_from_end_to_end(real):
     def go():
-        return module.opt2i(
-            DISC, CAT, settings=real, iterations=2, candidates=3, images_per_prompt=2, heldout_seeds=2, seed=3
-        )
+        return opt2i(DISC, CAT, settings=real, iterations=2, candidates=3, images_per_prompt=2, heldout_seeds=2, seed=3)
 
     first = go()
     for task in first.tasks:
@@ -508,7 +512,7 @@ def test_the_command_killed_and_resumed_with_the_bundled_models(real, tmp_path):
 
     def tasks(runs_dir):
         [path] = Path(runs_dir).glob("opt2i-*")
-        return [gist(task) for task in Outcome.model_validate(RunFolder.open(Path(runs_dir), path).result()).tasks]
+        return [gist(task) for task in Opt2iResult.model_validate(RunFolder.open(Path(runs_dir), path).result()).tasks]
 
     began = time.monotonic()
     subprocess.run([*start, "unbroken"], check=True, capture_output=True, timeout=600)

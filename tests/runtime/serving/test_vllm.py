@@ -16,13 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from inloop.graphs.opt2i.config import Opt2iConfig
-from inloop.graphs.opt2i.run import run_opt2i
+from inloop.graphs.opt2i import IterationDone, Opt2iConfig, opt2i
 from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.llm.capabilities import capabilities
 from inloop.runtime.llm.open import open_chat
 from inloop.runtime.records import Message
-from inloop.runtime.run.folder import RunFolder
+from inloop.runtime.run import RunFolder, carry
 from inloop.runtime.serving.engines import vllm_plan
 from inloop.runtime.serving.process import Serving, adapters, free_port
 from inloop.runtime.serving.servable import find_servable
@@ -99,13 +98,13 @@ async def test_a_run_over_a_server_that_dies_in_the_middle(server: Serving, tmp_
     killed = asyncio.Event()
 
     def see(event: dict[str, object]) -> None:
-        if event["event"] == "iteration" and not killed.is_set():
+        if isinstance(event, IterationDone) and not killed.is_set():
             killed.set()
             assert server.pid is not None
             os.kill(server.pid, signal.SIGKILL)
 
     before = server.served.restarts
-    outcome = await run_opt2i(config, settings=settings, folder=folder, on_event=see)
+    outcome = await carry(opt2i, config, settings=settings, folder=folder, on_event=see)
     folder.close()
     assert killed.is_set() and server.served.restarts == before + 1
     assert outcome.models["llm"]["id"] == "mini-writer" and outcome.calls["llm"]["paid"] > 0

@@ -1,0 +1,168 @@
+"""The command of a loop, made of its `Loop` and what is its own: how it is told on a terminal, and its page.
+
+From the config model come the flags; from the carriage the run folder, progress, resuming, the report and the exit code. A command says
+which loop it is of and how its results are put into words; everything else has a default that serves any loop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ...runtime.budget import Budget
+from ...runtime.records import flags_checked
+from ...runtime.run import RunConfig, RunFolder, RunResult, discarded_if_refused
+from ...runtime.settings import Settings
+from ...runtime.store import BlobStore, write_whole
+from ..report import DEFAULT_LIMIT
+from .flags import add_flags, given_flags
+from .format import amount, printable, seconds
+from .progress import RunView, progress
+from .session import kept, log_to_stderr
+
+if TYPE_CHECKING:
+    from ...runtime.run import Loop
+
+__all__ = ["LoopCommand"]
+
+_BUDGET = 4
+
+ConfigT = TypeVar("ConfigT", bound=RunConfig)
+ResultT = TypeVar("ResultT", bound=RunResult[Any])
+
+
+def _no_further_flags(parser: argparse.ArgumentParser) -> None:
+    return None
+
+
+def _no_further_fields(args: argparse.Namespace) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopCommand(Generic[ConfigT, ResultT]):
+    """One command.
+
+    Args:
+        config: the loop's config; importing it must not import LangGraph, for `--help` does.
+        loop: gives the loop, when it is run.
+        about: what --help says above the flags.
+        words: the result as lines for a terminal; `bold` where it is one.
+        data: what `--json` says besides what is said of every run.
+        page: the HTML report.
+        view: what is shown while the run works.
+        flags: adds flags that are no fields of the config; `fields` turns them into fields.
+        settings: settings that have a flag here, besides those that fill the config.
+        dry_run: what would be done, as JSON; gives the command `--dry-run`.
+        exit_code: 0 or 1 where no budget stopped the run.
+    """
+
+    config: type[ConfigT]
+    loop: Callable[[], Loop[ConfigT, Any, Any, Any, ResultT]]
+    about: str
+    words: Callable[[ResultT, bool], list[str]]
+    data: Callable[[ResultT], Mapping[str, Any]]
+    page: Callable[[ResultT, BlobStore, int], str]
+    view: Callable[[ConfigT], RunView]
+    flags: Callable[[argparse.ArgumentParser], None] = _no_further_flags
+    fields: Callable[[argparse.Namespace], Mapping[str, Any]] = _no_further_fields
+    settings: tuple[str, ...] = ("device",)
+    dry_run: Callable[[ConfigT, Settings], Mapping[str, Any]] | None = None
+    exit_code: Callable[[ResultT], int] = lambda result: 0
+
+    def describe(self, parser: argparse.ArgumentParser) -> None:
+        """Give the parser of the command its flags."""
+        parser.description = self.about
+        add_flags(parser, self.config, subject=self.config.SUBJECT)
+        self.flags(parser)
+        for name in self.settings:
+            parser.add_argument(f"--{name.replace('_', '-')}", metavar=name.upper(), help=Settings.describe(name))
+        parser.add_argument("--out", metavar="DIR", help="the folder in which the run's folder is made (default: runs)")
+        if self.dry_run is not None:
+            parser.add_argument("--dry-run", action="store_true", help="say what would be done and paid; nothing is")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run it from its flags; the exit code."""
+        fields = {**given_flags(args, self.config), **self.fields(args)}
+        flags = {name: fields.pop(name) for name in self.config.FROM_SETTINGS if name in fields}
+        flags |= {name: getattr(args, name) for name in self.settings}
+        settings = Settings.load(runs_dir=args.out, **flags)
+        with flags_checked():
+            config = self.config(**{**self.config.defaults(settings), **fields})
+        Budget.parse(config.budget)
+        loop = self.loop()
+        loop.inputs(config)
+        if self.dry_run is not None and args.dry_run:
+            print(json.dumps(self.dry_run(config, settings), ensure_ascii=False, indent=None if args.json else 1))
+            return 0
+        new = RunFolder.create(settings.runs_dir, loop.name, config, about=config.topics())
+        with discarded_if_refused(new) as folder:
+            return self._carry(config, settings, folder, resumed=False, json_output=args.json)
+
+    def resume(self, folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
+        """Go on with a run; of a finished one the result is shown again."""
+        config = folder.config_as(self.config)
+        # the run's own models: today's flags and environment must not change a run
+        own = {name: getattr(config, name) for name in self.config.FROM_SETTINGS if name in Settings.model_fields}
+        settings = settings.model_copy(update=own)
+        return self._carry(config, settings, folder, resumed=True, json_output=json_output)
+
+    def report(self, folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
+        """The HTML report of a finished run."""
+        return self.page(folder.result_as(self.loop().result), blobs, limit)
+
+    def _carry(
+        self, config: ConfigT, settings: Settings, folder: RunFolder, *, resumed: bool, json_output: bool
+    ) -> int:
+        from ...runtime.run import carry
+
+        log_to_stderr(settings)
+        view = self.view(config)
+        with kept(folder, begun=lambda: view.begun, quiet=json_output):
+            with progress(view, sys.stderr, silent=json_output) as show:
+                work = carry(self.loop(), config, folder=folder, settings=settings, on_event=show, resumed=resumed)
+                result = asyncio.run(work)
+            page = self.page(result, BlobStore(settings.store_dir / "blobs"), DEFAULT_LIMIT)
+            write_whole(folder.report_path, page.encode("utf-8"))
+        if json_output:
+            print(json.dumps(_as_json(result, folder) | dict(self.data(result)), ensure_ascii=False))
+        else:
+            print("\n".join([*self.words(result, sys.stdout.isatty()), *_closing(result, folder)]))
+        return _BUDGET if result.stopped else self.exit_code(result)
+
+
+def _as_json(result: RunResult[Any], folder: RunFolder) -> dict[str, Any]:
+    """What a script needs of any run; everything else is in `result.json`, whose path is here."""
+    return {
+        "run_id": result.run_id,
+        "path": str(folder.path),
+        "report": str(folder.report_path),
+        "result": str(folder.path / "result.json"),
+        "resume": f"inloop resume {folder.path}",
+        "seconds": result.seconds,
+        "stopped_by_budget": bool(result.stopped),
+        "failed": result.failed,
+        "cost": result.cost.model_dump(mode="json"),
+        "calls": result.calls,
+        "models": result.models,
+        "notes": list(result.notes),
+    }
+
+
+def _closing(result: RunResult[Any], folder: RunFolder) -> list[str]:
+    """The lines under every result: what failed, what to know, what it cost, and where everything is."""
+    paid = ", ".join(f"{amount(count.get('paid', 0))} {kind}" for kind, count in result.calls.items())
+    reused = sum(count.get("reused", 0) for count in result.calls.values())
+    money = "price unknown" if result.cost.money is None else f"{result.cost.money:.4g} US$"
+    return [
+        *(f"  failed: {id}: {printable(why)}" for id, why in result.failed.items()),
+        *(f"  note: {printable(note)}" for note in result.notes),
+        f"  calls    {paid or 'none'} ({amount(reused)} reused), {money}, {seconds(result.seconds)}",
+        f"  report   {folder.report_path}",
+        f"  resume   inloop resume {folder.path}",
+    ]

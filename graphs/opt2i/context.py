@@ -1,0 +1,87 @@
+"""What the prompts of one run share: the opened models, who writes scene graphs, and what the caller brought along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...agents.opt2i import Rewriter
+from ...agents.scene import SceneGraph, SceneWriter
+from ...evaluators.text_image import DCS, DSG
+from ...runtime.errors import BadInput
+from ...runtime.llm import open_chat
+from ...runtime.protocols import Chat, Evaluator
+from ...runtime.run import Session
+from ...tools.encoders import open_clip
+from ...tools.images import open_images
+from ...tools.vision import open_vqa
+from .config import Opt2iConfig
+from .search import Objective, Proposer, StopRule, plateau_or_perfect
+
+__all__ = ["Opt2iContext"]
+
+_OWN = ("dsg", "dcs")
+_ROLES = ("llm", "images", "vqa", "clip", "questioner")
+
+
+class Opt2iContext:
+    """The models of a run, opened once, and the parts that its prompts' searches are made of."""
+
+    def __init__(self, config: Opt2iConfig, session: Session) -> None:
+        self.config, self.session = config, session
+        session.brought("models", _ROLES)
+        self.brought: Mapping[str, Evaluator] = session.parts.get("evaluators", {})
+        self.objective = self._objective()
+        self.images = session.open("images", open_images, config.images)
+        self.vqa = session.open("vqa", open_vqa, config.vqa)
+        self.clip = session.open("clip", open_clip, config.clip)
+        self.chat: Chat = session.open("llm", open_chat, config.llm)
+        by_rules = config.questioner == "simple-english"
+        another = config.questioner not in ("", config.llm, "simple-english") or "questioner" in session.parts.get(
+            "models", {}
+        )
+        questioner = session.open("questioner", open_chat, config.questioner) if another else self.chat
+        # a model that was asked for by name writes the questions itself
+        self.scenes = SceneWriter(None if by_rules else questioner, rules_first=False if config.questioner else None)
+        self.rewriter = Rewriter(self.chat, "mini" if self.chat.model == "mini-writer" else "paper", top=config.history)
+
+    def evaluators(self, scene: SceneGraph, phrases: list[str]) -> dict[str, Evaluator]:
+        """The scores of one prompt's pictures: DSG, dCS, and what the caller brought."""
+        return {"dsg": DSG(self.vqa, scene), "dcs": DCS(self.clip, phrases), **self.brought}
+
+    @property
+    def proposer(self) -> Proposer | None:
+        """The caller's own proposer, where there is one."""
+        return self.session.parts.get("proposer")
+
+    @property
+    def stop(self) -> StopRule:
+        """When a search ends: the caller's rule, or the loop's."""
+        own: StopRule | None = self.session.parts.get("stop")
+        return own or plateau_or_perfect(iterations=self.config.iterations)
+
+    def _objective(self) -> Objective:
+        own = self.session.parts.get("objective")
+        if own is not None:
+            return _checked(own)
+        name = self.config.objective
+        if name == "both":
+            return _mean_of_both
+        known = (*_OWN, *self.brought)
+        if name not in known:
+            raise BadInput(
+                f"objective {name!r}: there is no such score; there are {', '.join(known)} and both. Bring your own with evaluators=."
+            )
+        return lambda scores: scores[name]
+
+
+def _checked(objective: Any) -> Objective:
+    if not callable(objective):
+        raise BadInput(f"objective {objective!r}: give the name of a score, or a function of the scores by name.")
+    call: Callable[[Mapping[str, float | None]], float | None] = objective
+    return call
+
+
+def _mean_of_both(scores: Mapping[str, float | None]) -> float | None:
+    dsg, dcs = scores["dsg"], scores["dcs"]
+    return None if dsg is None or dcs is None else (dsg + dcs) / 2

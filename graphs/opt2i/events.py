@@ -1,0 +1,58 @@
+"""What a search for a better prompt tells of its steps."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ...agents.scene import Question
+from ...runtime.run import Event
+from .result import Trial
+
+__all__ = ["BaselineDone", "HeldOutDone", "IterationDone", "QuestionsWritten", "TrialScored"]
+
+
+class QuestionsWritten(Event):
+    """The scene graph of a prompt, and who wrote it."""
+
+    event: Literal["graph"] = "graph"
+    text: str
+    questioner: str
+    questions: tuple[Question, ...]
+
+
+class TrialScored(Event):
+    """A text was realised and scored."""
+
+    event: Literal["trial"] = "trial"
+    iteration: int
+    trial: Trial
+
+
+class IterationDone(Event):
+    """The best text so far; `stop` is the reason to end, empty while the search goes on."""
+
+    event: Literal["iteration"] = "iteration"
+    iteration: int
+    best: str
+    objective: float | None
+    stop: str = ""
+
+
+class HeldOutDone(Event):
+    """The user's text and the best one on seeds that nothing was chosen on, by the objective (0 to 1)."""
+
+    event: Literal["heldout"] = "heldout"
+    user: float | None
+    best: float | None
+    accepted: bool
+
+
+class BaselineDone(Event):
+    """What another way of spending the same pictures gained; `gains` by evaluator (0 to 1)."""
+
+    event: Literal["baseline"] = "baseline"
+    way: str
+    text: str
+    gains: dict[str, float | None]
+    images: int
+    note: str = ""

@@ -1,0 +1,116 @@
+"""One prompt: its scene graph and phrases, the search, and the baselines beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from ...evaluators.text_image import certainty
+from ...runtime.run import Warned
+from .baselines import blind_paraphrases, more_seeds
+from .context import Opt2iContext
+from .events import BaselineDone, QuestionsWritten
+from .parts import Painter, PromptProposer
+from .result import Baseline, HeldOut, Opt2iTask, Trial
+from .search import SearchContext, SearchState, build, chapters, first_state
+
+__all__ = ["work"]
+
+_CERTAINLY_READ = 60  # characters: shorter than any text encoder's window; asking would load a tokenizer
+
+
+async def work(context: Opt2iContext, id: str, prompt: str) -> Opt2iTask:
+    """Better one prompt, to its end."""
+    return await _Search(context, id, prompt).run()
+
+
+class _Search:
+    def __init__(self, context: Opt2iContext, id: str, prompt: str) -> None:
+        self.context, self.config, self.session = context, context.config, context.session
+        self.id, self.text = id, prompt
+        self.warnings: list[str] = []
+
+    async def run(self) -> Opt2iTask:
+        self._warn_of_cut()
+        scene = await self.context.scenes.scene_graph(self.text, self._warn)
+        phrases = await self.context.scenes.phrases(self.text, scene)
+        self.session.emit(
+            QuestionsWritten(task=self.id, text=self.text, questioner=scene.questioner, questions=scene.nodes)
+        )
+        config, context = self.config, self.context
+        search = SearchContext(
+            proposer=context.proposer or PromptProposer(context.rewriter, config.objective, self._warn),
+            realiser=Painter(context.images, self._warn),
+            evaluators=context.evaluators(scene, phrases),
+            objective=context.objective,
+            stop=context.stop,
+            seeds=config.seeds,
+            heldout_seeds=config.unseen,
+            blobs=self.session.store.blobs,
+            candidates=config.candidates,
+            top=config.history,
+            seed=config.seed,
+            budget=self.session.budget,
+            certainty=lambda name, score: certainty(score) if name == "dsg" else None,
+            emit=self.session.emit,
+        )
+        state = await self.session.finish(
+            build(),
+            context=search,
+            id=self.id,
+            start=first_state(self.id, self.text),
+            max_steps=10 + 5 * (config.iterations + 1),
+        )
+        trials = chapters(search.blobs, state["chapter"])
+        held = _held_out(state, search)
+        baselines = await self._baselines(search, trials, held)
+        best = next(trial for trial in trials if trial.id == state["history"][-1]["id"])
+        return Opt2iTask(
+            id=self.id,
+            text=self.text,
+            stop=state["stop"],
+            iterations=state["iteration"],
+            questions=scene.nodes,
+            questioner=scene.questioner,
+            phrases=tuple(phrases),
+            trials=tuple(trials),
+            best=best.id,
+            accepted=state["accepted"],
+            heldout_seeds=config.unseen,
+            heldout=held,
+            baselines=tuple(baselines),
+            warnings=tuple(self.warnings),
+        )
+
+    async def _baselines(
+        self, search: SearchContext, trials: Sequence[Trial], held: Mapping[str, HeldOut]
+    ) -> list[Baseline]:
+        """What else the same pictures could have bought; nothing where nothing was searched, or the budget is spent."""
+        if not self.config.baselines or not held or len(trials) == 1 or self.session.budget.exhausted():
+            return []
+        baselines = [
+            await blind_paraphrases(search, self.context.rewriter, trials, held["user"]),
+            await more_seeds(search, self.config.extra, trials, held["user"]),
+        ]
+        for baseline in baselines:
+            self.session.emit(BaselineDone(task=self.id, **baseline.model_dump()))
+        return baselines
+
+    def _warn(self, text: str) -> None:
+        self.warnings.append(text)
+        self.session.emit(Warned(task=self.id, text=text))
+
+    def _warn_of_cut(self) -> None:
+        if len(self.text) < _CERTAINLY_READ:
+            return
+        cut = getattr(self.context.images, "cut", None)
+        lost = cut(self.text) if cut else ""
+        if lost:
+            self._warn(f"the painter cannot read all of {self.text!r}: {lost!r} is cut off. Say it in fewer words.")
+
+
+def _held_out(state: SearchState, search: SearchContext) -> dict[str, HeldOut]:
+    if not state["heldout"]:
+        return {}
+    held = json.loads(search.blobs.get(state["heldout"]))
+    return {name: HeldOut.model_validate(value) for name, value in held.items()}
