@@ -23,7 +23,6 @@ from ..cli import kept, log_to_stderr, progress
 if TYPE_CHECKING:
     from ...graphs.llm2llm import Llm2LlmConfig
     from ...runtime.store import BlobStore
-from .report import read_outcome
 
 __all__ = ["add_arguments", "config_of", "llm2llm", "again", "report_page"]
 
@@ -197,6 +196,7 @@ def _go(config: Llm2LlmConfig, settings: Settings, folder: RunFolder, *, resumed
 
 def report_page(folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
     """The HTML report of a finished run."""
+    from ...graphs.llm2llm import Llm2LlmResult
     from .report import render
 
-    return render(read_outcome(folder), blobs)
+    return render(folder.result_as(Llm2LlmResult), blobs)

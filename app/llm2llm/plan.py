@@ -52,9 +52,9 @@ def add_rescore_arguments(command: argparse.ArgumentParser) -> None:
 
 def rescore(args: argparse.Namespace) -> int:
     """Read and judge the replies of a finished run again, with other thresholds; the teacher is not asked."""
+    from ...graphs.llm2llm import Llm2LlmResult
     from ...graphs.llm2llm import rescore as judge_again
     from ...runtime.store import write_whole
-    from .report import read_outcome
 
     settings = Settings.load(runs_dir=args.out)
     folder = RunFolder.open(settings.runs_dir, args.run)
@@ -64,7 +64,9 @@ def rescore(args: argparse.Namespace) -> int:
     }
     if args.verifier:
         changes["verifiers"] = tuple(args.verifier)
-    found: list[Rescored] = asyncio.run(judge_again(read_outcome(folder), changes, settings=settings, run_id=folder.id))
+    found: list[Rescored] = asyncio.run(
+        judge_again(folder.result_as(Llm2LlmResult), changes, settings=settings, run_id=folder.id)
+    )
     number = 1 + len(list(folder.path.glob("rescored-*.json")))
     path = Path(folder.path / f"rescored-{number}.json")
     told = {"run_id": folder.id, "changes": changes, "repeats": [one.model_dump(mode="json") for one in found]}

@@ -1,6 +1,6 @@
 """The report of `inloop llm2llm`: what the rows were worth, where the student errs before and after, and what was written for what.
 
-Drawn from `result.json` and nothing else. One HTML file without scripts or outside resources; text of rows and models is escaped.
+Drawn from `result.json` and nothing else.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...graphs.llm2llm import ArmRow, ArmRun, Llm2LlmResult, Measured, StepRecord, words_of
-from ..cli import amount, seconds, signed
-from ..report import CurvePoint, Interval, curve, draw, intervals
+from ...runtime.display import amount, seconds, signed
+from ..report import CurvePoint, curve, run_page
 
 if TYPE_CHECKING:
     from ...runtime.store import BlobStore
-from ...runtime.run import RunFolder
 
-__all__ = ["render", "read_outcome"]
+__all__ = ["render"]
 
 _EXAMPLES = 12
 _WRITTEN = 6
@@ -45,50 +44,39 @@ class Confusion:
     rows: list[tuple[str, list[tuple[int, str]]]]
 
 
-def render(outcome: Llm2LlmResult, blobs: BlobStore) -> str:
+def render(result: Llm2LlmResult, blobs: BlobStore | None = None) -> str:
     """The whole page as a string."""
-    main = outcome.main_runs
+    main = result.main_runs
     first = main[0]
-    total = sum((run.table for run in main[1:]), first.table)
-    seeds = next((run for run in outcome.ways if run.way == "seed-only" and run.repeat == first.repeat), None)
-    return draw(
-        "llm2llm/llm2llm.html.j2",
-        outcome=outcome,
-        headline=outcome.finding(),
-        kind=_kind(outcome),
-        when=outcome.created.replace("T", " ")[:16],
-        took=seconds(outcome.seconds),
-        main=words_of(outcome.main),
-        table=[_cells(row, outcome.main) for row in outcome.table],
-        many=max((row.repeats for row in outcome.table), default=1) > 1,
-        plot=_plot(outcome),
-        curves=[(f"repeat {run.repeat + 1}", drawn) for run in main if (drawn := _curve(run))],
+    seeds = next((run for run in result.ways if run.way == "seed-only" and run.repeat == first.repeat), None)
+    counts, stops = result.counts, "; ".join(dict.fromkeys(run.stop for run in main))
+    return run_page(
+        result,
+        blobs,
+        template="llm2llm/llm2llm.html.j2",
+        hidden=("files", "task_options"),
+        verdict=f"{counts['seeds']} seeds, {counts['dev']} dev rows, {counts['test']} test rows. Stopped: {stops}.",
+        kind=_kind(result),
+        main=words_of(result.main),
+        several=any(row.repeats > 1 for row in result.table),
+        table=[_cells(row) for row in result.table],
+        curves=[(f"repeat {run.repeat + 1}", svg) for run in main if (svg := _curve(run))],
         steps=[_step(step) for step in first.steps],
-        refusals=total.lines(),
-        stops=list(dict.fromkeys(run.stop for run in main)),
+        outcomes=sum((run.table for run in main[1:]), first.table).lines(),
         confusions=_confusions(seeds, first),
         examples=_examples(first),
         contamination=first.contamination,
-        spent=[
+        stages=[
             (
                 stage,
-                amount(s.calls),
-                amount(s.input_tokens),
-                amount(s.output_tokens),
-                _money(s.money),
-                seconds(s.seconds),
+                amount(spent.calls),
+                amount(spent.input_tokens),
+                amount(spent.output_tokens),
+                "unknown" if spent.money is None else f"{spent.money:.4g} US$",
+                seconds(spent.seconds),
             )
-            for stage, s in outcome.spent.items()
+            for stage, spent in result.spent.items()
         ],
-        paid=_money(outcome.cost.money),
-        calls=[
-            (kind, amount(c.get("paid", 0)), amount(c.get("reused", 0))) for kind, c in sorted(outcome.calls.items())
-        ],
-        config=[
-            (key, "none" if value in (None, "", [], {}) else str(value))
-            for key, value in sorted(outcome.config.items())
-        ],
-        ways=[(words_of(row.way), row.note) for row in outcome.table if row.note],
     )
 
 
@@ -102,31 +90,20 @@ def _kind(result: Llm2LlmResult) -> str:
     return {"better": "good", "worse": "bad", "unclear": "unknown"}[row.verdict]
 
 
-def _cells(row: ArmRow, main: str) -> dict[str, object]:
+def _cells(row: ArmRow) -> tuple[str, ...]:
     spread = "" if row.gain_se is None else f"{row.gain_se:.1f}"
     if row.gain_se is None and row.ci is not None:
         spread = f"{signed(row.ci[0])} to {signed(row.ci[1])}"
-    return {
-        "way": words_of(row.way),
-        "mine": row.way == main,
-        "rows": f"{row.rows:g}",
-        "accuracy": "no test" if row.accuracy is None else f"{row.accuracy:.1f}",
-        "se": "" if row.se is None else f"± {row.se:.1f}",
-        "gain": "" if row.gain is None else signed(row.gain),
-        "spread": spread,
-        "repeats": row.repeats,
-        "note": row.note,
-    }
-
-
-def _plot(outcome: Llm2LlmResult) -> str:
-    rows = []
-    for row in outcome.table:
-        if row.gain is None:
-            continue
-        low, high = row.interval or (None, None)
-        rows.append(Interval(words_of(row.way), row.gain, low, high, row.way == outcome.main))
-    return intervals(rows, name="Gain in test accuracy over the seeds alone, in points") if rows else ""
+    accuracy = "no test" if row.accuracy is None else f"{row.accuracy:.1f}"
+    return (
+        words_of(row.way),
+        f"{row.rows:g}",
+        accuracy if row.se is None else f"{accuracy} ± {row.se:.1f}",
+        "" if row.gain is None else signed(row.gain),
+        spread,
+        str(row.repeats),
+        row.note,
+    )
 
 
 def _curve(run: ArmRun) -> str:
@@ -144,19 +121,18 @@ def _curve(run: ArmRun) -> str:
     return curve(points, baseline=first, name="Accuracy on the dev rows after each step; dashed: the seeds alone") if first is not None else ""  # fmt: skip
 
 
-def _step(step: StepRecord) -> dict[str, object]:
-    formats = sum(one.outcome == "format" for one in step.mistakes)
-    return {
-        "step": step.step,
-        "mistakes": len(step.mistakes),
-        "formats": formats,
-        "asked": step.table.asked,
-        "accepted": step.table.accepted,
-        "added": step.added,
-        "size": step.size,
-        "dev": "" if step.dev is None else f"{100 * step.dev.accuracy:.1f}",
-        "note": step.note,
-    }
+def _step(step: StepRecord) -> tuple[str, ...]:
+    return (
+        str(step.step or "seeds"),
+        str(len(step.mistakes)),
+        str(sum(one.outcome == "format" for one in step.mistakes)),
+        str(step.table.asked),
+        str(step.table.accepted),
+        str(step.added),
+        str(step.size),
+        "" if step.dev is None else f"{100 * step.dev.accuracy:.1f}",
+        step.note,
+    )
 
 
 def _confusions(seeds: ArmRun | None, run: ArmRun) -> list[Confusion]:
@@ -226,14 +202,3 @@ def _examples(run: ArmRun) -> list[Example]:
             wanted[good] -= 1
             shown.append(example)
     return shown
-
-
-def _money(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g} US$"
-
-
-def read_outcome(folder: RunFolder) -> Llm2LlmResult:
-    """The result of a finished run; `PrerequisiteError` where it is not one of this version."""
-    from ...graphs.llm2llm import Llm2LlmResult
-
-    return folder.result_as(Llm2LlmResult)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from ...evaluators.rows import Contamination, Judged, RowTable
+from ...runtime.display import Cell, Forest, Interval, signed
 from ...runtime.records import Cost, Record, Row
 from ...runtime.run import RunResult, Task
 from .arms import words_of
@@ -177,8 +178,7 @@ class ArmRow(Record):
 
     def words(self) -> str:
         """The gain in words: "+1.1 ± 0.3"."""
-        gain = f"{self.gain or 0.0:+.1f}".replace("-", "−")
-        return gain if self.gain_se is None else f"{gain} ± {self.gain_se:.1f}"
+        return signed(self.gain) if self.gain_se is None else f"{signed(self.gain)} ± {self.gain_se:.1f}"
 
 
 class Llm2LlmTask(Task):
@@ -244,6 +244,42 @@ class Llm2LlmResult(RunResult[Llm2LlmTask]):
         draws = ", in one repeat" if row.repeats == 1 else ""
         beside = f"; {words_of(rival.way)} {rival.words()}" if rival else "; no other way of getting rows was tried"
         return f"{doubt}{row.words()} points over the seeds alone{draws}{beside}"
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """The table: a row an arm, figures in points."""
+        return [
+            {
+                "way": words_of(row.way),
+                "rows added": row.rows,
+                "accuracy": row.accuracy,
+                "s.e.": row.se,
+                "gain": row.gain,
+                "from": None if row.interval is None else row.interval[0],
+                "to": None if row.interval is None else row.interval[1],
+                "repeats": row.repeats,
+                "note": row.note,
+            }
+            for row in self.table
+        ]
+
+    def forests(self) -> tuple[Forest, ...]:
+        """The gains of the arms."""
+        rows = [row for row in self.table if row.gain is not None]
+        if not rows:
+            return ()
+        several = any(row.gain_se is not None for row in rows)
+        spread = (
+            "two standard errors over the repeats" if several else "95 % intervals over the test rows, in one repeat"
+        )
+        return (
+            Forest(
+                title=f"Gain in test accuracy over the seeds alone, in points; {spread}",
+                rows=tuple(
+                    Interval(words_of(row.way), row.gain, *(row.interval or (None, None)), row.way == self.main)
+                    for row in rows
+                ),
+            ),
+        )
 
 
 def task_id(repeat: int) -> str:
