@@ -5,6 +5,7 @@ Invariants:
 - A value is on the disk (SQLite, WAL, fsynced) before `once` returns it; what was finished survives a SIGKILL.
 - One value a key: when two processes compute the same key, the first to finish is what both get.
 - Within a process a key in flight is awaited, not computed again.
+- Looking a key up is one indexed read of a few dozen microseconds: done at once, where a thread would cost more.
 - A failed call is a row of `failures` and never a value; the next `once` tries again.
 - `uses` holds one row for each time a value was handed out: by which run, and whether it was paid for. `seen` is
   the newest result that the payer could see when it looked, so "paid although finished" is a query, not a promise.
@@ -87,11 +88,11 @@ class Ledger:
         flight = flights.get(call.key)
         joined = flight is not None
         if flight is None:
-            found, seen = self._look(call.key)
-            if found is not None:
-                value, cost = json.loads(found[0]), Cost.model_validate_json(found[1])
+            stored, seen = self._file.find(call.key)
+            if stored is not None:
+                value, cost = json.loads(stored[0]), Cost.model_validate_json(stored[1])
                 if usable is None or usable(value):
-                    self._book(call, cost, found[1], seen)
+                    self._book(call, cost, stored[1], seen)
                     return value, True
                 await asyncio.wrap_future(self._file.send(Write(call, "void")))
                 # someone else may have begun to compute it meanwhile
@@ -122,7 +123,7 @@ class Ledger:
         if not once_a_run:
             self._listeners.append(listener)
             return
-        used = {key for (key,) in self._file.rows("SELECT DISTINCT key FROM uses WHERE run_id = ?", (self.run_id,))}
+        used = self._file.used(self.run_id)
 
         def first(call: Call, cost: Cost, cached: bool) -> None:
             if call.key not in used:
@@ -142,39 +143,23 @@ class Ledger:
 
     def spent(self, run_id: str | None = None) -> Cost:
         """What a run (default: this one) paid in all its processes, also those that were killed."""
-        return self._sum("SELECT cost FROM uses WHERE paid = 1 AND run_id = ?", run_id)
+        return sum(self._file.paid(run_id or self.run_id), Cost())
 
     def consumed(self, run_id: str | None = None) -> Cost:
         """What the different calls of a run (default: this one) cost when they were paid, by whichever run that was."""
-        return self._sum("SELECT cost FROM uses WHERE run_id = ? GROUP BY key", run_id)
+        return sum(self._file.consumed(run_id or self.run_id), Cost())
 
     def run_counts(self, run_id: str | None = None) -> dict[str, dict[str, int]]:
         """As `counts`, for a run (default: this one) in all its processes; what is reused after a kill counts again."""
-        rows = self._file.rows(
-            "SELECT kind, SUM(paid), SUM(1 - paid) FROM uses WHERE run_id = ? GROUP BY kind ORDER BY kind",
-            (run_id or self.run_id,),
-        )
-        return {kind: {"paid": paid, "reused": reused} for kind, paid, reused in rows}
+        return self._file.counts(run_id or self.run_id)
 
     def failures(self) -> list[Failure]:
         """The calls that failed and have no value up to now, oldest first."""
-        rows = self._file.rows(
-            "SELECT key, kind, model, call, reason, attempts, at FROM failures"
-            " WHERE key NOT IN (SELECT key FROM results) ORDER BY at",
-        )
-        return [
-            Failure(key=key, kind=kind, model=model, call=json.loads(call), reason=reason, attempts=attempts, at=at)
-            for key, kind, model, call, reason, attempts, at in rows
-        ]
+        return self._file.failures()
 
     def paid_twice(self) -> list[str]:
         """The keys that were paid for although a finished value was there when the payer looked: always empty."""
-        rows = self._file.rows(
-            "SELECT DISTINCT later.key FROM uses AS later JOIN uses AS earlier ON later.key = earlier.key"
-            " WHERE later.paid = 1 AND earlier.paid = 1 AND earlier.id < later.id AND earlier.result <= later.seen"
-            " ORDER BY later.key",
-        )
-        return [key for (key,) in rows]
+        return self._file.paid_twice()
 
     def close(self) -> None:
         """Write what waits and close the file; may be called twice."""
@@ -207,18 +192,3 @@ class Ledger:
                 self._cost = self._cost + cost
         for listener in self._listeners:
             listener(call, cost, cached)
-
-    def _sum(self, query: str, run_id: str | None) -> Cost:
-        total = Cost()
-        for (text,) in self._file.rows(query, (run_id or self.run_id,)):
-            total = total + Cost.model_validate_json(text)
-        return total
-
-    def _look(self, key: str) -> tuple[tuple[str, str] | None, int]:
-        """The stored (value, cost) of `key` as JSON texts, and the newest result seen, in one snapshot."""
-        row = self._file.rows(
-            "SELECT (SELECT MAX(seq) FROM results), (SELECT seq FROM results WHERE key = ?1),"
-            " (SELECT value FROM results WHERE key = ?1), (SELECT cost FROM results WHERE key = ?1)",
-            (key,),
-        )[0]
-        return (None if row[1] is None else (row[2], row[3])), row[0] or 0

@@ -7,6 +7,7 @@ transaction was synced share the next one. Any number of processes may have the 
 from __future__ import annotations
 
 import contextlib
+import json
 import queue
 import sqlite3
 import threading
@@ -18,8 +19,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import PrerequisiteError, RunnerError
+from ..records import Cost
 from .blobs import disk_problem
-from .calls import Call
+from .calls import Call, Failure
 
 __all__ = ["LedgerFile", "Write"]
 
@@ -52,7 +54,10 @@ class Write:
 
 
 class LedgerFile:
-    """The open file; it is made at once: a full disk or a folder without rights shows before anything is paid."""
+    """The open file; it is made at once: a full disk or a folder without rights shows before anything is paid.
+
+    Whatever the ledger asks of a database is a method here: another database takes another class with these.
+    """
 
     def __init__(self, path: Path, run_id: str) -> None:
         self.path = path
@@ -85,6 +90,54 @@ class LedgerFile:
             self._thread.join()
         with self._reading:
             self._reader.close()
+
+    def find(self, key: str) -> tuple[tuple[str, str] | None, int]:
+        """The stored (value, cost) of `key` as JSON texts, and the newest result seen, in one snapshot."""
+        newest, seq, value, cost = self.rows(
+            "SELECT (SELECT MAX(seq) FROM results), (SELECT seq FROM results WHERE key = ?1),"
+            " (SELECT value FROM results WHERE key = ?1), (SELECT cost FROM results WHERE key = ?1)",
+            (key,),
+        )[0]
+        return (None if seq is None else (value, cost)), newest or 0
+
+    def used(self, run_id: str) -> set[str]:
+        """The keys of a run."""
+        return {key for (key,) in self.rows("SELECT DISTINCT key FROM uses WHERE run_id = ?", (run_id,))}
+
+    def paid(self, run_id: str) -> list[Cost]:
+        """What each payment of a run was."""
+        return _costs(self.rows("SELECT cost FROM uses WHERE paid = 1 AND run_id = ?", (run_id,)))
+
+    def consumed(self, run_id: str) -> list[Cost]:
+        """What each key of a run cost once."""
+        return _costs(self.rows("SELECT cost FROM uses WHERE run_id = ? GROUP BY key", (run_id,)))
+
+    def counts(self, run_id: str) -> dict[str, dict[str, int]]:
+        """By kind of call, how many were paid and how many reused in a run."""
+        rows = self.rows(
+            "SELECT kind, SUM(paid), SUM(1 - paid) FROM uses WHERE run_id = ? GROUP BY kind ORDER BY kind", (run_id,)
+        )
+        return {kind: {"paid": paid, "reused": reused} for kind, paid, reused in rows}
+
+    def failures(self) -> list[Failure]:
+        """The calls that failed and have no value, oldest first."""
+        rows = self.rows(
+            "SELECT key, kind, model, call, reason, attempts, at FROM failures"
+            " WHERE key NOT IN (SELECT key FROM results) ORDER BY at"
+        )
+        return [
+            Failure(key=key, kind=kind, model=model, call=json.loads(call), reason=reason, attempts=attempts, at=at)
+            for key, kind, model, call, reason, attempts, at in rows
+        ]
+
+    def paid_twice(self) -> list[str]:
+        """The keys that were paid for although a finished value was there when the payer looked."""
+        rows = self.rows(
+            "SELECT DISTINCT later.key FROM uses AS later JOIN uses AS earlier ON later.key = earlier.key"
+            " WHERE later.paid = 1 AND earlier.paid = 1 AND earlier.id < later.id AND earlier.result <= later.seen"
+            " ORDER BY later.key"
+        )
+        return [key for (key,) in rows]
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """What a query gives now."""
@@ -234,3 +287,7 @@ class LedgerFile:
             else:
                 problem, remedy = "cannot be used", "check the file and its folder."
             raise PrerequisiteError(f"the call ledger {self.path} {problem} (SQLite: {text})", remedy=remedy) from error
+
+
+def _costs(rows: list[tuple[Any, ...]]) -> list[Cost]:
+    return [Cost.model_validate_json(text) for (text,) in rows]

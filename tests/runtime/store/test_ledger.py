@@ -190,8 +190,8 @@ async def test_paying_for_a_finished_call_would_show(tmp_path: Path) -> None:
     await ledger.once(call(2), paying("v", []))
     assert ledger.paid_twice() == []
     blind = Ledger(tmp_path / "l.sqlite")
-    found = blind._look
-    blind._look = lambda key: (None, found(key)[1])  # type: ignore[method-assign]
+    find = blind._file.find
+    blind._file.find = lambda key: (None, find(key)[1])  # type: ignore[method-assign]
     assert await blind.once(call(2), paying("w", [])) == ("v", False)  # the first value stays
     assert ledger.paid_twice() == [call(2).key]
     ledger.close()
