@@ -1,4 +1,5 @@
 from .command import LoopCommand
+from .flags import add_flags, given_flags
 from .format import amount, clip, counted, percent, points, printable, seconds, signed
 from .lines import read_lines
 from .progress import RunView, progress
@@ -7,10 +8,12 @@ from .session import closing_line, kept, log_to_stderr, new_run
 __all__ = [
     "LoopCommand",
     "RunView",
+    "add_flags",
     "amount",
     "clip",
     "closing_line",
     "counted",
+    "given_flags",
     "kept",
     "log_to_stderr",
     "new_run",

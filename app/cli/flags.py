@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
@@ -23,12 +23,17 @@ __all__ = ["add_flags", "given_flags"]
 _METAVARS = {int: "N", float: "X"}
 
 
-def add_flags(parser: argparse.ArgumentParser, model: type[BaseModel], *, subject: str = "") -> None:
-    """One flag a field; `subject` is the field that positional arguments fill. A flag that is not given leaves no trace."""
+def add_flags(
+    parser: argparse.ArgumentParser, model: type[BaseModel], *, subject: str = "", only: Collection[str] | None = None
+) -> None:
+    """One flag a field, or of `only` some; `subject` is the field that positional arguments fill.
+
+    A flag that is not given leaves no trace.
+    """
     groups: dict[str, Any] = {"": parser}
     for name, field in model.model_fields.items():
         extra = _extra(field)
-        if not extra.get("flag", True):
+        if not extra.get("flag", True) or (only is not None and name not in only):
             continue
         group = str(extra.get("group", ""))
         if group not in groups:
@@ -37,7 +42,12 @@ def add_flags(parser: argparse.ArgumentParser, model: type[BaseModel], *, subjec
             groups[group].add_argument(name, nargs="*", default=argparse.SUPPRESS, **_described(field))
         else:
             groups[group].add_argument(
-                f"--{name.replace('_', '-')}", dest=name, default=argparse.SUPPRESS, **_described(field), **_kind(field)
+                f"--{name.replace('_', '-')}",
+                dest=name,
+                default=argparse.SUPPRESS,
+                required=field.is_required(),
+                **_described(field),
+                **_kind(field),
             )
 
 
@@ -49,7 +59,12 @@ def given_flags(args: argparse.Namespace, model: type[BaseModel]) -> dict[str, A
 
 def _described(field: FieldInfo) -> dict[str, Any]:
     text, default = (field.description or "").replace("%", "%%"), field.default
-    if not field.is_required() and default not in ("", (), None, False, True) and "default" not in text:
+    if (
+        not field.is_required()
+        and not isinstance(default, bool)
+        and default not in ("", (), None)
+        and "default" not in text
+    ):
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
         text = f"{text} (default: {shown})".strip()
     metavar = _extra(field).get("metavar")

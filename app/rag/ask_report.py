@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...graphs.rag import RagResult, RagTask
-from ...runtime.run import RunFolder
 from ...runtime.store import BlobStore
 from ..report import DEFAULT_LIMIT, run_page
 from .reasons import REASONS
 
-__all__ = ["read_outcome", "render"]
+__all__ = ["render"]
 
 
 def render(result: RagResult, blobs: BlobStore | None = None, limit: int = DEFAULT_LIMIT) -> str:
@@ -28,11 +27,6 @@ def render(result: RagResult, blobs: BlobStore | None = None, limit: int = DEFAU
         single=len(result.tasks) == 1,
         hidden=("questions",),
     )
-
-
-def read_outcome(folder: RunFolder) -> RagResult:
-    """The result of a finished run; `PrerequisiteError` where it is not one of this version."""
-    return folder.result_as(RagResult)
 
 
 def _task(task: RagTask) -> dict[str, Any]:

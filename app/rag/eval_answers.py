@@ -13,23 +13,27 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...graphs.rag import RagConfig
 from ...runtime.errors import BadInput
 from ...runtime.records import flags_checked
-from ...runtime.run import RunFolder
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
-from ..cli import clip
-from .ask import add_roles, given_roles
+from ..cli import add_flags, clip, given_flags, progress
+from .ask import AskView
+from .ask_report import render
 
 if TYPE_CHECKING:
     from ...evaluators.rag import ClaimAnswers, Verified
     from ...evaluators.stats import Estimate
-    from ...graphs.rag import RagConfig, RagResult
+    from ...graphs.rag import RagResult
 
 __all__ = ["UNVERIFIED", "add_arguments", "both_ways", "eval_claims", "in_words", "percent"]
 
 UNVERIFIED = {"grader": "none", "rewriter": "none", "verifier": "none", "repairs": 0}
 """Retrieve and answer: what the loop is compared with."""
+_FLAGS = (
+    "llm", "router", "grader", "rewriter", "answerer", "verifier", "k", "shown", "quotes", "rewrites", "repairs"
+)  # fmt: skip
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -41,12 +45,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--split", metavar="NAME", help="only the claims of this split, where the file names splits")
     group.add_argument("--out", metavar="DIR", help="the folder in which the runs' folders are made (default: runs)")
-    add_roles(command, search=False)
+    add_flags(command, RagConfig, only=_FLAGS)
 
 
 def eval_claims(args: argparse.Namespace) -> int:
     """Run both ways and print what came of it."""
-    settings = Settings.load(llm=args.llm, device=args.device, runs_dir=args.out)
+    flags = {name: value for name, value in given_flags(args, RagConfig).items() if value is not None}
+    settings = Settings.load(llm=flags.get("llm"), device=args.device, runs_dir=args.out)
 
     from ...evaluators.rag import compare_answers, score_answers
     from ...tools.data import read_claims, read_sentences
@@ -59,12 +64,7 @@ def eval_claims(args: argparse.Namespace) -> int:
         raise BadInput(f"--limit {args.limit!r} cannot be used: give 1 or more.")
     claims = read_claims(Path(args.claims), split=args.split)[: args.limit]
     sentences = read_sentences(Path(args.sentences))
-    given = {
-        "questions": tuple(claim.text for claim in claims),
-        "index": args.index,
-        "llm": settings.llm,
-        **given_roles(args),
-    }
+    given = {**flags, "questions": tuple(claim.text for claim in claims), "llm": settings.llm}
     if args.corpus:
         asyncio.run(_fill(args, settings))
     outcomes, folders = both_ways(given, settings, quiet=args.json)
@@ -105,20 +105,26 @@ async def _fill(args: argparse.Namespace, settings: Settings) -> None:
 def both_ways(
     given: dict[str, Any], settings: Settings, *, quiet: bool
 ) -> tuple[dict[str, RagResult], dict[str, Path]]:
-    """The outcomes of a config (fields of `RagConfig`) without the check and with it, and their run folders.
+    """The results of a config (fields of `RagConfig`) without the check and with it, and their run folders.
 
     Raises:
         BadInput: a field that does not fit, named as its flag.
     """
-    from ...graphs.rag import RagConfig
+    from ...graphs.rag import ask
 
+    ways: dict[str, dict[str, Any]] = {"retrieve and answer": {**given, **UNVERIFIED}, "verified": given}
     with flags_checked():
-        ways = {"retrieve and answer": RagConfig(**{**given, **UNVERIFIED}), "verified": RagConfig(**given)}
-    outcomes: dict[str, RagResult] = {}
+        configs = {name: RagConfig(**fields) for name, fields in ways.items()}
+    results: dict[str, RagResult] = {}
     folders: dict[str, Path] = {}
-    for name, config in ways.items():
-        outcomes[name], folders[name] = _run(name, config, settings, quiet=quiet)
-    return outcomes, folders
+    for name, fields in ways.items():
+        if not quiet:
+            print(f"{name}:", file=sys.stderr)
+        with progress(AskView(configs[name]), sys.stderr, silent=quiet) as show:
+            results[name] = ask(**fields, settings=settings, on_event=show)
+        folders[name] = settings.runs_dir / results[name].run_id
+        write_whole(folders[name] / "report.html", render(results[name]).encode("utf-8"))
+    return results, folders
 
 
 def in_words(found: dict[str, ClaimAnswers], change: Verified) -> str:
@@ -152,22 +158,3 @@ def percent(value: Estimate, *, signed: bool = False) -> str:
     sign = "+" if signed else ""
     said = f"{100 * value.value:{sign}.1f}"
     return said if value.ci is None else f"{said} ({100 * value.ci[0]:{sign}.1f} to {100 * value.ci[1]:{sign}.1f})"
-
-
-def _run(name: str, config: RagConfig, settings: Settings, *, quiet: bool) -> tuple[RagResult, Path]:
-    from ...graphs.rag import ask
-    from ...runtime.run import carry
-    from .ask import Progress
-    from .ask_report import render
-
-    folder = RunFolder.create(settings.runs_dir, "rag", config)
-    show = Progress(len(config.questions), quiet=quiet)
-    if not quiet:
-        print(f"{name}:", file=sys.stderr)
-    try:
-        outcome = asyncio.run(carry(ask, config, folder=folder, settings=settings, on_event=show))
-        write_whole(folder.report_path, render(outcome).encode("utf-8"))
-    finally:
-        show.done()
-        folder.close()
-    return outcome, folder.path

@@ -1,23 +1,20 @@
-"""What `inloop score` says on a terminal: the table, and how far it is."""
+"""What `inloop score` says on a terminal: the table, and the worst pictures."""
 
 from __future__ import annotations
 
-import sys
-import time
 from typing import TYPE_CHECKING
 
-from ...runtime.run import Event, Progressed, RunFolder, RunStarted
 from ..cli import amount, clip, counted, printable, seconds
 
 if TYPE_CHECKING:
     from ...evaluators.run import MetricResult
     from ...graphs.score import ScoreResult
 
-__all__ = ["Progress", "in_words"]
+__all__ = ["in_words"]
 
 
-def in_words(run: ScoreResult, folder: RunFolder) -> str:
-    """The figures of a run, its worst pictures, and where its report is."""
+def in_words(run: ScoreResult, bold: bool = False) -> list[str]:
+    """The figures of a run and its worst pictures."""
     stopped = [f"stopped by the budget ({run.stopped}): {len(run.tasks)} chunks were scored", ""] if run.stopped else []
     lines = [
         *stopped,
@@ -57,12 +54,7 @@ def in_words(run: ScoreResult, folder: RunFolder) -> str:
                 score = item.scores[result.metric]
                 lines.append(f"  {score.value:7.3f}  {clip(printable(item.id), 32)}  {clip(printable(item.text), 60)}")
                 lines.append(f"           {clip(printable(score.explanation), 110)}")
-    paid = sum(numbers["paid"] for numbers in run.calls.values())
-    reused = sum(numbers["reused"] for numbers in run.calls.values())
-    lines += ["", *(f"note: {clip(printable(note), 200)}" for note in run.notes[:5])]
-    lines.append(f"model calls: {amount(paid)} made, {amount(reused)} reused")
-    lines.append(f"report: {folder.report_path}")
-    return "\n".join(lines)
+    return [*lines, ""]
 
 
 def _row(result: MetricResult) -> str:
@@ -73,48 +65,3 @@ def _row(result: MetricResult) -> str:
         f"{result.metric:11} {value:>7}  {ci:17} {amount(overall.n):>8} {amount(result.pictures):>9}"
         f" {amount(result.unscored):>11}"
     )
-
-
-class Progress:
-    """How far it is: one line that moves on a terminal, one line every ten seconds elsewhere.
-
-    The pace is counted from the first picture on: what it took to load the models says nothing about the rest.
-    """
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._live = sys.stderr.isatty()
-        self._first: tuple[int, float] | None = None
-        self._next = 0.0
-
-    @property
-    def begun(self) -> bool:
-        """Whether a picture was scored."""
-        return self._first is not None
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, RunStarted):
-            self._show("loading the models")
-        elif isinstance(event, Progressed) and event.done is not None and event.of is not None:
-            self._scored(event.done, event.of)
-
-    def _scored(self, count: int, total: int) -> None:
-        now = time.monotonic()
-        if self._first is None:
-            self._first = count, now
-        if now < self._next and count < total:
-            return
-        self._next = now + (0.2 if self._live else 10.0)
-        before, begun = self._first
-        rate = (count - before) / (now - begun) if now > begun else 0.0
-        pace = f"{rate:.1f}" if rate >= 1 else f"{rate:.1g}"
-        left = f", {seconds((total - count) / rate)} left" if rate and count < total else ""
-        self._show(f"{amount(count)} of {amount(total)} pictures" + (f", {pace} a second{left}" if rate else ""))
-
-    def done(self) -> None:
-        if self._live and not self._quiet:
-            print(file=sys.stderr)
-
-    def _show(self, text: str) -> None:
-        if not self._quiet:
-            print(f"\r{text:78}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)

@@ -46,7 +46,7 @@ class Section:
     worst: list[Worst]
 
 
-def render(run: ScoreResult, blobs: BlobStore, *, limit: int = DEFAULT_LIMIT) -> str:
+def render(run: ScoreResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -> str:
     """The whole page as a string; a picture that is not in the store is named and not shown."""
     pictures = Pictures(blobs, limit)
     for result in run.metrics:

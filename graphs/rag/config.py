@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from ...runtime.passages import Filter
 from ...runtime.run import RunConfig
 
 __all__ = ["RagConfig"]
-"""Language models that are too small to answer from sources."""
 
 _MODELS: dict[str, Any] = {"group": "who does what", "metavar": "ID"}
 _ROLES: dict[str, Any] = {"group": "who does what"}
@@ -82,6 +81,18 @@ class RagConfig(RunConfig):
     repairs: int = Field(
         default=1, ge=0, le=1, description="whether a refused answer is repaired once", json_schema_extra=_HOW
     )
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _filter(cls, value: Any) -> Any:
+        """A filter as JSON text, as a flag gives it."""
+        if not isinstance(value, str):
+            return value
+        try:
+            where: Filter = TypeAdapter(Filter).validate_json(value)
+        except ValidationError as error:
+            raise ValueError(f"it is no filter: {error.errors()[0]['msg']}") from None
+        return where
 
     def role(self, name: Literal["grader", "rewriter", "answerer", "verifier"], *, small: bool) -> str:
         """Who has a role, with "auto" decided by whether the language model is a small one."""

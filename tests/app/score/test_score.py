@@ -15,13 +15,13 @@ from PIL import Image
 
 from inloop.app.cli import main as cli
 from inloop.app.cli.format import counted
-from inloop.app.score.format import Progress
+from inloop.app.score.progress import ScoreView
 from inloop.evaluators.run.registry import METRICS
 from inloop.evaluators.run.scoring import Scored, Tally, score_items
 from inloop.evaluators.text_image.vqa_score import VQAScore
 from inloop.runtime.fakes import ScriptedVQA
 from inloop.runtime.records import Score
-from inloop.runtime.run import Progressed, RunStarted, chunks
+from inloop.runtime.run import Progressed, chunks
 from inloop.runtime.store.blobs import BlobStore
 from inloop.tools.data.prompted_pictures import Item, Items
 
@@ -266,19 +266,17 @@ async def test_ten_thousand_pictures_in_bounded_memory(tmp_path):
     assert len(tally.result("vqascore").worst) == 8 and tally.result("vqascore").overall.n == 50
 
 
-def test_the_time_left_is_counted_from_the_first_picture_on(capsys, monkeypatch):
-    now = iter([500.0, 520.0, 530.0])
-    monkeypatch.setattr("inloop.app.score.format.time.monotonic", lambda: next(now))
-    show = Progress(quiet=False)  # loading takes what it takes
-    show(RunStarted(run_id="r", loop="score", tasks=4))
-    for count in (1, 41, 101):
-        show(Progressed(text="pictures", done=count, of=101))
-    assert capsys.readouterr().err.splitlines() == [
-        "loading the models",
-        "1 of 101 pictures",
-        "41 of 101 pictures, 2.0 a second, 30 s left",
-        "101 of 101 pictures, 3.3 a second",
+def test_the_time_left_is_counted_from_the_first_picture_on():
+    now = iter([0.0, 500.0, 520.0, 525.0, 530.0])  # loading takes what it takes
+    view = ScoreView(clock=lambda: next(now))
+    lines = [view.see(Progressed(text="pictures", done=count, of=101)) for count in (1, 41, 51, 101)]
+    assert lines == [
+        ["1 of 101 pictures"],
+        ["41 of 101 pictures, 2.0 a second, 30 s left"],
+        [],
+        ["101 of 101 pictures, 3.3 a second"],
     ]
+    assert view.begun
 
 
 def test_one_of_a_thing_is_one():
