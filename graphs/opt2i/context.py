@@ -43,7 +43,7 @@ class Opt2iContext:
         questioner = session.open("questioner", open_chat, config.questioner) if another else self.chat
         # a model that was asked for by name writes the questions itself
         self.scenes = SceneWriter(None if by_rules else questioner, rules_first=False if config.questioner else None)
-        self.rewriter = Rewriter(self.chat, "mini" if self.chat.model == "mini-writer" else "paper", top=config.history)
+        self.rewriter = Rewriter(self.chat, "mini" if self.chat.tuned_to == "mini" else "paper", top=config.history)
 
     def evaluators(self, scene: SceneGraph, phrases: list[str]) -> dict[str, Evaluator]:
         """The scores of one prompt's pictures: DSG, dCS, and what the caller brought."""
