@@ -2,17 +2,24 @@
 
 The command of a loop is a `LoopCommand`; any other is a function that takes the parsed arguments and gives the exit code, with the
 module's `add_arguments` beside it. Only the module of the command that is called is imported, so that `inloop --help` answers at once.
+
+A package adds a loop with its command by an entry point of the group `inloop.loops` (a `Loop`, or a `LoopCommand`), and any other
+command by one of `inloop.commands`: an object or a module with `describe(parser)` and `run(args) -> int`.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-__all__ = ["COMMANDS", "Command", "parser"]
+from ...runtime.errors import BadInput
+from ...runtime.registry import Registry
+
+__all__ = ["COMMANDS", "Command", "PackageCommand", "commands", "parser"]
 
 _EPILOG = """exit codes: 0 done · 1 failed · 2 bad input · 3 something is missing (the message says what to do)
             4 stopped by a budget, with a result · 130 interrupted, can be resumed
@@ -99,6 +106,59 @@ COMMANDS = {
 }
 
 
+@dataclass(frozen=True)
+class PackageCommand:
+    """A command of an installed package, which is imported when the command is called. `loop`: as in `Command`."""
+
+    name: str
+    registry: Registry[Any]
+    loop: str = ""
+
+    @property
+    def brief(self) -> str:
+        """What is known of it without importing it."""
+        return f"of the package {self.registry.packages[self.name]}"
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run it; the exit code."""
+        code: int = self.imported().run(args)
+        return code
+
+    def describe(self, command: argparse.ArgumentParser) -> None:
+        """Give the parser of the command what its package says of it."""
+        self.imported().describe(command)
+
+    def imported(self) -> Any:
+        """The part itself."""
+        return self.registry.find(self.name)
+
+
+def _accept_loop(name: str, given: Any) -> Any:
+    from .loops import command_of
+
+    return command_of(name, given)
+
+
+def _accept_command(name: str, given: Any) -> Any:
+    lacking = [each for each in ("describe", "run") if not callable(getattr(given, each, None))]
+    if lacking:
+        raise BadInput(f"what is given as the command {name!r} has no {' and no '.join(lacking)}.")
+    return given
+
+
+LOOPS: Registry[Any] = Registry("loop", "inloop.loops", {}, accept=_accept_loop)
+"""The loops of packages, each as its command."""
+MORE_COMMANDS: Registry[Any] = Registry("command", "inloop.commands", {}, accept=_accept_command)
+"""The other commands of packages."""
+
+
+def commands() -> Mapping[str, Command | PackageCommand]:
+    """All commands by name: inloop's own, which no package can take, then those of packages."""
+    brought = {name.replace("_", "-"): PackageCommand(name, MORE_COMMANDS) for name in MORE_COMMANDS}
+    brought |= {name.replace("_", "-"): PackageCommand(name, LOOPS, loop=name) for name in LOOPS}
+    return {**COMMANDS, **{name: command for name, command in brought.items() if name not in COMMANDS}}
+
+
 def parser(called: str | None = None) -> argparse.ArgumentParser:
     """The argument parser of `inloop`; of the commands only the one that is `called` knows its own arguments."""
     top = argparse.ArgumentParser(
@@ -108,9 +168,9 @@ def parser(called: str | None = None) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="store_true", help="print the version and exit")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for name, about in COMMANDS.items():
-        command = commands.add_parser(
+    subparsers = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, about in commands().items():
+        command = subparsers.add_parser(
             name,
             help=about.brief,
             description=f"{about.brief[0].upper()}{about.brief[1:]}.",

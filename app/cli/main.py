@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ...runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
-from .commands import COMMANDS, parser
+from .commands import commands, parser
 
 __all__ = ["BAD_INPUT", "BUDGET", "FAILED", "INTERRUPTED", "OK", "PREREQUISITE", "main"]
 
@@ -32,17 +32,18 @@ OK, FAILED, BAD_INPUT, PREREQUISITE, BUDGET, INTERRUPTED = 0, 1, 2, 3, 4, 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; never raises for what a user can cause."""
     given = sys.argv[1:] if argv is None else list(argv)
-    args = parser(next((word for word in given if not word.startswith("-")), None)).parse_args(given)
-    if args.version:
-        from importlib.metadata import version
-
-        print(f"inloop {version('inloop')}")
-        return OK
-    if args.command is None:
-        parser().print_help()
-        return BAD_INPUT
+    args = argparse.Namespace(json="--json" in given, command=None)  # until the arguments are read
     try:
-        return COMMANDS[args.command].run(args)
+        args = parser(next((word for word in given if not word.startswith("-")), None)).parse_args(given)
+        if args.version:
+            from importlib.metadata import version
+
+            print(f"inloop {version('inloop')}")
+            return OK
+        if args.command is None:
+            parser().print_help()
+            return BAD_INPUT
+        return commands()[args.command].run(args)
     except KeyboardInterrupt:
         again = "run the same command again" if args.command in ("index", "eval-rag") else "`inloop resume`"
         return _fail(args, "interrupted", f"interrupted; {again} goes on with what is left.", INTERRUPTED)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
 from ...runtime.settings import Settings
-from .commands import COMMANDS
+from .commands import commands
 from .format import clip, printable
 
 if TYPE_CHECKING:
@@ -108,10 +108,11 @@ def runs(args: argparse.Namespace) -> int:
 
 
 def _command_of(folder: RunFolder) -> Any:
-    command = next((command for command in COMMANDS.values() if command.loop == folder.loop), None)
+    command = next((command for command in commands().values() if command.loop == folder.loop), None)
     if command is None:
         raise BadInput(
-            f"the run {folder.id!r} is of the loop {folder.loop!r}, which this version does not know: use the version that made it."
+            f"the run {folder.id!r} is of the loop {folder.loop!r}, which neither this version nor an installed package knows:"
+            " use the version, or install the package, that made it."
         )
     entry = command.imported()
     if hasattr(entry, "resume"):

@@ -333,7 +333,16 @@ def test_the_list_of_commands_needs_no_command():
     loaded = set(done.stderr.replace("'", "").strip("[]\n").split(", "))
     assert all(f"    {name}" in done.stdout for name in COMMANDS)
     assert loaded == {
-        f"inloop.{name}" for name in ("app", "app.cli", "app.cli.commands", "app.cli.main", "runtime", "runtime.errors")
+        f"inloop.{name}"
+        for name in (
+            "app",
+            "app.cli",
+            "app.cli.commands",
+            "app.cli.main",
+            "runtime",
+            "runtime.errors",
+            "runtime.registry",
+        )
     }
 
 
