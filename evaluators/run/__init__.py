@@ -1,7 +1,7 @@
 """Metrics by name, and a data set scored with them."""
 
 from .published import Correlation, Figure, correlate, figures, table_of
-from .registry import METRICS, Bench, Metric, Options, find_metrics, own_metric
+from .registry import METRICS, Bench, Metric, Options, find_metrics, open_evaluator, own_metric
 from .scoring import MetricResult, Scored, Tally, score_items
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "correlate",
     "figures",
     "find_metrics",
+    "open_evaluator",
     "own_metric",
     "score_items",
     "table_of",

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ...runtime.store import Store
     from ...tools.rewards import RewardModel
 
-__all__ = ["METRICS", "Bench", "Metric", "Options", "find_metrics", "own_metric"]
+__all__ = ["METRICS", "Bench", "Metric", "Options", "find_metrics", "open_evaluator", "own_metric"]
 
 
 EVALUATOR: Role[Evaluator] = Role(
@@ -162,6 +162,18 @@ def find_metrics(names: Sequence[str]) -> list[Metric]:
     if not wanted:
         raise BadInput(f"no metric was named; the metrics are {', '.join(METRICS)}.")
     return [METRICS.find(name) for name in wanted]
+
+
+def open_evaluator(given: object, store: Store, settings: Settings) -> Evaluator:
+    """An evaluator of one's own: what `own_metric` takes, `module:object`, or the name of one that a package gives.
+
+    Raises:
+        BadInput: there is none of that name, or it is no evaluator.
+        PrerequisiteError: the package that gives it is broken.
+    """
+    if isinstance(given, str):
+        return METRICS.find(given).open(Bench(Options(), store, settings, opened={}))
+    return EVALUATOR.bring(given, store=store, settings=settings)
 
 
 def own_metric(name: str, given: Any) -> Metric:

@@ -52,7 +52,7 @@ class Opt2iConfig(RunConfig):
     )
     objective: str = Field(
         default="dsg",
-        description="what to climb: dsg, dcs, both, or the name of an evaluator of your own",
+        description="what to climb: dsg, dcs, both, or an evaluator of your own (0 to 1): its name, or module:object",
         json_schema_extra=_option("search", "NAME"),
     )
     iterations: int = Field(default=30, ge=1, description="rounds of rewriting", json_schema_extra=_option("search"))

@@ -7,10 +7,12 @@ from typing import Any
 
 from ...agents.opt2i import Rewriter
 from ...agents.scene import SceneGraph, SceneWriter
+from ...evaluators.run import METRICS, open_evaluator
 from ...evaluators.text_image import DCS, DSG
 from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
 from ...runtime.protocols import Chat, Evaluator
+from ...runtime.registry import is_object
 from ...runtime.run import Session
 from ...tools.encoders import open_clip
 from ...tools.images import open_images
@@ -30,7 +32,7 @@ class Opt2iContext:
     def __init__(self, config: Opt2iConfig, session: Session) -> None:
         self.config, self.session = config, session
         session.brought("models", _ROLES)
-        self.brought: Mapping[str, Evaluator] = session.parts.get("evaluators", {})
+        self.brought = self._brought()
         self.objective = self._objective()
         self.images = session.open("images", open_images, config.images)
         self.vqa = session.open("vqa", open_vqa, config.vqa)
@@ -59,6 +61,21 @@ class Opt2iContext:
         """When a search ends: the caller's rule, or the loop's."""
         own: StopRule | None = self.session.parts.get("stop")
         return own or plateau_or_perfect(iterations=self.config.iterations)
+
+    def _brought(self) -> dict[str, Evaluator]:
+        """The caller's own evaluators, and the one that the objective names: of a package, or as `module:object`."""
+        given: dict[str, object] = dict(self.session.parts.get("evaluators", {}))
+        name = self.config.objective
+        if name not in given and (is_object(name) or name in METRICS.packages):
+            given[name] = name
+        evaluators = {
+            name: open_evaluator(each, self.session.store, self.session.settings) for name, each in given.items()
+        }
+        for name, evaluator in evaluators.items():
+            self.session.opened[name] = evaluator  # named in the result, with what it has to say
+            if evaluator is not given[name]:
+                self.session.close_later(evaluator)
+        return evaluators
 
     def _objective(self) -> Objective:
         own = self.session.parts.get("objective")

@@ -55,7 +55,7 @@ opt2i = Loop(
     summary=_summary,
     brings={
         "models": "by role (llm, images, vqa, clip, questioner), an object with the methods of its protocol",
-        "evaluators": "by name, an `Evaluator` that scores pictures of the user's prompt",
+        "evaluators": "by name, an `Evaluator` of pictures of the user's prompt, or a function score(image: PIL.Image.Image, text: str) -> float",
         "objective": "a function of the mean scores by name, 0 to 1",
         "proposer": "a `Proposer`: writes new texts from the best trials",
         "stop": "a `StopRule`: the reason to end, or None",
