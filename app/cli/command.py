@@ -12,15 +12,16 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ...runtime.budget import Budget
-from ...runtime.records import flags_checked
+from ...runtime.records import Record, flags_checked
 from ...runtime.run import RunConfig, RunFolder, RunResult, discarded_if_refused
 from ...runtime.settings import Settings
 from ...runtime.store import BlobStore, write_whole
 from ..report import DEFAULT_LIMIT
-from .flags import add_flags, given_flags
+from .flags import add_flags, flag_names, given_flags
 from .format import amount, printable, seconds
 from .progress import RunView, progress
 from .session import kept, log_to_stderr
@@ -44,6 +45,10 @@ def _no_further_fields(args: argparse.Namespace) -> Mapping[str, Any]:
     return {}
 
 
+def _nothing_beside(result: Any, folder: RunFolder, blobs: BlobStore) -> Mapping[str, Path]:
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoopCommand(Generic[ConfigT, ResultT]):
     """One command.
@@ -58,7 +63,8 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         view: what is shown while the run works.
         flags: adds flags that are no fields of the config; `fields` turns them into fields.
         settings: settings that have a flag here, besides those that fill the config.
-        dry_run: what would be done, as JSON; gives the command `--dry-run`.
+        export: writes what lies in the run's folder beside result and report; the paths by name.
+        dry_run: what would be done, as a record and, by its `str`, in words; gives the command `--dry-run`.
         exit_code: 0 or 1 where no budget stopped the run.
     """
 
@@ -72,7 +78,8 @@ class LoopCommand(Generic[ConfigT, ResultT]):
     flags: Callable[[argparse.ArgumentParser], None] = _no_further_flags
     fields: Callable[[argparse.Namespace], Mapping[str, Any]] = _no_further_fields
     settings: tuple[str, ...] = ("device",)
-    dry_run: Callable[[ConfigT, Settings], Mapping[str, Any]] | None = None
+    export: Callable[[ResultT, RunFolder, BlobStore], Mapping[str, Path]] = _nothing_beside
+    dry_run: Callable[[ConfigT, Settings], Record] | None = None
     exit_code: Callable[[ResultT], int] = lambda result: 0
 
     def describe(self, parser: argparse.ArgumentParser) -> None:
@@ -92,13 +99,14 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         flags = {name: fields.pop(name) for name in self.config.FROM_SETTINGS if name in fields}
         flags |= {name: getattr(args, name) for name in self.settings}
         settings = Settings.load(runs_dir=args.out, **flags)
-        with flags_checked():
+        with flags_checked(flag_names(self.config)):
             config = self.config(**{**self.config.defaults(settings), **fields})
         Budget.parse(config.budget)
         loop = self.loop()
         loop.inputs(config)
         if self.dry_run is not None and args.dry_run:
-            print(json.dumps(self.dry_run(config, settings), ensure_ascii=False, indent=None if args.json else 1))
+            plan = self.dry_run(config, settings)
+            print(plan.model_dump_json() if args.json else plan)
             return 0
         new = RunFolder.create(settings.runs_dir, loop.name, config, about=config.topics())
         with discarded_if_refused(new) as folder:
@@ -127,12 +135,15 @@ class LoopCommand(Generic[ConfigT, ResultT]):
             with progress(view, sys.stderr, silent=json_output) as show:
                 work = carry(self.loop(), config, folder=folder, settings=settings, on_event=show, resumed=resumed)
                 result = asyncio.run(work)
-            page = self.page(result, BlobStore(settings.store_dir / "blobs"), DEFAULT_LIMIT)
+            blobs = BlobStore(settings.store_dir / "blobs")
+            beside = self.export(result, folder, blobs)
+            page = self.page(result, blobs, DEFAULT_LIMIT)
             write_whole(folder.report_path, page.encode("utf-8"))
         if json_output:
-            print(json.dumps(_as_json(result, folder) | dict(self.data(result)), ensure_ascii=False))
+            paths = {name: str(path) for name, path in beside.items()}
+            print(json.dumps(_as_json(result, folder) | paths | dict(self.data(result)), ensure_ascii=False))
         else:
-            print("\n".join([*self.words(result, sys.stdout.isatty()), *_closing(result, folder)]))
+            print("\n".join([*self.words(result, sys.stdout.isatty()), *_closing(result, folder, beside)]))
         return _BUDGET if result.stopped else self.exit_code(result)
 
 
@@ -154,7 +165,7 @@ def _as_json(result: RunResult[Any], folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def _closing(result: RunResult[Any], folder: RunFolder) -> list[str]:
+def _closing(result: RunResult[Any], folder: RunFolder, beside: Mapping[str, Path]) -> list[str]:
     """The lines under every result: what failed, what to know, what it cost, and where everything is."""
     paid = ", ".join(f"{amount(count.get('paid', 0))} {kind}" for kind, count in result.calls.items())
     reused = sum(count.get("reused", 0) for count in result.calls.values())
@@ -163,6 +174,7 @@ def _closing(result: RunResult[Any], folder: RunFolder) -> list[str]:
         *(f"  failed: {id}: {printable(why)}" for id, why in result.failed.items()),
         *(f"  note: {printable(note)}" for note in result.notes),
         f"  calls    {paid or 'none'} ({amount(reused)} reused), {money}, {seconds(result.seconds)}",
+        *(f"  {name:<8} {path}" for name, path in beside.items()),
         f"  report   {folder.report_path}",
         f"  resume   inloop resume {folder.path}",
     ]

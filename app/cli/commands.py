@@ -81,9 +81,8 @@ COMMANDS = {
     ),
     "rescore": Command(
         "judge the teacher's replies of a llm2llm run again, by other thresholds; nothing is asked anew",
-        "llm2llm.plan",
+        "llm2llm.rescore",
         "rescore",
-        "add_rescore_arguments",
     ),
     "vqa": Command("answer a question about a picture that needs knowledge", "promptcap.vqa", "vqa", loop="promptcap"),
     "vqa-eval": Command(

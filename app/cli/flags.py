@@ -4,7 +4,7 @@ argparse reads the words and pydantic the values. The command line source of pyd
 two prompts and refuses a prompt with a single quotation mark, because every list is read as JSON or at its commas.
 
 What a field says in `json_schema_extra`: `group` (the heading in --help), `metavar`, `repeat=True` for a tuple whose flag is given once a
-value (else values are separated by commas), and `flag=False` for a field without a flag.
+value (else values are separated by commas), `flag="teacher"` for a flag of another name, and `flag=False` for a field without one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-__all__ = ["add_flags", "given_flags"]
+__all__ = ["add_flags", "flag_names", "given_flags"]
 
 _METAVARS = {int: "N", float: "X"}
 
@@ -39,10 +39,13 @@ def add_flags(
         if group not in groups:
             groups[group] = parser.add_argument_group(group)
         if name == subject:
-            groups[group].add_argument(name, nargs="*", default=argparse.SUPPRESS, **_described(field))
+            count = (
+                {"nargs": "*", "default": argparse.SUPPRESS} if get_origin(_plain(field.annotation)) is tuple else {}
+            )
+            groups[group].add_argument(name, **count, **_described(field))
         else:
             groups[group].add_argument(
-                f"--{name.replace('_', '-')}",
+                f"--{_flag(name, field)}",
                 dest=name,
                 default=argparse.SUPPRESS,
                 required=field.is_required(),
@@ -51,10 +54,20 @@ def add_flags(
             )
 
 
+def flag_names(model: type[BaseModel]) -> dict[str, str]:
+    """The names of the flags by field, without their dashes."""
+    return {name: _flag(name, field) for name, field in model.model_fields.items()}
+
+
 def given_flags(args: argparse.Namespace, model: type[BaseModel]) -> dict[str, Any]:
     """The fields that were given on the command line, for the model to read."""
     given = {name: value for name, value in vars(args).items() if name in model.model_fields}
     return {name: value for name, value in given.items() if value != []}
+
+
+def _flag(name: str, field: FieldInfo) -> str:
+    flag = _extra(field).get("flag")
+    return flag if isinstance(flag, str) else name.replace("_", "-")
 
 
 def _described(field: FieldInfo) -> dict[str, Any]:

@@ -25,10 +25,10 @@ __all__ = ["export", "records"]
 _KINDS = {"agreement": "float64", "step": "int64"}
 
 
-def export(result: Llm2LlmResult, blobs: BlobStore, config: Llm2LlmConfig, folder: Path) -> list[Path]:
-    """Write the files of the main way's first repeat; gives their paths."""
+def export(result: Llm2LlmResult, blobs: BlobStore, folder: Path) -> list[Path]:
+    """Write the files of the main arm's first repeat; gives their paths."""
     run = result.main_runs[0]
-    rows = records(run, blobs, config)
+    rows = records(run, blobs, Llm2LlmConfig.model_validate(result.config))
     refused = [
         {**entry.model_dump(mode="json", exclude={"row"}), "step": step.step}
         for step in run.steps
@@ -49,15 +49,7 @@ def records(run: ArmRun, blobs: BlobStore, config: Llm2LlmConfig) -> list[dict[s
     """The training set of an arm, one record a row, in the order it was learned in."""
     parts = open_source(config).parts(config.seed + run.repeat)
     steps = {entry.row.id: step.step for step in run.steps for entry in step.judged if entry.row is not None}
-    blank = {
-        "seed": None,
-        "mistake": None,
-        "teacher": None,
-        "prompt": None,
-        "verifier": None,
-        "agreement": None,
-        "step": None,
-    }
+    blank = dict.fromkeys(("seed", "mistake", "teacher", "prompt", "verifier", "agreement", "step"))
     rows: list[dict[str, Any]] = [
         {"id": row.id, "text": row.text, "label": row.label, "origin": "seed", **blank} for row in parts.seeds
     ]
@@ -81,13 +73,11 @@ def _card(result: Llm2LlmResult, run: ArmRun, rows: list[dict[str, Any]]) -> str
     table = ["| way | rows added | test accuracy | gain |", "|---|---|---|---|"]
     for line in result.table:
         accuracy = (
-            "" if line.accuracy is None else f"{line.accuracy:.1f}" + ("" if line.se is None else f" ± {line.se:.1f}")
-        )
-        gain = (
             ""
-            if line.gain is None
-            else f"{line.gain:+.1f}" + ("" if line.gain_se is None else f" ± {line.gain_se:.1f}")
+            if line.accuracy is None
+            else f"{line.accuracy:.1f}" + (f" ± {line.se:.1f}" if line.se is not None else "")
         )
+        gain = "" if line.gain is None else line.words()
         table.append(f"| {words_of(line.way)} | {line.rows:g} | {accuracy} | {gain} |")
     near = [
         f"- {found.group}: {found.exact} of {found.rows} added rows are copies of one of {found.texts} {found.group} rows,"

@@ -21,24 +21,23 @@ from ...graphs.llm2llm import (
     TrainingTold,
     words_of,
 )
-from ...runtime.run import Event, ModelsOpened, RunFolder, RunStarted, Warned
-from ..cli import RunView, amount, printable, seconds, signed
+from ...runtime.display import seconds, signed
+from ...runtime.run import Event
+from ..cli import RunView, printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["RowsView", "as_json", "in_words", "refusal", "stopped_by_budget"]
-
-
-def stopped_by_budget(result: Llm2LlmResult) -> bool:
-    """Whether a budget ended at least one of the arms."""
-    return any(run.stop.startswith("budget") for run in result.ways)
+__all__ = ["RowsView", "as_json", "in_words", "refusal"]
 
 
 def refusal(result: Llm2LlmResult) -> str | None:
-    """Why the main way has no rows although rows were asked for, with the table of what became of them; None where it has some."""
+    """Why the main arm has no rows although rows were asked for, with the table of what became of them; None where it has some.
+
+    A run that its budget stopped was not refused.
+    """
     mine = result.main_runs
-    if any(run.added for run in mine) or not any(run.table.asked for run in mine):
+    if result.stopped or any(run.added for run in mine) or not any(run.table.asked for run in mine):
         return None
     total = sum((run.table for run in mine[1:]), mine[0].table)
     lines = "\n".join(f"    {line}" for line in str(total).splitlines())
@@ -58,7 +57,7 @@ class Working:
 
 
 class RowsView(RunView):
-    """The arms of a run that are worked on."""
+    """What is known of a run from its events: the arms that are worked on."""
 
     quiet = (TrainingTold,)
 
@@ -66,7 +65,12 @@ class RowsView(RunView):
         super().__init__("repeats", clock=clock)
         self.repeat = repeat
         self.working: dict[str, Working] = {}
-        self.ended: list[str] = []
+        self.ended = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether an arm was begun."""
+        return bool(self.working or self.ended)
 
     def see(self, event: Event) -> list[str]:
         """Take one event in; the lines that are worth keeping."""
@@ -74,12 +78,8 @@ class RowsView(RunView):
         where = f"{name} {int(repeat) + 1}/{self.repeat}: " if name and self.repeat > 1 else f"{name}: " if name else ""
         arm = ARMS.get(name)
         match event:
-            case RunStarted():
-                return [f"run {event.run_id}"]
-            case ModelsOpened():
-                return ["models: " + ", ".join(f"{role} {printable(m['id'])}" for role, m in event.models.items())]
-            case Warned() | TrainingTold():
-                return [("warning: " if isinstance(event, Warned) else "") + printable(event.text)]
+            case TrainingTold():
+                return [printable(event.text)]
             case ArmStarted():
                 self.working[event.task] = Working(steps=event.steps)
             case MistakesFound():
@@ -100,9 +100,11 @@ class RowsView(RunView):
                     return [f"{where}step {event.step}: {event.note or added}"]
             case ArmDone():
                 self.working.pop(event.task, None)
-                self.ended.append(event.task)
+                self.ended += 1
                 score = "no test rows" if event.accuracy is None else f"test {100 * event.accuracy:.1f}"
                 return [f"{where}{score}, {event.added} rows added; stopped: {event.stop}"]
+            case _:
+                return super().see(event)
         return []
 
     def _update(self, task: str, step: int, what: str) -> None:
@@ -119,32 +121,21 @@ class RowsView(RunView):
         for task, arm in list(self.working.items()):
             step = f"step {arm.step}" + (f" of {arm.steps}" if arm.steps else "")
             table.add_row(Text("●", style="cyan"), Text(task), Text(step), Text(arm.what[: width - 40], style="dim"))
-        foot = f"  {seconds(self.elapsed)} · {len(self.ended)} ways done · Ctrl-C stops after this step, twice at once"
+        foot = f"  {seconds(self.elapsed)} · {self.ended} ways done · Ctrl-C stops after this step, twice at once"
         return Group(Text(""), table, Text(foot[: width - 1], style="dim"))
 
 
-def as_json(result: Llm2LlmResult, folder: RunFolder) -> dict[str, Any]:
-    """What a script needs; everything else is in `result.json`, whose path is here."""
-    main = result.main_runs
+def as_json(result: Llm2LlmResult) -> dict[str, Any]:
+    """What a script needs of this loop; everything else is in `result.json`."""
+    why = refusal(result)
+    error = {"error": {"kind": "nothing accepted", "message": why, "remedy": None}, "exit_code": 1} if why else {}
     return {
-        "run_id": result.run_id,
-        "path": str(folder.path),
-        "report": str(folder.report_path),
-        "result": str(folder.path / "result.json"),
-        "data": str(folder.path / "data"),
-        "student": str(folder.path / "student"),
-        "resume": f"inloop resume {folder.path}",
-        "seconds": result.seconds,
-        "stopped_by_budget": stopped_by_budget(result),
         "counts": result.counts,
         "table": [row.model_dump(mode="json") for row in result.table],
-        "main": [_brief(run) for run in main],
+        "main": [_brief(run) for run in result.main_runs],
         "ways": [_brief(run) for run in result.ways if run.way != result.main],
         "spent": {stage: spent.model_dump(mode="json") for stage, spent in result.spent.items()},
-        "cost": result.cost.model_dump(mode="json"),
-        "calls": result.calls,
-        "models": result.models,
-        "notes": list(result.notes),
+        **error,
     }
 
 
@@ -162,10 +153,15 @@ def _brief(run: ArmRun) -> dict[str, Any]:
     }
 
 
-def in_words(result: Llm2LlmResult, folder: RunFolder) -> str:
-    """The summary as lines of text."""
+def in_words(result: Llm2LlmResult, bold: bool = False) -> list[str]:
+    """The summary as lines of text, the finding first."""
     counts = result.counts
-    lines = ["", f"  {counts['seeds']} seeds, {counts['dev']} dev, {counts['test']} test rows; test accuracy in points"]
+    lines = [
+        "",
+        f"  {result.finding()}",
+        "",
+        f"  {counts['seeds']} seeds, {counts['dev']} dev, {counts['test']} test rows; test accuracy in points",
+    ]
     lines += ["", *_table(result)] if result.table else []
     main = result.main_runs
     total = sum((run.table for run in main[1:]), main[0].table)
@@ -177,17 +173,9 @@ def in_words(result: Llm2LlmResult, folder: RunFolder) -> str:
         lines += [f"    {line}" for line in str(total).splitlines()]
     stops = dict.fromkeys(run.stop for run in main)
     lines += ["", f"  stopped: {'; '.join(stops)}"]
-    lines += [f"  note: {printable(note)}" for note in result.notes]
-    paid = ", ".join(f"{amount(c.get('paid', 0))} {kind}" for kind, c in result.calls.items())
-    reused = sum(c.get("reused", 0) for c in result.calls.values())
-    money = "price unknown" if result.cost.money is None else f"{result.cost.money:.4g} US$"
-    lines += [
-        f"  calls    {paid or 'none'} ({amount(reused)} reused), {money}, {seconds(result.seconds)}",
-        f"  data     {folder.path / 'data'}",
-        f"  student  {folder.path / 'student'}",
-        f"  report   {folder.report_path}",
-    ]
-    return "\n".join(lines)
+    if why := refusal(result):
+        lines += [f"  {why.splitlines()[0]}"]
+    return lines
 
 
 def _table(result: Llm2LlmResult) -> list[str]:

@@ -56,10 +56,12 @@ class Llm2LlmConfig(RunConfig):
     text: str | None = Field(
         default=None,
         description="default: text, question, sentence, ...",
-        json_schema_extra=_DATA | {"metavar": "NAME"},
+        json_schema_extra=_DATA | {"metavar": "NAME", "flag": "text-column"},
     )
     label: str | None = Field(
-        default=None, description="default: label, intent, answer, ...", json_schema_extra=_DATA | {"metavar": "NAME"}
+        default=None,
+        description="default: label, intent, answer, ...",
+        json_schema_extra=_DATA | {"metavar": "NAME", "flag": "label-column"},
     )
     task: str = Field(
         default="classification",
@@ -83,13 +85,13 @@ class Llm2LlmConfig(RunConfig):
         default=("local",),
         min_length=1,
         description="local (SmolLM2-135M, small), http://host:8000/v1[#model], openai:MODEL, or oracle:FILE (real rows, for tests); repeatable",
-        json_schema_extra=_MODELS | {"metavar": "TEACHER", "repeat": True},
+        json_schema_extra=_MODELS | {"metavar": "TEACHER", "repeat": True, "flag": "teacher"},
     )
     verifiers: tuple[str, ...] = Field(
         default=("auto",),
         description="auto (default), none, student (a classifier), self:VOTES, a model as --teacher[,votes=N], or a .py file with check(row);"
         " repeatable",
-        json_schema_extra=_MODELS | {"metavar": "WHO", "repeat": True},
+        json_schema_extra=_MODELS | {"metavar": "WHO", "repeat": True, "flag": "verifier"},
     )
     preset: Literal["ours", "paper"] = Field(
         default="ours", description="ours (default), or the paper's rule", json_schema_extra=_HOW

@@ -51,6 +51,20 @@ class Plan(Record):
     note: str
     example: str
 
+    def __str__(self) -> str:
+        lines = [
+            f"  {self.seeds} seeds, {self.dev} dev, {self.test} test rows; {self.mistakes} seeds are wrong now ({self.mining})"
+        ]
+        for name, asked in (("expected", self.expected), ("most", self.most)):
+            money = "price unknown" if asked.money is None else f"{asked.money:.4g} US$"
+            tokens = f"{asked.input_tokens} tokens in, {asked.output_tokens} out"
+            lines.append(f"  {name:<9} {asked.calls} teacher calls, {tokens}, {money}")
+        lines.append(f"  {self.note}")
+        if self.example:
+            lines += ["", "  the first question to the teacher:", ""]
+            lines += [f"    {line}" for line in self.example.splitlines()]
+        return "\n".join(lines)
+
 
 async def estimate(config: Llm2LlmConfig, settings: Settings) -> Plan:
     """Find the first mistakes, and count what would be asked about them.

@@ -176,8 +176,15 @@ class ArmRow(Record):
         low, high = self.interval or (0.0, 0.0)
         return "better" if low > 0 else "worse" if high < 0 else "unclear"
 
+    def drawn(self, *, main: bool) -> Interval:
+        """The gain as a line of a forest plot."""
+        low, high = self.interval or (None, None)
+        return Interval(words_of(self.way), self.gain, low, high, main)
+
     def words(self) -> str:
-        """The gain in words: "+1.1 ± 0.3"."""
+        """The gain in words, "+1.1 ± 0.3"; the accuracy where there are no seeds alone to compare with."""
+        if self.gain is None:
+            return "not measured" if self.accuracy is None else f"{self.accuracy:.1f}"
         return signed(self.gain) if self.gain_se is None else f"{signed(self.gain)} ± {self.gain_se:.1f}"
 
 
@@ -230,19 +237,21 @@ class Llm2LlmResult(RunResult[Llm2LlmTask]):
     @property
     def rival(self) -> ArmRow | None:
         """The strongest other arm that got rows, or more training, in another way; None where no such arm was measured."""
-        others = [row for row in self.table if row.way not in (self.main, "seed-only", "soup") and row.gain is not None]
-        return max(others, key=lambda row: row.gain or 0.0, default=None)
+        others = [row for row in self.table if row.way not in (self.main, "seed-only", "soup")]
+        return max(
+            (row for row in others if row.accuracy is not None), key=lambda row: row.accuracy or 0.0, default=None
+        )
 
     def finding(self) -> str:
         """What came out in one sentence: the gain and, beside it, that of the strongest rival."""
         row, rival = self.main_row, self.rival
         if row is None or row.accuracy is None:
             return "Nothing was measured: there are no test rows"
+        beside = f"; {words_of(rival.way)} {rival.words()}" if rival else "; no other way of getting rows was tried"
         if row.gain is None:
-            return f"{row.accuracy:.1f} points on the test rows, compared with nothing"
+            return f"{row.words()} points on the test rows{beside}"
         doubt = "" if row.verdict != "unclear" else "No confirmed gain: "
         draws = ", in one repeat" if row.repeats == 1 else ""
-        beside = f"; {words_of(rival.way)} {rival.words()}" if rival else "; no other way of getting rows was tried"
         return f"{doubt}{row.words()} points over the seeds alone{draws}{beside}"
 
     def rows(self) -> list[dict[str, Cell]]:
@@ -274,10 +283,7 @@ class Llm2LlmResult(RunResult[Llm2LlmTask]):
         return (
             Forest(
                 title=f"Gain in test accuracy over the seeds alone, in points; {spread}",
-                rows=tuple(
-                    Interval(words_of(row.way), row.gain, *(row.interval or (None, None)), row.way == self.main)
-                    for row in rows
-                ),
+                rows=tuple(row.drawn(main=row.way == self.main) for row in rows),
             ),
         )
 

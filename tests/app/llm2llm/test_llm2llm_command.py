@@ -6,12 +6,15 @@ import json
 import re
 import zlib
 
+import chromium
 import numpy as np
 import pytest
+from pages import looked_at
 from row_stand_ins import FILL, NAMES, made_rows, open_word_student, teaching, write_rows
 from servers import completion, fails, says, serving
 
 from inloop.app.cli.main import main
+from inloop.graphs.llm2llm import Llm2LlmResult
 from inloop.graphs.llm2llm import models as llm2llm_models
 from inloop.runtime.run.folder import RunFolder, latest
 from inloop.runtime.store.open import Store
@@ -305,3 +308,15 @@ def test_other_columns_and_progress_in_lines(files, capsys):
     out, err = capsys.readouterr()
     assert code == 0 and "seeds are wrong" in err and "no test rows were given" in out
     assert "runs/llm2llm-" in out and "student" in out
+
+
+@pytest.mark.skipif(chromium.find() is None, reason="the pages in a browser: apt install chromium")
+def test_the_page_in_a_browser(files, capsys):
+    code, told = run(
+        capsys, *USUAL, "--teacher", "oracle:train.jsonl", "--compare", "all", "--steps", "1", "--repeat", "2"
+    )
+    assert code == 0
+    page = (files / "runs" / told["run_id"] / "report.html").read_text(encoding="utf-8")
+    looked_at(page, files / "page.html")
+    result = RunFolder.open(files / "runs", told["run_id"]).result_as(Llm2LlmResult)
+    assert f"<h1>{result.finding()}</h1>" in page and len(result.to_pandas()) == len(told["table"])

@@ -1,0 +1,56 @@
+"""`inloop rescore`: the replies of a finished run, judged again by other rules."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+
+from ...runtime.run import RunFolder
+from ...runtime.settings import Settings
+
+__all__ = ["add_arguments", "rescore"]
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Read and judge the replies of a finished run again, with other thresholds; the teacher is not asked."""
+    command.add_argument("run", nargs="?", default="latest", metavar="RUN", help="id or folder (default: the latest)")
+    command.add_argument("--rouge", type=float, metavar="F", help="another ROUGE-L above which a row is a copy")
+    command.add_argument("--cosine", type=float, metavar="C", help="another cosine above which a row is a copy")
+    command.add_argument("--agreement", type=float, metavar="A", help="another agreement that is enough")
+    command.add_argument("--verifier", action="append", metavar="WHO", help="other verifiers, as in inloop llm2llm")
+    command.add_argument("--out", metavar="DIR", help="the folder of the runs (default: runs)")
+
+
+def rescore(args: argparse.Namespace) -> int:
+    """Read and judge the replies of a finished run again, with other thresholds; the teacher is not asked."""
+    from ...graphs.llm2llm import Llm2LlmResult
+    from ...graphs.llm2llm import rescore as judge_again
+    from ...runtime.store import write_whole
+
+    settings = Settings.load(runs_dir=args.out)
+    folder = RunFolder.open(settings.runs_dir, args.run)
+    settings = Settings.load(runs_dir=folder.path.parent)
+    changes = {
+        name: getattr(args, name) for name in ("rouge", "cosine", "agreement") if getattr(args, name) is not None
+    }
+    if args.verifier:
+        changes["verifiers"] = tuple(args.verifier)
+    repeats = asyncio.run(judge_again(folder.result_as(Llm2LlmResult), changes, settings=settings, run_id=folder.id))
+    number = 1 + len(list(folder.path.glob("rescored-*.json")))
+    path = folder.path / f"rescored-{number}.json"
+    rescored = {"run_id": folder.id, "changes": changes, "repeats": [one.model_dump(mode="json") for one in repeats]}
+    write_whole(path, json.dumps(rescored, indent=1, ensure_ascii=False).encode("utf-8") + b"\n")
+    if args.json:
+        print(json.dumps({**rescored, "path": str(path)}, ensure_ascii=False))
+        return 0
+    for one in repeats:
+        dev = (
+            ""
+            if one.dev_before is None or one.dev is None
+            else f"; dev {100 * one.dev_before:.1f} → {100 * one.dev:.1f}"
+        )
+        print(f"  repeat {one.repeat + 1}: {one.accepted_before} → {one.accepted} rows accepted{dev}")
+        print("\n".join(f"    {line}" for line in str(one.table).splitlines()))
+    print(f"  teacher calls paid: {sum(one.paid for one in repeats)}\n  written to {path}")
+    return 0
