@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from ..world import COLORS, SHAPES, SIZE, THINGS, Scene, plain, scenes
-from .loop import Fit, fit
+from .loop import fit
 
 __all__ = ["cells", "teach_layout"]
 
@@ -73,7 +73,6 @@ def teach_layout(
 ) -> CLIPTextModel:
     """Train a text encoder on plain captions and what stands where; resumable in `work`."""
     reader = LayoutReader(text).to(device)
-    run = Fit(reader, steps=steps, rate=1.5e-3, checkpoint=work / "layout.pt")
 
     def loss_of(step: int) -> Tensor:
         stream = scenes(3_000_000 + step)
@@ -88,6 +87,5 @@ def teach_layout(
         loss: Tensor = reader(tokens.to(device), truth.to(device))
         return loss
 
-    fit(run, loss_of, name="layout", report=report)
-    run.use_average()
+    fit(reader, loss_of, name="layout", steps=steps, rate=1.5e-3, checkpoint=work / "layout.pt", report=report)
     return text

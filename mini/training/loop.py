@@ -1,4 +1,4 @@
-"""One training loop for all the small models: seeded, resumable, with an average of the weights.
+"""How all the small models are trained: a data stream by step, a warm-up and a cosine, and an average of the weights.
 
 A step is a function from its number to a loss; its data depends on the number alone, so an interrupted training that is
 started again sees what an unbroken one would have seen.
@@ -8,92 +8,55 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ...tools.models import is_fast_in_bfloat16
+from ...tools.training import Checkpoint, Progress, TrainingLoop, WeightAverage
 
-__all__ = ["Fit", "fit", "is_fast_in_bfloat16", "write_sums"]
-
-
-class Fit:
-    """A training under way: `model` with its optimiser and the average of its weights (`average`, decay 0.999)."""
-
-    def __init__(
-        self, model: nn.Module, *, steps: int, rate: float, checkpoint: Path, weight_decay: float = 0.01
-    ) -> None:
-        self.model, self.steps, self.rate, self.checkpoint = model, steps, rate, checkpoint
-        trained = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.98), weight_decay=weight_decay)
-        self.average = {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
-        self.step = 0
-        if checkpoint.exists():
-            held = torch.load(checkpoint, weights_only=True)
-            model.load_state_dict(held["model"], strict=False)
-            self.optimizer.load_state_dict(held["optimizer"])
-            self.average, self.step = held["average"], held["step"]
-
-    def save(self) -> None:
-        """Write everything needed to go on, atomically."""
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.checkpoint.with_suffix(".tmp")
-        trained = {name: p.detach() for name, p in self.model.named_parameters() if p.requires_grad}
-        held = {"model": trained, "optimizer": self.optimizer.state_dict(), "average": self.average, "step": self.step}
-        torch.save(held, beside)
-        Path(beside).replace(self.checkpoint)
-
-    def use_average(self) -> None:
-        """Put the averaged weights into the model."""
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                if name in self.average:
-                    parameter.copy_(self.average[name])
-
-    def _update(self, loss: Tensor) -> None:
-        warm = min(1.0, (self.step + 1) / 100)
-        cooled = 0.5 * (1 + math.cos(math.pi * min(1.0, self.step / self.steps)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate * warm * max(cooled, 0.02)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
-        decay = min(0.999, (self.step + 1) / (self.step + 10))
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                if name in self.average:
-                    self.average[name].lerp_(parameter, 1 - decay)
-        self.step += 1
+__all__ = ["fit", "write_sums"]
 
 
-def fit(run: Fit, loss_of: Callable[[int], Tensor], *, name: str, report: Callable[[str], None] = print) -> None:
-    """Train to `run.steps`; a checkpoint every minute and at the end."""
-    device = next(run.model.parameters()).device
-    half = is_fast_in_bfloat16(device)
-    saved = said = begun = time.monotonic()
-    first, smooth = run.step, math.nan
-    run.model.train()
-    while run.step < run.steps:
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            loss = loss_of(run.step)
-        run._update(loss)
-        smooth = loss.item() if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss.item()
-        now = time.monotonic()
-        if now - said > 15 or run.step == run.steps:
-            pace = (now - begun) / (run.step - first)
-            report(
-                f"{name}: step {run.step}/{run.steps}  loss {smooth:.4f}  {pace:.2f} s a step  {pace * (run.steps - run.step) / 60:.0f} min left"
-            )
-            said = now
-        if now - saved > 60:
-            run.save()
-            saved = now
-    run.save()
-    run.model.eval()
+def fit(
+    model: nn.Module,
+    loss_of: Callable[[int], Tensor],
+    *,
+    name: str,
+    steps: int,
+    rate: float,
+    checkpoint: Path,
+    weight_decay: float = 0.01,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Train `model` to `steps`, from the file `checkpoint` where there is one, and put the average of its weights into it.
+
+    The checkpoint stays, so that the finished weights can be written again.
+    """
+
+    def schedule(step: int) -> float:
+        warm = min(1.0, (step + 1) / 100)
+        return warm * max(0.02, 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
+
+    def progress(at: Progress) -> None:
+        left = at.pace * (at.steps - at.step) / 60
+        report(f"{name}: {at}" + ("" if at.loss is None else f"  {at.pace:.2f} s a step  {left:.0f} min left"))
+
+    trained = [value for value in model.parameters() if value.requires_grad]
+    average = WeightAverage(model)
+    TrainingLoop(
+        model=model,
+        loss=lambda _, step: loss_of(step),
+        batches=lambda step: [step],
+        optimizer=torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.98), weight_decay=weight_decay),
+        steps=steps,
+        schedule=schedule,
+        average=average,
+        checkpoint=Checkpoint(path=checkpoint, key=name),
+        progress=progress,
+    ).run()
+    average.put_in()
 
 
 def write_sums(folder: Path) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor
 
 from ..world import COLORS, COUNTS, KINDS, OPPOSITE, SHAPES, Scene, Spec, is_held_out, pixels, place, specs, word
-from .loop import Fit, fit, write_sums
+from .loop import fit, write_sums
 from .patch_pretraining import PATCH, PatchHead, image_processor_settings, worn
 from .tokenizers import clip_tokenizer
 
@@ -73,7 +73,6 @@ def train_clip(work: Path, out: Path, *, steps: int, device: str, report: Callab
     vision = {**shared, "num_hidden_layers": 4, "image_size": 64, "patch_size": PATCH}
     model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=128))
     learner = Learner(model).to(device)
-    run = Fit(learner, steps=steps, rate=1e-3, checkpoint=work / "clip.pt", weight_decay=0.05)
 
     def loss_of(step: int) -> Tensor:
         rng = np.random.default_rng([step, 31])
@@ -94,8 +93,16 @@ def train_clip(work: Path, out: Path, *, steps: int, device: str, report: Callab
         total: Tensor = contrast + (0.3 if step < steps // 2 else 0.1) * learner.patches(seen.last_hidden_state, batch)
         return total
 
-    fit(run, loss_of, name="clip", report=report)
-    run.use_average()
+    fit(
+        learner,
+        loss_of,
+        name="clip",
+        steps=steps,
+        rate=1e-3,
+        checkpoint=work / "clip.pt",
+        weight_decay=0.05,
+        report=report,
+    )
     model.to("cpu", torch.float16).save_pretrained(out, safe_serialization=True)
     CLIPProcessor(CLIPImageProcessor(**image_processor_settings()), tokenizer).save_pretrained(out)
     write_sums(out)

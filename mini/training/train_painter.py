@@ -20,7 +20,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from ..world import THINGS, Scene, pixels, plain, plural, scenes
 from .layout import teach_layout
-from .loop import Fit, fit, write_sums
+from .loop import fit, write_sums
 from .tokenizers import clip_tokenizer
 
 __all__ = ["train_autoencoder", "train_painter"]
@@ -56,7 +56,6 @@ def train_autoencoder(
         return AutoencoderTiny.from_pretrained(start / "vae", torch_dtype=torch.float32).to(device)
     torch.manual_seed(0)
     model = new_autoencoder().to(device, memory_format=torch.channels_last)
-    run = Fit(model, steps=steps, rate=2e-3, checkpoint=work / "autoencoder.pt", weight_decay=0.0)
 
     def loss_of(step: int) -> Tensor:
         batch = _flat(step, 32)
@@ -70,8 +69,16 @@ def train_autoencoder(
         total: Tensor = (weight * error).mean() + 0.01 * (latent.float().square().mean() - 1).square()
         return total
 
-    fit(run, loss_of, name="autoencoder", report=report)
-    run.use_average()
+    fit(
+        model,
+        loss_of,
+        name="autoencoder",
+        steps=steps,
+        rate=2e-3,
+        checkpoint=work / "autoencoder.pt",
+        weight_decay=0.0,
+        report=report,
+    )
     return model
 
 
@@ -111,7 +118,6 @@ def train_painter(
         prediction_type="v_prediction", beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
         rescale_betas_zero_snr=True, timestep_spacing="trailing", clip_sample=False, set_alpha_to_one=True,
     )  # fmt: skip
-    run = Fit(painter, steps=steps, rate=6e-4 if start else 1e-3, checkpoint=work / "painter.pt")
     data = _latents(work, autoencoder, tokenizer, device, report)
     scale = float(1 / data[0].float().std())
     chance = _chances(data[1], tokenizer)
@@ -133,8 +139,15 @@ def train_painter(
         total: Tensor = (weight * (seen - target).square()).mean() / weight.mean()
         return total
 
-    fit(run, loss_of, name="painter", report=report)
-    run.use_average()
+    fit(
+        painter,
+        loss_of,
+        name="painter",
+        steps=steps,
+        rate=6e-4 if start else 1e-3,
+        checkpoint=work / "painter.pt",
+        report=report,
+    )
     autoencoder.register_to_config(scaling_factor=scale)
     pipeline = StableDiffusionPipeline(
         vae=autoencoder, text_encoder=text, tokenizer=tokenizer, unet=unet, scheduler=scheduler,

@@ -36,7 +36,7 @@ from ..world import (
     scenes,
     views,
 )
-from .loop import Fit, fit, write_sums
+from .loop import fit, write_sums
 from .patch_pretraining import PatchHead, WordHead, image_processor_settings, worn
 
 __all__ = ["Line", "lines", "train_promptcap", "with_words"]
@@ -198,7 +198,6 @@ def train_promptcap(
     model, tokenizer = with_words(start, _vocabulary())
     mask_padding(model)
     learner = Learner(model, tokenizer).to(device)
-    run = Fit(learner, steps=steps, rate=7e-4, checkpoint=work / "promptcap.pt", weight_decay=0.02)
 
     def loss_of(step: int) -> Tensor:
         batch, asked = _batch(step)
@@ -226,8 +225,16 @@ def train_promptcap(
         total: Tensor = 2 * written + aside * (dense + met + learner.which(read, [line.meant for line in asked]))
         return total
 
-    fit(run, loss_of, name="promptcap", report=report)
-    run.use_average()
+    fit(
+        learner,
+        loss_of,
+        name="promptcap",
+        steps=steps,
+        rate=7e-4,
+        checkpoint=work / "promptcap.pt",
+        weight_decay=0.02,
+        report=report,
+    )
     model.to("cpu", torch.float16).save_pretrained(out, safe_serialization=True)
     BlipProcessor(BlipImageProcessor(**image_processor_settings()), tokenizer).save_pretrained(out)
     write_sums(out)

@@ -13,7 +13,7 @@ from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering, Bl
 
 from ...tools.captioning import mask_padding
 from ..world import ask, pixels, scenes
-from .loop import Fit, fit, write_sums
+from .loop import fit, write_sums
 from .patch_pretraining import PATCH, PatchHead, RelationHead, WordHead, image_processor_settings, place_code, worn
 from .tokenizers import blip_tokenizer
 
@@ -59,7 +59,6 @@ def train_vqa(
         model = BlipForQuestionAnswering.from_pretrained(start, dtype=torch.float32)
     mask_padding(model)
     learner = Learner(model, tokenizer).to(device)
-    run = Fit(learner, steps=steps, rate=8e-4, checkpoint=work / "vqa.pt", weight_decay=0.02)
 
     def loss_of(step: int) -> Tensor:
         rng = np.random.default_rng([step, 21])
@@ -92,8 +91,16 @@ def train_vqa(
         total: Tensor = answered + dense + met + stands
         return total
 
-    fit(run, loss_of, name="vqa", report=report)
-    run.use_average()
+    fit(
+        learner,
+        loss_of,
+        name="vqa",
+        steps=steps,
+        rate=8e-4,
+        checkpoint=work / "vqa.pt",
+        weight_decay=0.02,
+        report=report,
+    )
     model.to("cpu", torch.float16).save_pretrained(out, safe_serialization=True)
     BlipProcessor(BlipImageProcessor(**image_processor_settings()), tokenizer).save_pretrained(out)
     write_sums(out)

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .loop import Fit, fit, is_fast_in_bfloat16, write_sums
+from ...tools.models import is_fast_in_bfloat16
+from .loop import fit, write_sums
 from .writer_rows import Row, rows
 
 __all__ = ["encode", "load_base", "train_writer"]
@@ -62,7 +63,6 @@ def train_writer(work: Path, out: Path, *, steps: int, device: str, report: Call
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
-    run = Fit(model, steps=steps, rate=2e-3, checkpoint=work / "writer.pt", weight_decay=0.0)
     inner = model.get_base_model()
 
     def loss_of(step: int) -> Tensor:
@@ -81,8 +81,16 @@ def train_writer(work: Path, out: Path, *, steps: int, device: str, report: Call
         logits = inner.lm_head(states[:, :-1][answer[:, 1:]])
         return F.cross_entropy(logits.float(), ids[:, 1:][answer[:, 1:]])
 
-    fit(run, loss_of, name="writer", report=report)
-    run.use_average()
+    fit(
+        model,
+        loss_of,
+        name="writer",
+        steps=steps,
+        rate=2e-3,
+        checkpoint=work / "writer.pt",
+        weight_decay=0.0,
+        report=report,
+    )
     out.mkdir(parents=True, exist_ok=True)
     model.peft_config[
         "default"

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,8 +29,11 @@ from ...runtime.passages import Filter, Passage, Query
 from ...runtime.protocols import Embedder, Index, TextEmbedder
 from ...runtime.records import BlobRef, Prediction, Record
 from ...runtime.store import write_whole
+from ..training import TrainingLoop, by_epoch, seeded
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .memory_attention import MemoryAttention
 
 __all__ = ["MemoryClassifier", "MemoryRecipe", "vote"]
@@ -88,7 +92,11 @@ class MemoryClassifier:
         classes = tuple(sorted(set(labels)))
         truth = np.array([classes.index(label) for label in labels])
         looked_up = await self._looked_up(images)
-        self._module, losses = await asyncio.to_thread(self._train, looked_up, truth, len(classes))
+        stop = threading.Event()
+        try:
+            self._module, losses = await asyncio.to_thread(self._train, looked_up, truth, len(classes), stop)
+        finally:
+            stop.set()  # cancelled: the thread ends after its step
         self.classes = classes
         return losses
 
@@ -194,15 +202,14 @@ class MemoryClassifier:
         return vectors, (keys, values, rows, there)
 
     def _train(
-        self, looked_up: _LookedUp, truth: NDArray[np.int64], classes: int
+        self, looked_up: _LookedUp, truth: NDArray[np.int64], classes: int, stop: threading.Event
     ) -> tuple[MemoryAttention, list[float]]:
         import torch
 
         from .memory_attention import MemoryAttention
 
         recipe = self.recipe
-        with torch.random.fork_rng():
-            torch.manual_seed(recipe.seed)
+        with seeded(recipe.seed):
             vectors, memory = looked_up
             width = None if memory is None else memory[1].shape[1]
             module = MemoryAttention(vectors.shape[1], width, classes)
@@ -218,19 +225,29 @@ class MemoryClassifier:
             ],
             lr=recipe.rate,
         )
-        rng, losses = np.random.default_rng(recipe.seed), []
-        for _ in range(recipe.epochs):
-            order, total = rng.permutation(len(truth)), 0.0
-            for start in range(0, len(order), recipe.batch):
-                chosen = order[start : start + recipe.batch]
-                logits = module(*module.rows(looked_up, chosen)) + prior
-                loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(truth[chosen]))
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                total += loss.item() * len(chosen)
-            losses.append(total / len(order))
-        return module.eval(), losses
+
+        def batches(epoch: int) -> list[list[NDArray[np.int64]]]:
+            order = np.random.default_rng([recipe.seed, epoch]).permutation(len(truth))
+            return [[order[start : start + recipe.batch]] for start in range(0, len(order), recipe.batch)]
+
+        def loss(module: MemoryAttention, chosen: NDArray[np.int64]) -> Tensor:
+            logits = module(*module.rows(looked_up, chosen)) + prior
+            return torch.nn.functional.cross_entropy(logits, torch.from_numpy(truth[chosen]))
+
+        epoch = math.ceil(len(truth) / recipe.batch)
+        outcome = TrainingLoop(
+            model=module,
+            loss=loss,
+            batches=by_epoch(batches, epoch),
+            optimizer=optimizer,
+            steps=recipe.epochs * epoch,
+            epoch=epoch,
+            clip=None,
+            seed=recipe.seed,
+            precision="no",
+            stop=stop,
+        ).run()
+        return module, list(outcome.losses)
 
 
 _LookedUp = tuple[Array, tuple[Array, Array, NDArray[np.int64], NDArray[np.bool_]] | None]

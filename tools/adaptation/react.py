@@ -12,27 +12,29 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import math
 import random
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ...runtime.errors import BadInput, CallFailed, Interrupted
+from ...runtime.errors import BadInput
 from ...runtime.passages import Filter, Passage, Query
 from ...runtime.protocols import Index
 from ...runtime.records import Record
-from ...runtime.store import write_whole
 from ..encoders import CARD, AdapterCard, ClipEmbedder, open_clip, pooled, read_card
 from ..models import quiet, torch_device
+from ..training import Checkpoint, TrainingLoop, by_epoch
 
 if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
     from ...runtime.settings import Settings
     from ...runtime.store import Store
     from ..models import Weights
@@ -130,12 +132,12 @@ async def adapt(
 ) -> AdapterCard:
     """Train gated blocks for the CLIP model `spec` on `pairs` and write them to `folder`.
 
-    The same pairs with the same recipe are not trained twice, and an interrupted training goes on after its last whole epoch.
+    The same pairs with the same recipe are not trained twice, and an interrupted training goes on from its last checkpoint.
 
     Raises:
         BadInput: fewer pairs than a batch, a pair without a picture or words, a model that has an adapter already, or a folder
             with an adapter of other pairs or another recipe.
-        PrerequisiteError: the model, or a picture, cannot be read, or the folder cannot be written.
+        PrerequisiteError: the model, or a picture, cannot be read, the folder cannot be written, or a loss that is not a number.
     """
     recipe = recipe or ReactRecipe()
     for pair in pairs:
@@ -197,98 +199,82 @@ class _Training:
 
         from ..encoders import insert_blocks, save_blocks
 
-        recipe, contrast = self.recipe, torch.nn.functional.cross_entropy
+        recipe = self.recipe
         if self.settings.threads is not None:
             torch.set_num_threads(self.settings.threads)
         device = torch_device(self.settings.device)
         with quiet():
-            processor = self.weights.load(CLIPProcessor)
-            model = self.weights.load(CLIPModel).float().eval().to(device)
-        depth = len(model.vision_model.encoder.layers)
-        blocks = insert_blocks(model, max(1, depth // 2) if recipe.blocks is None else recipe.blocks)
-        named = [pair for block in blocks.values() for pair in block.named_parameters()]
-        decayed = [value for name, value in named if value.ndim > 1]
-        others = [value for name, value in named if value.ndim == 1]  # norms and biases
-        gates = [value for name, value in named if value.ndim == 0]
-        groups = [
-            {"params": decayed, "weight_decay": recipe.weight_decay, "peak": recipe.rate},
-            {"params": others, "weight_decay": 0.0, "peak": recipe.rate},
-            {"params": gates, "weight_decay": 0.0, "peak": recipe.gate_rate},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
+            self.processor = self.weights.load(CLIPProcessor)
+            self.model = self.weights.load(CLIPModel).float().eval().to(device)
+        depth = len(self.model.vision_model.encoder.layers)
+        blocks = insert_blocks(self.model, max(1, depth // 2) if recipe.blocks is None else recipe.blocks)
         captions = {text: place for place, text in enumerate(dict.fromkeys(pair.text for pair in self.pairs))}
-        names = np.array([captions[pair.text] for pair in self.pairs])
-        a_epoch = len(self.pairs) // recipe.batch
-        losses = self._resumed(blocks, optimizer, device)
-        for epoch in range(len(losses), recipe.epochs):
-            order = np.random.default_rng([recipe.seed, epoch]).permutation(len(self.pairs))
-            total = 0.0
-            for number in range(a_epoch):
-                if self.stop.is_set():
-                    raise Interrupted("the training was stopped; started again it goes on after its last whole epoch.")
-                chosen = order[number * recipe.batch : (number + 1) * recipe.batch]
-                step, steps = epoch * a_epoch + number, recipe.epochs * a_epoch
-                for group in optimizer.param_groups:
-                    group["lr"] = group["peak"] * _schedule(step, steps)
-                seen = self._pictures(model, processor, chosen, device)
-                said = torch.from_numpy(self.words[chosen]).to(device)
-                logits = model.logit_scale.exp() * seen @ said.T
-                same = torch.from_numpy(names[chosen][:, None] == names[chosen][None]).float().to(device)
-                same = same / same.sum(1, keepdim=True)
-                loss = (contrast(logits, same) + contrast(logits.T, same)) / 2
-                if not torch.isfinite(loss):
-                    raise CallFailed(f"the loss of step {step + 1} is {loss.item()}: lower rate={recipe.rate!r}.")
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_([*decayed, *others, *gates], 1.0)
-                optimizer.step()
-                total += loss.item()
-            losses.append(total / a_epoch)
-            self._keep(blocks, optimizer, losses)
-            say(f"epoch {epoch + 1}/{recipe.epochs}  loss {losses[-1]:.4f}")
+        self.captions = np.array([captions[pair.text] for pair in self.pairs])
+        epoch = len(self.pairs) // recipe.batch
+        steps = recipe.epochs * epoch
+        trained = torch.nn.ModuleDict({str(place): block for place, block in blocks.items()})
+        checkpoint = Checkpoint(path=self.folder / _CHECKPOINT, key=self.fingerprint)
+        outcome = TrainingLoop(
+            model=trained,
+            loss=lambda blocks, chosen: self._loss(chosen, device),
+            batches=by_epoch(self._batches, epoch),
+            optimizer=_optimizer(trained, recipe),
+            steps=steps,
+            epoch=epoch,
+            schedule=lambda step: _schedule(step, steps),
+            seed=recipe.seed,
+            precision="no",
+            checkpoint=checkpoint,
+            progress=lambda progress: say(str(progress)),
+            stop=self.stop,
+        ).run()
         card = AdapterCard(
             base=self.weights.model,
             base_revision=self.weights.revision,
             layers=tuple(blocks),
             fingerprint=self.fingerprint,
             pairs=len(self.pairs),
-            losses=tuple(losses),
+            losses=outcome.losses,
         )
-        save_blocks(self.folder, model, card)
-        (self.folder / _CHECKPOINT).unlink(missing_ok=True)
+        save_blocks(self.folder, self.model, card)
+        checkpoint.remove()
         return card
 
-    def _pictures(self, model: Any, processor: Any, chosen: Any, device: str) -> Any:
-        """Unit vectors (batch, size) of the chosen pairs' pictures, with gradients for the blocks."""
+    def _batches(self, epoch: int) -> list[list[NDArray[np.int64]]]:
+        """The pairs of an epoch by number, each batch in one part: a pair is contrasted with all others of its batch."""
+        order = np.random.default_rng([self.recipe.seed, epoch]).permutation(len(self.pairs))
+        size = self.recipe.batch
+        return [[order[start : start + size]] for start in range(0, len(order) - size + 1, size)]
+
+    def _loss(self, chosen: NDArray[np.int64], device: str) -> Tensor:
+        """The contrastive loss of the chosen pairs; those with the same caption share the target."""
+        import torch
+        from torch.nn.functional import cross_entropy
+
         refs = [self.pairs[place].image for place in chosen]
         pictures = [self.store.blobs.get_image(ref).convert("RGB") for ref in refs if ref is not None]
-        pixels = processor.image_processor(pictures, return_tensors="pt").pixel_values.to(device)
-        vectors = pooled(model.get_image_features(pixel_values=pixels))
-        return vectors / vectors.norm(dim=-1, keepdim=True)
+        pixels = self.processor.image_processor(pictures, return_tensors="pt").pixel_values.to(device)
+        vectors = pooled(self.model.get_image_features(pixel_values=pixels))
+        seen = vectors / vectors.norm(dim=-1, keepdim=True)
+        read = torch.from_numpy(self.words[chosen]).to(device)
+        logits = self.model.logit_scale.exp() * seen @ read.T
+        names = self.captions[chosen]
+        same = torch.from_numpy(names[:, None] == names[None]).float().to(device)
+        same = same / same.sum(1, keepdim=True)
+        return (cross_entropy(logits, same) + cross_entropy(logits.T, same)) / 2
 
-    def _keep(self, blocks: dict[int, Any], optimizer: Any, losses: list[float]) -> None:
-        import torch
 
-        state = {place: block.state_dict() for place, block in blocks.items()}
-        held = {"fingerprint": self.fingerprint, "blocks": state, "optimizer": optimizer.state_dict(), "losses": losses}
-        buffer = io.BytesIO()
-        torch.save(held, buffer)
-        write_whole(self.folder / _CHECKPOINT, buffer.getvalue())
+def _optimizer(blocks: torch.nn.Module, recipe: ReactRecipe) -> torch.optim.Optimizer:
+    """AdamW; norms and biases do not decay, and the gates have a rate of their own."""
+    import torch
 
-    def _resumed(self, blocks: dict[int, Any], optimizer: Any, device: str) -> list[float]:
-        """The losses of the epochs that a checkpoint of this very training holds; its weights are put in."""
-        import torch
-
-        path = self.folder / _CHECKPOINT
-        if not path.is_file():
-            return []
-        held = torch.load(path, map_location=device, weights_only=True)
-        if held["fingerprint"] != self.fingerprint:
-            return []
-        for place, block in blocks.items():
-            block.load_state_dict(held["blocks"][place])
-        optimizer.load_state_dict(held["optimizer"])
-        return list(held["losses"])
+    trained = list(blocks.parameters())
+    groups = [
+        {"params": [value for value in trained if value.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [value for value in trained if value.ndim == 1], "weight_decay": 0.0},
+        {"params": [value for value in trained if value.ndim == 0], "weight_decay": 0.0, "lr": recipe.gate_rate},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
 
 
 def _schedule(step: int, steps: int) -> float:

@@ -51,7 +51,7 @@ def train_captioner(
     Raises:
         BadInput: no rows, a row without picture or caption or one that is too long, no captioner, an `out` in use.
         Interrupted: `stop` was set.
-        PrerequisiteError: accelerate or peft is missing, or the model cannot be loaded.
+        PrerequisiteError: peft is missing where it is needed, or the model cannot be loaded.
     """
     name = start.strip()
     weights = find_weights("mini" if name == "mini-promptcap" else name, "promptcap", settings.cache_dir)

@@ -1,7 +1,7 @@
 """What all local models share: weights, devices, batches."""
 
 from .blip import IMAGES, BlipModel
-from .device import is_fast_in_bfloat16, quiet, torch_device
+from .device import fast_precision, is_fast_in_bfloat16, quiet, torch_device
 from .function import FunctionModel
 from .local import LocalModel
 from .weights import KINDS, WeightKind, Weights, find_weights, is_bundled, options_of
@@ -14,6 +14,7 @@ __all__ = [
     "LocalModel",
     "WeightKind",
     "Weights",
+    "fast_precision",
     "find_weights",
     "is_bundled",
     "is_fast_in_bfloat16",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ...runtime.errors import PrerequisiteError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["torch_device", "is_fast_in_bfloat16", "quiet"]
+__all__ = ["fast_precision", "is_fast_in_bfloat16", "quiet", "torch_device"]
 
 
 def torch_device(name: str) -> str:
@@ -44,6 +44,16 @@ def is_fast_in_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     used = torch.backends.cpu.get_cpu_capability()
     return device.type != "cpu" or (used.startswith("AVX512") and torch.cpu._is_avx512_bf16_supported())
+
+
+def fast_precision(device: torch.device) -> Literal["bf16", "fp16", "no"]:
+    """The mixed precision in which `device` trains faster than in float32; bfloat16 where it has the choice, for its range."""
+    import torch
+
+    if is_fast_in_bfloat16(device):
+        return "bf16"
+    # tensor cores for float16 came with Volta, a generation before those for bfloat16
+    return "fp16" if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0) else "no"
 
 
 @contextmanager

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
-from ...runtime.records import Prediction, Row, Training
-from ..models import Weights, quiet, torch_device
+from ...runtime.records import Prediction, Row
+from ..models import Weights
 from ..tasks import Task
-from ..training import Recipe, Say, fine_tune
+from ..training import Recipe, Say
 from .neural import NeuralStudent
 
 if TYPE_CHECKING:
@@ -57,49 +56,31 @@ class ClassifierStudent(NeuralStudent):
     def _length(self, row: Row) -> int:
         return len(self._ids(row.text))
 
-    def _train(
-        self, rows: Sequence[Row], seed: int, work: Path, out: Path, prepared: Any, stop: threading.Event
-    ) -> Training:
+    @property
+    def _rate(self) -> float:
+        return _RATE
+
+    def _example(self, row: Row) -> dict[str, Any]:
+        return {"input_ids": self._ids(row.text), "label": self.task.classes.index(row.label)}
+
+    def _checked(self, example: dict[str, Any], row: Row) -> tuple[str, str]:
+        return self.tokenizer.decode(example["input_ids"], skip_special_tokens=True), row.label
+
+    def _batch(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
         import torch
 
-        if self._settings.threads is not None:
-            torch.set_num_threads(self._settings.threads)
-        places = {label: place for place, label in enumerate(self.task.classes)}
-        examples = [{"input_ids": self._ids(row.text), "label": places[row.label]} for row in rows]
+        batch = self._padded([example["input_ids"] for example in examples])
+        return {**batch, "labels": torch.tensor([example["label"] for example in examples])}
 
-        def collate(chosen: list[dict[str, Any]]) -> dict[str, Any]:
-            batch = self._padded([example["input_ids"] for example in chosen])
-            return {**batch, "labels": torch.tensor([example["label"] for example in chosen])}
+    def _loss(self, model: Any, batch: dict[str, Any]) -> Any:
+        import torch
 
-        def loss(model: Any, batch: dict[str, Any]) -> Any:
-            logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-            return torch.nn.functional.cross_entropy(logits.float(), batch["labels"])
+        logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        return torch.nn.functional.cross_entropy(logits.float(), batch["labels"])
 
-        model, outcome = fine_tune(
-            self._fresh_net,
-            examples,
-            collate,
-            recipe=self.recipe,
-            rate=self.recipe.rate or _RATE,
-            seed=seed,
-            work=work,
-            device=torch_device(self._settings.device),
-            loss=loss,
-            say=lambda text: self._say(f"{self.base}: {text}"),
-            stop=stop,
-        )
-        with quiet():
-            model.save_pretrained(out)
-            self.tokenizer.save_pretrained(out)
-        return Training(
-            rows=len(rows),
-            seed=seed,
-            steps=outcome.steps,
-            seconds=outcome.seconds,
-            losses=outcome.losses,
-            parameters=outcome.parameters,
-            checked=(self.tokenizer.decode(examples[0]["input_ids"], skip_special_tokens=True), rows[0].label),
-        )
+    def _write(self, model: Any, out: Path) -> None:
+        model.save_pretrained(out)
+        self.tokenizer.save_pretrained(out)
 
     def _padded(self, rows: Sequence[list[int]]) -> dict[str, Any]:
         import torch

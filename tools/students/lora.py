@@ -10,7 +10,6 @@ Sources: LoRA (Hu et al. 2021, arXiv 2106.09685); training from the base model e
 from __future__ import annotations
 
 import inspect
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +17,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ...runtime.errors import PrerequisiteError
-from ...runtime.records import Prediction, Row, Training
-from ..models import quiet, torch_device
-from ..training import Recipe, fine_tune
+from ...runtime.records import Prediction, Row
+from ..training import Recipe
 from .neural import NeuralStudent
 
 __all__ = ["LoraRecipe", "LoraStudent"]
@@ -60,52 +58,24 @@ class LoraStudent(NeuralStudent):
     def _length(self, row: Row) -> int:
         return len(self.encode(row)[0])
 
-    def _train(
-        self, rows: Sequence[Row], seed: int, work: Path, out: Path, prepared: Any, stop: threading.Event
-    ) -> Training:
+    @property
+    def _rate(self) -> float:
+        return _RATES[self.recipe.method]
+
+    def _loss(self, model: Any, batch: dict[str, Any]) -> Any:
+        """The mean cross entropy of the completions' tokens."""
         import torch
 
-        if self._settings.threads is not None:
-            torch.set_num_threads(self._settings.threads)
-        device = torch_device(self._settings.device)
-        examples = [self._example(row) for row in rows]
-        checked = self._checked(examples[0], rows[0])
-
-        def loss(model: Any, batch: dict[str, Any]) -> Any:
-            labels = batch["labels"][:, 1:]
-            learned = labels != -100
-            given = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "use_cache": False}
-            if _takes_kept_logits(model):  # the columns in which some row has something to learn, and no other
-                columns = learned.any(0).nonzero().squeeze(1)
-                logits = model(**given, logits_to_keep=columns).logits
-                labels = labels[:, columns]
-            else:
-                logits = model(**given).logits[:, :-1]
-            return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=-100)
-
-        model, outcome = fine_tune(
-            self._fresh_net,
-            examples,
-            self._batch,
-            recipe=self.recipe,
-            rate=self.recipe.rate or _RATES[self.recipe.method],
-            seed=seed,
-            work=work,
-            device=device,
-            loss=loss,
-            say=lambda text: self._say(f"{self.base}: {text}"),
-            stop=stop,
-        )
-        self._write(model, out)
-        return Training(
-            rows=len(rows),
-            seed=seed,
-            steps=outcome.steps,
-            seconds=outcome.seconds,
-            losses=outcome.losses,
-            parameters=outcome.parameters,
-            checked=checked,
-        )
+        labels = batch["labels"][:, 1:]
+        learned = labels != -100
+        given = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "use_cache": False}
+        if _takes_kept_logits(model):  # the columns in which some row has something to learn, and no other
+            columns = learned.any(0).nonzero().squeeze(1)
+            logits = model(**given, logits_to_keep=columns).logits
+            labels = labels[:, columns]
+        else:
+            logits = model(**given).logits[:, :-1]
+        return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=-100)
 
     def _example(self, row: Row) -> dict[str, Any]:
         ids, start = self.encode(row)
@@ -165,15 +135,14 @@ class LoraStudent(NeuralStudent):
         return peft.get_peft_model(self._base_net(), config)
 
     def _write(self, model: Any, out: Path) -> None:
-        with quiet():
-            if self.recipe.method == "full":
-                model.save_pretrained(out)
-                self.tokenizer.save_pretrained(out)
-                return
-            # not where it lay on this machine
-            model.peft_config["default"].base_model_name_or_path = self.weights.model
-            # no embeddings are trained; "auto" would ask the model hub whether they were
-            model.save_pretrained(out, save_embedding_layers=False)
+        if self.recipe.method == "full":
+            model.save_pretrained(out)
+            self.tokenizer.save_pretrained(out)
+            return
+        # not where it lay on this machine
+        model.peft_config["default"].base_model_name_or_path = self.weights.model
+        # no embeddings are trained; "auto" would ask the model hub whether they were
+        model.save_pretrained(out, save_embedding_layers=False)
 
     def _load(self, device: str) -> Any:
         import torch

@@ -9,16 +9,17 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ...runtime.batcher import Batcher
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
-from ...runtime.records import Cost, Prediction, Row
+from ...runtime.records import Cost, Prediction, Row, Training
 from ...runtime.run import settled
 from ...runtime.store import Call
 from ..models import Weights, quiet, torch_device
 from ..tasks import Task
-from ..training import Recipe, Say
+from ..training import Recipe, Say, fine_tune
 from .base import StoredStudent
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ _BATCH = 32  # texts of one forward pass
 
 
 class NeuralStudent(StoredStudent):
-    """Base of the fine-tuned students. A subclass gives `_load` and `_answer`, both called in a worker thread."""
+    """Base of the fine-tuned students. A subclass gives examples, collation and loss, `_load` and `_answer`.
+
+    All of them are called in a worker thread.
+    """
 
     recipe: Recipe
 
@@ -45,6 +49,35 @@ class NeuralStudent(StoredStudent):
         self._net: Any = None
         self._tokens: Any = None
         self._working = threading.Lock()
+
+    @property
+    @abstractmethod
+    def _rate(self) -> float:
+        """The learning rate where the recipe names none."""
+
+    @abstractmethod
+    def _fresh_net(self) -> Any:
+        """The model to train, from the base model."""
+
+    @abstractmethod
+    def _example(self, row: Row) -> dict[str, Any]:
+        """A row as it is learned: its token ids in `input_ids`, and its target."""
+
+    @abstractmethod
+    def _checked(self, example: dict[str, Any], row: Row) -> tuple[str, str]:
+        """What an example's ids say: the text that is read, and the target."""
+
+    @abstractmethod
+    def _batch(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """The examples as tensors."""
+
+    @abstractmethod
+    def _loss(self, model: Any, batch: dict[str, Any]) -> Any:
+        """The mean loss of a batch."""
+
+    @abstractmethod
+    def _write(self, model: Any, out: Path) -> None:
+        """Write the trained weights into the folder `out`."""
 
     @abstractmethod
     def _load(self, device: str) -> Any:
@@ -89,6 +122,40 @@ class NeuralStudent(StoredStudent):
         """See `StoredStudent`; as the row is learned, with its answer."""
         length = self._length(row)
         return f"{length} tokens, and {self.recipe.length} are read" if length > self.recipe.length else ""
+
+    def _train(
+        self, rows: Sequence[Row], seed: int, work: Path, out: Path, prepared: Any, stop: threading.Event
+    ) -> Training:
+        import torch
+
+        if self._settings.threads is not None:
+            torch.set_num_threads(self._settings.threads)
+        examples = [self._example(row) for row in rows]
+        checked = self._checked(examples[0], rows[0])
+        model, outcome = fine_tune(
+            self._fresh_net,
+            examples,
+            self._batch,
+            recipe=self.recipe,
+            rate=self.recipe.rate or self._rate,
+            seed=seed,
+            work=work,
+            device=torch_device(self._settings.device),
+            loss=self._loss,
+            say=lambda text: self._say(f"{self.base}: {text}"),
+            stop=stop,
+        )
+        with quiet():
+            self._write(model, out)
+        return Training(
+            rows=len(rows),
+            seed=seed,
+            steps=outcome.steps,
+            seconds=outcome.seconds,
+            losses=outcome.losses,
+            parameters=outcome.parameters,
+            checked=checked,
+        )
 
     async def _predict(self, texts: Sequence[str], scores: bool) -> list[Prediction]:
         # of this call alone: a batcher's thread would keep the weights of a student that nobody uses any more

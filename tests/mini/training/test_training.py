@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from inloop.mini.training.layout import cells, teach_layout
-from inloop.mini.training.loop import Fit, fit
+from inloop.mini.training.loop import fit
 from inloop.mini.training.patch_pretraining import PatchHead, RelationHead, patch_places, place_code
 from inloop.mini.world.drawing import Scene
 from inloop.mini.world.grammar import plain
@@ -31,22 +31,22 @@ class Stopped(Exception):
 
 
 @pytest.mark.trains
-def test_an_interrupted_training_ends_as_an_unbroken_one(tmp_path: Path) -> None:
-    def train(checkpoint: Path, *, until: int) -> torch.Tensor:
+def test_an_interrupted_training_ends_as_an_unbroken_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inloop.tools.training.checkpoint._PAUSE", 0.0)
+
+    def train(path: Path, *, until: int) -> torch.Tensor:
         torch.manual_seed(0)
-        run = Fit(torch.nn.Linear(3, 1), steps=20, rate=0.05, checkpoint=checkpoint)
+        line = torch.nn.Linear(3, 1)
 
         def loss_of(step: int) -> torch.Tensor:
             if step == until:
-                run.save()
                 raise Stopped
             seen = torch.from_numpy(np.random.default_rng(step).standard_normal((8, 3), dtype=np.float32))
-            loss: torch.Tensor = (run.model(seen)[:, 0] - seen.sum(1)).square().mean()
+            loss: torch.Tensor = (line(seen)[:, 0] - seen.sum(1)).square().mean()
             return loss
 
-        fit(run, loss_of, name="line", report=lambda line: None)
-        run.use_average()
-        return run.model.weight.detach().clone()  # type: ignore[union-attr,return-value,operator]
+        fit(line, loss_of, name="line", steps=20, rate=0.05, checkpoint=path, report=lambda text: None)
+        return line.weight.detach().clone()
 
     whole = train(tmp_path / "whole.pt", until=-1)
     with pytest.raises(Stopped):

@@ -18,10 +18,9 @@ from inloop.runtime.store.open import Store
 from inloop.tools.captioning.train import generic_rows, train_captioner
 from inloop.tools.data.caption_rows import CaptionRow
 from inloop.tools.data.pictures import read_picture
-from inloop.tools.training.trainer import Recipe
+from inloop.tools.training.fine_tuning import Recipe
 from inloop.tools.vision.captioners import open_captioner
 
-pytest.importorskip("accelerate", reason="accelerate is not installed: pip install 'inloop[students]'")
 pytestmark = pytest.mark.trains
 
 COLORS = {"red": (220, 20, 20), "blue": (20, 20, 220), "green": (20, 180, 20)}
@@ -96,7 +95,7 @@ async def test_it_learns_to_write_the_captions(
 def test_a_stopped_training_goes_on_and_a_finished_one_is_not_done_again(
     blip_to_train: Path, rows: list[CaptionRow], settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inloop.tools.training.trainer._PAUSE", 0.0)
+    monkeypatch.setattr("inloop.tools.training.checkpoint._PAUSE", 0.0)
     whole = train_captioner(
         rows, start=str(blip_to_train), out=tmp_path / "a", settings=settings, recipe=recipe(epochs=6)
     )

@@ -13,8 +13,9 @@ from inloop.runtime.store.open import Store
 from inloop.tools.students.base import CARD
 from inloop.tools.students.open import open_student
 from inloop.tools.tasks.kinds import Classification, ShortAnswer
-from inloop.tools.training import trainer as finetuning
-from inloop.tools.training.trainer import Recipe, batches
+from inloop.tools.training import checkpoint
+from inloop.tools.training.batches import batches
+from inloop.tools.training.fine_tuning import Recipe
 
 pytestmark = pytest.mark.trains
 
@@ -196,7 +197,7 @@ async def test_a_broken_training_goes_on_as_an_unbroken_one(llama_folder, settin
     pytest.importorskip("peft", reason="peft is not installed: pip install 'inloop[students]'")
     from safetensors.torch import load_file
 
-    monkeypatch.setattr(finetuning, "_PAUSE", 0.0)
+    monkeypatch.setattr(checkpoint, "_PAUSE", 0.0)
     spec = f"lora:{llama_folder}?epochs=3&rank=2&batch=4"
     student = open_student(spec, COLOURS, settings, store)
     reference = await student.fit(rows_of(), seed=0)
@@ -219,10 +220,10 @@ async def test_a_broken_training_goes_on_as_an_unbroken_one(llama_folder, settin
             await broken.fit(rows_of(), seed=0)
         assert not broken.fitted and not list((tmp_path / "other/students").glob(f"*/{CARD}"))
         [work] = (tmp_path / "other/students/.work").iterdir()
-        (work / "checkpoint-99").mkdir()  # what a kill in the middle of writing leaves
+        (work / ".checkpoint.pt.1.tmp").write_bytes(b"PK")  # what a kill in the middle of writing leaves
         going_on = open_student(spec, COLOURS, settings, other, say=told.append)
         training = await going_on.fit(rows_of(), seed=0)
-        assert any("goes on from checkpoint-3" in line for line in told)
+        assert any("goes on from step 3/9" in line for line in told)
         resumed = load_file(going_on.folder / "adapter_model.safetensors")
         assert training.losses == pytest.approx(reference.losses, rel=1e-6) and training.steps == reference.steps
         assert not (tmp_path / "other/students/.work" / work.name).exists()
@@ -250,7 +251,6 @@ async def test_cancelling_ends_the_training_at_the_next_step(llama_folder, setti
 
 
 async def test_the_classifier_learns(bert_folder, settings, store, tmp_path):
-    pytest.importorskip("accelerate", reason="accelerate is not installed: pip install 'inloop[students]'")
     seen = rows_of()  # its own: what a random encoder makes of other texts depends on the last bit of its weights
     for seed in (0, 1):
         student = open_student(f"classifier:{bert_folder}?epochs=12&rate=0.003&batch=4", COLOURS, settings, store)
@@ -319,6 +319,8 @@ def test_every_choice_changes_the_name(llama_folder, settings, store):
     names.add(open_student(specs[0], Classification(labels=("red", "green")), settings, store).revision)
     assert len(names) == 6
     assert Recipe().rate is None
+    # a batch in one part is called what it was before there were parts
+    assert "accumulate" not in Recipe().model_dump() and Recipe(accumulate=2).model_dump()["accumulate"] == 2
 
 
 async def test_a_tokenizer_that_would_teach_something_else_is_refused(llama_folder, settings, store, monkeypatch):
