@@ -89,16 +89,19 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         self.flags(parser)
         for name in self.settings:
             parser.add_argument(f"--{name.replace('_', '-')}", metavar=name.upper(), help=Settings.describe(name))
-        parser.add_argument("--out", metavar="DIR", help="the folder in which the run's folder is made (default: runs)")
+        if "out" not in self.config.model_fields:
+            parser.add_argument(
+                "--out", metavar="DIR", help="the folder in which the run's folder is made (default: runs)"
+            )
         if self.dry_run is not None:
             parser.add_argument("--dry-run", action="store_true", help="say what would be done and paid; nothing is")
 
     def run(self, args: argparse.Namespace) -> int:
         """Run it from its flags; the exit code."""
         fields = {**given_flags(args, self.config), **self.fields(args)}
-        flags = {name: fields.pop(name) for name in self.config.FROM_SETTINGS if name in fields}
+        flags = {name: fields[name] for name in self.config.FROM_SETTINGS if name in fields}
         flags |= {name: getattr(args, name) for name in self.settings}
-        settings = Settings.load(runs_dir=args.out, **flags)
+        settings = Settings.load(runs_dir=None if "out" in self.config.model_fields else args.out, **flags)
         with flags_checked(flag_names(self.config)):
             config = self.config(**{**self.config.defaults(settings), **fields})
         Budget.parse(config.budget)

@@ -19,7 +19,7 @@ from typing import Any
 from ...runtime.errors import BadInput
 from ...runtime.registry import Registry
 
-__all__ = ["COMMANDS", "Command", "PackageCommand", "commands", "parser"]
+__all__ = ["COMMANDS", "PARTS", "Command", "PackageCommand", "commands", "parser"]
 
 _EPILOG = """exit codes: 0 done · 1 failed · 2 bad input · 3 something is missing (the message says what to do)
             4 stopped by a budget, with a result · 130 interrupted, can be resumed
@@ -103,6 +103,12 @@ COMMANDS = {
     "config": Command("show every setting and where its value comes from", "cli.models", "config", ""),
     "doctor": Command("check this machine and say what to do", "cli.doctor", "doctor", ""),
 }
+
+PARTS = (
+    Command("", "promptcap.synthesize", "synthesize", loop="caption_synthesis"),
+    Command("", "promptcap.train", "train", loop="caption_training"),
+)
+"""The parts of `inloop promptcap`: a loop each."""
 
 
 @dataclass(frozen=True)

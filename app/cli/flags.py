@@ -39,10 +39,7 @@ def add_flags(
         if group not in groups:
             groups[group] = parser.add_argument_group(group)
         if name == subject:
-            count = (
-                {"nargs": "*", "default": argparse.SUPPRESS} if get_origin(_plain(field.annotation)) is tuple else {}
-            )
-            groups[group].add_argument(name, **count, **_described(field))
+            groups[group].add_argument(name, **_count(field), **_described(field))
         else:
             groups[group].add_argument(
                 f"--{_flag(name, field)}",
@@ -82,6 +79,14 @@ def _described(field: FieldInfo) -> dict[str, Any]:
         text = f"{text} (default: {shown})".strip()
     metavar = _extra(field).get("metavar")
     return {"help": text} | ({"metavar": str(metavar)} if metavar else {})
+
+
+def _count(field: FieldInfo) -> dict[str, Any]:
+    """How many values the positional argument of a field takes, and which ones."""
+    kind = _plain(field.annotation)
+    if get_origin(kind) is tuple:
+        return {"nargs": "*", "default": argparse.SUPPRESS}
+    return {"choices": [str(choice) for choice in get_args(kind)]} if get_origin(kind) is Literal else {}
 
 
 def _kind(field: FieldInfo) -> dict[str, Any]:

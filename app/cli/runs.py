@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
 from ...runtime.settings import Settings
-from .commands import commands
+from .commands import PARTS, commands
 from .format import clip, printable
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def runs(args: argparse.Namespace) -> int:
 
 
 def _command_of(folder: RunFolder) -> Any:
-    command = next((command for command in commands().values() if command.loop == folder.loop), None)
+    every = [*commands().values(), *PARTS]
+    command = next((command for command in every if command.loop == folder.loop), None)
     if command is None:
         raise BadInput(
             f"the run {folder.id!r} is of the loop {folder.loop!r}, which neither this version nor an installed package knows:"

@@ -9,13 +9,12 @@ from markupsafe import Markup
 from ...evaluators.stats import Estimate
 from ...graphs.promptcap import VQAResult
 from ...graphs.vqa_eval import VQAEvalResult
-from ...runtime.run import RunFolder
 from ...runtime.store import BlobStore
 from ..cli import percent
 from ..report import DEFAULT_LIMIT, Pictures, run_page
 from .reasons import REASONS
 
-__all__ = ["read_eval", "read_vqa", "render", "render_eval"]
+__all__ = ["render", "render_eval"]
 
 _CAUSES = {
     "right": "answered right",
@@ -92,16 +91,6 @@ def render_eval(result: VQAEvalResult, blobs: BlobStore | None = None, limit: in
         ],
         worst=[_wrong(row) for row in result.worst],
     )  # fmt: skip
-
-
-def read_vqa(folder: RunFolder) -> VQAResult:
-    """The result of a finished run of `inloop vqa`; `PrerequisiteError` where it is not one of this version."""
-    return folder.result_as(VQAResult)
-
-
-def read_eval(folder: RunFolder) -> VQAEvalResult:
-    """The result of a finished run of `inloop vqa-eval`; `PrerequisiteError` where it is not one of this version."""
-    return folder.result_as(VQAEvalResult)
 
 
 def _verdict(result: VQAEvalResult) -> tuple[str, str]:

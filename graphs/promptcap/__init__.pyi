@@ -4,7 +4,6 @@ from .examples import read_examples, shots_of, store_pictures
 from .loop import Question, answer, vqa
 from .models import BRINGS, VQAModels, need_index
 from .result import Facts, Method, VQAResult, VQATask
-from .synthesis import Judged, Synthesis, synthesize
 
 __all__ = [
     "Answered",
@@ -12,12 +11,10 @@ __all__ = [
     "BRINGS",
     "DecisionTaken",
     "Facts",
-    "Judged",
     "Method",
     "MethodStarted",
     "PromptCapConfig",
     "Question",
-    "Synthesis",
     "VQAConfig",
     "VQAModels",
     "VQAResult",
@@ -27,6 +24,5 @@ __all__ = [
     "read_examples",
     "shots_of",
     "store_pictures",
-    "synthesize",
     "vqa",
 ]

@@ -169,6 +169,6 @@ class VQAConfig(PromptCapConfig):
             options = {"way": method, **options}
         return super().of(settings=settings, **options)
 
-    def about(self) -> list[str]:
+    def topics(self) -> list[str]:
         """The questions."""
         return [asking.question for asking in self.asked]

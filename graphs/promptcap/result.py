@@ -39,20 +39,20 @@ class Method(Record):
     questions where it is not; `strict` then says that it cannot be told.
     """
 
-    name: str = "answer"
-    caption: CaptionKind = "aware"
-    tags: bool = False
-    ocr: bool = False
-    shots: int = Field(default=0, ge=0, le=32)
-    selection: Selection = "question"
-    votes: int = Field(default=1, ge=1, le=32)
-    rule: EnsembleRule = "majority"
-    knowledge: Literal["none", "index", "oracle"] = "none"
-    passages: int = Field(default=3, ge=1, le=20)
-    check: bool = False
-    follow_ups: int = Field(default=1, ge=0, le=5)
-    strict: bool = False
-    direct: bool = False
+    name: str = Field(default="answer", json_schema_extra={"flag": False})
+    caption: CaptionKind = Field(default="aware", json_schema_extra={"flag": False})
+    tags: bool = Field(default=False, json_schema_extra={"flag": False})
+    ocr: bool = Field(default=False, json_schema_extra={"flag": False})
+    shots: int = Field(default=0, ge=0, le=32, description="worked examples, 0 to 32 (default: 0)")
+    selection: Selection = Field(default="question", description="how the examples are chosen")
+    votes: int = Field(default=1, ge=1, le=32, description="answers that become one (default: 1)")
+    rule: EnsembleRule = Field(default="majority", json_schema_extra={"flag": False})
+    knowledge: Literal["none", "index", "oracle"] = Field(default="none", json_schema_extra={"flag": False})
+    passages: int = Field(default=3, ge=1, le=20, description="passages of knowledge that are shown")
+    check: bool = Field(default=False, description="check whether the answer is borne out")
+    follow_ups: int = Field(default=1, ge=0, le=5, description="most other questions to the picture (default: 1)")
+    strict: bool = Field(default=False, description="an answer that nothing bears out is no answer")
+    direct: bool = Field(default=False, json_schema_extra={"flag": False})
 
 
 class Facts(Record):

@@ -69,6 +69,6 @@ class VQAEvalConfig(PromptCapConfig):
         """`vqa_eval("okvqa", questions=...)`: the form of the data set comes first."""
         return {cls.SUBJECT: values[0]} if len(values) == 1 else super().subjects(*values)
 
-    def about(self) -> list[str]:
+    def topics(self) -> list[str]:
         """The file of questions."""
         return [self.questions]

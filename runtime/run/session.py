@@ -50,6 +50,7 @@ class Session:
         self.settings, self.store, self.budget, self.checkpoints = settings, store, budget, checkpoints
         self.parts = dict(parts)
         self.opened: dict[str, Any] = {}
+        self._by_spec: dict[tuple[Any, Any], Any] = {}
         self.notes: list[str] = []
         self._folder, self._stack, self._listen = folder, stack, listen
 
@@ -82,13 +83,19 @@ class Session:
         self._listen(event)
 
     def open(self, role: str, opener: Callable[[Any, Store, Settings], PartT], spec: str) -> PartT:
-        """The model of a role: what `opener` makes of the caller's own one, else of `spec`; opened once a run."""
+        """The model of a role: what `opener` makes of the caller's own one, else of `spec`; opened once a run.
+
+        Roles that are played by one model share it.
+        """
         if role not in self.opened:
             given = self.parts.get("models", {}).get(role, spec)
             takes_objects = isinstance(given, str) or hasattr(opener, "role")  # see `roles.Role.opener`
-            part = self.opened[role] = opener(given, self.store, self.settings) if takes_objects else given
-            if part is not given:
-                self.close_later(part)
+            same = (opener, given if isinstance(given, str) else id(given))
+            if same not in self._by_spec:
+                part = self._by_spec[same] = opener(given, self.store, self.settings) if takes_objects else given
+                if part is not given:
+                    self.close_later(part)
+            self.opened[role] = self._by_spec[same]
         return cast("PartT", self.opened[role])
 
     def close_later(self, part: Any) -> None:

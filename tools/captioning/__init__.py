@@ -1,6 +1,6 @@
 """Captioners that are trained: on all weights, or with LoRA adapters."""
 
-from .base import mask_padding
+from .base import Trained, mask_padding
 from .train import check_folder, generic_rows, train_captioner
 
-__all__ = ["check_folder", "generic_rows", "mask_padding", "train_captioner"]
+__all__ = ["Trained", "check_folder", "generic_rows", "mask_padding", "train_captioner"]

@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from servers import Body, Endpoint, Handler, completion, fails, serving
 
-from inloop.agents.captions.caption_writer import CaptionReader, CaptionWriter
 from inloop.app.cli.main import main
 from inloop.evaluators.vqa.cider import Cider
-from inloop.graphs.promptcap.synthesis import synthesize as synthesize_captions
-from inloop.runtime.budget import Budget
+from inloop.graphs.captioning import caption_synthesis
 from inloop.runtime.fakes import ScriptedChat
 from inloop.runtime.store.ledger import Ledger
-from inloop.tools.data.caption_rows import CaptionRow, read_caption_rows
+from inloop.tools.data.caption_rows import read_caption_rows
 
 COLORS = ("red", "blue", "green")
 
@@ -164,23 +163,25 @@ def test_nothing_of_the_users_is_written_over(server: Endpoint, home: Path, caps
     assert not [body for body in server.seen if "messages" in body]
 
 
-async def test_a_picture_with_many_questions_counts_once_for_rare_words() -> None:
-    captions = {"a": ("a red ball",), "b": ("a blue kite",)}
-    rows = [
-        CaptionRow(id=f"{image}{k}", image=image, question="what?", answers=("ball",), captions=captions[image])
-        for image, k in (("a", 0), ("a", 1), ("a", 2), ("b", 0))
-    ]
-    done = await synthesize_captions(
-        rows, writer=CaptionWriter(ScriptedChat(lambda messages: "a red ball lies there")),
-        reader=CaptionReader(ScriptedChat(lambda messages: "ball")), judge=None, n=1, budget=Budget(),
-    )  # fmt: skip
-    expected = Cider(list(captions.values())).score("a red ball lies there", captions["a"])
-    assert done.judged[0].proposals[0].cider == pytest.approx(expected, abs=1e-4)
+def test_a_picture_with_many_questions_counts_once_for_rare_words(home: Path) -> None:
+    captions = {"a": ["a red ball"], "b": ["a blue kite"]}
+    rows = []
+    for image, number in (("a", 0), ("a", 1), ("a", 2), ("b", 0)):
+        Image.new("RGB", (8, 8)).save(home / f"{image}.png")
+        asked = {"image": f"{image}.png", "question": f"what is thing {number}?", "answers": ["ball"]}
+        rows.append({"id": f"{image}{number}", "captions": captions[image], **asked})
+    path = write_rows(home / "rows.jsonl", rows)
+    models = {
+        "writer": ScriptedChat(lambda messages: "a red ball lies there"),
+        "reader": ScriptedChat(lambda messages: "ball"),
+    }
+    done = caption_synthesis(path, out=home / "out", samples=1, judge="none", models=models)
+    expected = Cider([tuple(each) for each in captions.values()]).score("a red ball lies there", captions["a"])
+    assert done.tasks[0].proposals[0].cider == pytest.approx(expected, abs=1e-4)
+    assert done.models["writer"]["id"] and [task.id for task in done.accepted] == ["a0", "a1", "a2"]
 
 
 def test_rows_of_one_picture_are_not_repeated(server: Endpoint, home: Path) -> None:
-    from PIL import Image
-
     Image.new("RGB", (8, 8)).save(home / "a.png")
     rows = [{**ROWS[0], "id": str(number), "image": "a.png"} for number in range(2)]
     assert synthesize(server, home, rows=write_rows(home / "rows.jsonl", rows)) == 0
@@ -245,7 +246,7 @@ def test_bad_rows_are_named(content: str, problem: str, home: Path, capsys: pyte
 def test_bad_flags_are_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = write_rows(home / "rows.jsonl", ROWS)
     for flags, problem in (
-        (["--samples", "0"], "above 0"),
+        (["--samples", "0"], "--samples 0 cannot be used"),
         (["--shots", "21"], "there are 20 examples"),
         (["--budget", "pictures=3"], "there is no limit"),
     ):
