@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 
 from rich.console import RenderableType
 
-from ...graphs.opt2i import BaselineDone, HeldOutDone, IterationDone, QuestionsWritten, Trial, TrialScored
+from ...graphs.opt2i import (
+    BaselineDone,
+    HeldOutDone,
+    IterationDone,
+    QuestionsWritten,
+    Trial,
+    TrialScored,
+    evaluator_name,
+)
 from ...runtime.run import Event, TaskDone, TaskFailed, Warned
 from ..cli import RunView, amount, clip, counted, points, printable, seconds, signed
-from .format import evaluator_name
 
 __all__ = ["SearchView", "TaskView"]
 

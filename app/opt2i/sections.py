@@ -9,11 +9,13 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ...graphs.opt2i import HeldOut, Opt2iTask, Trial, TrialImage
+from markupsafe import Markup
+
+from ...graphs.opt2i import HeldOut, Opt2iTask, Trial, TrialImage, evaluator_name
 from ...runtime.records import Part
 from ..cli import points, signed
 from ..report import CurvePoint, Pictures, curve
-from .format import best_text, best_trial, evaluator_name, stop_words, user_trial, way_name
+from .format import stop_words
 
 __all__ = ["Section", "rising_of", "section_of"]
 
@@ -62,6 +64,22 @@ class Row:
     rising: str
     width: float
 
+    @property
+    def cells(self) -> list[str]:
+        """The line of a table: the change with a bar as long as it is."""
+        name = Markup.escape(self.name)
+        if self.tuple:
+            name += Markup('<br><span class="muted small mono">{}</span>').format(self.tuple)
+        if self.needs:
+            name += Markup('<br><span class="muted small">counts only after: {}</span>').format(self.needs)
+        bar = (
+            ""
+            if self.rising == "flat"
+            else Markup('<span class="bar" style="width:{}%"></span>').format(round(self.width))
+        )
+        change = Markup('<span class="{}">{}{}</span>').format(self.rising, self.delta, bar)
+        return [name, self.before, self.after, change]
+
 
 @dataclass(kw_only=True)
 class Strip:
@@ -95,7 +113,7 @@ class Section:
 
 
 def section_of(anchor: str, task: Opt2iTask, pictures: Pictures) -> Section:
-    user, best = user_trial(task), best_trial(task)
+    user, best = task.user_trial, task.best_trial
     base = user.objective if user else None
     cards = {t.id: _card(t, task, base, pictures) for t in task.trials}
     lineage = [cards[t.id] for t in _lineage(task, best)]
@@ -109,9 +127,9 @@ def section_of(anchor: str, task: Opt2iTask, pictures: Pictures) -> Section:
     return Section(
         anchor=anchor,
         task=task,
-        best=best_text(task),
+        best=task.best_text,
         stop=stop_words(task.stop),
-        changed=best_text(task) != task.text,
+        changed=task.best_text != task.text,
         gains=_gains(task),
         curve=curve(
             [CurvePoint(t.iteration, _hundred(t.objective), f"{points(t.objective)}: {t.text}") for t in task.trials],
@@ -134,7 +152,7 @@ def _ordered(held: dict[str, HeldOut]) -> list[tuple[str, HeldOut]]:
 
 
 def _verdict(task: Opt2iTask) -> tuple[str, str]:
-    if best_text(task) == task.text:
+    if task.best_text == task.text:
         return "No candidate was better than your own prompt: keep it.", "unknown"
     if not task.heldout:
         return "The best prompt was not checked on unseen seeds.", "unknown"
@@ -155,7 +173,7 @@ def _gains(task: Opt2iTask) -> list[tuple[str, str, str, str, str]]:
 
 
 def _strip(key: str, held: HeldOut, task: Opt2iTask, pictures: Pictures) -> Strip:
-    name = way_name(key)
+    name = {"user": "your prompt", "best": "best prompt"}.get(key, key.replace("_", " "))
     return Strip(
         name=name,
         text=held.text,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...graphs.opt2i import Opt2iResult
+from ...graphs.opt2i import Opt2iResult, evaluator_name
 from ..cli import amount, points, printable, signed
-from .format import best_text, evaluator_name, ours, stop_words, way_name
+from .format import stop_words
 
 __all__ = ["as_json", "in_words"]
 
@@ -20,7 +20,7 @@ def as_json(result: Opt2iResult) -> dict[str, Any]:
             {
                 "id": task.id,
                 "text": task.text,
-                "best": best_text(task),
+                "best": task.best_text,
                 "accepted": task.accepted,
                 "stop": task.stop,
                 "iterations": task.iterations,
@@ -41,8 +41,8 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
     if len(result.tasks) == 1:
         task = result.tasks[0]
         lines += [f"  your prompt         {printable(task.text)}"]
-        changed = best_text(task) != task.text
-        best_prompt = printable(best_text(task)) if changed else "your own: nothing better was found"
+        changed = task.best_text != task.text
+        best_prompt = printable(task.best_text) if changed else "your own: nothing better was found"
         lines += [f"  best prompt         {strong}{best_prompt}{plain}"]
         user, best = task.heldout.get("user"), task.heldout.get("best")
         for index, name in enumerate(user.scores if user else ()):
@@ -63,8 +63,8 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
         for task in result.tasks[:_MANY]:
             mark = "+" if task.accepted else " "
             lines += [f"  {mark} {printable(task.text)}"]
-            if best_text(task) != task.text:
-                lines += [f"      {strong}{printable(best_text(task))}{plain}"]
+            if task.best_text != task.text:
+                lines += [f"      {strong}{printable(task.best_text)}{plain}"]
         if len(result.tasks) > _MANY:
             lines += [f"    and {len(result.tasks) - _MANY} more, in the report"]
         accepted = sum(task.accepted for task in result.tasks)
@@ -87,7 +87,7 @@ def _table(result: Opt2iResult) -> list[str]:
     head = ("gain on unseen seeds", "", "gain", "95 % interval", "images")
     rows = [
         (
-            ("* " if ours(c.way) else "  ") + way_name(c.way),
+            ("* " if c.own else "  ") + c.name,
             evaluator_name(c.evaluator),
             signed(c.gain),
             "" if c.ci is None else f"{signed(c.ci[0])} to {signed(c.ci[1])}",

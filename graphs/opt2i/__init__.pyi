@@ -2,7 +2,7 @@ from .config import Opt2iConfig
 from .context import Opt2iContext
 from .events import BaselineDone, HeldOutDone, IterationDone, QuestionsWritten, TrialScored
 from .loop import opt2i
-from .result import Baseline, Comparison, HeldOut, Opt2iResult, Opt2iTask, Trial, TrialImage
+from .result import Baseline, Comparison, HeldOut, Opt2iResult, Opt2iTask, Trial, TrialImage, evaluator_name
 from .search import Objective, Proposer, Realiser, SearchContext, SearchState, StopRule, build
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "TrialImage",
     "TrialScored",
     "build",
+    "evaluator_name",
     "opt2i",
 ]

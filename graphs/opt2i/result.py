@@ -5,13 +5,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from ...agents.scene import Question
+from ...runtime.display import Forest, Interval, counted, draw_forest, draw_steps, new_figure, signed
 from ...runtime.records import BlobRef, Part, Record, Score
 from ...runtime.run import RunResult, Task
 
-__all__ = ["Baseline", "Comparison", "HeldOut", "Opt2iResult", "Opt2iTask", "Question", "Trial", "TrialImage"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ...runtime.display import Cell
+
+__all__ = [
+    "Baseline",
+    "Comparison",
+    "HeldOut",
+    "Opt2iResult",
+    "Opt2iTask",
+    "Question",
+    "Trial",
+    "TrialImage",
+    "evaluator_name",
+]
 
 
 class TrialImage(Record):
@@ -63,6 +81,21 @@ class Comparison(Record):
     images: int = 0
     note: str = ""
 
+    @property
+    def own(self) -> bool:
+        """Whether it is the loop itself and no baseline."""
+        return self.way in ("inloop", "opt2i")
+
+    @property
+    def name(self) -> str:
+        """The way in words."""
+        words = {
+            "inloop": "inloop (best prompt)",
+            "opt2i": "inloop (best prompt)",
+            "more seeds": "more seeds of your prompt",
+        }
+        return words.get(self.way, self.way.replace("_", " "))
+
 
 class Baseline(Record):
     """What another way of spending the same pictures gained on one prompt; `gains` by evaluator, in its own unit."""
@@ -92,12 +125,115 @@ class Opt2iTask(Task):
     warnings: tuple[str, ...] = ()
 
     @property
+    def user_trial(self) -> Trial | None:
+        """The trial of the user's own text."""
+        return next((trial for trial in self.trials if trial.iteration == 0), None)
+
+    @property
+    def best_trial(self) -> Trial | None:
+        """The best trial, where there is one; `best` is its id."""
+        return next((trial for trial in self.trials if trial.id == self.best), None)
+
+    @property
+    def best_text(self) -> str:
+        """The best text, whether or not the held-out check confirmed it: the user's own where nothing was better."""
+        return self.text if self.best_trial is None else self.best_trial.text
+
+    @property
     def chosen(self) -> str:
         """The text to use: the best one if the held-out check confirmed it, else the user's own."""
-        return next(trial.text for trial in self.trials if trial.id == self.best) if self.accepted else self.text
+        return self.best_text if self.accepted else self.text
 
 
 class Opt2iResult(RunResult[Opt2iTask]):
     """The whole run, with the table of what each way of spending the pictures gained."""
 
     comparisons: tuple[Comparison, ...] = ()
+
+    @property
+    def gain(self) -> Comparison | None:
+        """What the loop gained by the score that it climbed, or by another one where that was not measured."""
+        climbed = self.config.get("objective")
+        own = [row for row in self.comparisons if row.own and row.gain is not None]
+        return min(own, key=lambda row: row.evaluator != climbed, default=None)
+
+    @property
+    def rival(self) -> Comparison | None:
+        """The baseline with the largest gain by the same score."""
+        if (own := self.gain) is None:
+            return None
+        others = [row for row in self.comparisons if not row.own and row.evaluator == own.evaluator]
+        return max((row for row in others if row.gain is not None), key=lambda row: row.gain or 0.0, default=None)
+
+    def finding(self) -> str:
+        """The gain on unseen seeds, the strongest baseline beside it."""
+        what = "One prompt" if len(self.tasks) == 1 else counted(len(self.tasks), "prompt")
+        if (own := self.gain) is None:
+            return f"{what}: no gain was measured on unseen seeds"
+        beside = "" if self.rival is None else f", {self.rival.name} {signed(self.rival.gain)}"
+        change = f"{signed(own.gain)} points {evaluator_name(own.evaluator)}"
+        if own.ci is not None and own.ci[0] <= 0:
+            return f"{what}: no confirmed gain on unseen seeds ({change}{beside})"
+        return f"{what}: {change} on unseen seeds{beside}"
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """One row a prompt: the texts, their scores on unseen seeds in points, and two pictures of each."""
+        return [self._row(task) for task in self.tasks]
+
+    def forests(self) -> tuple[Forest, ...]:
+        """By evaluator, what each way of spending the pictures gained."""
+        names = dict.fromkeys(row.evaluator for row in self.comparisons)
+        return tuple(
+            Forest(
+                title=f"{evaluator_name(name)}: mean gain over the user's prompt in points, on unseen seeds, with 95 % intervals",
+                rows=tuple(
+                    Interval(row.name, row.gain, *(row.ci or (None, None)), main=row.own)
+                    for row in self.comparisons
+                    if row.evaluator == name
+                ),
+            )
+            for name in names
+        )
+
+    def plot(self) -> Figure:
+        """The best objective so far by iteration for each prompt, above the gains on unseen seeds."""
+        forests = self.forests()
+        figure, panels = new_figure(1 + len(forests), height=2.2)
+        climbs = {
+            task.text: [
+                (trial.iteration, 100 * trial.objective) for trial in task.trials if trial.objective is not None
+            ]
+            for task in self.tasks
+        }
+        objective = evaluator_name(str(self.config.get("objective", "objective")))
+        draw_steps(panels[0], climbs, title=f"{objective} by iteration, in points, on the seeds that were optimised on")
+        for axes, forest in zip(panels[1:], forests, strict=True):
+            draw_forest(axes, forest)
+        return figure
+
+    def _row(self, task: Opt2iTask) -> dict[str, Cell]:
+        user, best = task.heldout.get("user"), task.heldout.get("best")
+        row: dict[str, Cell] = {
+            "id": task.id,
+            "prompt": task.text,
+            "pictures": [shot.image for shot in user.images[:_PICTURES]] if user else None,
+            "best prompt": task.best_text,
+            "its pictures": [shot.image for shot in best.images[:_PICTURES]] if best else None,
+        }
+        for name in user.scores if user else ():
+            row[evaluator_name(name)] = _points(user.scores.get(name) if user else None)
+            row[f"{evaluator_name(name)} of the best"] = _points(best.scores.get(name) if best else None)
+        return row | {"confirmed": task.accepted, "candidates": len(task.trials), "stop": task.stop}
+
+
+def evaluator_name(name: str) -> str:
+    """The name of an evaluator as its paper writes it."""
+    return {"dsg": "DSG", "dcs": "dCS"}.get(name, name)
+
+
+def _points(value: float | None) -> float | None:
+    return None if value is None else round(100 * value, 2)
+
+
+_PICTURES = 2
+"""Of each prompt, in a table."""

@@ -1,7 +1,7 @@
 from .forest import Forest, Interval
 from .frames import Cell, cells_of, frame_of, images_of, worded
 from .pictures import DEFAULT_LIMIT, Pictures
-from .plots import draw_bars, draw_forest, new_figure, plot_bars
+from .plots import draw_bars, draw_forest, draw_steps, new_figure, plot_bars
 from .templates import draw, environment
 from .words import amount, counted, points, seconds, signed
 
@@ -17,6 +17,7 @@ __all__ = [
     "draw",
     "draw_bars",
     "draw_forest",
+    "draw_steps",
     "environment",
     "frame_of",
     "images_of",

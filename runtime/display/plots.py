@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_bars", "draw_forest", "drawable", "new_figure", "plot_bars"]
+__all__ = ["draw_bars", "draw_forest", "draw_steps", "drawable", "new_figure", "plot_bars"]
 
 ACCENT, SOFT, LINE = "#3b4fd8", "#5c6270", "#dfe0da"
 _FONTS = (
@@ -82,6 +82,24 @@ def draw_bars(axes: Axes, values: Mapping[str, float], *, title: str) -> None:
     axes.bar_label(bars, labels=[f"{value:.4g}" for value in values.values()], padding=4)
     axes.margins(x=0.12)
     _named(axes, list(values))
+    titled(axes, title)
+
+
+def draw_steps(axes: Axes, series: Mapping[str, Sequence[tuple[float, float]]], *, title: str) -> None:
+    """For each name a dot for every (step, value), and a line that is the best value so far."""
+    for place, (name, values) in enumerate(series.items()):
+        color = ACCENT if len(series) == 1 else f"C{place % 10}"
+        axes.plot(
+            [step for step, _ in values], [value for _, value in values], "o", color=color, alpha=0.45, markersize=4
+        )
+        best: dict[float, float] = {}
+        for step, value in sorted(values):
+            best[step] = max(value, *best.values()) if best else value
+        axes.step(list(best), list(best.values()), where="post", color=color, linewidth=2, label=drawable(name[:40]))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(axis="y", color=LINE, zorder=0)
+    if 1 < len(series) <= 8:
+        axes.legend(frameon=False, fontsize=8, prop={"family": list(_fonts()), "size": 8})
     titled(axes, title)
 
 
