@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..cli import amount, counted, seconds
-from ..report import DEFAULT_LIMIT, Interval, Pictures, draw, intervals
+from markupsafe import Markup
+
+from ..cli import amount
+from ..report import DEFAULT_LIMIT, Pictures, run_page
 
 if TYPE_CHECKING:
     from ...evaluators.run import MetricResult, Scored
+    from ...evaluators.stats import Estimate
     from ...graphs.score import ScoreResult
     from ...runtime.store import BlobStore
 
@@ -36,62 +39,47 @@ class Section:
     name: str
     about: str
     evaluator: str
-    mean: str
-    ci: str
-    prompts: str
-    pictures: str
     unscored: str
     reasons: list[tuple[str, int]]
     slices: list[tuple[str, str, str, int]]
     worst: list[Worst]
 
 
-def render(run: ScoreResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -> str:
+def render(result: ScoreResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -> str:
     """The whole page as a string; a picture that is not in the store is named and not shown."""
     pictures = Pictures(blobs, limit)
-    for result in run.metrics:
-        pictures.embed(item.image for item in result.worst if item.image is not None)
-    against = [
-        Interval(
-            name,
-            None if made.gain.value is None else 100 * made.gain.value,
-            None if made.gain.ci is None else 100 * made.gain.ci[0],
-            None if made.gain.ci is None else 100 * made.gain.ci[1],
-        )
-        for name, made in run.against.items()
-    ]
-    return draw(
-        "score/score.html.j2",
-        run=run,
-        took=seconds(run.seconds),
-        when=run.created.replace("T", " ")[:16],
-        items=counted(run.items, "picture"),
-        prompts=counted(run.prompts, "prompt"),
-        sections=[_section(result, pictures) for result in run.metrics],
-        plot=intervals(against, name="Gain against the earlier run, in hundredths") if against else "",
-        paid=sum(numbers["paid"] for numbers in run.calls.values()),
-        reused=sum(numbers["reused"] for numbers in run.calls.values()),
-        left_out=len(pictures.left_out) + len(pictures.missing),
+    for metric in result.metrics:
+        pictures.embed(item.image for item in metric.worst if item.image is not None)
+    return run_page(
+        result,
+        blobs,
+        template="score/score.html.j2",
+        pictures=pictures,
+        means=[_mean(metric) for metric in result.metrics],
+        sections=[_section(metric, pictures) for metric in result.metrics],
     )
 
 
-def _section(result: MetricResult, pictures: Pictures) -> Section:
-    overall = result.overall
+def _mean(metric: MetricResult) -> list[str]:
+    name = Markup('<a href="#{}">{}</a>').format(metric.metric, metric.metric)
+    overall = metric.overall
+    counts = (overall.n, metric.pictures, metric.unscored)
+    return [name, _three(overall.value), _ends(overall), *(amount(count) for count in counts)]
+
+
+def _ends(estimate: Estimate) -> str:
+    return "" if estimate.ci is None else f"{estimate.ci[0]:.3f} to {estimate.ci[1]:.3f}"
+
+
+def _section(metric: MetricResult, pictures: Pictures) -> Section:
     return Section(
-        name=result.metric,
-        about=result.about,
-        evaluator=result.evaluator,
-        mean=_three(overall.value),
-        ci="" if overall.ci is None else f"{overall.ci[0]:.3f} to {overall.ci[1]:.3f}",
-        prompts=amount(overall.n),
-        pictures=amount(result.pictures),
-        unscored=amount(result.unscored),
-        reasons=list(result.reasons.items()),
-        slices=[
-            (tag, _three(f.value), "" if f.ci is None else f"{f.ci[0]:.3f} to {f.ci[1]:.3f}", f.n)
-            for tag, f in result.slices.items()
-        ],
-        worst=[_worst(item, result.metric, pictures) for item in result.worst],
+        name=metric.metric,
+        about=metric.about,
+        evaluator=metric.evaluator,
+        unscored=amount(metric.unscored),
+        reasons=list(metric.reasons.items()),
+        slices=[(tag, _three(mean.value), _ends(mean), mean.n) for tag, mean in metric.slices.items()],
+        worst=[_worst(item, metric.metric, pictures) for item in metric.worst],
     )
 
 

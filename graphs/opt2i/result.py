@@ -187,7 +187,7 @@ class Opt2iResult(RunResult[Opt2iTask]):
             Forest(
                 title=f"{evaluator_name(name)}: mean gain over the user's prompt in points, on unseen seeds, with 95 % intervals",
                 rows=tuple(
-                    Interval(row.name, row.gain, *(row.ci or (None, None)), main=row.own)
+                    Interval.of(row.name, row.gain, row.ci, main=row.own)
                     for row in self.comparisons
                     if row.evaluator == name
                 ),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from ...evaluators.run import MetricResult
-from ...evaluators.stats import Comparison, SetStatistics
+from ...evaluators.stats import Comparison, Estimate, SetStatistics
 from ...evaluators.text_image import Agreement
+from ...runtime.display import Forest, Interval, counted
 from ...runtime.run import RunResult, Task
+
+if TYPE_CHECKING:
+    from ...runtime.display import Cell
 
 __all__ = ["ScoreResult", "ScoreTask"]
 
@@ -34,3 +40,53 @@ class ScoreResult(RunResult[ScoreTask]):
     against: dict[str, Comparison] = Field(default_factory=dict)
     holm: dict[str, float] = Field(default_factory=dict)
     statistics: SetStatistics | None = None
+
+    def finding(self) -> str:
+        """How many pictures were scored, and the mean of each metric."""
+        means = ", ".join(
+            f"{each.metric} {'not scored' if each.overall.value is None else f'{each.overall.value:.3f}'}"
+            for each in self.metrics
+        )
+        return f"{counted(self.items, 'picture')} of {counted(self.prompts, 'prompt')}: {means}"
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """One row a metric: its mean over prompts with the ends of its interval."""
+        return [
+            {
+                "metric": each.metric,
+                "mean": each.overall.value,
+                "low": (each.overall.ci or (None, None))[0],
+                "high": (each.overall.ci or (None, None))[1],
+                "prompts": each.overall.n,
+                "pictures": each.pictures,
+                "not scored": each.unscored,
+                "evaluator": each.evaluator,
+            }
+            for each in self.metrics
+        ]
+
+    def forests(self) -> tuple[Forest, ...]:
+        """By metric the mean of all pictures and of those of each tag; then the gains over an earlier run."""
+        means = [
+            Forest(
+                title=f"{each.metric}: mean over prompts, with 95 % intervals",
+                rows=(
+                    _interval("all pictures", each.overall, main=True),
+                    *(_interval(tag, estimate) for tag, estimate in each.slices.items()),
+                ),
+                gains=False,
+                digits=3,
+            )
+            for each in self.metrics
+        ]
+        return (*means, self.gains) if self.against else tuple(means)
+
+    @property
+    def gains(self) -> Forest:
+        """By metric, what was gained over the earlier run."""
+        rows = tuple(_interval(name, compared.gain) for name, compared in self.against.items())
+        return Forest(title="Gain over the earlier run, with 95 % intervals over prompts", rows=rows, digits=3)
+
+
+def _interval(name: str, estimate: Estimate, *, main: bool = False) -> Interval:
+    return Interval.of(name, estimate.value, estimate.ci, main=main)

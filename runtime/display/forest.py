@@ -25,6 +25,12 @@ class Interval(NamedTuple):
     high: float | None = None
     main: bool = False
 
+    @classmethod
+    def of(cls, name: str, value: float | None, ends: tuple[float, float] | None, *, main: bool = False) -> Interval:
+        """An estimate with the ends of its interval in one; None where it has none."""
+        low, high = ends or (None, None)
+        return cls(name, value, low, high, main)
+
 
 class Line(NamedTuple):
     """One estimate as it is drawn: places are percent of the width."""

@@ -96,7 +96,7 @@ def draw_steps(axes: Axes, series: Mapping[str, Sequence[tuple[float, float]]], 
         for step, value in sorted(values):
             best[step] = max(value, *best.values()) if best else value
         axes.step(list(best), list(best.values()), where="post", color=color, linewidth=2, label=drawable(name[:40]))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     axes.grid(axis="y", color=LINE, zorder=0)
     if 1 < len(series) <= 8:
         axes.legend(frameon=False, fontsize=8, prop={"family": list(_fonts()), "size": 8})

@@ -10,7 +10,9 @@ import sys
 import time
 import tracemalloc
 
+import chromium
 import pytest
+from pages import looked_at
 from PIL import Image
 
 from inloop.app.cli import main as cli
@@ -19,9 +21,10 @@ from inloop.app.score.progress import ScoreView
 from inloop.evaluators.run.registry import METRICS
 from inloop.evaluators.run.scoring import Scored, Tally, score_items
 from inloop.evaluators.text_image.vqa_score import VQAScore
+from inloop.graphs.score import ScoreResult
 from inloop.runtime.fakes import ScriptedVQA
 from inloop.runtime.records import Score
-from inloop.runtime.run import Progressed, chunks
+from inloop.runtime.run import Progressed, RunFolder, chunks
 from inloop.runtime.store.blobs import BlobStore
 from inloop.tools.data.prompted_pictures import Item, Items
 
@@ -69,7 +72,13 @@ def test_a_run_leaves_figures_items_and_a_report_and_a_second_one_calls_no_model
     assert header == "id,text,dsg,vqascore,clipscore,cosine,dcs,tifa" and len(rows) == 6
     page = (folder / "report.html").read_text("utf-8")
     assert page.count("data:image/png;base64,") >= 6 and "<script" not in page and "The lowest scores" in page
-    assert "reused. All items" in page and '<td class="num" data-l="not scored">0</td>' in page
+    result = RunFolder.open(home / "runs", folder.name).result_as(ScoreResult)
+    assert f"<h1>{result.finding()}</h1>" in page and "6 pictures of 3 prompts: dsg 0." in page
+    assert list(result.to_pandas()["metric"]) == ["dsg", "vqascore", "clipscore", "cosine", "dcs", "tifa"]
+    assert len(result.plot().axes) == 6 and "mean over prompts" in result._repr_html_()
+    if chromium.find() is not None:
+        looked_at(page, home / "looked_at.html", images=6)
+    assert "All items with their reasons" in page and '<td class="num" data-l="not scored">0</td>' in page
 
     code, out, _ = score(capsys, "--metric", "dsg,vqascore,clipscore,cosine,dcs,tifa", "--json")
     told = json.loads(out)
