@@ -20,7 +20,7 @@ from ...runtime.records import Record, flags_checked
 from ...runtime.run import RunConfig, RunFolder, RunResult, discarded_if_refused
 from ...runtime.settings import Settings
 from ...runtime.store import BlobStore, write_whole
-from ..report import DEFAULT_LIMIT
+from ..report import DEFAULT_LIMIT, run_page
 from .flags import add_flags, flag_names, given_flags
 from .format import amount, printable, seconds
 from .progress import RunView, progress
@@ -59,7 +59,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         about: what --help says above the flags.
         words: the result as lines for a terminal; `bold` where it is one.
         data: what `--json` says besides what is said of every run.
-        page: the HTML report.
+        page: the HTML report; by default one that serves any loop.
         view: what is shown while the run works.
         flags: adds flags that are no fields of the config; `fields` turns them into fields.
         settings: settings that have a flag here, besides those that fill the config.
@@ -73,7 +73,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
     about: str
     words: Callable[[ResultT, bool], list[str]]
     data: Callable[[ResultT], Mapping[str, Any]]
-    page: Callable[[ResultT, BlobStore, int], str]
+    page: Callable[[ResultT, BlobStore, int], str] = run_page
     view: Callable[[ConfigT], RunView]
     flags: Callable[[argparse.ArgumentParser], None] = _no_further_flags
     fields: Callable[[argparse.Namespace], Mapping[str, Any]] = _no_further_fields

@@ -1,7 +1,7 @@
 """What all HTML pages share: their look, their pictures, their charts."""
 
 from ...runtime.display import DEFAULT_LIMIT, Pictures
-from .charts import CurvePoint, Interval, curve, intervals
-from .page import draw, run_page
+from .charts import CurvePoint, curve
+from .page import run_page
 
-__all__ = ["CurvePoint", "DEFAULT_LIMIT", "Interval", "Pictures", "curve", "draw", "intervals", "run_page"]
+__all__ = ["CurvePoint", "DEFAULT_LIMIT", "Pictures", "curve", "run_page"]

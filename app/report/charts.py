@@ -1,6 +1,6 @@
-"""Small SVG drawings for the report: a score curve and an interval plot.
+"""A small SVG drawing for the report: a score curve.
 
-Plain functions from numbers to an SVG string, without scripts or fonts of their own. Colours come from the page's CSS
+A plain function from numbers to an SVG string, without scripts or fonts of its own. Colours come from the page's CSS
 variables, so that one drawing serves light and dark. Every drawing carries a `<title>` and a `<desc>` that say in words
 what it shows. Points are 0-100; None is left out, never drawn as 0.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-__all__ = ["CurvePoint", "Interval", "curve", "intervals"]
+__all__ = ["CurvePoint", "curve"]
 
 
 class CurvePoint(NamedTuple):
@@ -20,16 +20,6 @@ class CurvePoint(NamedTuple):
     iteration: int
     points: float | None
     label: str
-
-
-class Interval(NamedTuple):
-    """One row of an interval plot; `low` and `high` are the ends of the 95 % interval."""
-
-    name: str
-    mean: float | None
-    low: float | None
-    high: float | None
-    strong: bool = False
 
 
 def _n(value: float) -> str:
@@ -101,58 +91,6 @@ def curve(points: Sequence[CurvePoint], *, baseline: float | None, name: str) ->
         parts.append(
             f'<circle class="{kind}" cx="{_n(x(iteration))}" cy="{_n(y(value))}" r="{4.5 if iteration == 0 else 3}">'
             f"<title>{escape(label)}</title></circle>"
-        )
-    parts.append("</svg>")
-    return "".join(parts)
-
-
-def intervals(rows: Sequence[Interval], *, name: str) -> str:
-    """Mean gains with their 95 % intervals around a line at 0; rows without a mean say so.
-
-    Returns an empty string where no row has a mean.
-    """
-    known = [v for r in rows for v in (r.mean, r.low, r.high) if v is not None]
-    if not known:
-        return ""
-    low, high = min(0.0, *known), max(0.0, *known)
-    pad = max((high - low) * 0.06, 1.0)
-    low, high = low - pad, high + pad
-    width, row, top, bottom, side = 480.0, 42.0, 4.0, 24.0, 10.0
-    height = top + row * len(rows) + bottom
-
-    def x(value: float) -> float:
-        return side + (width - 2 * side) * (value - low) / (high - low)
-
-    said = "; ".join(f"{r.name} {'not scored' if r.mean is None else _n(r.mean)}" for r in rows)
-    parts = [
-        f'<svg class="chart" viewBox="0 0 {_n(width)} {_n(height)}" role="img" preserveAspectRatio="xMidYMid meet">',
-        f"<title>{escape(name)}</title><desc>Mean gain in points: {escape(said)}.</desc>",
-    ]
-    for tick in _ticks(low, high, 6):
-        kind = "zero" if tick == 0 else "grid"
-        parts.append(
-            f'<line class="{kind}" x1="{_n(x(tick))}" x2="{_n(x(tick))}" y1="{_n(top)}" y2="{_n(height - bottom)}"/>'
-        )
-        parts.append(f'<text x="{_n(x(tick))}" y="{_n(height - 8)}" text-anchor="middle">{_n(tick)}</text>')
-    for index, item in enumerate(rows):
-        middle = top + row * index + row * 0.68
-        kind = "strong" if item.strong else ""
-        anchor = "start"
-        parts.append(
-            f'<text class="name {kind}" x="{_n(side)}" y="{_n(top + row * index + 15)}" text-anchor="{anchor}">'
-            f"{escape(item.name)}</text>"
-        )
-        if item.mean is None:
-            parts.append(f'<text x="{_n(x(0) + 8)}" y="{_n(middle + 4)}">not scored</text>')
-            continue
-        if item.low is not None and item.high is not None:
-            parts.append(
-                f'<line class="range {kind}" x1="{_n(x(item.low))}" x2="{_n(x(item.high))}" '
-                f'y1="{_n(middle)}" y2="{_n(middle)}"/>'
-            )
-        parts.append(
-            f'<circle class="mean {kind}" cx="{_n(x(item.mean))}" cy="{_n(middle)}" r="6">'
-            f"<title>{escape(item.name)}: {_n(item.mean)}</title></circle>"
         )
     parts.append("</svg>")
     return "".join(parts)

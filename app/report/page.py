@@ -12,7 +12,7 @@ from ...runtime.run import RunResult
 if TYPE_CHECKING:
     from ...runtime.store import BlobStore
 
-__all__ = ["draw", "run_page"]
+__all__ = ["run_page"]
 
 _APP = __name__.rsplit(".", 2)[0]
 _ASIAN = re.compile(
@@ -68,13 +68,6 @@ def run_page(
         "asian": _ASIAN.search(result.model_dump_json()) is not None,
     }  # fmt: skip
     return environment(_APP).get_template(template).render(**{**shared, **values})
-
-
-def draw(template: str, **values: Any) -> str:
-    """A page that is drawn without the base."""
-    made = environment(_APP)
-    css = made.from_string('{% include "report/page.css" %}{% include "display/parts.css" %}').render()
-    return made.get_template(template).render(css=css, **values)
 
 
 def _models(result: RunResult[Any]) -> list[tuple[str, str, str, str]]:
