@@ -15,8 +15,8 @@ from inloop.graphs.llm2llm import Llm2LlmConfig, llm2llm
 from inloop.runtime.run import carry
 from inloop.runtime.run import folder as runs
 from inloop.runtime.settings import Settings
-from inloop.runtime.store.open import blobs
-from inloop.runtime.store.open import sqlite as ledger_file
+from inloop.runtime.store import blobs
+from inloop.runtime.store import sqlite as ledger_file
 
 __all__ = ["go"]
 
