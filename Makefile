@@ -1,6 +1,7 @@
 # make demo       from nothing to a finished loop with its report (.venv, install, local LLM, run)
 # make test       every check: format, lint, types, tests
 # make test-all   the same with the slow tests
+# make stubs      inloop/__init__.pyi, the signatures of `import inloop`, from the configs of the loops
 # make bench      the measurements of benchmarks/
 # make clean      remove builds and caches, never runs/ (paid calls, checkpoints); `make distclean` also removes .venv
 #
@@ -19,7 +20,7 @@ SHELL := /bin/bash
 
 export PYTHONUTF8 = 1
 
-.PHONY: demo install dev view path fetch lint types test test-all bench wheel clean distclean help
+.PHONY: demo install dev view path stubs fetch lint types test test-all bench wheel clean distclean help
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -57,6 +58,10 @@ view:
 
 path: view $(VENV)/.created
 	@$(BIN)/python -c 'import pathlib, sys, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "inloop.pth").write_text(sys.argv[1] + "\n", encoding="utf-8")' "$(CURDIR)/build/view"
+
+stubs: dev
+	$(BIN)/python -m inloop._stub
+	$(BIN)/ruff format --quiet inloop
 
 lint: dev
 	$(BIN)/ruff check .

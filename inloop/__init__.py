@@ -1,7 +1,67 @@
-"""inloop puts a language model in the loop of vision-language work: propose, realise, score, keep what is better."""
+"""inloop puts a language model in the loop of vision-language work: propose, realise, score, keep what is better.
 
+    import inloop
+
+    result = inloop.opt2i("a bunny below a scarlet pentagram")
+
+Everything in `__all__` is public and follows Semantic Versioning; what lies behind may change. A name is imported when it is
+first used, so that `import inloop` is quick. `__init__.pyi` beside this file has the signatures; they are written from the
+configs of the loops (`make stubs`).
+"""
+
+from __future__ import annotations
+
+import importlib
 from importlib.metadata import version
-
-__all__ = ["__version__"]
+from typing import Any
 
 __version__ = version("inloop")
+
+_PLACES = {
+    # loops: call one, await its `run`, go on with its `resume`
+    "ask": "graphs.rag",
+    "caption_synthesis": "graphs.captioning",
+    "caption_training": "graphs.captioning",
+    "llm2llm": "graphs.llm2llm",
+    "opt2i": "graphs.opt2i",
+    "score": "graphs.score",
+    "vqa": "graphs.promptcap",
+    "vqa_eval": "graphs.vqa_eval",
+    # tools that a loop needs
+    "index": "tools.index",
+    "serve": "runtime.serving",
+    # to write a loop of one's own
+    "Event": "runtime.run",
+    "Loop": "runtime.run",
+    "RunConfig": "runtime.run",
+    "RunFolder": "runtime.run",
+    "RunResult": "runtime.run",
+    "Session": "runtime.run",
+    "Settings": "runtime.settings",
+    "Store": "runtime.store",
+    "Task": "runtime.run",
+    # what can go wrong
+    "BadInput": "runtime.errors",
+    "CallFailed": "runtime.errors",
+    "InloopError": "runtime.errors",
+    "Interrupted": "runtime.errors",
+    "PrerequisiteError": "runtime.errors",
+}
+_MODULES = ("protocols", "records", "testing")
+
+__all__ = [*_PLACES, *_MODULES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        value = getattr(importlib.import_module(f".{_PLACES[name]}", __name__), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

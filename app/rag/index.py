@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.errors import BadInput
-from ...runtime.roles import close
 from ...runtime.settings import Settings
 from ..cli import amount, clip, printable, seconds
 
@@ -58,11 +54,24 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def index(args: argparse.Namespace) -> int:
     """The command: 0 where every file could be read, 1 where some could not."""
+    from ...tools.index import index_folder
+
     settings = Settings.load(clip=None if args.clip == "none" else args.clip, device=args.device)
-    if args.chunk < 100 or args.max_mb <= 0:
-        raise BadInput(f"--chunk {args.chunk} must be 100 or more, and --max-mb {args.max_mb:g} above 0.")
     started = time.monotonic()
-    done, count = asyncio.run(_index(args, settings))
+    done, count = asyncio.run(
+        index_folder(
+            args.folder,
+            to=args.to,
+            name=args.name,
+            embedder=args.embedder or "minilm",
+            clip=args.clip or "",
+            captioner=args.captioner or "",
+            chunk=args.chunk,
+            max_mb=args.max_mb,
+            settings=settings,
+            on_progress=_Progress(),
+        )
+    )
     took = time.monotonic() - started
     if args.json:
         told = {**done.model_dump(mode="json"), "url": args.to, "held": count, "seconds": round(took, 3)}
@@ -83,42 +92,6 @@ def open_embedder(spec: str | None, store: Any, settings: Settings) -> Any:
     from ...tools.encoders import open_text_embedder
 
     return open_text_embedder(spec or "minilm", store, settings)
-
-
-async def _index(args: argparse.Namespace, settings: Settings) -> tuple[Ingested, int]:
-    from ...runtime.store import Store
-    from ...tools.documents import Chunker
-    from ...tools.encoders import open_clip
-    from ...tools.index import ingest, open_index
-
-    chunker = Chunker(size=args.chunk)
-    with Store.open(settings) as store:
-        async with contextlib.AsyncExitStack() as stack:
-            text = open_embedder(args.embedder, store, settings)
-            if text is not None:
-                stack.push_async_callback(text.aclose)
-            clip_model = None if args.clip == "none" else open_clip(settings.clip, store, settings)
-            if clip_model is not None:
-                stack.push_async_callback(close, clip_model)
-            captioner = None
-            if args.captioner:
-                from ...tools.vision import open_captioner
-
-                captioner = open_captioner(args.captioner, store, settings)
-                stack.push_async_callback(close, captioner)
-            opened = await open_index(args.to, text=text, image=clip_model, chunker=chunker.key)
-            stack.push_async_callback(opened.close)
-            done = await ingest(
-                Path(args.folder),
-                opened,
-                collection=args.name,
-                chunker=chunker,
-                blobs=store.blobs,
-                captioner=captioner,
-                max_bytes=int(args.max_mb * 1e6),
-                progress=_Progress(),
-            )
-            return done, await opened.count()
 
 
 class _Progress:

@@ -19,14 +19,13 @@ from typing import Any
 
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.models import download_bar
-from ...runtime.serving import Served, all_served, cpu_cores, find_served, kept, update
+from ...runtime.serving import Served, all_served, check_numbers, find_served, kept, update
 from ...runtime.settings import Settings
 from ..cli import clip, printable
 
 __all__ = ["add_arguments", "serve"]
 
 _WIDE = 110
-_LEAST_CONTEXT = 64
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -83,35 +82,24 @@ def serve(args: argparse.Namespace) -> int:
             return 0
     if args.model is None:
         raise BadInput("no model: give one, as in inloop serve smollm2; --status lists the servers that run.")
-    _check_numbers(args, settings)
+    check_numbers(port=args.port, context=args.context, slots=args.slots, settings=settings)
     if args.detach:
         return _detach(args, settings)
     return _keep(args, settings, say)
 
 
-def _check_numbers(args: argparse.Namespace, settings: Settings) -> None:
-    """Refuse what a server would start with and not work: more threads than cores would only wait for each other."""
-    cores = cpu_cores()
-    if settings.threads is not None and settings.threads > cores:
-        raise BadInput(
-            f"{settings.threads} threads: this process may use {cores} CPU cores; give --threads {cores} or less"
-        )
-    if args.slots < 1:
-        raise BadInput(f"--slots {args.slots} cannot be used: give 1 or more.")
-    if args.context is not None and args.context < _LEAST_CONTEXT:
-        raise BadInput(f"--context {args.context} cannot be used: give {_LEAST_CONTEXT} tokens or more.")
-    if not 0 <= args.port <= 65535:
-        raise BadInput(f"--port {args.port} cannot be used: give 1 to 65535, or leave it out for a free one.")
-
-
 def _keep(args: argparse.Namespace, settings: Settings, say: Callable[[str], None]) -> int:
     """Serve until Ctrl-C, SIGTERM, or the end of the terminal."""
-    from ...runtime.serving import Serving
+    from ...runtime.serving import Serving, plan_for
 
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
-    serving = Serving(_plan(args, settings, say), settings.cache_dir, say=say)
+    plan = plan_for(
+        args.model, loras=args.lora, engine=args.engine, host=args.host, port=args.port, context=args.context,
+        slots=args.slots, settings=settings, say=say, progress=download_bar(args.model, silent=args.json),
+    )  # fmt: skip
+    serving = Serving(plan, settings.cache_dir, say=say)
     try:
         served = serving.start()
         _show(args, _told(served), _ready(served))
@@ -121,53 +109,6 @@ def _keep(args: argparse.Namespace, settings: Settings, say: Callable[[str], Non
     finally:
         serving.stop()
     return 0
-
-
-def _plan(args: argparse.Namespace, settings: Settings, say: Callable[[str], None]) -> Any:
-    from ...runtime.serving import embedded_plan, find_servable, find_vllm, free_port, no_place, vllm_plan
-
-    key = settings.api_key.get_secret_value() if settings.api_key is not None and _own_key(settings) else ""
-    engine, reason = args.engine, no_place()
-    if engine == "vllm" and reason is not None:
-        raise PrerequisiteError(reason, remedy="inloop serve MODEL --engine embedded")
-    environment = None
-    if engine != "embedded" and reason is None:
-        environment = find_vllm(settings)
-        if environment is None:
-            raise _without_vllm(args, settings)
-    port = free_port(args.host, args.port)
-    model = find_servable(
-        args.model, args.lora, settings.cache_dir, progress=download_bar(args.model, silent=args.json)
-    )
-    given = {"port": port, "host": args.host, "key": key, "cache_dir": settings.cache_dir, "context": args.context}
-    if environment is not None:
-        say(f"vLLM {environment.version} serves {model.name}; the start takes half a minute or more")
-        return vllm_plan(model, environment, threads=settings.threads, say=say, **given)
-    if reason is not None and engine != "embedded":
-        say(f"{reason}: the embedded server (llama.cpp) serves {model.name} instead")
-    return embedded_plan(model, threads=settings.threads, slots=args.slots, **given)
-
-
-def _without_vllm(args: argparse.Namespace, settings: Settings) -> PrerequisiteError:
-    """What to do about it, for the model that was named; `BadInput` where there is no such model."""
-    from ...runtime.serving import build_for_this_machine, find_servable, is_known
-
-    install = f"inloop serve --install makes it ({build_for_this_machine().disk / 1e9:.1f} GB on disk)"
-    if is_known(args.model) or find_servable(args.model, args.lora, settings.cache_dir).gguf is not None:
-        remedy = (
-            f"inloop serve {args.model} --engine embedded serves it as it is, with llama.cpp; or {install}, and the GGUF"
-            " file is converted for it, once"
-        )
-    else:
-        remedy = f"{install}; the embedded server reads GGUF files alone"
-    return PrerequisiteError("vLLM is not installed: it needs an environment of its own", remedy=remedy)
-
-
-def _own_key(settings: Settings) -> bool:
-    """Whether the key was meant for a server of inloop: OPENAI_API_KEY belongs to somebody else's."""
-    return settings.api_key is not None and any(
-        line.name == "api_key" and "OPENAI" not in line.where for line in Settings.sources()
-    )
 
 
 def _detach(args: argparse.Namespace, settings: Settings) -> int:

@@ -1,4 +1,5 @@
 from .accounting import calls_of, charged_budget, worked
+from .anywhere import Anywhere, run
 from .checkpoints import Checkpoints
 from .concurrency import Mapped, both, chunks, each, gather, map_items, settled
 from .config import RunConfig
@@ -7,10 +8,11 @@ from .exported import exported
 from .folder import RunFolder, RunInfo, discarded_if_refused, list_runs
 from .loop import Listener, Loop, carry
 from .result import RunResult, Task
-from .runner import Finish, Runner, run
+from .runner import Finish, Runner
 from .session import Session
 
 __all__ = [
+    "Anywhere",
     "Checkpoints",
     "Event",
     "Finish",

@@ -26,13 +26,13 @@ from ..errors import PrerequisiteError
 from ..settings import Settings
 from ..store import Store
 from .accounting import calls_of, charged_budget, worked
+from .anywhere import run
 from .checkpoints import Checkpoints
 from .concurrency import Mapped
 from .config import RunConfig
 from .events import Event, ModelsOpened, RunDone, RunStarted
 from .folder import RunFolder, discarded_if_refused
 from .result import RunResult, Task
-from .runner import run
 from .session import Session
 
 __all__ = ["Listener", "Loop", "carry"]

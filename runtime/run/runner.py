@@ -21,7 +21,7 @@ import logging
 import signal
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,7 +37,7 @@ from ..spans import span
 from .checkpoints import Checkpoints
 from .guards import MAX_STATE_BYTES, Graph, check, check_size, check_update, guarded
 
-__all__ = ["MAX_STATE_BYTES", "Checkpoints", "Finish", "Runner", "check", "run"]
+__all__ = ["MAX_STATE_BYTES", "Checkpoints", "Finish", "Runner", "check"]
 
 T = TypeVar("T")
 _log = logging.getLogger("inloop.runner")
@@ -250,29 +250,6 @@ class Runner:
         return (
             "no checkpoints" if held is None else (held if isinstance(held, Checkpoints) else Checkpoints(held)).place
         )
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run async work from a script or a notebook (whose own loop is running) and give its result."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    results: list[T] = []
-    errors: list[BaseException] = []
-
-    def target() -> None:
-        try:
-            results.append(asyncio.run(work))
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=target, name="inloop-run")
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
 
 
 _running: set[RunControl] = set()

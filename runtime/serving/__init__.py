@@ -1,6 +1,7 @@
 """Servers for local models: engines, processes that are looked after, adapters."""
 
 from .adapters import find_adapter, listed, load_adapter, unload_adapter
+from .choose import check_numbers, plan_for, serve
 from .engines import embedded_plan, vllm_plan
 from .gguf_folder import model_folder
 from .llama_server import LocalServer, cpu_cores, default_threads
@@ -17,6 +18,7 @@ __all__ = [
     "Serving",
     "all_served",
     "build_for_this_machine",
+    "check_numbers",
     "coming_back",
     "cpu_cores",
     "default_threads",
@@ -34,6 +36,8 @@ __all__ = [
     "load_adapter",
     "model_folder",
     "no_place",
+    "plan_for",
+    "serve",
     "unload_adapter",
     "update",
     "vllm_plan",

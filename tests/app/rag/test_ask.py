@@ -14,7 +14,7 @@ from inloop.app.cli.main import main
 from inloop.app.rag.ask_report import render
 from inloop.graphs.rag.result import RagResult
 from inloop.runtime.passages import Passage
-from inloop.runtime.run.runner import run
+from inloop.runtime.run import run
 from inloop.tools.index.open import open_index
 
 DOCUMENTS = {

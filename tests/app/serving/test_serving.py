@@ -279,8 +279,8 @@ def test_what_cannot_be_served(cache: Path, tmp_path: Path, capsys: pytest.Captu
 def test_without_vllm_the_message_is_about_the_model(
     cache: Path, gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("inloop.runtime.serving.vllm_env.find_vllm", lambda settings: None)
-    monkeypatch.setattr("inloop.runtime.serving.vllm_env.no_place", lambda: None)
+    monkeypatch.setattr("inloop.runtime.serving.choose.find_vllm", lambda settings: None)
+    monkeypatch.setattr("inloop.runtime.serving.choose.no_place", lambda: None)
     for spec in (f"gguf:{gguf}", "mini-writer"):
         assert cli.main(["serve", spec]) == cli.PREREQUISITE
         assert f"inloop serve {spec} --engine embedded" in capsys.readouterr().err

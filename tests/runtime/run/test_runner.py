@@ -24,7 +24,8 @@ from typing_extensions import TypedDict
 
 from inloop.runtime.errors import BadInput, PrerequisiteError, RunnerError
 from inloop.runtime.records import Cost
-from inloop.runtime.run.runner import Checkpoints, Finish, Runner, check, run
+from inloop.runtime.run.anywhere import run
+from inloop.runtime.run.runner import Checkpoints, Finish, Runner, check
 
 
 class State(TypedDict, total=False):
@@ -475,7 +476,7 @@ from typing import Annotated, Literal
 from langgraph.errors import NodeError
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
-from inloop.runtime.run.runner import Runner, run
+from inloop.runtime.run import Runner, run
 
 class State(TypedDict, total=False):
     n: int
