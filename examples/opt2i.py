@@ -2,11 +2,11 @@
 
 import sys
 
-from inloop.graphs.opt2i import opt2i
+import inloop
 
-outcome = opt2i(*sys.argv[1:] or ["a bunny below a scarlet pentagram"], iterations=5)
-for task in outcome.tasks:
+result = inloop.opt2i(*sys.argv[1:] or ["a bunny below a scarlet pentagram"], iterations=5)
+for task in result.tasks:
     print(f"{task.text!r} -> {task.chosen!r}")
-for row in outcome.comparisons:
+for row in result.comparisons:
     gain = "not measured" if row.gain is None else f"{row.gain:+.1f} points"
     print(f"{row.evaluator} on unseen seeds, {row.way}: {gain}")

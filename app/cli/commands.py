@@ -102,6 +102,12 @@ COMMANDS = {
     "bench-llm": Command("what a language model server can do, and how fast it is", "serving.bench_llm", "bench_llm"),
     "config": Command("show every setting and where its value comes from", "cli.models", "config", ""),
     "doctor": Command("check this machine and say what to do", "cli.doctor", "doctor", ""),
+    "completion": Command(
+        "print what makes a shell complete commands and flags",
+        "cli.completion",
+        "completion",
+        "add_completion_arguments",
+    ),
 }
 
 PARTS = (

@@ -31,6 +31,10 @@ OK, FAILED, BAD_INPUT, PREREQUISITE, BUDGET, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; never raises for what a user can cause."""
+    if "_ARGCOMPLETE" in os.environ and argv is None:
+        from .completion import complete
+
+        complete()
     given = sys.argv[1:] if argv is None else list(argv)
     args = argparse.Namespace(json="--json" in given, command=None)  # until the arguments are read
     try:

@@ -7,10 +7,8 @@ Which command a run is of stands in the table of commands: `LoopCommand.resume` 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import sys
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
@@ -115,8 +113,4 @@ def _command_of(folder: RunFolder) -> Any:
             f"the run {folder.id!r} is of the loop {folder.loop!r}, which neither this version nor an installed package knows:"
             " use the version, or install the package, that made it."
         )
-    entry = command.imported()
-    if hasattr(entry, "resume"):
-        return entry
-    module = importlib.import_module(entry.__module__)
-    return SimpleNamespace(resume=module.again, report=module.report_page)
+    return command.imported()
