@@ -88,7 +88,8 @@ class Settings(BaseSettings):
     @classmethod
     def describe(cls, name: str) -> str:
         """One line about a setting."""
-        return (cls.model_fields[name].description or "").replace("`", "").rstrip(".")
+        text = (cls.model_fields[name].description or "").replace("`", "")
+        return text if text.endswith("...") else text.removesuffix(".")
 
     @property
     def store_dir(self) -> Path:

@@ -25,7 +25,9 @@ class RunConfig(Record):
     """The fields that come from the settings of the same name where they are not given."""
 
     budget: str = Field(
-        default="", description="stop at limits such as images=200,tokens=10000,seconds=60,money=0.5; with a result"
+        default="",
+        json_schema_extra={"metavar": "LIMITS"},
+        description="stop at limits such as images=200,tokens=10000,seconds=60,money=0.5; with a result",
     )
     in_flight: int = Field(default=8, ge=1, le=1024, description="tasks that are worked on at once")
 

@@ -156,7 +156,9 @@ class RunFolder:
             raise PrerequisiteError(
                 f"{path / 'config.json'} has no {error.args[0]!r}", remedy="restore the file, or start the run anew."
             ) from None
-        about, brought = head.get("about", ()), head.get("brought", {})
+        # a run of before `about` was written says it in its config
+        old = next((config[name] for name in ("prompts", "questions", "train") if name in config), ())
+        about, brought = head.get("about", [old] if isinstance(old, str) else old), head.get("brought", {})
         return cls(
             path.resolve(),
             id=str(id),

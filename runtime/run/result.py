@@ -59,6 +59,12 @@ class RunResult(Record, Generic[TaskT]):
 
     _store_dir: Path | None = PrivateAttr(default=None)
 
+    def __eq__(self, other: object) -> bool:
+        """Two results are equal that say the same; where their pictures lie is no part of it."""
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    __hash__ = Record.__hash__
+
     def finding(self) -> str:
         """What came out in one sentence, the strongest rival beside the result where there is one."""
         tasks = f"{len(self.tasks)} task{'' if len(self.tasks) == 1 else 's'}"

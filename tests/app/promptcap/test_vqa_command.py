@@ -199,7 +199,7 @@ def test_the_ladder_with_every_rule_and_the_causes(server, files, tmp_path, caps
     assert by_way["ours"]["slices"]["plants and animals"]["n"] == 12
     pairs = {(pair["before"], pair["after"]): pair["comparison"] for pair in report["pairs"]}
     assert pairs["caption", "ours"]["better"] == 4 and pairs["oracle caption", "ours"]["worse"] == 6
-    rows = [json.loads(line) for line in text_of(f"{report['folder']}/items.jsonl").splitlines()]
+    rows = [json.loads(line) for line in text_of(f"{report['path']}/items.jsonl").splitlines()]
     assert len(rows) == 12 and {row["cause"] for row in rows} == set(report["causes"])
     page = text_of(report["report"])
     assert "the caption lacked it" in page and "squad norm" in page
@@ -268,7 +268,7 @@ def test_examples_votes_and_one_at_a_time_are_the_same(server, files, tmp_path, 
     one = told(capsys)
     assert main([*asked, "--out", "many"]) == 0
     many = told(capsys)
-    strip = ("run_id", "created", "seconds", "cost", "config", "folder", "report", "calls")
+    strip = ("run_id", "created", "seconds", "cost", "config", "path", "result", "resume", "report", "calls")
     assert {k: v for k, v in one.items() if k not in strip} == {k: v for k, v in many.items() if k not in strip}
     assert [each["way"]["name"] for each in many["ways"]] == [
         "blind", "blind with examples", "caption", "random examples", "similar examples", "knowledge", "ours",
@@ -447,7 +447,7 @@ def test_an_evaluation_with_tags_of_the_files_and_text_that_is_read(
     assert [each["way"]["name"] for each in report["ways"]] == ["blind with examples", "tags and text", "ours"]
     assert report["calls"]["ocr"]["paid"] == 3, "the picture of the example is read too"
     assert "Text of the pictures: what rapidocr found, not what the files say." in report["notes"]
-    rows = [json.loads(line) for line in text_of(f"{report['folder']}/items.jsonl").splitlines()]
+    rows = [json.loads(line) for line in text_of(f"{report['path']}/items.jsonl").splitlines()]
     assert {row["tags"] for row in rows} == {"grass"} and {row["text"] for row in rows} < {
         "MOO FARM",
         "BAA INN",
