@@ -20,9 +20,9 @@ def add_completion_arguments(command: argparse.ArgumentParser) -> None:
 
 def completion(args: argparse.Namespace) -> int:
     """The command `inloop completion`."""
-    import argcomplete
+    from argcomplete.shell_integration import shellcode
 
-    print(argcomplete.shellcode(["inloop"], shell=args.shell))
+    print(shellcode(["inloop"], shell=args.shell))
     return 0
 
 
