@@ -188,7 +188,9 @@ def test_the_provider_of_the_program_comes_first(
 
 
 def test_a_collector_that_the_environment_names_is_sent_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the extra otel is not installed")
+    pytest.importorskip(
+        "opentelemetry.exporter.otlp.proto.http", reason="the extra otel is not installed: pip install 'inloop[otel]'"
+    )
     from http.server import BaseHTTPRequestHandler, HTTPServer
     from threading import Thread
 

@@ -536,10 +536,10 @@ def test_the_command_killed_and_resumed_with_the_bundled_models(real, tmp_path):
 
 def test_an_evaluator_of_ones_own_is_climbed_by_its_name(bench, tmp_path, monkeypatch):
     """A plain function, named as `module:object`: what it scores is the objective, and a resumed run knows it."""
-    (tmp_path / "mine.py").write_text("def wide(image, text):\n    return image.width / 1000\n", encoding="utf-8")
+    (tmp_path / "wideness.py").write_text("def wide(image, text):\n    return image.width / 1000\n", encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    outcome = bench.run(DISC, objective="mine:wide")
+    outcome = bench.run(DISC, objective="wideness:wide")
     [task] = outcome.tasks
-    assert task.trials[0].objective == task.trials[0].scores["mine:wide"] > 0
-    assert outcome.models["mine:wide"]["id"] == "mine:wide" and outcome.calls["score"]["paid"] > 0
+    assert task.trials[0].objective == task.trials[0].scores["wideness:wide"] > 0
+    assert outcome.models["wideness:wide"]["id"] == "wideness:wide" and outcome.calls["score"]["paid"] > 0
     assert any("names no model and revision" in note for note in outcome.notes)
