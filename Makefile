@@ -2,6 +2,7 @@
 # make test       every check: format, lint, types, tests
 # make test-all   the same with the slow tests
 # make stubs      inloop/__init__.pyi, the signatures of `import inloop`, from the configs of the loops
+# make docs       the documentation as a site, in build/site
 # make bench      the measurements of benchmarks/
 # make clean      remove builds and caches, never runs/ (paid calls, checkpoints); `make distclean` also removes .venv
 #
@@ -20,7 +21,7 @@ SHELL := /bin/bash
 
 export PYTHONUTF8 = 1
 
-.PHONY: demo install dev view path stubs fetch lint types test test-all bench wheel clean distclean help
+.PHONY: demo install dev view path stubs fetch lint types test test-all bench docs wheel clean distclean help
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -44,7 +45,7 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "installing inloop and its development tools into $(VENV)"
-	$(PIP) -e '.[dev,train,students,rag,detect,ocr,datasets,qdrant,pgvector,postgres]'
+	$(PIP) -e '.[dev,train,students,rag,detect,ocr,datasets,qdrant,pgvector,postgres,docs]'
 	@touch $(VENV)/.installed $@
 
 fetch: install
@@ -87,6 +88,10 @@ test-all: dev lint types
 
 bench: dev
 	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: dev
+	$(BIN)/mkdocs build
+	@echo "the site is in build/site: open build/site/index.html"
 
 wheel: dev
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .

@@ -73,5 +73,6 @@ shorten = Loop(
     inputs=lambda config: {f"t{place}": text for place, text in enumerate(config.texts, start=1)},
     open=Context,
     work=work,
+    brings={"models": "llm: an object with the methods of `Chat`"},
     brief="a text in fewer words",
 )
