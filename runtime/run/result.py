@@ -63,7 +63,9 @@ class RunResult(Record, Generic[TaskT]):
         """Two results are equal that say the same; where their pictures lie is no part of it."""
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
-    __hash__ = Record.__hash__
+    def __hash__(self) -> int:
+        """Of the run's id, which equal results share."""
+        return hash(self.run_id)
 
     def finding(self) -> str:
         """What came out in one sentence, the strongest rival beside the result where there is one."""
