@@ -71,7 +71,9 @@ def _protocol(name: str, loop: Any, imports: dict[str, set[str]]) -> str:
         if option in positional or option == config.SUBJECT:
             continue
         annotation = next(
-            kind.__annotations__[option] for kind in config.__mro__ if option in vars(kind).get("__annotations__", {})
+            _plain(kind.__annotations__[option])
+            for kind in config.__mro__
+            if option in vars(kind).get("__annotations__", {})
         )
         _names_of(annotation, config, imports)
         if option in loop.brings:
@@ -95,6 +97,15 @@ def _protocol(name: str, loop: Any, imports: dict[str, set[str]]) -> str:
         f"    async def run(\n        {arguments},\n    ) -> {called}: ...\n"
         f"    def resume({resumed}) -> {called}: ...\n"
     )
+
+
+def _plain(annotation: str) -> str:
+    """A type without what is annotated to it."""
+    tree = ast.parse(annotation, mode="eval").body
+    match tree:
+        case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[plain, *_])):
+            return ast.unparse(plain)
+    return annotation
 
 
 def _names_of(annotation: str, config: Any, imports: dict[str, set[str]]) -> None:

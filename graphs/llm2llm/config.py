@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from ...runtime.errors import BadInput
-from ...runtime.run import RunConfig
+from ...runtime.run import RunConfig, option
 from ...runtime.store import file_sha256
 from .arms import COMPARISONS, Arm
 
@@ -21,140 +21,96 @@ ORACLE = "oracle:"
 """How the spec of an oracle teacher begins; a file of rows follows."""
 
 
-_DATA: dict[str, Any] = {"group": "data"}
-_TASK: dict[str, Any] = {"group": "task"}
-_MODELS: dict[str, Any] = {"group": "models"}
-_HOW: dict[str, Any] = {"group": "how"}
-
-
 class Llm2LlmConfig(RunConfig):
     """What is asked for: labelled rows, a student, who writes for it and who checks, and what it is compared with."""
 
     SUBJECT: ClassVar[str] = "train"
     FROM_SETTINGS: ClassVar[tuple[str, ...]] = ()
 
-    train: str = Field(
-        description="labelled rows: .jsonl, .json, .csv, .tsv, .parquet, a saved data set, or hf:OWNER/NAME#SPLIT",
-        json_schema_extra={"metavar": "ROWS"},
+    train: Annotated[
+        str,
+        option(
+            "labelled rows: .jsonl, .json, .csv, .tsv, .parquet, a saved data set, or hf:OWNER/NAME#SPLIT",
+            metavar="ROWS",
+        ),
+    ]
+    test: Annotated[
+        str | None, option("rows to measure on, looked at once; without it nothing is measured", "data", "FILE")
+    ] = None
+    dev: Annotated[
+        str | None, option("rows that decide whether a step's rows are kept (default: drawn from ROWS)", "data", "FILE")
+    ] = None
+    seeds_per_class: Annotated[
+        int | None, option("learn from N rows of each class (default: from all)", "data", ge=1)
+    ] = None
+    dev_per_class: Annotated[int | None, option("dev rows of each class from ROWS; 0 for none", "data", ge=0)] = None
+    text: Annotated[
+        str | None, option("default: text, question, sentence, ...", "data", "NAME", flag="text-column")
+    ] = None
+    label: Annotated[str | None, option("default: label, intent, answer, ...", "data", "NAME", flag="label-column")] = (
+        None
     )
-    test: str | None = Field(
-        default=None,
-        description="rows to measure on, looked at once; without it nothing is measured",
-        json_schema_extra=_DATA | {"metavar": "FILE"},
-    )
-    dev: str | None = Field(
-        default=None,
-        description="rows that decide whether a step's rows are kept (default: drawn from ROWS)",
-        json_schema_extra=_DATA | {"metavar": "FILE"},
-    )
-    seeds_per_class: int | None = Field(
-        default=None, ge=1, description="learn from N rows of each class (default: from all)", json_schema_extra=_DATA
-    )
-    dev_per_class: int | None = Field(
-        default=None, ge=0, description="dev rows of each class from ROWS; 0 for none", json_schema_extra=_DATA
-    )
-    text: str | None = Field(
-        default=None,
-        description="default: text, question, sentence, ...",
-        json_schema_extra=_DATA | {"metavar": "NAME", "flag": "text-column"},
-    )
-    label: str | None = Field(
-        default=None,
-        description="default: label, intent, answer, ...",
-        json_schema_extra=_DATA | {"metavar": "NAME", "flag": "label-column"},
-    )
-    task: str = Field(
-        default="classification",
-        description="classification (default), short-answer, multiple-choice, extraction, or a file",
-        json_schema_extra=_TASK | {"metavar": "TASK"},
-    )
-    task_options: dict[str, Any] = Field(
-        default_factory=dict,
-        description="options of the task: labels, match, marker",
-        json_schema_extra=_TASK | {"flag": False},
-    )
-    about: str = Field(
-        default="", description="the task in a sentence, for the teacher", json_schema_extra=_TASK | {"metavar": "TEXT"}
-    )
-    student: str = Field(
-        default="embedding",
-        description="embedding (default, fast), local (LoRA on SmolLM2-135M), or a model folder",
-        json_schema_extra=_MODELS | {"metavar": "STUDENT"},
-    )
-    teachers: tuple[str, ...] = Field(
-        default=("local",),
-        min_length=1,
-        description="local (SmolLM2-135M, small), http://host:8000/v1[#model], openai:MODEL, or oracle:FILE (real rows, for tests); repeatable",
-        json_schema_extra=_MODELS | {"metavar": "TEACHER", "repeat": True, "flag": "teacher"},
-    )
-    verifiers: tuple[str, ...] = Field(
-        default=("auto",),
-        description="auto (default), none, student (a classifier), self:VOTES, a model as --teacher[,votes=N], or a .py file with check(row);"
-        " repeatable",
-        json_schema_extra=_MODELS | {"metavar": "WHO", "repeat": True, "flag": "verifier"},
-    )
-    preset: Literal["ours", "paper"] = Field(
-        default="ours", description="ours (default), or the paper's rule", json_schema_extra=_HOW
-    )
-    steps: int | None = Field(
-        default=None, ge=1, le=100, description="rounds of writing rows (default: 3; paper: 9)", json_schema_extra=_HOW
-    )
-    per_error: int = Field(
-        default=4,
-        ge=1,
-        le=20,
-        description="rows for each mistake in a step (default: 4; paper: 1)",
-        json_schema_extra=_HOW,
-    )
-    rows: int | None = Field(default=None, ge=1, description="the most rows to add in all", json_schema_extra=_HOW)
-    attempts: int = Field(
-        default=3, ge=1, le=10, description="how often a step asks again for refused rows", json_schema_extra=_HOW
-    )
-    folds: int = Field(default=5, ge=2, le=50, description="mistakes are found out of N folds", json_schema_extra=_HOW)
-    rouge: float = Field(
-        default=0.7,
-        gt=0,
-        le=1,
-        description="ROUGE-L above which a row is a copy",
-        json_schema_extra=_HOW | {"metavar": "F"},
-    )
-    cosine: float = Field(
-        default=0.95,
-        gt=0,
-        le=1,
-        description="cosine above which a row is a copy",
-        json_schema_extra=_HOW | {"metavar": "C"},
-    )
-    agreement: float | None = Field(
-        default=None,
-        gt=0,
-        le=1,
-        description="the verifier's agreement that is enough (default: its own)",
-        json_schema_extra=_HOW | {"metavar": "A"},
-    )
-    temperature: float = Field(
-        default=1.0, ge=0, le=2, description="of the teacher", json_schema_extra=_HOW | {"metavar": "T"}
-    )
-    seed: int = Field(
-        default=0, ge=0, le=1_000_000, description="the same seed gives the same run", json_schema_extra=_HOW
-    )
-    repeat: int = Field(
-        default=1, ge=1, le=100, description="draw the seeds N times, for standard errors", json_schema_extra=_HOW
-    )
-    compare: tuple[str, ...] = Field(
-        default=("seed-only", "repeated", "eda"),
-        description="all, none, or of seed-only,repeated,eda,random,paper,oracle (default: the first three, which cost no teacher calls)",
-        json_schema_extra=_HOW | {"metavar": "WAYS"},
-    )
-    soup: Literal["none", "uniform", "greedy", "stock"] = Field(
-        default="none", description="also average the students of the steps", json_schema_extra=_HOW
-    )
-    in_flight: int = Field(default=4, ge=1, le=64, description="repeats that are worked on at once")
-    files: dict[str, str] = Field(
-        default_factory=lambda fields: _sha256_of(_paths(fields)),
-        description="sha256 of the files by role, so that a resumed run notices a change",
-        json_schema_extra={"flag": False},
-    )
+    task: Annotated[
+        str, option("classification (default), short-answer, multiple-choice, extraction, or a file", "task", "TASK")
+    ] = "classification"
+    task_options: Annotated[
+        dict[str, Any], option("options of the task: labels, match, marker", "task", flag=False)
+    ] = Field(default_factory=dict)
+    about: Annotated[str, option("the task in a sentence, for the teacher", "task", "TEXT")] = ""
+    student: Annotated[
+        str, option("embedding (default, fast), local (LoRA on SmolLM2-135M), or a model folder", "models", "STUDENT")
+    ] = "embedding"
+    teachers: Annotated[
+        tuple[str, ...],
+        option(
+            "local (SmolLM2-135M, small), http://host:8000/v1[#model], openai:MODEL, or oracle:FILE (real rows, for tests); repeatable",
+            "models",
+            "TEACHER",
+            flag="teacher",
+            repeat=True,
+            min_length=1,
+        ),
+    ] = ("local",)
+    verifiers: Annotated[
+        tuple[str, ...],
+        option(
+            "auto (default), none, student (a classifier), self:VOTES, a model as --teacher[,votes=N], or a .py file with check(row);"
+            " repeatable",
+            "models",
+            "WHO",
+            flag="verifier",
+            repeat=True,
+        ),
+    ] = ("auto",)
+    preset: Annotated[Literal["ours", "paper"], option("ours (default), or the paper's rule", "how")] = "ours"
+    steps: Annotated[int | None, option("rounds of writing rows (default: 3; paper: 9)", "how", ge=1, le=100)] = None
+    per_error: Annotated[int, option("rows for each mistake in a step (default: 4; paper: 1)", "how", ge=1, le=20)] = 4
+    rows: Annotated[int | None, option("the most rows to add in all", "how", ge=1)] = None
+    attempts: Annotated[int, option("how often a step asks again for refused rows", "how", ge=1, le=10)] = 3
+    folds: Annotated[int, option("mistakes are found out of N folds", "how", ge=2, le=50)] = 5
+    rouge: Annotated[float, option("ROUGE-L above which a row is a copy", "how", "F", gt=0, le=1)] = 0.7
+    cosine: Annotated[float, option("cosine above which a row is a copy", "how", "C", gt=0, le=1)] = 0.95
+    agreement: Annotated[
+        float | None, option("the verifier's agreement that is enough (default: its own)", "how", "A", gt=0, le=1)
+    ] = None
+    temperature: Annotated[float, option("of the teacher", "how", "T", ge=0, le=2)] = 1.0
+    seed: Annotated[int, option("the same seed gives the same run", "how", ge=0, le=1_000_000)] = 0
+    repeat: Annotated[int, option("draw the seeds N times, for standard errors", "how", ge=1, le=100)] = 1
+    compare: Annotated[
+        tuple[str, ...],
+        option(
+            "all, none, or of seed-only,repeated,eda,random,paper,oracle (default: the first three, which cost no teacher calls)",
+            "how",
+            "WAYS",
+        ),
+    ] = ("seed-only", "repeated", "eda")
+    soup: Annotated[
+        Literal["none", "uniform", "greedy", "stock"], option("also average the students of the steps", "how")
+    ] = "none"
+    in_flight: Annotated[int, option("repeats that are worked on at once", ge=1, le=64)] = 4
+    files: Annotated[
+        dict[str, str], option("sha256 of the files by role, so that a resumed run notices a change", flag=False)
+    ] = Field(default_factory=lambda fields: _sha256_of(_paths(fields)))
 
     @classmethod
     def subjects(cls, *values: object) -> Mapping[str, Any]:

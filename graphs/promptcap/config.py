@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
-
-from pydantic import Field
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from ...agents.captions import PresetName
 from ...evaluators.vqa import SetName
 from ...runtime.errors import BadInput
 from ...runtime.records import Record, options_checked
-from ...runtime.run import RunConfig
+from ...runtime.run import RunConfig, option
 from ...runtime.settings import Settings
 from .result import Method
 
 __all__ = ["Asking", "PromptCapConfig", "VQAConfig"]
 
 _ANSWERER = "smollm2"  # where the settings name the writer of prompts, which is no answerer
-
-
-def _option(group: str, metavar: str = "") -> dict[str, Any]:
-    return {"group": group} | ({"metavar": metavar} if metavar else {})
 
 
 class Asking(Record):
@@ -45,82 +39,54 @@ class PromptCapConfig(RunConfig):
     FILES: ClassVar[tuple[str, ...]] = ("examples", "examples_annotations", "examples_captions", "examples_images")
     """The fields that are paths of files."""
 
-    llm: str = Field(
-        default=_ANSWERER,
-        description=f"who answers: {_ANSWERER} (default), gguf:PATH, http://host:8000/v1[#model], openai:MODEL",
-        json_schema_extra=_option("who does what", "LLM"),
+    llm: Annotated[
+        str,
+        option(
+            f"who answers: {_ANSWERER} (default), gguf:PATH, http://host:8000/v1[#model], openai:MODEL",
+            "who does what",
+            "LLM",
+        ),
+    ] = _ANSWERER
+    captioner: Annotated[
+        str,
+        option(
+            "says what a picture shows: mini-promptcap, a folder, a hub id, or a vision server's URL",
+            "who does what",
+            "ID",
+        ),
+    ] = "mini-promptcap"
+    tagger: Annotated[str, option("names the things in pictures; empty: tags are those given", flag=False)] = ""
+    ocr: Annotated[str, option("reads what is written in pictures; empty: that is given", flag=False)] = ""
+    vqa: Annotated[
+        str, option("the model that sees the picture: mini, a folder, a hub id, or a URL", "who does what", "ID")
+    ] = "mini"
+    clip: Annotated[str, option("compares pictures of examples: mini, a folder or a hub id", "who does what", "ID")] = (
+        "mini"
     )
-    captioner: str = Field(
-        default="mini-promptcap",
-        description="says what a picture shows: mini-promptcap, a folder, a hub id, or a vision server's URL",
-        json_schema_extra=_option("who does what", "ID"),
+    embedder: Annotated[str, option("compares questions; of an index: the one that made it", "who does what", "ID")] = (
+        ""
     )
-    tagger: str = Field(
-        default="",
-        description="names the things in pictures; empty: tags are those given",
-        json_schema_extra={"flag": False},
-    )
-    ocr: str = Field(
-        default="",
-        description="reads what is written in pictures; empty: that is given",
-        json_schema_extra={"flag": False},
-    )
-    vqa: str = Field(
-        default="mini",
-        description="the model that sees the picture: mini, a folder, a hub id, or a URL",
-        json_schema_extra=_option("who does what", "ID"),
-    )
-    clip: str = Field(
-        default="mini",
-        description="compares pictures of examples: mini, a folder or a hub id",
-        json_schema_extra=_option("who does what", "ID"),
-    )
-    embedder: str = Field(
-        default="",
-        description="compares questions; of an index: the one that made it",
-        json_schema_extra=_option("who does what", "ID"),
-    )
-    judge: Literal["auto", "words", "llm"] = Field(
-        default="auto",
-        description="who checks the answers; auto: the language model, a rule of words for the bundled small ones",
-        json_schema_extra=_option("who does what"),
-    )
-    preset: PresetName = Field(
-        default="promptcap", description="the published prompt", json_schema_extra=_option("how")
-    )
-    index: str = Field(
-        default="",
-        description="knowledge: the URL of an index, or a corpus.jsonl in BEIR's layout",
-        json_schema_extra=_option("how", "URL"),
-    )
-    examples: str = Field(
-        default="",
-        description="questions with answers (and captions) to take worked examples from",
-        json_schema_extra=_option("how", "FILE"),
-    )
-    examples_annotations: str = Field(
-        default="", description="their answers, where they are official files", json_schema_extra=_option("how", "FILE")
-    )
-    examples_captions: str = Field(
-        default="",
-        description="their captions, where the questions hold none",
-        json_schema_extra=_option("how", "FILE"),
-    )
-    examples_images: str = Field(
-        default="",
-        description="their pictures, for captions and image+question",
-        json_schema_extra=_option("how", "DIR"),
-    )
-    examples_index: str = Field(
-        default="memory:", description="where they are searched", json_schema_extra=_option("how", "URL")
-    )
-    max_tokens: int | None = Field(
-        default=None, ge=1, le=512, description="of an answer (default: the preset's)", json_schema_extra=_option("how")
-    )
-    seed: int = Field(default=0, description="the same seed gives the same run", json_schema_extra=_option("how"))
-    in_flight: int = Field(
-        default=64, ge=1, le=1024, description="questions that are worked on at once", json_schema_extra=_option("how")
-    )
+    judge: Annotated[
+        Literal["auto", "words", "llm"],
+        option(
+            "who checks the answers; auto: the language model, a rule of words for the bundled small ones",
+            "who does what",
+        ),
+    ] = "auto"
+    preset: Annotated[PresetName, option("the published prompt", "how")] = "promptcap"
+    index: Annotated[
+        str, option("knowledge: the URL of an index, or a corpus.jsonl in BEIR's layout", "how", "URL")
+    ] = ""
+    examples: Annotated[
+        str, option("questions with answers (and captions) to take worked examples from", "how", "FILE")
+    ] = ""
+    examples_annotations: Annotated[str, option("their answers, where they are official files", "how", "FILE")] = ""
+    examples_captions: Annotated[str, option("their captions, where the questions hold none", "how", "FILE")] = ""
+    examples_images: Annotated[str, option("their pictures, for captions and image+question", "how", "DIR")] = ""
+    examples_index: Annotated[str, option("where they are searched", "how", "URL")] = "memory:"
+    max_tokens: Annotated[int | None, option("of an answer (default: the preset's)", "how", ge=1, le=512)] = None
+    seed: Annotated[int, option("the same seed gives the same run", "how")] = 0
+    in_flight: Annotated[int, option("questions that are worked on at once", "how", ge=1, le=1024)] = 64
 
     @classmethod
     def defaults(cls, settings: Settings) -> Mapping[str, Any]:
@@ -131,11 +97,9 @@ class PromptCapConfig(RunConfig):
 class VQAConfig(PromptCapConfig):
     """A run of `inloop vqa`."""
 
-    asked: tuple[Asking, ...] = Field(min_length=1, json_schema_extra={"flag": False})
-    way: Method = Field(default=Method(), json_schema_extra={"flag": False})
-    data: SetName = Field(
-        default="okvqa", description="the form of the file of examples", json_schema_extra={"flag": False}
-    )
+    asked: Annotated[tuple[Asking, ...], option("", flag=False, min_length=1)]
+    way: Annotated[Method, option("", flag=False)] = Method()
+    data: Annotated[SetName, option("the form of the file of examples", flag=False)] = "okvqa"
 
     @classmethod
     def of(cls, *subjects: object, settings: Settings, **options: Any) -> Self:

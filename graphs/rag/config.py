@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from pydantic import TypeAdapter, ValidationError, field_validator
 
 from ...runtime.passages import Filter
-from ...runtime.run import RunConfig
+from ...runtime.run import RunConfig, option
 
 __all__ = ["RagConfig"]
-
-_MODELS: dict[str, Any] = {"group": "who does what", "metavar": "ID"}
-_ROLES: dict[str, Any] = {"group": "who does what"}
-_HOW: dict[str, Any] = {"group": "how"}
 
 
 class RagConfig(RunConfig):
@@ -24,63 +20,57 @@ class RagConfig(RunConfig):
 
     SUBJECT: ClassVar[str] = "questions"
 
-    questions: tuple[str, ...] = Field(
-        min_length=1,
-        description="a question, or a statement to be checked; several are answered at once",
-        json_schema_extra={"metavar": "QUESTION"},
+    questions: Annotated[
+        tuple[str, ...],
+        option(
+            "a question, or a statement to be checked; several are answered at once", metavar="QUESTION", min_length=1
+        ),
+    ]
+    index: Annotated[
+        str, option("lancedb:///PATH, qdrant://HOST/NAME, postgresql://HOST/DB, ...", metavar="URL", min_length=1)
+    ]
+    where: Annotated[
+        Filter | None,
+        option(
+            'only passages that a filter finds, as {"op": "eq", "field": "meta.year", "value": 2020}', metavar="JSON"
+        ),
+    ] = None
+    llm: Annotated[
+        str,
+        option("mini-writer, smollm2, gguf:PATH, http://host:8000/v1[#model], openai:MODEL", "who does what", "LLM"),
+    ] = "mini-writer"
+    router: Annotated[Literal["rules", "llm"], option("question or claim, words or meaning", "who does what")] = "rules"
+    grader: Annotated[Literal["auto", "overlap", "llm", "none"], option("which passages help", "who does what")] = (
+        "auto"
     )
-    index: str = Field(
-        min_length=1,
-        description="lancedb:///PATH, qdrant://HOST/NAME, postgresql://HOST/DB, ...",
-        json_schema_extra={"metavar": "URL"},
-    )
-    where: Filter | None = Field(
-        default=None,
-        description='only passages that a filter finds, as {"op": "eq", "field": "meta.year", "value": 2020}',
-        json_schema_extra={"metavar": "JSON"},
-    )
-    llm: str = Field(
-        default="mini-writer",
-        description="mini-writer, smollm2, gguf:PATH, http://host:8000/v1[#model], openai:MODEL",
-        json_schema_extra={"group": "who does what", "metavar": "LLM"},
-    )
-    router: Literal["rules", "llm"] = Field(
-        default="rules", description="question or claim, words or meaning", json_schema_extra=_ROLES
-    )
-    grader: Literal["auto", "overlap", "llm", "none"] = Field(
-        default="auto", description="which passages help", json_schema_extra=_ROLES
-    )
-    rewriter: Literal["auto", "terms", "llm", "none"] = Field(
-        default="auto", description="another query where none helps", json_schema_extra=_ROLES
-    )
-    answerer: Literal["auto", "quote", "llm"] = Field(
-        default="auto", description="quotations, or the language model's words", json_schema_extra=_ROLES
-    )
-    verifier: str = Field(
-        default="auto",
-        pattern=r"^(auto|overlap|llm|none|nli:.+)$",
-        description="auto, overlap, llm, nli:MODEL (a cross-encoder by folder or hub id) or none; auto: the language model in every"
-        " role, but overlap and quotations where it is a small one",
-        json_schema_extra={"group": "who does what", "metavar": "WHO"},
-    )
-    embedder: str = Field(
-        default="",
-        description="of the index, where it was not made with the default one; or none",
-        json_schema_extra=_MODELS,
-    )
-    reranker: str = Field(
-        default="", description="a cross-encoder's folder or hub id, or llm:LLM", json_schema_extra=_MODELS
-    )
-    mode: Literal["auto", "dense", "bm25", "hybrid"] = Field(
-        default="auto", description="how to search; auto: as the router says", json_schema_extra=_HOW
-    )
-    k: int = Field(default=10, ge=1, le=100, description="passages that are found", json_schema_extra=_HOW)
-    shown: int = Field(default=5, ge=1, le=50, description="passages that are answered from", json_schema_extra=_HOW)
-    quotes: int = Field(default=3, ge=1, le=20, description="most quotations of an answer", json_schema_extra=_HOW)
-    rewrites: int = Field(default=1, ge=0, le=10, description="most other queries", json_schema_extra=_HOW)
-    repairs: int = Field(
-        default=1, ge=0, le=1, description="whether a refused answer is repaired once", json_schema_extra=_HOW
-    )
+    rewriter: Annotated[
+        Literal["auto", "terms", "llm", "none"], option("another query where none helps", "who does what")
+    ] = "auto"
+    answerer: Annotated[
+        Literal["auto", "quote", "llm"], option("quotations, or the language model's words", "who does what")
+    ] = "auto"
+    verifier: Annotated[
+        str,
+        option(
+            "auto, overlap, llm, nli:MODEL (a cross-encoder by folder or hub id) or none; auto: the language model in every"
+            " role, but overlap and quotations where it is a small one",
+            "who does what",
+            "WHO",
+            pattern=r"^(auto|overlap|llm|none|nli:.+)$",
+        ),
+    ] = "auto"
+    embedder: Annotated[
+        str, option("of the index, where it was not made with the default one; or none", "who does what", "ID")
+    ] = ""
+    reranker: Annotated[str, option("a cross-encoder's folder or hub id, or llm:LLM", "who does what", "ID")] = ""
+    mode: Annotated[
+        Literal["auto", "dense", "bm25", "hybrid"], option("how to search; auto: as the router says", "how")
+    ] = "auto"
+    k: Annotated[int, option("passages that are found", "how", ge=1, le=100)] = 10
+    shown: Annotated[int, option("passages that are answered from", "how", ge=1, le=50)] = 5
+    quotes: Annotated[int, option("most quotations of an answer", "how", ge=1, le=20)] = 3
+    rewrites: Annotated[int, option("most other queries", "how", ge=0, le=10)] = 1
+    repairs: Annotated[int, option("whether a refused answer is repaired once", "how", ge=0, le=1)] = 1
 
     @field_validator("where", mode="before")
     @classmethod

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
-
-from pydantic import Field
+from typing import Annotated, Any, ClassVar
 
 from ...evaluators.vqa import SetName
+from ...runtime.run import option
 from ..promptcap import Method, PromptCapConfig
 
 __all__ = ["VQAEvalConfig"]
@@ -26,43 +25,30 @@ class VQAEvalConfig(PromptCapConfig):
         *PromptCapConfig.FILES, "questions", "annotations", "images", "captions", "oracle", "candidates",
     )  # fmt: skip
 
-    data: SetName = Field(description="okvqa, aokvqa or vqav2")
-    questions: str = Field(
-        description="official questions, or a list with answers; a file, its zip, or a URL",
-        json_schema_extra={"metavar": "FILE"},
+    data: Annotated[SetName, option("okvqa, aokvqa or vqav2")]
+    questions: Annotated[
+        str, option("official questions, or a list with answers; a file, its zip, or a URL", metavar="FILE")
+    ]
+    annotations: Annotated[str, option("official annotations, where the questions have no answers", metavar="FILE")] = (
+        ""
     )
-    annotations: str = Field(
-        default="",
-        description="official annotations, where the questions have no answers",
-        json_schema_extra={"metavar": "FILE"},
+    images: Annotated[str, option("the pictures; without them captions are needed (text-only mode)", metavar="DIR")] = (
+        ""
     )
-    images: str = Field(
-        default="",
-        description="the pictures; without them captions are needed (text-only mode)",
-        json_schema_extra={"metavar": "DIR"},
+    captions: Annotated[str, option("captions by question or by picture", metavar="FILE")] = ""
+    oracle: Annotated[
+        str, option("by question, a caption that lacks nothing, and the passage to know", metavar="FILE")
+    ] = ""
+    candidates: Annotated[str, option("answers with confidences by question, for --preset prophet", metavar="FILE")] = (
+        ""
     )
-    captions: str = Field(
-        default="", description="captions by question or by picture", json_schema_extra={"metavar": "FILE"}
-    )
-    oracle: str = Field(
-        default="",
-        description="by question, a caption that lacks nothing, and the passage to know",
-        json_schema_extra={"metavar": "FILE"},
-    )
-    candidates: str = Field(
-        default="",
-        description="answers with confidences by question, for --preset prophet",
-        json_schema_extra={"metavar": "FILE"},
-    )
-    multiple_choice: bool = Field(default=False, description="choose among the choices of A-OKVQA")
-    limit: int | None = Field(default=None, ge=1, description="so many questions, drawn with the seed")
-    way: Method = Field(default=Method(), json_schema_extra={"flag": False})
-    baselines: str = Field(
-        default="all",
-        description="all, none, or names, comma separated; a wrong one lists all",
-        json_schema_extra={"metavar": "NAMES"},
-    )
-    causes: bool = Field(default=True, description="ask again with the oracle to explain errors")
+    multiple_choice: Annotated[bool, option("choose among the choices of A-OKVQA")] = False
+    limit: Annotated[int | None, option("so many questions, drawn with the seed", ge=1)] = None
+    way: Annotated[Method, option("", flag=False)] = Method()
+    baselines: Annotated[
+        str, option("all, none, or names, comma separated; a wrong one lists all", metavar="NAMES")
+    ] = "all"
+    causes: Annotated[bool, option("ask again with the oracle to explain errors")] = True
 
     @classmethod
     def subjects(cls, *values: object) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@ from .accounting import calls_of, charged_budget, worked
 from .anywhere import Anywhere, run
 from .checkpoints import Checkpoints
 from .concurrency import Mapped, both, chunks, each, gather, map_items, settled
-from .config import RunConfig
+from .config import RunConfig, option
 from .events import Event, ModelsOpened, Progressed, RunDone, RunStarted, TaskDone, TaskFailed, Warned
 from .exported import exported
 from .folder import RunFolder, RunInfo, discarded_if_refused, list_runs
@@ -44,6 +44,7 @@ __all__ = [
     "gather",
     "list_runs",
     "map_items",
+    "option",
     "run",
     "settled",
     "worked",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -13,7 +13,32 @@ from ..errors import BadInput
 from ..records import Record, options_checked
 from ..settings import Settings
 
-__all__ = ["RunConfig"]
+__all__ = ["RunConfig", "option"]
+
+
+def option(
+    description: str,
+    group: str = "",
+    metavar: str = "",
+    *,
+    flag: str | bool = True,
+    repeat: bool = False,
+    **bounds: Any,
+) -> Any:
+    """What a field of a config says of itself, in its annotation.
+
+    `epochs: Annotated[int, option("times each row is seen", ge=1)] = 3`
+
+    Args:
+        description: the help of its flag, and of its place in the reference.
+        group: the heading of `--help` that the flag stands under.
+        metavar: how help names the value.
+        flag: the flag's name where it is not the field's; False: there is none.
+        repeat: the flag of a tuple is given once a value, instead of values between commas.
+        bounds: those of `pydantic.Field`: `ge`, `le`, `min_length`, `pattern`, ...
+    """
+    extra: dict[str, Any] = {"group": group, "metavar": metavar, "flag": flag, "repeat": repeat}
+    return Field(description=description, json_schema_extra=extra, **bounds)
 
 
 class RunConfig(Record):
@@ -24,12 +49,11 @@ class RunConfig(Record):
     FROM_SETTINGS: ClassVar[tuple[str, ...]] = ("llm",)
     """The fields that come from the settings of the same name where they are not given."""
 
-    budget: str = Field(
-        default="",
-        json_schema_extra={"metavar": "LIMITS"},
-        description="stop at limits such as images=200,tokens=10000,seconds=60,money=0.5; with a result",
-    )
-    in_flight: int = Field(default=8, ge=1, le=1024, description="tasks that are worked on at once")
+    budget: Annotated[
+        str,
+        option("stop at limits such as images=200,tokens=10000,seconds=60,money=0.5; with a result", metavar="LIMITS"),
+    ] = ""
+    in_flight: Annotated[int, option("tasks that are worked on at once", ge=1, le=1024)] = 8
 
     @classmethod
     def of(cls, *subjects: object, settings: Settings, **options: Any) -> Self:
