@@ -9,11 +9,17 @@ Three kinds, told apart because three different people mend them:
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = ["BadInput", "CallFailed", "InloopError", "Interrupted", "PrerequisiteError", "RunnerError"]
 
 
 class InloopError(Exception):
     """Base of every error that inloop raises on purpose; printed without a traceback."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # by what it holds, not by the arguments that made it: an error that cannot be read again breaks a pool of processes
+        return _again, (type(self), self.args, self.__dict__)
 
 
 class PrerequisiteError(InloopError):
@@ -51,3 +57,10 @@ class Interrupted(InloopError):
 
 class RunnerError(InloopError):
     """A graph broke one of the rules that LangGraph leaves unchecked (see `runtime.runner`)."""
+
+
+def _again(kind: type[InloopError], args: tuple[Any, ...], fields: dict[str, Any]) -> InloopError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(fields)
+    return error

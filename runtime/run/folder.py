@@ -315,9 +315,12 @@ def discarded_if_refused(folder: RunFolder) -> Iterator[RunFolder]:
         left = {path.name for path in folder.path.iterdir()} if folder.path.is_dir() else set()
         begun = any(event.get("event") not in ("run_started", "models") for event in folder.events())
         if left and left <= _OF_NO_WORTH and not begun:
-            for name in left:
-                (folder.path / name).unlink()
-            folder.path.rmdir()
+            with contextlib.suppress(
+                OSError
+            ):  # the refusal is what counts, and somebody may look at the folder just now
+                for name in left:
+                    (folder.path / name).unlink()
+                folder.path.rmdir()
         raise
     finally:
         folder.close()

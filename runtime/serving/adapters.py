@@ -19,7 +19,7 @@ from ..errors import BadInput, PrerequisiteError
 from ..http import ask
 from ..models import MODELS, bundled
 from ..records import Record
-from ..store import file_sha256
+from ..store import draft_of, file_sha256
 
 __all__ = [
     "Adapter",
@@ -140,7 +140,7 @@ def settled_path(adapter: Adapter, cache_dir: Path) -> Path:
     if not (folder / _WEIGHTS).is_file():
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("adapter_config.json", _WEIGHTS):
-            part = folder / f"{name}.part"
+            part = draft_of(folder / name)
             shutil.copyfile(adapter.folder / name, part)
             part.replace(folder / name)
     return folder

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import PrerequisiteError
-from ..store import file_sha256
+from ..store import draft_of, file_sha256
 
 __all__ = ["model_folder"]
 
@@ -41,7 +40,7 @@ def model_folder(gguf: Path, cache_dir: Path, say: Callable[[str], None] = lambd
             remedy="free some disk space, or set INLOOP_CACHE_DIR to another disk",
         )
     say(f"converting {gguf.name} to Hugging Face's format, once: half a minute or more")
-    part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+    part = draft_of(folder)
     try:
         with _without_bars():
             _convert(gguf, part)

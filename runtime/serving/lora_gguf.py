@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput
+from ..store import draft_of
 
 if TYPE_CHECKING:
     import torch
@@ -70,7 +71,7 @@ def export_lora(
 
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, blocks)
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f"{out.name}.part")
+    part = draft_of(out)
     writer = gguf.GGUFWriter(part, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH.LLAMA])
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_name(name)

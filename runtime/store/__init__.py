@@ -1,10 +1,10 @@
 """What outlives a run: blobs by content, the ledger of paid calls, locks and hashes."""
 
-from .blobs import BlobStore, MemoryBlobs, disk_problem, write_whole
+from .blobs import BlobStore, MemoryBlobs, disk_problem, draft_of, write_whole
 from .calls import CALL_KINDS, CallKind, canonical_json
 from .hashes import SUMS, copy_hashed, file_sha256, folder_revision, read_sums, remember, sha256
 from .ledger import Call, Ledger
-from .locks import take
+from .locks import open_locked, take
 from .open import Store
 
 __all__ = [
@@ -19,8 +19,10 @@ __all__ = [
     "canonical_json",
     "copy_hashed",
     "disk_problem",
+    "draft_of",
     "file_sha256",
     "folder_revision",
+    "open_locked",
     "read_sums",
     "remember",
     "sha256",

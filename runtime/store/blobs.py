@@ -21,7 +21,7 @@ from ..records import BlobRef
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["BlobStore", "MemoryBlobs", "disk_problem", "write_whole"]
+__all__ = ["BlobStore", "MemoryBlobs", "disk_problem", "draft_of", "write_whole"]
 
 _NUMBER = itertools.count()
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -119,7 +119,7 @@ def write_whole(path: Path, data: bytes, *, temporary: Path | None = None) -> No
     `temporary`: the folder of the temporary name, on the same file system; default: beside `path`.
     """
     folder = temporary if temporary is not None else path.parent
-    draft = folder / f".{path.name[:40]}.{os.getpid()}.{next(_NUMBER)}.tmp"
+    draft = draft_of(folder / path.name)
     made = False
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -141,6 +141,11 @@ def write_whole(path: Path, data: bytes, *, temporary: Path | None = None) -> No
     finally:
         if made:
             draft.unlink(missing_ok=True)
+
+
+def draft_of(path: Path) -> Path:
+    """Where what will be `path` is made: a name beside it that no other thread and no other process uses."""
+    return path.with_name(f".{path.name[:40]}.{os.getpid()}.{next(_NUMBER)}.tmp")
 
 
 def disk_problem(error: OSError, path: Path) -> PrerequisiteError:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from ..errors import PrerequisiteError
+from .blobs import draft_of
 
 __all__ = ["SUMS", "copy_hashed", "file_sha256", "folder_revision", "read_sums", "remember", "sha256"]
 
@@ -101,8 +101,8 @@ def remember(path: Path, value: str, cache_dir: Path) -> None:
         stat = path.stat()
         known = _remembered(cache_dir) | {str(path.resolve()): [stat.st_size, stat.st_mtime_ns, value]}
         cache_dir.mkdir(parents=True, exist_ok=True)
-        part = cache_dir / f"sha256.json.{os.getpid()}.part"
+        part = draft_of(cache_dir / "sha256.json")
         part.write_text(json.dumps(known), encoding="utf-8")
-        Path(part).replace(cache_dir / "sha256.json")
+        part.replace(cache_dir / "sha256.json")
     except OSError:
         return  # an unwritable cache costs time, no more

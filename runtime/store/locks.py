@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
-__all__ = ["take"]
+__all__ = ["open_locked", "take"]
 
 
 def take(descriptor: int, patience: float = 0.0) -> bool:
@@ -19,6 +20,41 @@ def take(descriptor: int, patience: float = 0.0) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def open_locked(path: Path, patience: float = 0.0) -> int | None:
+    """The descriptor of the file `path`, locked; None where another thread or process held it for `patience` seconds.
+
+    Its folder is made. Whoever holds the lock may delete the file, and its folder too: those who waited for it make both anew,
+    so that never two hold the lock of one path.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except FileNotFoundError:  # the folder was deleted just now
+            if time.monotonic() > deadline + 1.0:
+                raise
+            continue
+        if not take(descriptor, deadline - time.monotonic()):
+            os.close(descriptor)
+            return None
+        if _is_at(descriptor, path):
+            return descriptor
+        os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file is still the one of that name."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(descriptor), there)
 
 
 def _take_now(descriptor: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import urllib.error
 import urllib.parse
@@ -11,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from ...runtime.errors import PrerequisiteError
+from ...runtime.store import draft_of
 
 __all__ = ["fetched", "is_url"]
 
@@ -34,7 +34,7 @@ def fetched(source: str, cache_dir: Path) -> Path:
     path = cache_dir / "downloads" / f"{hashlib.sha256(source.encode()).hexdigest()[:16]}-{name}"
     if path.is_file():
         return path
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = draft_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(source, timeout=_TIMEOUT) as answer, part.open("wb") as file:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.records import Prediction, Record, Row, Training
-from ...runtime.store import canonical_json, disk_problem, file_sha256, take, write_whole
+from ...runtime.store import canonical_json, disk_problem, draft_of, file_sha256, open_locked, write_whole
 from ..tasks import Task
 
 if TYPE_CHECKING:
@@ -132,10 +132,9 @@ class StoredStudent(ABC):
     def save(self, folder: Path) -> None:
         """Copy the trained student to `folder`, which is there whole or not at all; what was there is replaced."""
         folder = Path(folder)
-        draft = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+        draft = draft_of(folder)
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(draft, ignore_errors=True)
             shutil.copytree(self.folder, draft)
             if folder.exists() and not (folder / CARD).is_file() and any(folder.iterdir()):
                 raise BadInput(f"{str(folder)!r} holds something else: give a folder of its own for the student.")
@@ -215,15 +214,13 @@ class StoredStudent(ABC):
         work = place.parent / ".work" / place.name
         draft = work / f"out.{os.getpid()}"
         try:
-            work.mkdir(parents=True, exist_ok=True)
             with _ONE_AT_A_TIME, _locked(work / "lock"):
-                if (place / CARD).is_file():  # another process was at it, and we waited for it
-                    return
-                shutil.rmtree(draft, ignore_errors=True)
-                draft.mkdir()
-                training = self._train(rows, seed, work, draft, prepared, stop)
-                self._keep(draft, place, revision, training)
-            shutil.rmtree(work, ignore_errors=True)
+                if not (place / CARD).is_file():  # else another one was at it, and we waited for it
+                    shutil.rmtree(draft, ignore_errors=True)
+                    draft.mkdir()
+                    training = self._train(rows, seed, work, draft, prepared, stop)
+                    self._keep(draft, place, revision, training)
+                shutil.rmtree(work, ignore_errors=True)
         except OSError as error:
             raise disk_problem(error, place) from error
 
@@ -246,11 +243,15 @@ class StoredStudent(ABC):
         }
         write_whole(draft / CARD, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode("utf-8"))
         place.parent.mkdir(parents=True, exist_ok=True)
-        if (place / CARD).is_file():
+        try:
+            if not (place / CARD).is_file():
+                shutil.rmtree(place, ignore_errors=True)
+                draft.replace(place)
+        except OSError:
+            if not (place / CARD).is_file():  # else another one made the same meanwhile
+                raise
+        finally:
             shutil.rmtree(draft, ignore_errors=True)
-            return
-        shutil.rmtree(place, ignore_errors=True)
-        draft.replace(place)
 
 
 def check_lengths(student: Student, rows: Sequence[Row], name: str = "") -> None:
@@ -277,13 +278,16 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    with path.open("ab") as file:
-        if not take(file.fileno(), patience=24 * 3600):
-            raise PrerequisiteError(
-                f"another process has been training this student for a day ({path})",
-                remedy="end that process, and run the command again: it goes on from the last checkpoint.",
-            )
+    descriptor = open_locked(path, patience=24 * 3600)
+    if descriptor is None:
+        raise PrerequisiteError(
+            f"another process has been training this student for a day ({path})",
+            remedy="end that process, and run the command again: it goes on from the last checkpoint.",
+        )
+    try:
         yield
+    finally:
+        os.close(descriptor)
 
 
 def _sha256(parts: Any) -> str:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Student
 from ...runtime.records import Row, Training
+from ...runtime.store import draft_of
 from .base import CARD, StoredStudent
 from .classifier import ClassifierStudent
 from .embedding import EmbeddingStudent
@@ -193,8 +193,7 @@ async def _accuracy(student: StoredStudent, rows: Sequence[Row]) -> float:
 def _cook(students: Sequence[StoredStudent], how: How, rank: int | None) -> StoredStudent:
     first = students[0]
     made = first.fresh()
-    draft = first.folder.parent / ".work" / f"soup.{os.getpid()}.{id(made)}"
-    shutil.rmtree(draft, ignore_errors=True)
+    draft = draft_of(first.folder.parent / ".work" / "soup")
     shutil.copytree(first.folder, draft, ignore=shutil.ignore_patterns(CARD, "*.safetensors", "*.index.json", "*.npz"))
     try:
         _pour(students, how, rank, draft)

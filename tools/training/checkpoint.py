@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import PrerequisiteError
-from ...runtime.store import disk_problem
+from ...runtime.store import disk_problem, draft_of
 
 __all__ = ["Checkpoint"]
 
@@ -32,7 +32,7 @@ class Checkpoint:
         """Put `state` into the file, in the place of what was there. Raises `PrerequisiteError` where the disk refuses."""
         import torch
 
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        draft = draft_of(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with draft.open("wb") as file:
