@@ -3,7 +3,7 @@ from .flags import add_flags, given_flags
 from .format import amount, clip, counted, percent, points, printable, seconds, signed
 from .lines import read_lines
 from .progress import RunView, progress
-from .session import closing_line, kept, log_to_stderr, new_run
+from .session import closing_line, kept, log_to_stderr
 
 __all__ = [
     "LoopCommand",
@@ -16,7 +16,6 @@ __all__ = [
     "given_flags",
     "kept",
     "log_to_stderr",
-    "new_run",
     "percent",
     "points",
     "printable",

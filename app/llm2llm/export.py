@@ -70,7 +70,7 @@ def _card(result: Llm2LlmResult, run: ArmRun, rows: list[dict[str, Any]]) -> str
     source = (
         "real rows that were held back (an oracle, no teacher)" if oracle else f"written by {run.teacher or 'nobody'}"
     )
-    table = ["| way | rows added | test accuracy | gain |", "|---|---|---|---|"]
+    worth = ["| way | rows added | test accuracy | gain |", "|---|---|---|---|"]
     for line in result.table:
         accuracy = (
             ""
@@ -78,7 +78,9 @@ def _card(result: Llm2LlmResult, run: ArmRun, rows: list[dict[str, Any]]) -> str
             else f"{line.accuracy:.1f}" + (f" ± {line.se:.1f}" if line.se is not None else "")
         )
         gain = "" if line.gain is None else line.words()
-        table.append(f"| {words_of(line.way)} | {line.rows:g} | {accuracy} | {gain} |")
+        worth.append(f"| {words_of(line.way)} | {line.rows:g} | {accuracy} | {gain} |")
+    worth += ["", "Accuracy in points on the user's test rows; ± is a standard error over repeats."]
+    worth = worth if result.table else []
     near = [
         f"- {found.group}: {found.exact} of {found.rows} added rows are copies of one of {found.texts} {found.group} rows,"
         f" {found.above} have a ROUGE-L above {found.threshold:g}"
@@ -102,9 +104,7 @@ def _card(result: Llm2LlmResult, run: ArmRun, rows: list[dict[str, Any]]) -> str
             "",
             "## What the rows were worth",
             "",
-            *table,
-            "",
-            "Accuracy in points on the user's test rows; ± is a standard error over repeats.",
+            *(worth or ["These rows were not measured on the test rows."]),
             "",
             "## Nearness to rows that are measured on",
             "",

@@ -21,7 +21,7 @@ from ...graphs.llm2llm import (
     TrainingTold,
     words_of,
 )
-from ...runtime.display import seconds, signed
+from ...runtime.display import counted, seconds, signed
 from ...runtime.run import Event
 from ..cli import RunView, printable
 
@@ -32,19 +32,34 @@ __all__ = ["RowsView", "as_json", "in_words", "refusal"]
 
 
 def refusal(result: Llm2LlmResult) -> str | None:
-    """Why the main arm has no rows although rows were asked for, with the table of what became of them; None where it has some.
+    """Why no row was accepted although rows were asked for, with the table of what became of them; None where one was.
 
-    A run that its budget stopped was not refused.
+    A run that its budget stopped was not refused, and neither was one whose rows the dev rows put aside: that is its finding.
     """
     mine = result.main_runs
-    if result.stopped or any(run.added for run in mine) or not any(run.table.asked for run in mine):
-        return None
     total = sum((run.table for run in mine[1:]), mine[0].table)
+    if result.stopped or total.accepted or not total.asked:
+        return None
     lines = "\n".join(f"    {line}" for line in str(total).splitlines())
     why = "no row that the teacher wrote was accepted"
     if not total.parsed and not total.failed and not total.refused and not total.unreadable:  # as only an oracle does
         why = "the oracle has no unused row of the classes that it was asked for"
     return f"{why}: the student is that of the seeds alone.\n{lines}"
+
+
+def put_aside(result: Llm2LlmResult) -> str | None:
+    """That rows were accepted and the dev rows put all of them aside; None where some were added, or none accepted."""
+    mine = result.main_runs
+    refused = [(run, step) for run in mine for step in run.steps if not step.kept]
+    if not refused or any(run.added for run in mine):
+        return None
+    rows = sum(step.table.accepted for _, step in refused)
+    several = len(mine) > 1
+    steps = "; ".join(
+        f"{f'repeat {run.repeat + 1}, ' if several else ''}step {step.step}: {step.note.removeprefix('put aside: ')}"
+        for run, step in refused
+    )
+    return f"{counted(rows, 'row')} accepted, and put aside by the dev rows ({steps}): the student is that of the seeds alone."
 
 
 @dataclass
@@ -175,11 +190,13 @@ def in_words(result: Llm2LlmResult, bold: bool = False) -> list[str]:
     lines += ["", f"  stopped: {'; '.join(stops)}"]
     if why := refusal(result):
         lines += [f"  {why.splitlines()[0]}"]
+    if aside := put_aside(result):
+        lines += [f"  {aside}"]
     return lines
 
 
 def _table(result: Llm2LlmResult) -> list[str]:
-    many = max(row.repeats for row in result.table) > 1
+    many = any(row.gain_se is not None for row in result.table)
     head = ("", "rows added", "accuracy", "gain", "s.e." if many else "95 % interval", "")
     rows = [_cells(row, mine=row.way == result.main, many=many) for row in result.table]
     widths = [max(len(cells[i]) for cells in [head, *rows]) for i in range(len(head))]

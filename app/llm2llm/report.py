@@ -58,7 +58,7 @@ def render(result: Llm2LlmResult, blobs: BlobStore | None = None) -> str:
         verdict=f"{counts['seeds']} seeds, {counts['dev']} dev rows, {counts['test']} test rows. Stopped: {stops}.",
         kind=_kind(result),
         main=words_of(result.main),
-        several=any(row.repeats > 1 for row in result.table),
+        several=any(row.gain_se is not None for row in result.table),
         table=[_cells(row) for row in result.table],
         curves=[(f"repeat {run.repeat + 1}", svg) for run in main if (svg := _curve(run))],
         steps=[_step(step) for step in first.steps],

@@ -1,13 +1,19 @@
-"""`inloop rescore`: the replies of a finished run, judged again by other rules."""
+"""`inloop rescore`: the replies of a finished run, judged again by other rules; with the rows and the student that they give."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import itertools
 import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 from ...runtime.run import RunFolder
 from ...runtime.settings import Settings
+from ...runtime.store import BlobStore, disk_problem, write_whole
 
 __all__ = ["add_arguments", "rescore"]
 
@@ -26,7 +32,7 @@ def rescore(args: argparse.Namespace) -> int:
     """Read and judge the replies of a finished run again, with other thresholds; the teacher is not asked."""
     from ...graphs.llm2llm import Llm2LlmResult
     from ...graphs.llm2llm import rescore as judge_again
-    from ...runtime.store import write_whole
+    from .export import export
 
     settings = Settings.load(runs_dir=args.out)
     folder = RunFolder.open(settings.runs_dir, args.run)
@@ -36,15 +42,24 @@ def rescore(args: argparse.Namespace) -> int:
     }
     if args.verifier:
         changes["verifiers"] = tuple(args.verifier)
-    repeats = asyncio.run(judge_again(folder.result_as(Llm2LlmResult), changes, settings=settings, run_id=folder.id))
-    number = 1 + len(list(folder.path.glob("rescored-*.json")))
-    path = folder.path / f"rescored-{number}.json"
-    rescored = {"run_id": folder.id, "changes": changes, "repeats": [one.model_dump(mode="json") for one in repeats]}
-    write_whole(path, json.dumps(rescored, indent=1, ensure_ascii=False).encode("utf-8") + b"\n")
+    path = _new_folder(folder.path)
+    with _dropped_if_refused(path):
+        work = judge_again(
+            folder.result_as(Llm2LlmResult), changes, settings=settings, run_id=folder.id, student=path / "student"
+        )
+        rescoring = asyncio.run(work)
+        export(rescoring.result, BlobStore(settings.store_dir / "blobs"), path / "data")
+        rescored = {
+            "run_id": folder.id,
+            "changes": changes,
+            "repeats": [one.model_dump(mode="json") for one in rescoring.repeats],
+        }
+        write_whole(path / "rescored.json", json.dumps(rescored, indent=1, ensure_ascii=False).encode("utf-8") + b"\n")
+    paths = {"data": str(path / "data"), "student": str(path / "student"), "path": str(path)}
     if args.json:
-        print(json.dumps({**rescored, "path": str(path)}, ensure_ascii=False))
+        print(json.dumps({**rescored, **paths}, ensure_ascii=False))
         return 0
-    for one in repeats:
+    for one in rescoring.repeats:
         dev = (
             ""
             if one.dev_before is None or one.dev is None
@@ -52,5 +67,30 @@ def rescore(args: argparse.Namespace) -> int:
         )
         print(f"  repeat {one.repeat + 1}: {one.accepted_before} → {one.accepted} rows accepted{dev}")
         print("\n".join(f"    {line}" for line in str(one.table).splitlines()))
-    print(f"  teacher calls paid: {sum(one.paid for one in repeats)}\n  written to {path}")
+    print(f"  calls of language models paid: {sum(one.paid for one in rescoring.repeats)}")
+    print("\n".join(f"  {name:<8} {place}" for name, place in paths.items()))
     return 0
+
+
+def _new_folder(run: Path) -> Path:
+    """A folder beside the run's own files, numbered on."""
+    for number in itertools.count(1):
+        path = run / f"rescored-{number}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise disk_problem(error, path) from error
+        return path
+    raise AssertionError
+
+
+@contextlib.contextmanager
+def _dropped_if_refused(path: Path) -> Iterator[None]:
+    """What cannot be judged leaves no folder."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise

@@ -4,7 +4,7 @@ from .data import open_source
 from .events import ArmDone, ArmStarted, ArmTested, MistakesFound, NoMistakes, RowsJudged, StepDone, TrainingTold
 from .loop import llm2llm
 from .plan import Plan, estimate
-from .rescoring import Rescored, rescore
+from .rescoring import Rescored, Rescoring, rescore
 from .result import ArmRow, ArmRun, Llm2LlmResult, Llm2LlmTask, Measured, StepRecord
 from .state import judged_at
 
@@ -31,6 +31,7 @@ __all__ = [
     "judged_at",
     "llm2llm",
     "open_source",
+    "Rescoring",
     "rescore",
     "words_of",
 ]

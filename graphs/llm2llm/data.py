@@ -19,6 +19,7 @@ from ...runtime.records import Row
 from ...tools.data import drop_overlaps, per_class, read_rows, text_key
 from ...tools.tasks import Classification, NoAnswer, Task, open_task, slip_of
 from .config import Llm2LlmConfig
+from .state import data_sha256
 
 __all__ = ["Parts", "Source", "open_source"]
 
@@ -34,6 +35,11 @@ class Parts:
     dev: tuple[Row, ...]
     test: tuple[Row, ...]
     pool: tuple[Row, ...]
+
+    @property
+    def seeds_sha256(self) -> str:
+        """Names the draw of the seeds."""
+        return data_sha256(self.seeds)
 
 
 class Source:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...runtime.errors import BadInput
 from ...runtime.run import Loop, Mapped, Session, exported
-from ...tools.students import check_lengths
+from ...tools.students import check_lengths, check_soup
+from .arms import arms_of
 from .config import Llm2LlmConfig
-from .data import open_source
+from .data import Parts, open_source
 from .models import Models
-from .repeat import Llm2LlmContext, run_repeat
+from .repeat import Llm2LlmContext, run_repeat, save_student
 from .result import ArmRun, Llm2LlmResult, Llm2LlmTask, Spent, task_id
 from .stages import Stages
-from .state import judged_at, rows_of
 from .table import table, undertrained
 
 if TYPE_CHECKING:
@@ -32,10 +33,14 @@ def _open(config: Llm2LlmConfig, session: Session) -> Llm2LlmContext:
     """Read the files and open the models; a row that is too long for the student is named before anything is done."""
     source = open_source(config)
     models = Models(config, source.task, session)
+    models.open_chats()
     draws = [source.parts(config.seed + repeat) for repeat in range(config.repeat)]
     for parts in draws:
         models.student.check(parts.seeds)
         check_lengths(models.student, parts.dev, "dev")
+        _check_pool(config, parts, oracle=models.oracle)
+    if config.soup != "none" and config.main == "ours":
+        check_soup(models.student, config.soup, dev=[row for parts in draws for row in parts.dev])
     check_lengths(models.student, draws[0].test, "test")
     session.notes += source.notes
     if not draws[0].test:
@@ -51,13 +56,34 @@ def _open(config: Llm2LlmConfig, session: Session) -> Llm2LlmContext:
     )
 
 
+def _check_pool(config: Llm2LlmConfig, parts: Parts, *, oracle: bool) -> None:
+    """Raises `BadInput` where real rows are asked for and none are left."""
+    if parts.pool:
+        return
+    if oracle:
+        raise BadInput(
+            f"--teacher oracle: none of the rows of {config.paths['pool']!r} can be given, for each is a seed, a dev or a test row. Give a"
+            " file of other rows, or learn from some of the rows alone: --seeds-per-class N."
+        )
+    if "oracle" in arms_of(config.compare, config.main, pool=False):
+        raise BadInput(
+            "--compare oracle: there are no real rows left for it. Leave it out, or learn from some of the rows alone: --seeds-per-class N."
+        )
+
+
 async def _summary(context: Llm2LlmContext, mapped: Mapped[Llm2LlmTask]) -> Mapping[str, Any]:
     """The table, what each stage cost, and the student of the first repeat, in the run's folder."""
     config, session = context.config, context.session
     tasks = tuple(mapped.results.values())
     runs = [run for task in tasks for run in task.ways]
-    await _save_student(context, tasks[0].ways[0])
-    worth = tuple(table(runs, config.main))
+    await save_student(context, tasks[0].ways[0], session.folder.path / "student")
+    redrawn = len({context.source.parts(config.seed + task.repeat).seeds_sha256 for task in tasks}) > 1
+    if len(tasks) > 1 and not redrawn:
+        session.notes.append(
+            f"the seeds were the same in all {len(tasks)} repeats, for all rows are learned from: there is no standard error."
+            " --seeds-per-class draws others for each repeat"
+        )
+    worth = tuple(table(runs, config.main, redrawn=redrawn))
     session.notes += [note for note in (undertrained(worth),) if note]
     parts = context.source.parts(config.seed + tasks[0].repeat)
     budget = next((run.stop.removeprefix("budget: ") for run in runs if run.stop.startswith("budget: ")), None)
@@ -69,15 +95,6 @@ async def _summary(context: Llm2LlmContext, mapped: Mapped[Llm2LlmTask]) -> Mapp
         "spent": _spent(runs),
         "stopped": budget,
     }
-
-
-async def _save_student(context: Llm2LlmContext, run: ArmRun) -> None:
-    """The student of the main arm; it was trained, and comes from the store."""
-    seed = context.config.seed + run.repeat
-    student = context.models.student.fresh()
-    added = rows_of(judged_at(context.session.store.blobs, run.rows))
-    await student.fit([*context.source.parts(seed).seeds, *added], seed)
-    student.save(context.session.folder.path / "student")
 
 
 def _spent(runs: list[ArmRun]) -> dict[str, Spent]:

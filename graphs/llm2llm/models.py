@@ -39,11 +39,15 @@ class Models:
     Roles: `student`; `teacher`, or `teacher 1` and so on where there are several; `verifier`; `classifier`, the student that checks
     labels where the run's own one does not read embeddings. A caller's own model takes its role.
 
+    `wrote`: the names of the models that wrote the rows, where that was done before; they are then not opened to be asked.
+
     Raises:
         BadInput: an oracle among other teachers, or a verifier that there is not; before anything is paid.
     """
 
-    def __init__(self, config: Llm2LlmConfig, task: Task, session: Session) -> None:
+    def __init__(
+        self, config: Llm2LlmConfig, task: Task, session: Session, *, wrote: Sequence[str] | None = None
+    ) -> None:
         self.config, self.task, self.session = config, task, session
         marker = getattr(task, "marker", "")
         ending = f" The answer ends with {marker!r} and the result." if marker else ""
@@ -58,10 +62,34 @@ class Models:
         self._brought_verifier = "verifier" in brought
         self.student = self._student("student", config.student)
         self._roles: dict[str, str] = {}
-        self._writers = (
-            [] if self.oracle else [self._chat(spec, role) for spec, role in zip(config.teachers, roles, strict=True)]
-        )
+        self._teacher_roles, self._wrote = roles, wrote
+        self._writers: list[Chat] | None = None
         self._verifiers = [self._parse(spec) for spec in config.verifiers]
+
+    def open_chats(self) -> None:
+        """Open who writes and who checks: what is wrong with one of them is said before a student is trained.
+
+        Raises what `open_writers` raises, and `BadInput` where a writer would check itself.
+        """
+        self.open_writers()
+        for kind, rest in self._verifiers:
+            if kind in ("self", "chat"):
+                self._second_models(kind, rest)
+
+    def open_writers(self) -> list[Chat]:
+        """The models that write rows; none for an oracle. A server without a model's name is asked for it now.
+
+        Raises:
+            BadInput: a spec that names no model.
+            PrerequisiteError: a server that does not answer, a model that is not there.
+        """
+        if self._writers is None:
+            pairs = [] if self.oracle else zip(self.config.teachers, self._teacher_roles, strict=True)
+            self._writers = [self._chat(spec, role) for spec, role in pairs]
+        return self._writers
+
+    def _writer_names(self) -> Sequence[str]:
+        return self._wrote if self._wrote is not None else [chat.model for chat in self.open_writers()]
 
     def embed(self) -> Callable[[Sequence[str]], Awaitable[list[list[float]]]] | None:
         """Unit vectors of texts, where the student or the verifier reads texts by them anyway."""
@@ -85,7 +113,7 @@ class Models:
         temperature = 1.0 if arm.name == "paper" else self.config.temperature
         return tuple(
             ChatTeacher(chat, about=self.about, labels=self.task.classes, style=style, temperature=temperature)
-            for chat in self._writers
+            for chat in self.open_writers()
         )
 
     async def checks(self, arm: Arm, parts: Parts, seed: int) -> RowChecks:
@@ -115,21 +143,19 @@ class Models:
                 verifiers.append(await self._by_student(parts, seed))
             elif kind == "file":
                 verifiers.append(open_checker(Path(rest)))
-            elif kind == "self":
-                names = [chat.model for chat in self._writers]
-                verifiers += [
-                    SecondModel(chat, self.task, about=self.about, votes=int(rest), writers=names)
-                    for chat in self._writers
-                ]
-            elif kind == "chat":
-                model, votes = rest.rsplit(",votes=", 1) if ",votes=" in rest else (rest, "1")
-                names = [chat.model for chat in self._writers]
-                verifiers.append(
-                    SecondModel(
-                        self._chat(model, "verifier"), self.task, about=self.about, votes=int(votes), writers=names
-                    )
-                )
+            elif kind in ("self", "chat"):
+                verifiers += self._second_models(kind, rest)
         return verifiers
+
+    def _second_models(self, kind: str, rest: str) -> list[SecondModel]:
+        """The writers themselves for "self", else the model that is named."""
+        model, votes = rest.rsplit(",votes=", 1) if ",votes=" in rest else (rest, "1")
+        if kind == "self":
+            chats, votes = self.open_writers(), rest
+            names: Sequence[str] = [chat.model for chat in chats]
+        else:
+            chats, names = [self._chat(model, "verifier")], self._writer_names()
+        return [SecondModel(chat, self.task, about=self.about, votes=int(votes), writers=names) for chat in chats]
 
     def _parse(self, spec: str) -> tuple[str, str]:
         if spec == "auto" and self._brought_verifier:

@@ -7,10 +7,11 @@ alike is paid once.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from ...evaluators.rows import contamination
-from ...runtime.errors import BadInput
+from ...evaluators.rows import Contamination, Judged, contamination
 from ...runtime.run import Session
 from .arms import ARMS, arms_of
 from .config import Llm2LlmConfig
@@ -23,7 +24,7 @@ from .result import ArmRun, Llm2LlmTask, Spent
 from .stages import Stages
 from .state import ArmState, data_sha256, first_state, judged_at, measured_at, rows_of, steps_of
 
-__all__ = ["Llm2LlmContext", "run_repeat"]
+__all__ = ["Llm2LlmContext", "nearness", "run_repeat", "save_student"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +38,12 @@ class Llm2LlmContext:
     stages: Stages
     training: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def of_arm(self, name: str, parts: Parts, repeat: int, cap: int | None) -> ArmContext:
-        """What an arm works with; `cap`: the most rows that it may add.
-
-        Raises:
-            BadInput: it needs real rows, and none are left.
-        """
+    async def of_arm(
+        self, name: str, parts: Parts, repeat: int, cap: int | None, *, writing: bool = True
+    ) -> ArmContext:
+        """What an arm works with; `cap`: the most rows that it may add; `writing` False: rows are judged, and no teacher is opened."""
         config, arm = self.config, ARMS[name]
         steps = 0 if arm.rows == "none" or cap == 0 else config.rounds(arm)
-        if steps and arm.rows == "pool" and not parts.pool:
-            raise BadInput(
-                "there are no real rows left for the oracle: leave it out of --compare, or give a larger training file."
-            )
         return ArmContext(
             task=self.source.task,
             student=self.models.student,
@@ -56,7 +51,7 @@ class Llm2LlmContext:
             dev=parts.dev if name == "ours" else (),
             test=parts.test,
             mining=arm.mining,
-            teachers=self.models.teachers(arm, parts) if steps else (),
+            teachers=self.models.teachers(arm, parts) if steps and writing else (),
             checks=await self.models.checks(arm, parts, config.seed + repeat),
             blobs=self.session.store.blobs,
             steps=steps,
@@ -99,7 +94,6 @@ async def _run(context: Llm2LlmContext, name: str, parts: Parts, repeat: int, ca
 
 def _run_of(arm: ArmContext, state: ArmState, name: str, parts: Parts, repeat: int) -> ArmRun:
     added = judged_at(arm.blobs, state["kept"])
-    unseen = {name: [row.text for row in rows] for name, rows in (("test", parts.test), ("dev", parts.dev)) if rows}
     return ArmRun(
         way=name,
         repeat=repeat,
@@ -112,9 +106,24 @@ def _run_of(arm: ArmContext, state: ArmState, name: str, parts: Parts, repeat: i
         verifier="; ".join(verifier.name for verifier in arm.checks.verifiers),
         steps=tuple(steps_of(arm.blobs, state["chapter"])),
         test=measured_at(arm.blobs, state["test"]),
-        contamination=tuple(contamination([entry.text for entry in added], unseen)) if added else (),
+        contamination=nearness(added, parts),
         spent={stage: Spent.model_validate(spent) for stage, spent in state["spent"].items()},
     )
+
+
+def nearness(added: Sequence[Judged], parts: Parts) -> tuple[Contamination, ...]:
+    """How near the added rows are to those that are measured on."""
+    unseen = {name: [row.text for row in rows] for name, rows in (("test", parts.test), ("dev", parts.dev)) if rows}
+    return tuple(contamination([entry.text for entry in added], unseen)) if added else ()
+
+
+async def save_student(context: Llm2LlmContext, run: ArmRun, folder: Path) -> None:
+    """Write the student of an arm's rows; one that was trained comes from the store."""
+    seed = context.config.seed + run.repeat
+    student = context.models.student.fresh()
+    added = rows_of(judged_at(context.session.store.blobs, run.rows))
+    await student.fit([*context.source.parts(seed).seeds, *added], seed)
+    student.save(folder)
 
 
 async def _soup(context: Llm2LlmContext, parts: Parts, main: ArmRun) -> ArmRun:

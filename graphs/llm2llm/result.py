@@ -148,8 +148,9 @@ class ArmValue(Record):
 class ArmRow(Record):
     """One line of the table: test accuracy and its gain over fine-tuning on the seeds alone, in points (0-100).
 
-    `se`, `gain_se`: standard errors over the repeats (of the paired gains), None with one repeat; then `ci` is the 95 % interval of
-    the gain over the test rows. `rows`: mean number of added rows. `values`: each repeat by itself.
+    `se`, `gain_se`: standard errors over the repeats (of the paired gains), None where the repeats cannot give one: one repeat, the
+    same seeds in all, or the same figure in all. Then `ci` is the 95 % interval of the gain over the test rows.
+    `rows`: mean number of added rows. `values`: each repeat by itself.
     """
 
     way: str
@@ -277,9 +278,7 @@ class Llm2LlmResult(RunResult[Llm2LlmTask]):
         if not rows:
             return ()
         several = any(row.gain_se is not None for row in rows)
-        spread = (
-            "two standard errors over the repeats" if several else "95 % intervals over the test rows, in one repeat"
-        )
+        spread = "two standard errors over the repeats" if several else "95 % intervals over the test rows"
         return (
             Forest(
                 title=f"Gain in test accuracy over the seeds alone, in points; {spread}",

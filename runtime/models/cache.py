@@ -67,7 +67,7 @@ def fetch(name: str, cache_dir: Path, progress: Progress | None = None) -> Path:
                 f" {free // 10**6} MB are free",
                 remedy="free some disk space, or set INLOOP_CACHE_DIR to another disk",
             )
-        with _fetching(parts.with_name(".fetching"), name):
+        with _fetching(parts / "lock", name):
             found = find(name, cache_dir)
             if found is not None:  # another one fetched it, and we waited for it
                 return found
@@ -103,6 +103,7 @@ def _fetching(lock: Path, name: str) -> Iterator[None]:
     try:
         yield
     finally:
+        lock.unlink(missing_ok=True)
         os.close(descriptor)
 
 

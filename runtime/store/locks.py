@@ -33,11 +33,11 @@ def open_locked(path: Path, patience: float = 0.0) -> int | None:
     """
     deadline = time.monotonic() + patience
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except FileNotFoundError:  # the folder was deleted just now
-            if time.monotonic() > deadline + 1.0:
+        except (FileNotFoundError, FileExistsError):  # the folder was deleted just now, or a file is in its place
+            if path.parent.is_file() or time.monotonic() > deadline + 1.0:
                 raise
             continue
         if not take(descriptor, deadline - time.monotonic()):

@@ -4,6 +4,6 @@ from .base import StoredStudent, check_lengths
 from .embedding import EmbeddingStudent
 from .lora import LoraStudent
 from .open import open_student
-from .soups import soup
+from .soups import check_soup, soup
 
-__all__ = ["EmbeddingStudent", "LoraStudent", "StoredStudent", "check_lengths", "open_student", "soup"]
+__all__ = ["EmbeddingStudent", "LoraStudent", "StoredStudent", "check_lengths", "check_soup", "open_student", "soup"]

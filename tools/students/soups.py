@@ -35,7 +35,18 @@ if TYPE_CHECKING:
 
     State = Mapping[str, Tensor]
 
-__all__ = ["Factors", "How", "compressed", "greedy_choice", "merged", "model_stock", "soup", "stock_ratio", "uniform"]
+__all__ = [
+    "Factors",
+    "How",
+    "check_soup",
+    "compressed",
+    "greedy_choice",
+    "merged",
+    "model_stock",
+    "soup",
+    "stock_ratio",
+    "uniform",
+]
 
 How = Literal["uniform", "greedy", "stock"]
 
@@ -151,6 +162,14 @@ async def greedy_choice(
     return chosen, best
 
 
+def check_soup(student: Student, how: How, *, dev: Sequence[Row]) -> None:
+    """Raises `BadInput` where a soup of such students cannot be made, before any is trained."""
+    if not isinstance(student, StoredStudent):
+        raise BadInput(f"a soup needs students whose weights inloop keeps in its store, and {student.model!r} is none.")
+    if how == "greedy" and not dev:
+        raise BadInput("a greedy soup is chosen on dev rows: give some that are not among the test rows.")
+
+
 async def soup(
     trained: Sequence[Student], how: How = "uniform", *, dev: Sequence[Row] = (), rank: int | None = None
 ) -> StoredStudent:
@@ -166,12 +185,11 @@ async def soup(
     students = [student for student in trained if isinstance(student, StoredStudent) and student.fitted]
     if not students or len(students) < len(trained):
         raise BadInput("a soup needs trained students, one or more, whose weights inloop keeps in its store.")
+    check_soup(students[0], how, dev=dev)
     first = students[0]
     if len({(s.model, s.task.sha256, _base_of(s)) for s in students}) > 1:
         raise BadInput("a soup needs students of one base model and one task; these differ.")
     if how == "greedy":
-        if not dev:
-            raise BadInput("a greedy soup is chosen on dev rows: give some that are not among the test rows.")
         cooked: dict[tuple[int, ...], StoredStudent] = {(place,): student for place, student in enumerate(students)}
 
         async def measure(chosen: tuple[int, ...]) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections import Counter
 
 import chromium
 import numpy as np
 import pytest
 from pages import looked_at
-from row_stand_ins import FILL, NAMES, made_rows, open_word_student, teaching, write_rows
+from row_stand_ins import FILL, NAMES, THINGS, WordStudent, made_rows, open_word_student, teaching, write_rows
 from servers import completion, fails, says, serving
 
 from inloop.app.cli.main import main
@@ -320,3 +321,91 @@ def test_the_page_in_a_browser(files, capsys):
     looked_at(page, files / "page.html")
     result = RunFolder.open(files / "runs", told["run_id"]).result_as(Llm2LlmResult)
     assert f"<h1>{result.finding()}</h1>" in page and len(result.to_pandas()) == len(told["table"])
+
+
+def test_rows_that_the_dev_rows_put_aside_were_accepted_all_the_same(files, capsys):
+    """A teacher whose rows pass every check and make the student worse: the finding of the run, and no failure."""
+    misleading = {"music": "weather", "weather": "dining", "dining": "music"}
+
+    def script(handler, body):
+        label = re.search(r"(?:Right answer|Answer): (\w+)", body["messages"][-1]["content"])[1]
+        things = THINGS[misleading[label]][1]
+        rows = [
+            {"text": f"{word} {FILL[body['seed'] % 9]} {NAMES[n]}", "label": label} for n, word in enumerate(things)
+        ]
+        handler.json(completion([json.dumps({"rows": rows})], output_tokens=20))
+
+    arguments = ["llm2llm", *USUAL, "--steps", "1", "--per-error", "8", "--dev-per-class", "8", "--compare", "none"]
+    with serving() as server:
+        server.behaviours = [script]
+        assert main([*arguments, "--teacher", f"{server.url}#m"]) == 0
+        out = capsys.readouterr().out
+        code, told = run(capsys, *arguments[1:], "--teacher", f"{server.url}#m")
+    rows = told["main"][0]["rows"]
+    assert code == 0 and "error" not in told and rows["accepted"] > 0 == told["main"][0]["added"]
+    assert f"{rows['accepted']} rows accepted, and put aside by the dev rows (step 1: dev fell from" in out
+    assert "no row" not in out
+
+
+def test_a_server_that_has_gone_is_not_needed_to_judge_its_replies_again(files, capsys):
+    arguments = (*USUAL, "--steps", "1", "--per-error", "2", "--compare", "none")
+    with serving() as server:
+        server.behaviours = [teaching]
+        named_code, named = run(capsys, *arguments, "--teacher", f"{server.url}#m")
+        server.models = ["m"]
+        code, told = run(capsys, *arguments, "--teacher", server.url)  # whose model's name it says itself
+        assert code == named_code == 0 and told["main"][0]["added"] > 0
+    for original in (told, named):
+        assert main(["rescore", original["run_id"], "--rouge", "0.4", "--json"]) == 0
+        [one] = (scored := json.loads(capsys.readouterr().out))["repeats"]
+        folder = RunFolder.open(files / "runs", original["run_id"]).path / "rescored-1"
+        assert {name: scored[name] for name in ("path", "data", "student")} == {
+            "path": str(folder), "data": str(folder / "data"), "student": str(folder / "student")
+        }  # fmt: skip
+        lines = (folder / "data" / "train.jsonl").read_text(encoding="utf-8").splitlines()
+        added = [row for row in map(json.loads, lines) if row["origin"] == "added"]
+        assert len(added) == one["accepted"] < one["accepted_before"] and all(row["step"] == 1 for row in added)
+        counts = json.loads((folder / "student" / "counts.json").read_text(encoding="utf-8"))
+        words = Counter(word for row in map(json.loads, lines) for word in row["text"].lower().split())
+        assert Counter(word for label in counts.values() for word in Counter(label).elements()) == words
+        assert one["data_sha256"] in (folder / "data" / "README.md").read_text(encoding="utf-8")
+    assert main(["rescore", told["run_id"], "--rouge", "7", "--json"]) == 2
+    capsys.readouterr()
+    assert not (folder.parent / "rescored-2").exists(), "a refused command leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (("--seeds-per-class", "27", "--teacher", "oracle:train.jsonl"), "--teacher oracle: none of the rows of 'train.jsonl'"),
+        (("--compare", "oracle", "--teacher", "http://127.0.0.1:9/v1#m"), "--compare oracle: there are no real rows left"),
+        (("--soup", "greedy", "--dev-per-class", "0", "--teacher", "oracle:train.jsonl"), "soup needs students"),
+        (("--verifier", "http://127.0.0.1:9/v1#m", "--teacher", "http://127.0.0.1:9/v1#m"), "cannot check itself"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_said_before_a_student_is_trained(files, capsys, monkeypatch, flags, why):
+    rows = made_rows(30, seed=1)
+    write_rows(files / "train.jsonl", rows)
+    monkeypatch.setattr(WordStudent, "fit", None)
+    chosen = [] if "--seeds-per-class" in flags else ["--seeds-per-class", "4"] if "oracle:train.jsonl" in flags else []
+    dev = () if "--dev-per-class" in flags else ("--dev-per-class", "3")
+    code, told = run(capsys, "train.jsonl", *chosen, *dev, *flags)
+    assert code == 2 and why in told["error"]["message"], told
+    assert latest(files / "runs") is None
+
+
+def test_repeats_of_the_same_seeds_have_no_standard_error(files, capsys):
+    arguments = ("train.jsonl", "--test", "test.jsonl", "--dev-per-class", "0", "--verifier", "none", "--rouge", "1")
+    write_rows(files / "pool.jsonl", made_rows(10, seed=3, start=5000))
+    teacher = ("--teacher", "oracle:pool.jsonl", "--compare", "seed-only", "--steps", "1", "--per-error", "1")
+    code, told = run(capsys, *arguments, *teacher, "--repeat", "3")
+    assert code == 0 and any("the same in all 3 repeats" in note for note in told["notes"])
+    rows = {row["way"]: row for row in told["table"]}
+    assert all(row["se"] is None and row["gain_se"] is None for row in rows.values())
+    low, high = rows["ours"]["ci"]
+    assert low <= rows["ours"]["gain"] <= high
+    assert main(["llm2llm", *arguments, *teacher, "--repeat", "3"]) == 0
+    assert "± " not in capsys.readouterr().out
+    code, told = run(capsys, *arguments, *teacher, "--repeat", "3", "--seeds-per-class", "6")
+    assert code == 0 and all(row["se"] is not None for row in told["table"])
+    assert not any("the same in all" in note for note in told["notes"])
