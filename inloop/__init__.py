@@ -22,13 +22,14 @@ _PLACES = {
     "ask": "graphs.rag",
     "caption_synthesis": "graphs.captioning",
     "caption_training": "graphs.captioning",
+    "index": "graphs.indexing",
     "llm2llm": "graphs.llm2llm",
     "opt2i": "graphs.opt2i",
+    "retrieval_eval": "graphs.retrieval_eval",
     "score": "graphs.score",
     "vqa": "graphs.promptcap",
     "vqa_eval": "graphs.vqa_eval",
-    # tools that a loop needs
-    "index": "tools.index",
+    # what a loop needs
     "serve": "runtime.serving",
     # to write a loop of one's own
     "Event": "runtime.run",

@@ -11,11 +11,13 @@ from .graphs.captioning.result import (
     CaptionSynthesisResult as CaptionSynthesisResult,
     CaptionTrainingResult as CaptionTrainingResult,
 )
+from .graphs.indexing.result import IndexResult as IndexResult
 from .graphs.llm2llm.result import Llm2LlmResult as Llm2LlmResult
 from .graphs.opt2i.result import Opt2iResult as Opt2iResult
 from .graphs.promptcap.config import Asking as Asking
 from .graphs.promptcap.result import Method as Method, VQAResult as VQAResult
 from .graphs.rag.result import RagResult as RagResult
+from .graphs.retrieval_eval.result import RetrievalEvalResult as RetrievalEvalResult
 from .graphs.score.result import ScoreResult as ScoreResult
 from .graphs.vqa_eval.result import VQAEvalResult as VQAEvalResult
 from .runtime.errors import (
@@ -25,7 +27,7 @@ from .runtime.errors import (
     Interrupted as Interrupted,
     PrerequisiteError as PrerequisiteError,
 )
-from .runtime.passages import Filter as Filter
+from .runtime.passages import Filter as Filter, Mode as Mode
 from .runtime.run import (
     Event as Event,
     Loop as Loop,
@@ -38,7 +40,6 @@ from .runtime.run import (
 from .runtime.serving import serve as serve
 from .runtime.settings import Settings as Settings
 from .runtime.store import Store as Store
-from .tools.index import index as index
 
 __version__: str
 
@@ -213,6 +214,52 @@ class _CaptionTraining(Protocol):
         models: Mapping[str, Any] = ...,
     ) -> CaptionTrainingResult: ...
 
+class _Index(Protocol):
+    """A folder of documents brought into an index; again, and only what changed is done."""
+
+    def __call__(
+        self,
+        folder: str | Path,
+        *,
+        budget: str = ...,
+        in_flight: int = ...,
+        to: str = ...,
+        name: str = ...,
+        embedder: str = ...,
+        clip: str = ...,
+        captioner: str = ...,
+        chunk: int = ...,
+        max_mb: float = ...,
+        models: Mapping[str, Any] = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> IndexResult: ...
+    async def run(
+        self,
+        folder: str | Path,
+        *,
+        budget: str = ...,
+        in_flight: int = ...,
+        to: str = ...,
+        name: str = ...,
+        embedder: str = ...,
+        clip: str = ...,
+        captioner: str = ...,
+        chunk: int = ...,
+        max_mb: float = ...,
+        models: Mapping[str, Any] = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> IndexResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+    ) -> IndexResult: ...
+
 class _Llm2Llm(Protocol):
     """Rows for what a small model gets wrong, and what they were worth."""
 
@@ -363,6 +410,58 @@ class _Opt2I(Protocol):
         proposer: Any = ...,
         stop: Any = ...,
     ) -> Opt2iResult: ...
+
+class _RetrievalEval(Protocol):
+    """How well an index finds what is relevant, with intervals."""
+
+    def __call__(
+        self,
+        *,
+        budget: str = ...,
+        in_flight: int = ...,
+        corpus: str = ...,
+        queries: str = ...,
+        qrels: str = ...,
+        index: str = ...,
+        mode: Mode = ...,
+        embedder: str = ...,
+        reranker: str = ...,
+        measures: tuple[str, ...] = ...,
+        limit: int | None = ...,
+        ignore_identical_ids: bool = ...,
+        ranking: str = ...,
+        models: Mapping[str, Any] = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> RetrievalEvalResult: ...
+    async def run(
+        self,
+        *,
+        budget: str = ...,
+        in_flight: int = ...,
+        corpus: str = ...,
+        queries: str = ...,
+        qrels: str = ...,
+        index: str = ...,
+        mode: Mode = ...,
+        embedder: str = ...,
+        reranker: str = ...,
+        measures: tuple[str, ...] = ...,
+        limit: int | None = ...,
+        ignore_identical_ids: bool = ...,
+        ranking: str = ...,
+        models: Mapping[str, Any] = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> RetrievalEvalResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+    ) -> RetrievalEvalResult: ...
 
 class _Score(Protocol):
     """Pictures scored against their prompts."""
@@ -603,8 +702,10 @@ class _VqaEval(Protocol):
 ask: _Ask
 caption_synthesis: _CaptionSynthesis
 caption_training: _CaptionTraining
+index: _Index
 llm2llm: _Llm2Llm
 opt2i: _Opt2I
+retrieval_eval: _RetrievalEval
 score: _Score
 vqa: _Vqa
 vqa_eval: _VqaEval

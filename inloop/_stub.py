@@ -20,8 +20,10 @@ _SUBJECTS = {
     "ask": "*questions: str",
     "caption_synthesis": "rows: str | Path",
     "caption_training": "rows: str | Path",
+    "index": "folder: str | Path",
     "llm2llm": "train: str | Path",
     "opt2i": "*prompts: str",
+    "retrieval_eval": "",  # named options alone
     "score": "pictures: str | Path, prompts: str | Path = ...",
     "vqa": "image: str | Path | None, question: str",
     "vqa_eval": "data: SetName",
@@ -65,7 +67,8 @@ def _protocol(name: str, loop: Any, imports: dict[str, set[str]]) -> str:
     _import(result.__name__, result.__module__, imports)
     subjects = _SUBJECTS[name]
     positional = {part.split(":")[0].strip("* ") for part in subjects.split(",")}
-    _names_of(subjects, config, imports)
+    if subjects:
+        _names_of(subjects, config, imports)
     options = []
     for option, field in config.model_fields.items():
         if option in positional or option == config.SUBJECT:
@@ -87,7 +90,7 @@ def _protocol(name: str, loop: Any, imports: dict[str, set[str]]) -> str:
     ]
     shared = [f"{part}: {annotation} = ..." for part, annotation in _SHARED.items()]
     star = [] if subjects.startswith("*") else ["*"]
-    arguments = ",\n        ".join(["self", subjects, *star, *options, *brought, *shared])
+    arguments = ",\n        ".join(["self", *[subjects] * bool(subjects), *star, *options, *brought, *shared])
     resumed = ", ".join(["self", "folder: str | Path", "*", *shared, *brought])
     called = result.__name__
     doc = f'"""{loop.brief[0].upper()}{loop.brief[1:]}."""'

@@ -1,9 +1,9 @@
 from .command import LoopCommand
-from .flags import add_flags, given_flags
+from .flags import add_flags, flag_names, given_flags
 from .format import amount, clip, counted, percent, points, printable, seconds, signed
 from .lines import read_lines
 from .progress import RunView, progress
-from .session import closing_line, kept, log_to_stderr
+from .session import kept, log_to_stderr
 
 __all__ = [
     "LoopCommand",
@@ -11,8 +11,8 @@ __all__ = [
     "add_flags",
     "amount",
     "clip",
-    "closing_line",
     "counted",
+    "flag_names",
     "given_flags",
     "kept",
     "log_to_stderr",

@@ -71,7 +71,7 @@ COMMANDS = {
     ),
     "score": Command("score pictures against their prompts", "score.command", "score", loop="score"),
     "certify": Command("recompute published figures from published raw answers", "score.certify", "certify"),
-    "index": Command("bring a folder of documents into an index", "rag.index", "index"),
+    "index": Command("bring a folder of documents into an index", "rag.index", "index", loop="index"),
     "ask": Command("an answer from an index, with citations that are checked", "rag.ask", "ask", loop="rag"),
     "eval-rag": Command(
         "how well an index finds what is relevant, and how true answers from it are", "rag.eval_rag", "eval_rag"
@@ -111,10 +111,11 @@ COMMANDS = {
 }
 
 PARTS = (
+    Command("", "rag.eval_rag", "retrieval", loop="retrieval_eval"),
     Command("", "promptcap.synthesize", "synthesize", loop="caption_synthesis"),
     Command("", "promptcap.train", "train", loop="caption_training"),
 )
-"""The parts of `inloop promptcap`: a loop each."""
+"""The loops behind a part of a command: of `inloop eval-rag`, of `inloop promptcap`."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from ...runtime.run import Event, ModelsOpened, Progressed, RunStarted, TaskDone, TaskFailed, Warned
-from .format import clip, printable, seconds
+from .format import amount, clip, printable, seconds
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -21,12 +21,43 @@ if TYPE_CHECKING:
 
 __all__ = ["Lines", "Live", "Progress", "RunView", "progress"]
 
+_PAUSE = 10.0
+"""Seconds between two lines that count the same thing."""
+_FEW = 20
+"""Tasks of which each is worth a line when it is done."""
+
+
+class Pace:
+    """How fast a count grows, and the time that is left.
+
+    It is measured from the first count on: what it took to load the models says nothing about the rest.
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+        self._shown = float("-inf")
+
+    def words(self, done: int, of: int, what: str, *, now: float) -> str:
+        """As in "41 of 101 pictures, 2.0 a second, 30 s left"; `now` in seconds."""
+        before, begun = self._first = self._first or (done, now)
+        rate = (done - before) / (now - begun) if now > begun else 0.0
+        pace = f", {rate:.1f} a second" if rate >= 1 else f", {rate:.1g} a second" if rate else ""
+        left = f", {seconds((of - done) / rate)} left" if rate and done < of else ""
+        return f"{amount(done)} of {amount(of)} {what}{pace}{left}"
+
+    def due(self, *, now: float) -> bool:
+        """Whether the last line was long enough ago."""
+        if now - self._shown < _PAUSE:
+            return False
+        self._shown = now
+        return True
+
 
 class RunView:
     """What is known of a run from its events: how many tasks there are, how many are done, what was said last.
 
     Args:
-        tasks: what the loop calls its tasks, as in "12 of 40 questions".
+        tasks: what the loop calls its tasks, as in "12 of 40 questions"; "": they are not worth counting.
         clock: seconds, for tests.
     """
 
@@ -38,6 +69,7 @@ class RunView:
         self.expected = self.done = self.failed = 0
         self.latest = ""
         self._clock, self._started = clock, clock()
+        self._paces: dict[str, Pace] = {}
 
     @property
     def elapsed(self) -> float:
@@ -60,16 +92,26 @@ class RunView:
                 return [f"models: {named}"] if named else []
             case Warned():
                 return [f"warning: {printable(event.text)}"]
+            case Progressed(done=int(done), of=int(of)):
+                return self._paced(printable(event.text), done, of)
             case Progressed():
-                self.latest = printable(event.text) + (f", {event.done} of {event.of}" if event.of else "")
+                self.latest = printable(event.text)
                 return [self.latest]
             case TaskFailed():
                 self.failed += 1
                 return [f"{event.task} failed: {printable(event.why)}"]
             case TaskDone():
                 self.done += 1
-                return [self.counted()] if self.expected > 1 else []
+                if self.expected > _FEW and self.unit:
+                    return self._paced(self.unit, self.done, self.expected)
+                return [self.counted()] if self.expected > 1 and self.unit else []
         return []
+
+    def _paced(self, what: str, done: int, of: int) -> list[str]:
+        """A line now and then, and one at the end; the table shows each."""
+        now, pace = self._clock(), self._paces.setdefault(what, Pace())
+        self.latest = pace.words(done, of, what, now=now)
+        return [self.latest] if done == of or pace.due(now=now) else []
 
     def counted(self) -> str:
         """How many tasks are done and failed, of how many."""
@@ -91,7 +133,7 @@ class RunView:
             if 0 < ended < self.expected
             else ""
         )
-        counted = f"{self.counted()} · " if self.expected > 1 else ""
+        counted = f"{self.counted()} · " if self.expected > 1 and self.unit else ""
         parts.append(Text(clip(f"  {counted}{seconds(self.elapsed)}{left}", width - 1), style="dim"))
         if self.latest:
             parts.append(Text(clip(f"  {self.latest}", width - 1), style="dim"))
@@ -156,7 +198,8 @@ class Live(Progress):
         from rich.text import Text
 
         for line in self.view.see(event):
-            if not isinstance(event, self.view.quiet):
+            counts = isinstance(event, Progressed) and event.of is not None  # the table shows it
+            if not counts and not isinstance(event, self.view.quiet):
                 self._console.print(Text(f"  {line}", style="yellow" if isinstance(event, Warned) else ""))
 
 

@@ -1,8 +1,4 @@
-"""A run from where its command stands: made, carried to its end, or left so that it can be gone on with.
-
-with kept(folder, begun=..., quiet=json_output):         # stopped: says how to go on
-...
-"""
+"""A run from where its command stands: when it stops, it says how to go on with it."""
 
 from __future__ import annotations
 
@@ -11,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ...runtime.errors import InloopError, Interrupted
 from ...runtime.run import RunFolder
@@ -19,13 +15,7 @@ from ...runtime.run import RunFolder
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
 
-__all__ = ["closing_line", "kept", "log_to_stderr"]
-
-
-class Shown(Protocol):
-    """A progress line."""
-
-    def done(self) -> None: ...
+__all__ = ["kept", "log_to_stderr"]
 
 
 @contextmanager
@@ -48,16 +38,11 @@ def kept(folder: RunFolder, *, begun: Callable[[], bool], quiet: bool) -> Iterat
         folder.close()
 
 
-@contextmanager
-def closing_line(show: Shown) -> Iterator[None]:
-    """End a progress line, whatever happens."""
-    try:
-        yield
-    finally:
-        show.done()
-
-
 def log_to_stderr(settings: Settings) -> None:
-    """Show inloop's own log lines of `log_level` and above."""
-    logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("inloop").setLevel(settings.log_level.upper())
+    """Show inloop's own log lines of `log_level` and above; those of libraries stay theirs."""
+    logger = logging.getLogger("inloop")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
+        logger.addHandler(handler)
+    logger.setLevel(settings.log_level.upper())

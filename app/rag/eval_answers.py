@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...graphs.rag import RagConfig
+from ...graphs.retrieval_eval import RetrievalEvalConfig
 from ...runtime.errors import BadInput
 from ...runtime.records import flags_checked
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
-from ..cli import add_flags, clip, given_flags, progress
+from ..cli import add_flags, amount, clip, flag_names, given_flags, progress
 from .ask import AskView
 from .ask_report import render
 
@@ -44,58 +45,61 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--sentences", metavar="FILE", help="the sentences of the documents: corpus.jsonl of SciFact, or JSON"
     )
     group.add_argument("--split", metavar="NAME", help="only the claims of this split, where the file names splits")
-    group.add_argument("--out", metavar="DIR", help="the folder in which the runs' folders are made (default: runs)")
     add_flags(command, RagConfig, only=_FLAGS)
 
 
 def eval_claims(args: argparse.Namespace) -> int:
     """Run both ways and print what came of it."""
-    flags = {name: value for name, value in given_flags(args, RagConfig).items() if value is not None}
+    with flags_checked(flag_names(RetrievalEvalConfig)):
+        search = RetrievalEvalConfig(**given_flags(args, RetrievalEvalConfig))
+    flags = given_flags(args, RagConfig)
     settings = Settings.load(llm=flags.get("llm"), device=args.device, runs_dir=args.out)
 
     from ...evaluators.rag import compare_answers, score_answers
     from ...tools.data import read_claims, read_sentences
 
-    if not args.index:
+    if not search.index:
         raise BadInput("--claims needs --index URL; with --corpus FILE it is filled where it is empty.")
     if args.sentences is None:
         raise BadInput("--claims needs --sentences FILE: citations are counted by the sentences of the documents.")
-    if args.limit is not None and args.limit < 1:
-        raise BadInput(f"--limit {args.limit!r} cannot be used: give 1 or more.")
-    claims = read_claims(Path(args.claims), split=args.split)[: args.limit]
+    claims = read_claims(Path(args.claims), split=args.split)[: search.limit]
     sentences = read_sentences(Path(args.sentences))
-    given = {**flags, "questions": tuple(claim.text for claim in claims), "llm": settings.llm}
-    if args.corpus:
-        asyncio.run(_fill(args, settings))
-    outcomes, folders = both_ways(given, settings, quiet=args.json)
-    answers = {name: outcome.answers for name, outcome in outcomes.items()}
-    found = {name: score_answers(claims, given, sentences) for name, given in answers.items()}
+    questions = tuple(claim.text for claim in claims)
+    if search.corpus:
+        asyncio.run(_fill(search, settings))
+    fields = {**flags, "mode": search.mode, "questions": questions, "llm": settings.llm}
+    results, folders = both_ways(fields, settings, quiet=args.json)
+    answers = {name: result.answers for name, result in results.items()}
+    figures = {name: score_answers(claims, each, sentences) for name, each in answers.items()}
     change = compare_answers(claims, answers["retrieve and answer"], answers["verified"], sentences)
     if args.json:
-        told: dict[str, Any] = {name: figures.model_dump(mode="json") for name, figures in found.items()}
-        told |= {"change": change.model_dump(mode="json"), "notes": list(outcomes["verified"].notes)}
-        told |= {"runs": {name: str(folder) for name, folder in folders.items()}}
-        print(json.dumps(told, ensure_ascii=False))
+        shown: dict[str, Any] = {name: each.model_dump(mode="json") for name, each in figures.items()}
+        shown |= {"change": change.model_dump(mode="json"), "notes": list(results["verified"].notes)}
+        shown |= {"runs": {name: str(folder) for name, folder in folders.items()}}
+        print(json.dumps(shown, ensure_ascii=False))
     else:
-        print(in_words(found, change))
-        for note in outcomes["verified"].notes:
+        print(in_words(figures, change))
+        for note in results["verified"].notes:
             print(f"note: {clip(note, 240)}")
         for name, folder in folders.items():
             print(f"{name}: {folder}")
     return 0
 
 
-async def _fill(args: argparse.Namespace, settings: Settings) -> None:
+async def _fill(search: RetrievalEvalConfig, settings: Settings) -> None:
     from ...runtime.store import Store
-    from ...tools.index import open_index
-    from .fill import fill
-    from .index import open_embedder
+    from ...tools.encoders import open_text_embedder
+    from ...tools.index import fill, open_index
 
+    def progress(documents: int) -> None:
+        print(f"{amount(documents)} documents indexed", file=sys.stderr, flush=True)
+
+    words_alone = search.mode == "bm25" or search.embedder == "none"
     with Store.open(settings) as store:
-        text = None if args.mode == "bm25" else open_embedder(args.embedder, store, settings)
-        index = await open_index(args.index, text=text)
+        text = None if words_alone else open_text_embedder(search.embedder, store, settings)
+        index = await open_index(search.index, text=text)
         try:
-            await fill(index, Path(args.corpus))
+            await fill(index, Path(search.corpus), progress=progress)
         finally:
             await index.close()
             if text is not None:

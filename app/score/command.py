@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...graphs import score as room
-from ..cli import LoopCommand
+from ..cli import LoopCommand, RunView
 from .format import in_words
-from .progress import ScoreView
 from .report import render
 
 if TYPE_CHECKING:
@@ -39,6 +38,6 @@ score = LoopCommand(
     words=in_words,
     data=_data,
     page=render,
-    view=lambda config: ScoreView(),
+    view=lambda config: RunView(""),
     flags=_flags,
 )

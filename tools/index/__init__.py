@@ -1,9 +1,9 @@
 """Vector and keyword indexes behind one protocol: memory, LanceDB, Qdrant, PostgreSQL, LangChain."""
 
-from .folder import index, index_folder
-from .ingestion import Ingested, ingest
+from .corpus import fill
+from .ingestion import Ingested, ingest, listing
 from .neighbours import Neighbours, Selection
 from .open import open_index
 from .reranker import open_reranker
 
-__all__ = ["Ingested", "Neighbours", "Selection", "index", "index_folder", "ingest", "open_index", "open_reranker"]
+__all__ = ["Ingested", "Neighbours", "Selection", "fill", "ingest", "listing", "open_index", "open_reranker"]

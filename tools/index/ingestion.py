@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ...runtime.protocols import Captioner, Index
     from ...runtime.store import BlobStore
 
-__all__ = ["MAX_BYTES", "Ingested", "Noted", "ingest"]
+__all__ = ["MAX_BYTES", "Ingested", "Listing", "Noted", "ingest", "listing"]
 
 MAX_BYTES = 64_000_000
 """A larger file is reported and left out, unless a larger limit is given: it is read into memory whole."""
@@ -63,6 +63,18 @@ class Ingested(Record):
     notes: tuple[Noted, ...] = ()
     skipped: dict[str, int] = Field(default_factory=dict)
     """How many files of kinds that are not read, by the end of their names."""
+    left: int = 0
+    """Files that were not looked at, because the run was to stop."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a folder that are read, in order; how many there are of other kinds, by the end of their names."""
+
+    files: list[Path]
+    skipped: dict[str, int]
+    captions: set[Path]
+    """Text files that are the captions of pictures beside them."""
 
 
 @dataclass
@@ -74,7 +86,7 @@ class _Run:
     """Documents of which the index holds something else."""
     waiting: list[Passage] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
-    """Documents that the embedder could not embed, with its reason."""
+    """Documents that the embedder or the index did not take, with the reason."""
     put: int = 0
 
     async def add(self, passages: Sequence[Passage]) -> None:
@@ -87,11 +99,11 @@ class _Run:
         waiting, self.waiting = self.waiting, []
         try:
             await self._put(waiting)
-        except CallFailed:  # of one text: find out whose, and keep the others
+        except (BadInput, CallFailed):  # of one passage: find out whose, and keep the others
             for document in dict.fromkeys(passage.document for passage in waiting):
                 try:
                     await self._put([passage for passage in waiting if passage.document == document])
-                except CallFailed as error:
+                except (BadInput, CallFailed) as error:
                     self.refused[document] = str(error)
 
     async def _put(self, passages: list[Passage]) -> None:
@@ -113,28 +125,23 @@ async def ingest(
     captioner: Captioner | None = None,
     max_bytes: int = MAX_BYTES,
     progress: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Ingested:
     """Bring the documents of a folder (or one file) into an index, so that they are as the folder is.
 
     A document's id is `COLLECTION/path`, with the folder's name as the collection unless one is given. A picture's
-    caption is the text file beside it (`x.png.txt` or `x.txt`), else what `captioner` says.
+    caption is the text file beside it (`x.png.txt` or `x.txt`), else what `captioner` says. `stop` is asked before each file;
+    what was read until then is kept, and nothing is deleted.
 
     Raises:
         BadInput: the folder is not there or holds nothing that can be read.
         PrerequisiteError: a package, a model or the store is missing.
     """
     chunker = chunker or Chunker()
-    if not root.exists():
-        raise BadInput(f"{str(root)!r} does not exist: give a folder or a file to index.")
+    listed = listing(root)
+    files, left = listed.files, 0
     collection = collection or _named(root.resolve().name) or "root"
     base = root if root.is_dir() else root.parent
-    files, skipped, captions = _files(root)
-    if not files:
-        told = ", ".join(f"{count} {end or 'without an ending'}" for end, count in sorted(skipped.items()))
-        raise BadInput(
-            f"there is nothing to index in {str(root)!r}{f' ({told})' if told else ', it is empty'}: text, Markdown, HTML,"
-            " PDF and pictures are read. The index was left as it is."
-        )
     mine = Compare(field=f"meta.{_COLLECTION}", value=collection)
     known = await _known(index, mine)
     run = _Run(index, replaced=set(known))
@@ -143,6 +150,9 @@ async def ingest(
     outcomes: dict[str, str] = {}
     seen: set[str] = set()
     for done, path in enumerate(files):
+        if stop():
+            left = len(files) - done
+            break
         name = _named(path.relative_to(base).as_posix())
         key = f"{collection}/{name}"
         seen.add(key)
@@ -152,7 +162,7 @@ async def ingest(
             if _named(str(path)) != str(path):
                 raise BadInput(f"the path {_named(str(path))!r} is not UTF-8: rename it.")
             data = _read(path, max_bytes)
-            caption = _caption(path, captions)
+            caption = _caption(path, listed.captions)
             version = _version(data, caption, chunker, captioner)
             if known.get(key) == {version}:
                 outcomes[key] = "unchanged"
@@ -182,16 +192,17 @@ async def ingest(
         outcomes.pop(key, None)
         failed.append(Noted(file=key.removeprefix(f"{collection}/"), reason=reason))
     counts = Counter(outcomes.values())
-    gone = sorted(set(known) - seen) if root.is_dir() else []
+    gone = sorted(set(known) - seen) if root.is_dir() and not left else []
     for key in gone:
         await index.delete(where=And(of=(mine, Compare(field="document", value=key))))
     if run.put or gone:
         await index.optimise()
-    if progress is not None:
+    if progress is not None and not left:
         progress(len(files), len(files), "")
     return Ingested(
         collection=collection, added=counts["added"], changed=counts["changed"], unchanged=counts["unchanged"],
-        deleted=len(gone), passages=run.put, failed=tuple(failed), notes=tuple(notes), skipped=skipped,
+        deleted=len(gone), passages=run.put, failed=tuple(failed), notes=tuple(notes), skipped=listed.skipped,
+        left=left,
     )  # fmt: skip
 
 
@@ -200,19 +211,31 @@ def _named(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _files(root: Path) -> tuple[list[Path], dict[str, int], set[Path]]:
-    """The files to read in order, how many of other kinds there are, and the captions of pictures."""
+def listing(root: Path) -> Listing:
+    """What there is to read in a folder, or the one file.
+
+    Raises:
+        BadInput: it is not there, or holds nothing that can be read.
+    """
+    if not root.exists():
+        raise BadInput(f"{str(root)!r} does not exist: give a folder or a file to index.")
     if root.is_file():
-        return [root], {}, set()
-    found: list[Path] = []
+        return Listing([root], {}, set())
+    paths: list[Path] = []
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
-    there = set(found)
-    captions = {beside for path in found if media_of(path) == "image/*" for beside in _beside(path) if beside in there}
-    files = [path for path in found if media_of(path) is not None and path not in captions]
-    skipped = Counter(path.suffix.lower() for path in found if media_of(path) is None)
-    return files, dict(skipped), captions
+        paths += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
+    there = set(paths)
+    captions = {beside for path in paths if media_of(path) == "image/*" for beside in _beside(path) if beside in there}
+    files = [path for path in paths if media_of(path) is not None and path not in captions]
+    skipped = dict(Counter(path.suffix.lower() for path in paths if media_of(path) is None))
+    if not files:
+        kinds = ", ".join(f"{count} {end or 'without an ending'}" for end, count in sorted(skipped.items()))
+        raise BadInput(
+            f"there is nothing to index in {str(root)!r}{f' ({kinds})' if kinds else ', it is empty'}: text, Markdown, HTML,"
+            " PDF and pictures are read. The index was left as it is."
+        )
+    return Listing(files, skipped, captions)
 
 
 def _beside(picture: Path) -> tuple[Path, Path]:

@@ -2,8 +2,13 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
+from PIL import Image
 from rag_files import pdf
 
 from inloop.app.cli import main as cli
@@ -37,12 +42,19 @@ def test_a_folder_is_indexed_and_searched(here, capsys):
     assert code == 0 and (told["added"], told["held"], told["url"]) == (2, 2, "lancedb:///./index")
     assert (here / "index" / "manifest.json").is_file()
     (here / "docs" / "scan.pdf").write_bytes(pdf(""))
-    code, out, err = run(capsys, *flags)
-    assert code == 1 and json.loads(out)["unchanged"] == 2 and "not indexed: scan.pdf" in err and "ocrmypdf" in err
+    code, out, _ = run(capsys, *flags)
+    told = json.loads(out)
+    assert code == 1 and told["unchanged"] == 2 and [note["file"] for note in told["failed"]] == ["scan.pdf"]
+    code, out, _ = run(capsys, *flags[:-1])
+    assert code == 1 and "not indexed: scan.pdf" in out and "ocrmypdf" in out and "inloop resume" in out
+    before = sorted((here / "runs").iterdir())
     code, out, err = run(capsys, "index", "absent")
     assert code == 2 and "does not exist" in err
     code, out, err = run(capsys, "index", "docs", "--to", "ftp://x", "--embedder", "none", "--clip", "none")
     assert code == 2 and "no index that inloop knows" in err
+    code, _, err = run(capsys, "index", "docs", "--chunk", "3")
+    assert code == 2 and "--chunk" in err
+    assert sorted((here / "runs").iterdir()) == before  # refused: nothing stays behind
 
     (here / "queries.jsonl").write_text('{"_id": "q1", "text": "yellow fruit"}\n', encoding="utf-8")
     (here / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq1\tdocs/b.pdf\t1\n", encoding="utf-8")
@@ -52,6 +64,60 @@ def test_a_folder_is_indexed_and_searched(here, capsys):
     )  # fmt: skip
     told = json.loads(out)
     assert code == 0 and told["measures"]["ndcg@10"]["value"] == 1.0 and told["documents"] == 2
+
+
+def test_a_run_is_listed_shown_again_and_drawn(here, capsys):
+    flags = ("--embedder", "none", "--clip", "none")
+    first = json.loads(run(capsys, "index", "docs", *flags, "--json")[1])
+    (here / "docs" / "c.txt").write_text("Cherries are red.", encoding="utf-8")
+    code, out, _ = run(capsys, "resume", "--json")  # it had ended: its result, and not another run
+    assert code == 0 and (json.loads(out)["added"], json.loads(out)["run_id"]) == (2, first["run_id"])
+    [listed] = json.loads(run(capsys, "runs", "--json")[1])["runs"]
+    assert (listed["loop"], listed["state"], listed["prompts"]) == ("index", "finished", [str(here / "docs")])
+    page = (here / "runs" / first["run_id"] / "report.html").read_text(encoding="utf-8")
+    assert "2 added" in page and run(capsys, "report")[0] == 0
+    assert json.loads(run(capsys, "index", "docs", *flags, "--json")[1])["added"] == 1
+
+
+def test_a_picture_that_nothing_can_find_is_named_and_stops_no_other_file(here, capsys):
+    Image.new("RGB", (8, 8)).save(here / "docs" / "plain.png")
+    code, out, _ = run(capsys, "index", "docs", "--embedder", "none", "--clip", "none", "--json")
+    told = json.loads(out)
+    assert code == 1 and (told["added"], told["held"]) == (2, 2)
+    [failed] = told["failed"]
+    assert failed["file"] == "plain.png" and "without an embedder of pictures" in failed["reason"]
+
+
+def test_a_spent_budget_keeps_what_was_done_and_deletes_nothing(here, capsys):
+    flags = ("--embedder", "none", "--clip", "none", "--json")
+    run(capsys, "index", "docs", *flags)
+    (here / "docs" / "a.md").unlink()
+    code, out, _ = run(capsys, "index", "docs", *flags, "--budget", "seconds=0.000001")
+    assert code == 4 and json.loads(out)["stopped_by_budget"]
+    told = json.loads(run(capsys, "index", "docs", *flags)[1])
+    assert (told["unchanged"], told["deleted"], told["held"]) == (1, 1, 1)
+
+
+def test_a_killed_run_goes_on(here, capsys):
+    for number in range(600):
+        (here / "docs" / f"{number:03}.txt").write_text(f"page {number} of many", encoding="utf-8")
+    command = [sys.executable, "-m", "inloop.app.cli.main", "index", "docs", "--embedder", "none", "--clip", "none"]
+    started = subprocess.Popen(command, cwd=here, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: any('"done": 3' in path.read_text() for path in here.glob("runs/index-*/events.jsonl")), started)
+    finally:
+        started.send_signal(signal.SIGKILL)
+        started.wait()
+    code, out, _ = run(capsys, "resume", "--json")
+    told = json.loads(out)
+    assert code == 0 and told["held"] == 602 and told["added"] + told["unchanged"] == 602
+
+
+def until(happened, process):
+    """Wait for what a process does; it must not end before."""
+    while not happened():
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
 
 
 def test_a_test_set_is_evaluated(here, capsys):
@@ -72,13 +138,17 @@ def test_a_test_set_is_evaluated(here, capsys):
     assert one["value"] == 1.0 and one["ci"] == [1.0, 1.0] and one["n"] == 3
     first = (here / "run.trec").read_text(encoding="utf-8").splitlines()[0].split()
     assert first[:4] == ["q0", "Q0", "d0", "1"] and first[5] == "inloop-bm25"
+    code, out, _ = run(capsys, "resume", "--json")
+    assert code == 0 and json.loads(out)["measures"] == told["measures"]
+    page = (here / "runs" / told["run_id"] / "report.html").read_text(encoding="utf-8")
+    assert f"ndcg@10 {told['measures']['ndcg@10']['value']:.3f}" in page and "q2" in page
     code, out, _ = run(capsys, "eval-rag", *files, "--mode", "bm25", "--measures", "mrr@5", "--limit", "1")
     assert code == 0 and "1 queries, 4 documents" in out and "mrr@5" in out
     for wrong, reason in (
         (("eval-rag", "--qrels", "qrels.tsv"), "give --queries"),
         (("eval-rag", *files, "--measures", "map"), "no measure"),
         (("eval-rag", *files[:4], "--qrels", "absent.tsv"), "cannot be read"),
-        (("eval-rag", *files, "--limit", "0"), "1 or more"),
+        (("eval-rag", *files, "--limit", "0"), "--limit 0"),
         (("eval-rag", *files, "--run", "no/folder/run.trec"), "no folder"),
     ):
         code, _, err = run(capsys, *wrong)

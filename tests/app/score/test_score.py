@@ -15,9 +15,9 @@ import pytest
 from pages import looked_at
 from PIL import Image
 
+from inloop.app.cli import RunView
 from inloop.app.cli import main as cli
 from inloop.app.cli.format import counted
-from inloop.app.score.progress import ScoreView
 from inloop.evaluators.run.registry import METRICS
 from inloop.evaluators.run.scoring import Scored, Tally, score_items
 from inloop.evaluators.text_image.vqa_score import VQAScore
@@ -277,7 +277,7 @@ async def test_ten_thousand_pictures_in_bounded_memory(tmp_path):
 
 def test_the_time_left_is_counted_from_the_first_picture_on():
     now = iter([0.0, 500.0, 520.0, 525.0, 530.0])  # loading takes what it takes
-    view = ScoreView(clock=lambda: next(now))
+    view = RunView("", clock=lambda: next(now))
     lines = [view.see(Progressed(text="pictures", done=count, of=101)) for count in (1, 41, 51, 101)]
     assert lines == [
         ["1 of 101 pictures"],

@@ -1,0 +1,6 @@
+"""A folder of documents brought into an index, and kept as the folder is."""
+
+import lazy_loader
+
+# LangGraph is imported when a run begins, not when a command describes its flags
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,91 @@
+"""`index`: a folder into an index; again, and only what changed is done.
+
+Text, Markdown, HTML, PDF and pictures are read. A run that was stopped or killed goes on with the files that are not in the
+index whole; what was embedded is in the call ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...runtime.protocols import Captioner, Embedder, Index, TextEmbedder
+from ...runtime.run import Loop, Mapped, Progressed, Session
+from ...tools.documents import Chunker
+from ...tools.encoders import open_clip, open_text_embedder
+from ...tools.index import ingest, listing, open_index
+from .config import IndexConfig
+from .result import IndexedFolder, IndexResult
+
+__all__ = ["index"]
+
+
+def _inputs(config: IndexConfig) -> Mapping[str, Path]:
+    listing(Path(config.folder))
+    return {"folder": Path(config.folder)}
+
+
+@dataclass(frozen=True)
+class _Indexing:
+    """The index that is written, and who describes pictures for it."""
+
+    config: IndexConfig
+    session: Session
+    index: Index
+    chunker: Chunker
+    captioner: Captioner | None
+
+    @classmethod
+    async def open(cls, config: IndexConfig, session: Session) -> _Indexing:
+        given = session.brought("models", ("embedder", "clip", "captioner"))
+        text: TextEmbedder | None = None
+        if config.embedder != "none" or "embedder" in given:
+            text = session.open("embedder", open_text_embedder, config.embedder)
+        image: Embedder | None = None
+        if config.clip != "none" or "clip" in given:
+            image = session.open("clip", open_clip, config.clip)
+        captioner: Captioner | None = None
+        if config.captioner or "captioner" in given:
+            from ...tools.vision import open_captioner
+
+            captioner = session.open("captioner", open_captioner, config.captioner)
+        chunker = Chunker(size=config.chunk)
+        opened = await open_index(config.to, text=text, image=image, chunker=chunker.key)
+        session.close_later(opened)
+        return cls(config, session, opened, chunker, captioner)
+
+    async def work(self, id: str, folder: Path) -> IndexedFolder | None:
+        config, session = self.config, self.session
+        if session.folder.finished:  # a resumed run that has ended shows its result; to index again is another run
+            before = session.folder.result_as(IndexResult)
+            if before.tasks and not before.stopped:
+                return before.tasks[0]
+        if session.budget.exhausted():
+            return None
+        ingested = await ingest(
+            folder, self.index, collection=config.name, chunker=self.chunker, blobs=session.store.blobs,
+            captioner=self.captioner, max_bytes=int(config.max_mb * 1e6),
+            progress=lambda done, files, name: session.emit(Progressed(text="files", done=done, of=files)),
+            stop=lambda: session.budget.exhausted() is not None,
+        )  # fmt: skip
+        return IndexedFolder(id=id, ingested=ingested, held=await self.index.count())
+
+
+def _summary(indexing: _Indexing, mapped: Mapped[IndexedFolder]) -> Mapping[str, object]:
+    left = any(task.ingested.left for task in mapped.results.values())
+    return {"stopped": indexing.session.budget.exhausted()} if left else {}
+
+
+index = Loop(
+    name="index",
+    config=IndexConfig,
+    result=IndexResult,
+    inputs=_inputs,
+    open=_Indexing.open,
+    work=_Indexing.work,
+    summary=_summary,
+    brings={"models": "by role: embedder (TextEmbedder), clip (Embedder), captioner (Captioner)"},
+    checkpoints=False,
+    brief="a folder of documents brought into an index; again, and only what changed is done",
+)
