@@ -491,6 +491,7 @@ class _Score(Protocol):
         reference: str | None = ...,
         against: str | None = ...,
         evaluators: Mapping[str, Any] = ...,
+        models: Mapping[str, Any] = ...,
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> ScoreResult: ...
@@ -519,6 +520,7 @@ class _Score(Protocol):
         reference: str | None = ...,
         against: str | None = ...,
         evaluators: Mapping[str, Any] = ...,
+        models: Mapping[str, Any] = ...,
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> ScoreResult: ...
@@ -529,6 +531,7 @@ class _Score(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
         evaluators: Mapping[str, Any] = ...,
+        models: Mapping[str, Any] = ...,
     ) -> ScoreResult: ...
 
 class _Vqa(Protocol):

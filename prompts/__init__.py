@@ -1,4 +1,4 @@
-"""The words: one `.md` template a file, with its declared variables.
+"""The words: one `.md` template a file, with its declared variables; a folder holds those of one room of agents.
 
 A template starts with a front matter (`variables`, `source`) and consists of one or two sections, `[system]` and
 `[user]`, each on a line of its own. Declared and used variables must agree, and a call must give exactly those.
@@ -59,8 +59,8 @@ class Prompt:
 
 
 def names() -> list[str]:
-    """The names of all templates."""
-    return sorted(path.stem for path in _FOLDER.glob("*.md"))
+    """The names of all templates, as in "opt2i/rewrite_dsg"."""
+    return sorted(path.relative_to(_FOLDER).with_suffix("").as_posix() for path in _FOLDER.glob("*/*.md"))
 
 
 @cache

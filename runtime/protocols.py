@@ -209,7 +209,7 @@ class Chat(Identified, Protocol):
 
     @property
     def tuned_to(self) -> str:
-        """The prompts that it was trained on, by the beginning of their names: "mini" (`prompts/mini_*.md`), "" for none."""
+        """The prompts that it was trained on, by the beginning of their names: "mini" (`prompts/*/mini_*.md`), "" for none."""
         return ""
 
     @property

@@ -65,9 +65,9 @@ class Preset:
 
 
 PRESETS: dict[PresetName, Preset] = {
-    "pica": Preset(prompt="kbvqa_context", caption="generic", rule="max", max_tokens=5, tags=True),
-    "promptcap": Preset(prompt="kbvqa_context", caption="aware", rule="max", max_tokens=20),
-    "prophet": Preset(prompt="kbvqa_candidates", caption="generic", rule="sum", max_tokens=8, candidates=True),
+    "pica": Preset(prompt="captions/kbvqa_context", caption="generic", rule="max", max_tokens=5, tags=True),
+    "promptcap": Preset(prompt="captions/kbvqa_context", caption="aware", rule="max", max_tokens=20),
+    "prophet": Preset(prompt="captions/kbvqa_candidates", caption="generic", rule="sum", max_tokens=8, candidates=True),
 }
 assert set(PRESETS) == set(get_args(PresetName))
 
@@ -116,7 +116,7 @@ class CaptionAnswerer:
         sampled = number > 0 and not shots
         messages = [Message(role="user", content=text)]
         if not shots:  # nothing else tells a chat model how short an answer is
-            messages.insert(0, Message(role="system", content=load("kbvqa_short").render()))
+            messages.insert(0, Message(role="system", content=load("captions/kbvqa_short").render()))
         temperature, seed = (_TEMPERATURE if sampled else 0.0), self.seed + (number if sampled else 0)
         if choices:
             # held to the choices where the server can be; probabilities of the JSON around a choice would mean nothing
@@ -148,7 +148,7 @@ class CaptionAnswerer:
     ) -> str:
         """The words that the language model is sent."""
         with_candidates = self.preset.candidates and context is not None
-        name = "kbvqa_blind" if context is None else self.preset.prompt
+        name = "captions/kbvqa_blind" if context is None else self.preset.prompt
         blocks = []
         for shot in reversed(shots):
             values = {"question": _asked(shot.question, shot.choices if choices else ()), "answer": shot.answer}
@@ -228,7 +228,7 @@ def _candidates(given: Sequence[tuple[str, float]]) -> str:
 
 
 def _block(block: str, name: str) -> str:
-    return block + ("\n\n" if name == "kbvqa_candidates" else "\n")
+    return block + ("\n\n" if name == "captions/kbvqa_candidates" else "\n")
 
 
 def _logprob(reply: Reply) -> float | None:

@@ -53,7 +53,7 @@ class CaptionWriter:
 
     def message(self, row: CaptionRow) -> Message:
         """What is asked for a row."""
-        text = load("promptcap_synthesis").render(
+        text = load("captions/promptcap_synthesis").render(
             examples=self._examples,
             contexts=_contexts(row.captions),
             question=row.question,
@@ -98,7 +98,7 @@ class CaptionReader:
         return await settled([self._one(caption, question) for caption, question in asked])
 
     async def _one(self, caption: str, question: str) -> str | None:
-        text = load("promptcap_read").render(shots=self._shots, context=caption, question=question)
+        text = load("captions/promptcap_read").render(shots=self._shots, context=caption, question=question)
         try:
             reply = await self.chat.complete(
                 [Message(role="user", content=text)], temperature=0.0, max_tokens=_ANSWER_ROOM
@@ -119,7 +119,7 @@ class CaptionJudge:
         return await settled([self._one(caption, word) for caption, word in asked])
 
     async def _one(self, caption: str, word: str) -> bool | None:
-        text = load("promptcap_leak").render(caption=caption, word=word)
+        text = load("captions/promptcap_leak").render(caption=caption, word=word)
         try:
             reply = await self.chat.complete([Message(role="user", content=text)], temperature=0.0, max_tokens=8)
         except CallFailed:

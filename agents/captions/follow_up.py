@@ -51,7 +51,7 @@ class LLMFollowUp:
         Raises:
             CallFailed: the server failed in a way that may pass.
         """
-        text = load("kbvqa_follow_up").render(
+        text = load("captions/kbvqa_follow_up").render(
             known=quotation("\n".join(known)) if known else "> (nothing)", question=question, answer=answer or "(none)",
             asked="; ".join(asked) or "nothing",
         )  # fmt: skip

@@ -65,7 +65,7 @@ class LLMSupport:
     async def judge(self, question: str, answer: str, known: Sequence[str]) -> tuple[bool | None, str]:
         """See the class."""
         shown = quotation("\n".join(known)) if known else "> (nothing)"
-        text = load("kbvqa_supported").render(known=shown, question=question, answer=answer)
+        text = load("captions/kbvqa_supported").render(known=shown, question=question, answer=answer)
         messages = [Message(role="user", content=text)]
         try:
             reply = await self.chat.complete(messages, seed=0, temperature=0.0, max_tokens=4, among=("Yes", "No"))

@@ -57,7 +57,7 @@ class Rewriter:
     """Writes candidates with `chat`.
 
     Args:
-        style: "paper" for general models (`prompts/opt2i_*.md`), "mini" for mini-writer (`prompts/mini_rewrite.md`).
+        style: "paper" for general models (`prompts/opt2i/`), "mini" for mini-writer (`prompts/opt2i/mini_rewrite.md`).
         top: how many of the best tries are shown (the paper's k = 5; mini-writer knows 3 at most).
         temperature: the paper uses 1.0 (appendix B.5).
         attempts: the most calls for one proposal; another follows, with another seed, while texts are missing.
@@ -95,7 +95,7 @@ class Rewriter:
         _check(text, n)
         if self.style == "mini":
             return await self._ask(lambda count: self._messages(text, [], count, "dsg"), text, (), n, seed)
-        prompt = load("opt2i_paraphrase")
+        prompt = load("opt2i/paraphrase")
         return await self._ask(lambda count: _as_messages(prompt.messages(prompt=text, n=count)), text, (), n, seed)
 
     def _messages(self, text: str, best: Sequence[Shown], n: int, objective: str) -> list[Message]:
@@ -105,14 +105,14 @@ class Rewriter:
             parts = sorted(best[-1].parts, key=lambda part: part[1]) if best else []
             wrong = " ".join(name for name, score in parts[:_MINI_WRONG] if score < 100)
             return _as_messages(
-                load("mini_rewrite").messages(
+                load("opt2i/mini_rewrite").messages(
                     prompt=_line(text),
                     tried=f"Tried:\n{tried}" if tried else "",
                     wrong=f"Wrong: {wrong}\n" if wrong else "",
                     n=n,
                 )
             )
-        prompt = load("opt2i_rewrite_dcs" if objective == "dcs" else "opt2i_rewrite_dsg")
+        prompt = load("opt2i/rewrite_dcs" if objective == "dcs" else "opt2i/rewrite_dsg")
         label = _LABELS.get(objective, "parts:")
         blocks = []
         for place, shown in enumerate(best, start=1):

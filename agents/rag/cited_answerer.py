@@ -83,12 +83,12 @@ class CitedAnswerer:
         """
         if self.structured:
             try:
-                reply = await self._ask("rag_answer_json", question, passages, checked, schema=_Answer)
+                reply = await self._ask("rag/answer_json", question, passages, checked, schema=_Answer)
                 return self._read_json(reply, passages)
             except CallFailed as error:
                 if error.retryable:
                     raise
-        return self._read(await self._ask("rag_answer", question, passages, checked), passages)
+        return self._read(await self._ask("rag/answer", question, passages, checked), passages)
 
     async def _ask(
         self,
@@ -108,7 +108,7 @@ class CitedAnswerer:
         if checked:
             said = " ".join(sentence.text for sentence in checked)
             wrong = "\n".join(f"- {s.text}: {s.why}" for s in checked if s.verdict != "supported")
-            repair = load("rag_repair").render(problems=wrong)
+            repair = load("rag/repair").render(problems=wrong)
             messages += [Message(role="assistant", content=said), Message(role="user", content=repair)]
         reply = await self.chat.complete(
             messages, seed=int(bool(checked)), temperature=0.0, max_tokens=self.max_tokens, schema=schema

@@ -51,7 +51,7 @@ class Entailer:
         return await settled([self._one(premise, hypothesis) for premise, hypothesis in pairs])
 
     async def _one(self, premise: str, hypothesis: str) -> Judgement:
-        sections = load("rag_entail").messages(premise=quotation(premise), hypothesis=quotation(hypothesis))
+        sections = load("rag/entail").messages(premise=quotation(premise), hypothesis=quotation(hypothesis))
         reply = await self.chat.complete(
             [Message(role=role, content=content) for role, content in sections], seed=0, temperature=0.0, max_tokens=8
         )

@@ -53,7 +53,7 @@ class Grader:
         return await settled([self._one(question, passage) for passage in passages])
 
     async def _one(self, question: str, passage: Passage) -> Score:
-        sections = load("rag_grade").messages(question=quotation(question), passage=quotation(passage.indexed))
+        sections = load("rag/grade").messages(question=quotation(question), passage=quotation(passage.indexed))
         try:
             reply = await self.chat.complete(
                 [Message(role=role, content=content) for role, content in sections],

@@ -52,7 +52,7 @@ class QueryRewriter:
         Raises:
             CallFailed: the chat model failed.
         """
-        sections = load("rag_rewrite").messages(
+        sections = load("rag/rewrite").messages(
             question=quotation(question), tried="\n".join(f"- {' '.join(query.split())}" for query in tried)
         )
         known = {_folded(query) for query in tried}

@@ -84,7 +84,7 @@ class Router:
 
     async def route(self, question: str) -> Route:
         """The route of `question`."""
-        sections = load("rag_route").messages(question=quotation(question))
+        sections = load("rag/route").messages(question=quotation(question))
         try:
             reply = await self.chat.complete(
                 [Message(role=role, content=content) for role, content in sections],

@@ -104,7 +104,7 @@ class ChatTeacher:
     Args:
         about: the task in a sentence or two, as a person would be told it.
         labels: the answers there are, where they are a closed set.
-        style: "ours" shows the student's wrong answer (`prompts/teacher_rows.md`), "paper" does not (`teacher_paper.md`).
+        style: "ours" shows the student's wrong answer (`prompts/rows/teacher_rows.md`), "paper" does not (`teacher_paper.md`).
         temperature: the paper uses 1.
     """
 
@@ -147,10 +147,10 @@ class ChatTeacher:
         about = {"about": self.about, "text": ask.seed.text, "label": ask.seed.label, "n": n}
         labels = f"The possible answers: {', '.join(self.labels)}" if self.labels else ""
         if self.style == "paper":
-            prompt = load("teacher_paper")
+            prompt = load("rows/teacher_paper")
             sections = prompt.messages(**about, labels=labels, form=self._form(ask))
         else:
-            prompt = load("teacher_rows")
+            prompt = load("rows/teacher_rows")
             sections = prompt.messages(
                 **about, labels=labels, mistake=_mistake(ask), form=self._form(ask),
                 alike=_listed(f"Texts whose right answer is {ask.seed.label}:", ask.alike),
@@ -182,7 +182,7 @@ class ChatTeacher:
                 return blank.model_copy(update={"failed": str(error), "passing": True})
             problem = error
         # no JSON in it: the simplest form there is, once
-        lines = load("teacher_lines")
+        lines = load("rows/teacher_lines")
         sections = lines.messages(about=self.about, text=_line(ask.seed.text), label=_line(ask.seed.label), n=n)
         simple = [Message(role=role, content=text) for role, text in sections]
         blank = blank.model_copy(update={"prompt": _named(lines)})
@@ -285,7 +285,7 @@ def _schema(labels: Sequence[str], n: int, meta: Collection[str]) -> type[BaseMo
 
 
 def _named(prompt: Any) -> str:
-    return f"{prompt.name}@{prompt.sha256[:12]}"
+    return f"{prompt.name.rpartition('/')[2]}@{prompt.sha256[:12]}"
 
 
 def _line(text: str) -> str:

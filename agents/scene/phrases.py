@@ -46,7 +46,7 @@ class Phraser:
         """
         if not text.strip():
             raise BadInput(f"the prompt {text!r} is empty: it has no noun phrases.")
-        sections = load("opt2i_noun_phrases").messages(prompt=" ".join(text.split()))
+        sections = load("scene/noun_phrases").messages(prompt=" ".join(text.split()))
         messages = [Message(role=role, content=content) for role, content in sections]
         problem = ""
         for attempt in range(self.repairs + 1):
@@ -55,7 +55,7 @@ class Phraser:
                 return parse_phrases(reply.text, text)
             except CallFailed as error:
                 problem = str(error)
-            repair = load("repair").render(problem=problem)
+            repair = load("scene/repair").render(problem=problem)
             messages += [Message(role="assistant", content=reply.text), Message(role="user", content=repair)]
         raise CallFailed(
             f"{self.chat.model} wrote no usable noun phrases for {text!r} in {self.repairs + 1} tries."

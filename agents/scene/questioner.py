@@ -67,7 +67,7 @@ class Questioner:
     """Writes scene graphs with `chat`.
 
     Args:
-        style: "dsg" for general models (`prompts/dsg_*.md`), "mini" for mini-writer (`prompts/mini_*.md`).
+        style: "dsg" for general models (`prompts/scene/dsg_*.md`), "mini" for mini-writer (`prompts/scene/mini_*.md`).
         repairs: how often a reply that cannot be used is sent back, for each of the three tasks.
     """
 
@@ -115,7 +115,7 @@ class Questioner:
     async def _task(
         self, task: str, values: dict[str, str], parse: Callable[[str], T], raw: dict[str, tuple[str, ...]]
     ) -> T:
-        sections = load(f"{self.style}_{task}").messages(**values)
+        sections = load(f"scene/{self.style}_{task}").messages(**values)
         messages = [Message(role=role, content=content) for role, content in sections]
         problem = ""
         for attempt in range(self.repairs + 1):
@@ -135,7 +135,7 @@ class Questioner:
             except CallFailed as error:
                 problem = str(error)
             if self.style == "dsg":
-                repair = load("repair").render(problem=problem)
+                repair = load("scene/repair").render(problem=problem)
                 messages += [Message(role="assistant", content=reply.text), Message(role="user", content=repair)]
         raise CallFailed(
             f"{self.chat.model} wrote no usable {task} for {values['prompt']!r} in {self.repairs + 1} tries."

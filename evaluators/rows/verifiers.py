@@ -75,7 +75,7 @@ class SecondModel:
 
     async def _one(self, row: Row, seed: int) -> Opinion:
         labels = f"The possible answers: {', '.join(self.task.classes)}" if self.task.classes else ""
-        sections = load("verify_answer").messages(about=self.about, labels=labels, text=row.text)
+        sections = load("rows/verify_answer").messages(about=self.about, labels=labels, text=row.text)
         messages = [Message(role=role, content=re.sub(r"\n{3,}", "\n\n", text)) for role, text in sections]
         room = 32 + self.task.answer_tokens + (0 if self.task.classes else 256)
         try:

@@ -1,17 +1,19 @@
 """Metrics by name, and a data set scored with them."""
 
+from .models import ROLES, MetricModels, Options
 from .published import Correlation, Figure, correlate, figures, table_of
-from .registry import METRICS, Bench, Metric, Options, find_metrics, open_evaluator, own_metric
+from .registry import METRICS, Metric, find_metrics, open_evaluator, own_metric
 from .scoring import MetricResult, Scored, Tally, score_items
 
 __all__ = [
-    "Bench",
     "Correlation",
     "Figure",
     "METRICS",
     "Metric",
+    "MetricModels",
     "MetricResult",
     "Options",
+    "ROLES",
     "Scored",
     "Tally",
     "correlate",

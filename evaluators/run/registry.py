@@ -8,16 +8,14 @@ an evaluator of one's own as `module:object`: see `own_metric` for what can be o
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from ...agents.scene import SceneWriter
 from ...runtime.errors import BadInput
-from ...runtime.protocols import Chat, Detector, Embedder, Evaluator, VisualQA
+from ...runtime.protocols import Evaluator
 from ...runtime.registry import Registry, is_object
-from ...runtime.roles import Role, close
+from ...runtime.roles import Role
 from ...tools.models import is_bundled, options_of
 from ..text_image import (
     DCS,
@@ -31,20 +29,19 @@ from ..text_image import (
     Panel,
     PerPrompt,
     Preference,
-    Rule,
     Thresholds,
     VQAScore,
     questions_from_graph,
     read_requirements,
     read_tifa_questions,
 )
+from .models import MetricModels, Options
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
     from ...runtime.store import Store
-    from ...tools.rewards import RewardModel
 
-__all__ = ["METRICS", "Bench", "Metric", "Options", "find_metrics", "open_evaluator", "own_metric"]
+__all__ = ["METRICS", "Metric", "find_metrics", "open_evaluator", "own_metric"]
 
 
 EVALUATOR: Role[Evaluator] = Role(
@@ -56,30 +53,6 @@ EVALUATOR: Role[Evaluator] = Role(
 _MINI_TEMPLATE = "Is there {}?"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """How the metrics of one run are computed.
-
-    Several `vqas` make DSG an ensemble, the other metrics take the first. `template` is VQAScore's, "" its own. `geneval` is
-    a file of GenEval's requirements, for prompts that bring none. `rewards`: the checkpoint of a reward by its metric, where
-    it is not the public one.
-    """
-
-    vqas: tuple[str, ...] = ("mini",)
-    clip: str = "mini"
-    detector: str = "ssd"
-    llm: str = "mini-writer"
-    questioner: str = ""
-    dsg_rule: Rule = "strict"
-    lazy: bool = False
-    long: Literal["refuse", "window"] = "refuse"
-    template: str = ""
-    questions: Path | None = None
-    geneval: Path | None = None
-    rewards: Mapping[str, str] = field(default_factory=dict)
-    warn: Callable[[str], None] = field(default=lambda text: None)
-
-
 @dataclass(frozen=True)
 class Metric:
     """`about` says what it is not comparable to; `models` are the roles that it uses."""
@@ -87,72 +60,8 @@ class Metric:
     name: str
     title: str
     about: str
-    open: Callable[[Bench], Evaluator]
+    open: Callable[[MetricModels], Evaluator]
     models: tuple[str, ...]
-
-
-class Bench:
-    """The models behind the metrics of one run, each opened once; `opened` holds them by role."""
-
-    def __init__(self, options: Options, store: Store, settings: Settings, *, opened: dict[str, Any]) -> None:
-        self.options, self.store, self.settings = options, store, settings
-        self._opened, self._ours = opened, list[Any]()
-        self.panel: Panel | None = None
-
-    def once(self, name: str, make: Callable[[], Any], *, given: Any = None) -> Any:
-        """What `make` opened under that name, the first time; what was `given` by a caller stays the caller's to close."""
-        if name not in self._opened:
-            part = self._opened[name] = make()
-            if part is not given:
-                self._ours.append(part)
-        return self._opened[name]
-
-    def vqa(self, place: int = 0) -> VisualQA:
-        """The VQA model, or one of several."""
-        from ...tools.vision import open_vqa
-
-        spec = self.options.vqas[place]
-        found: VisualQA = self.once(f"vqa {spec}", lambda: open_vqa(spec, self.store, self.settings))
-        return found
-
-    def clip(self) -> Embedder:
-        """The CLIP model."""
-        from ...tools.encoders import open_clip
-
-        found: Embedder = self.once("clip", lambda: open_clip(self.options.clip, self.store, self.settings))
-        return found
-
-    def detector(self) -> Detector:
-        """The object detector."""
-        from ...tools.vision import open_detector
-
-        spec = self.options.detector
-        found: Detector = self.once("detector", lambda: open_detector(spec, self.store, self.settings))
-        return found
-
-    def reward(self, name: str) -> RewardModel:
-        """The reward model of that name."""
-        from ...tools.rewards import open_reward
-
-        spec = self.options.rewards.get(name, "")
-        found: RewardModel = self.once(name, lambda: open_reward(name, spec, self.store, self.settings))
-        return found
-
-    def writer(self) -> SceneWriter:
-        """Who writes questions and phrases."""
-        from ...runtime.llm import open_chat
-
-        options = self.options
-        if options.questioner == "simple-english":
-            return SceneWriter(None, tell=options.warn)
-        spec = options.questioner or options.llm
-        chat: Chat = self.once(f"llm {spec}", lambda: open_chat(spec, self.store, self.settings))
-        return SceneWriter(chat, rules_first=False if options.questioner else None, tell=options.warn)
-
-    async def close(self) -> None:
-        """Free the models."""
-        for tool in self._ours:
-            await close(tool)
 
 
 def find_metrics(names: Sequence[str]) -> list[Metric]:
@@ -172,7 +81,7 @@ def open_evaluator(given: object, store: Store, settings: Settings) -> Evaluator
         PrerequisiteError: the package that gives it is broken.
     """
     if isinstance(given, str):
-        return METRICS.find(given).open(Bench(Options(), store, settings, opened={}))
+        return METRICS.find(given).open(MetricModels(Options(), store, settings, opened={}))
     return EVALUATOR.bring(given, store=store, settings=settings)
 
 
@@ -189,32 +98,32 @@ def own_metric(name: str, given: Any) -> Metric:
         return given
     about = (inspect.getdoc(given) or "").partition("\n")[0] or "an evaluator of your own"
 
-    def open_own(bench: Bench) -> Evaluator:
-        evaluator: Evaluator = bench.once(
-            name, lambda: EVALUATOR.bring(given, store=bench.store, settings=bench.settings), given=given
+    def open_own(models: MetricModels) -> Evaluator:
+        evaluator: Evaluator = models.once(
+            name, lambda: EVALUATOR.bring(given, store=models.store, settings=models.settings), given=given
         )
         return evaluator
 
     return Metric(name, name.rpartition(":")[2], about.rstrip("."), open_own, (name,))
 
 
-def _dsg(bench: Bench) -> Evaluator:
-    writer, options = bench.writer(), bench.options
-    vqas = [bench.vqa(place) for place in range(len(options.vqas))]
-    bench.panel = Panel(vqas) if len(vqas) > 1 else None
+def _dsg(models: MetricModels) -> Evaluator:
+    writer, options = models.writer(), models.options
+    vqas = [models.vqa(place) for place in range(len(options.vqas))]
+    models.panel = Panel(vqas) if len(vqas) > 1 else None
 
     async def make(text: str) -> Evaluator:
         graph = await writer.scene_graph(text)
-        if bench.panel is not None:
-            return bench.panel.dsg(graph, rule=options.dsg_rule, lazy=options.lazy)
+        if models.panel is not None:
+            return models.panel.dsg(graph, rule=options.dsg_rule, lazy=options.lazy)
         return DSG(vqas[0], graph, rule=options.dsg_rule, lazy=options.lazy)
 
     return PerPrompt("dsg", make)
 
 
-def _tifa(bench: Bench) -> Evaluator:
-    given = None if bench.options.questions is None else read_tifa_questions(bench.options.questions)
-    writer, vqa = bench.writer(), bench.vqa()
+def _tifa(models: MetricModels) -> Evaluator:
+    given = None if models.options.questions is None else read_tifa_questions(models.options.questions)
+    writer, vqa = models.writer(), models.vqa()
 
     async def make(text: str) -> Evaluator:
         questions: list[ChoiceQuestion] = []
@@ -223,14 +132,14 @@ def _tifa(bench: Bench) -> Evaluator:
         elif text in given:
             questions = given[text]
         else:
-            raise BadInput(f"there are no questions for {text!r} in {str(bench.options.questions)!r}.")
+            raise BadInput(f"there are no questions for {text!r} in {str(models.options.questions)!r}.")
         return TIFA(vqa, questions)
 
     return PerPrompt("tifa", make)
 
 
-def _dcs(bench: Bench) -> Evaluator:
-    writer, clip = bench.writer(), bench.clip()
+def _dcs(models: MetricModels) -> Evaluator:
+    writer, clip = models.writer(), models.clip()
 
     async def make(text: str) -> Evaluator:
         return DCS(clip, await writer.phrases(text))
@@ -238,45 +147,45 @@ def _dcs(bench: Bench) -> Evaluator:
     return PerPrompt("dcs", make)
 
 
-def _vqascore(bench: Bench) -> Evaluator:
-    vqa, template = bench.vqa(), bench.options.template
+def _vqascore(models: MetricModels) -> Evaluator:
+    vqa, template = models.vqa(), models.options.template
     if not template and is_bundled(vqa):
         template = _MINI_TEMPLATE
-        bench.options.warn(f"mini-vqa was not taught the question of VQAScore: it was asked {template!r} instead.")
+        models.options.warn(f"mini-vqa was not taught the question of VQAScore: it was asked {template!r} instead.")
     return VQAScore(vqa, template=template or TEMPLATE)
 
 
-def _clipscore(bench: Bench) -> Evaluator:
-    return ClipScore(bench.clip(), long=bench.options.long)
+def _clipscore(models: MetricModels) -> Evaluator:
+    return ClipScore(models.clip(), long=models.options.long)
 
 
-def _cosine(bench: Bench) -> Evaluator:
-    return ClipScore(bench.clip(), raw_cosine=True, long=bench.options.long)
+def _cosine(models: MetricModels) -> Evaluator:
+    return ClipScore(models.clip(), raw_cosine=True, long=models.options.long)
 
 
-def _geneval(bench: Bench) -> Evaluator:
-    options = bench.options
+def _geneval(models: MetricModels) -> Evaluator:
+    options = models.options
     table = None if options.geneval is None else read_requirements(options.geneval)
-    detector, clip = bench.detector(), bench.clip()
+    detector, clip = models.detector(), models.clip()
     thresholds = Thresholds.of(options_of(options.detector, options.detector.partition("?")[2]), options.detector)
 
     def told() -> None:
         if is_bundled(clip):
             options.warn("mini-clip knows its drawn world only: give --clip for GenEval's colours of other pictures.")
 
-    return GenEval(detector, clip, bench.store.blobs, thresholds=thresholds, table=table, on_color=told)
+    return GenEval(detector, clip, models.store.blobs, thresholds=thresholds, table=table, on_color=told)
 
 
-def _pickscore(bench: Bench) -> Evaluator:
-    return Preference(bench.reward("pickscore"), name="pickscore")
+def _pickscore(models: MetricModels) -> Evaluator:
+    return Preference(models.reward("pickscore"), name="pickscore")
 
 
-def _hpsv2(bench: Bench) -> Evaluator:
-    return Preference(bench.reward("hpsv2"), name="hpsv2")
+def _hpsv2(models: MetricModels) -> Evaluator:
+    return Preference(models.reward("hpsv2"), name="hpsv2")
 
 
-def _imagereward(bench: Bench) -> Evaluator:
-    return Preference(bench.reward("imagereward"), name="imagereward")
+def _imagereward(models: MetricModels) -> Evaluator:
+    return Preference(models.reward("imagereward"), name="imagereward")
 
 
 _OWN = {

@@ -29,7 +29,7 @@ __all__ = ["check_out", "named", "write_files"]
 _KINDS = {"answers": "texts", "captions": "texts", "soft": "float64", "hard": "float64", "cider": "float64"}
 _FILES = ("train.jsonl", "refused.jsonl", "train.parquet")
 _TITLE = "# Captions for questions, made by inloop promptcap synthesize"
-_PROMPTS = ("promptcap_synthesis", "promptcap_read", "promptcap_leak")
+_PROMPTS = ("captions/promptcap_synthesis", "captions/promptcap_read", "captions/promptcap_leak")
 
 
 def check_out(config: CaptionSynthesisConfig) -> None:

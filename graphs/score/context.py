@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ...evaluators.run import Bench, Metric, Options, Scored, Tally, find_metrics, own_metric
+from ...evaluators.run import ROLES, Metric, MetricModels, Options, Scored, Tally, find_metrics, own_metric
 from ...evaluators.stats import by_group
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Evaluator
@@ -32,12 +32,12 @@ class ScoreContext:
         config: ScoreConfig,
         session: Session,
         *,
-        bench: Bench,
+        models: MetricModels,
         metrics: Sequence[Metric],
         before: Mapping[str, Mapping[str, float | None]],
     ) -> None:
-        self.config, self.session, self.bench, self.metrics, self.before = config, session, bench, metrics, before
-        self.evaluators: dict[str, Evaluator] = {metric.name: metric.open(bench) for metric in metrics}
+        self.config, self.session, self.models, self.metrics, self.before = config, session, models, metrics, before
+        self.evaluators: dict[str, Evaluator] = {metric.name: metric.open(models) for metric in metrics}
         self.tally = Tally(tuple(self.evaluators), worst=config.worst)
         self.pictures: list[BlobRef] = []
         self._lines = (session.folder.path / "items.jsonl").open("w", encoding="utf-8")
@@ -79,9 +79,12 @@ def open_context(config: ScoreConfig, session: Session) -> ScoreContext:
     before = _values_of(RunFolder.open(session.settings.runs_dir, config.against)) if config.against else {}
     if before and not any(metric.name in before for metric in metrics):
         raise BadInput(f"the run {config.against!r} has none of these metrics: it has {', '.join(before)}.")
-    bench = Bench(_options(config, session), session.store, session.settings, opened=session.opened)
-    session.close_later(bench)
-    return ScoreContext(config, session, bench=bench, metrics=metrics, before=before)
+    models = MetricModels(
+        _options(config, session), session.store, session.settings, opened=session.opened,
+        given=session.brought("models", ROLES),
+    )  # fmt: skip
+    session.close_later(models)
+    return ScoreContext(config, session, models=models, metrics=metrics, before=before)
 
 
 def metrics_of(config: ScoreConfig) -> list[Metric]:

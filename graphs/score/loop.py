@@ -64,11 +64,13 @@ async def _score(context: ScoreContext, id: str, chunk: _Chunk) -> ScoreTask | N
 
 
 async def _summary(context: ScoreContext, mapped: Mapped[ScoreTask]) -> Mapping[str, Any]:
-    tally, bench, reference = context.tally, context.bench, context.config.reference
-    models = context.session.models()
+    tally, reference = context.tally, context.config.reference
+    used_models = context.session.models()
     results = []
     for metric in context.metrics:
-        used = [f"{role} {model['id']}" for role, model in models.items() if role.partition(" ")[0] in metric.models]
+        used = [
+            f"{role} {model['id']}" for role, model in used_models.items() if role.partition(" ")[0] in metric.models
+        ]
         results.append(tally.result(metric.name, evaluator=", ".join(used), about=metric.about))
     against = {name: tally.against(name, context.before[name]) for name in context.evaluators if name in context.before}
     p_values = {name: comparison.p for name, comparison in against.items() if comparison.p is not None}
@@ -77,7 +79,7 @@ async def _summary(context: ScoreContext, mapped: Mapped[ScoreTask]) -> Mapping[
         "items": tally.items,
         "prompts": tally.prompts,
         "metrics": tuple(results),
-        "agreement": bench.panel.agreement() if bench.panel is not None else None,
+        "agreement": context.models.panel.agreement() if context.models.panel is not None else None,
         "against": against,
         "holm": holm(p_values) if len(p_values) > 1 else {},
         "statistics": await _statistics(context, picture_files(Path(reference))) if reference else None,
@@ -96,7 +98,7 @@ async def _statistics(context: ScoreContext, files: Sequence[Path]) -> SetStatis
             unread += 1
             notes.append(str(error))
     try:
-        statistics = await compare_sets(context.pictures, reference, context.bench.clip())
+        statistics = await compare_sets(context.pictures, reference, context.models.clip())
     except BadInput as error:
         notes.append(f"no FID, KID, precision and recall: {error}")
         return None
@@ -111,7 +113,10 @@ score = Loop(
     open=open_context,
     work=_score,
     summary=_summary,
-    brings={"evaluators": "by name: an Evaluator, or a function score(image: PIL.Image.Image, text: str) -> float"},
+    brings={
+        "evaluators": "by name: an Evaluator, or a function score(image: PIL.Image.Image, text: str) -> float",
+        "models": "by role: vqa (VisualQA), clip (Embedder), detector (Detector), llm and questioner (Chat)",
+    },
     checkpoints=False,
     brief="pictures scored against their prompts",
 )

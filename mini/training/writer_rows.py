@@ -1,6 +1,6 @@
 """What `mini-writer` is taught: rewriting a prompt under feedback, and writing its scene graph in three steps.
 
-Each row is one user message and its answer, in the compact format of `prompts/mini_*.md`. A rewrite makes the words that were
+Each row is one user message and its answer, in the compact format of `prompts/*/mini_*.md`. A rewrite makes the words that were
 marked wrong plain most of the time and chooses the others by chance: candidates differ, so the search still has work to do.
 """
 

@@ -74,12 +74,12 @@ def test_wrong_variables_and_names_are_told() -> None:
 
 
 def test_the_compact_form_is_the_one_that_mini_writer_learns() -> None:
-    rewrite = load("mini_rewrite").render(
+    rewrite = load("opt2i/mini_rewrite").render(
         prompt="a crimson disc", tried="Tried:\n40 a disc\n", wrong="Wrong: Is the disc crimson?\n", n=3
     )
     assert rewrite == "Rewrite: a crimson disc\nTried:\n40 a disc\nWrong: Is the disc crimson?\nWrite 3."
-    assert load("mini_rewrite").render(prompt="a", tried="", wrong="", n=1) == "Rewrite: a\nWrite 1."
-    assert load("mini_tuples").render(prompt="a disc") == "Tuples: a disc"
+    assert load("opt2i/mini_rewrite").render(prompt="a", tried="", wrong="", n=1) == "Rewrite: a\nWrite 1."
+    assert load("scene/mini_tuples").render(prompt="a disc") == "Tuples: a disc"
     lines = "1 | entity - whole (disc)"
-    assert load("mini_questions").render(prompt="a disc", tuples=lines) == f"Questions: a disc\n{lines}"
-    assert load("mini_dependencies").render(prompt="a disc", tuples=lines) == f"Dependencies: a disc\n{lines}"
+    assert load("scene/mini_questions").render(prompt="a disc", tuples=lines) == f"Questions: a disc\n{lines}"
+    assert load("scene/mini_dependencies").render(prompt="a disc", tuples=lines) == f"Dependencies: a disc\n{lines}"

@@ -150,7 +150,9 @@ class ListwiseReranker:
         """
         shown = [" ".join(text.split())[:1200] for text in texts[:_SHOWN]]
         passages = "\n\n".join(f"[{place}] {_quoted(text)}" for place, text in enumerate(shown, start=1))
-        prompt = load("rerank_listwise").messages(query=" ".join(query.split()), passages=passages, count=len(shown))
+        prompt = load("rag/rerank_listwise").messages(
+            query=" ".join(query.split()), passages=passages, count=len(shown)
+        )
         messages = [Message(role=role, content=content) for role, content in prompt]
         try:
             reply = await self.chat.complete(messages, temperature=0.0, max_tokens=8 * len(shown) + 16)

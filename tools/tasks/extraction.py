@@ -32,7 +32,7 @@ class Extraction(Task):
     """
 
     kind: Literal["extraction"] = "extraction"
-    template: str = "student_extraction"
+    template: str = "rows/student_extraction"
     fields: dict[str, str]
     tokens: int = Field(default=256, ge=1)
 

@@ -41,7 +41,7 @@ class Classification(Task):
     """One of `labels`. An answer may differ from its label in case, blanks and a full stop at the end."""
 
     kind: Literal["classification"] = "classification"
-    template: str = "student_classification"
+    template: str = "rows/student_classification"
     labels: tuple[str, ...]
 
     @field_validator("labels")
@@ -120,7 +120,7 @@ class ShortAnswer(Task):
     """
 
     kind: Literal["short_answer"] = "short_answer"
-    template: str = "student_short_answer"
+    template: str = "rows/student_short_answer"
     match: Literal["exact", "number", "normalised"] = "normalised"
     marker: str = ""
     tokens: int = Field(default=64, ge=1)
@@ -171,7 +171,7 @@ class MultipleChoice(Task):
     """
 
     kind: Literal["multiple_choice"] = "multiple_choice"
-    template: str = "student_multiple_choice"
+    template: str = "rows/student_multiple_choice"
 
     def read(self, said: str, row: Row | None = None) -> str:
         """See `Task`."""

@@ -1,11 +1,13 @@
 """Models that look at pictures: question answering, captions, detectors, text in pictures."""
 
-from .captioners import each_caption, open_captioner, promptcap_prompt, vision_inputs
+from .captioners import each_caption, open_captioner
 from .detector import COCO, ObjectDetector, coco_name, open_detector
+from .local_captioner import promptcap_prompt
 from .ocr import READERS, RapidOCR, open_ocr
 from .open import open_vqa
 from .questions import is_closed
 from .tags import DetectorTags, is_detector, open_tagger
+from .vision_captioner import vision_inputs
 from .vqa import BlipVQA
 
 __all__ = [

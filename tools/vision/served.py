@@ -83,7 +83,7 @@ class ServedVQA(_Served):
 
     async def _answer(self, image: BlobRef, question: str) -> Answer:
         question, closed = " ".join(question.split()), is_closed(question)
-        text = load("vqa_closed" if closed else "vqa_open").render(question=question)
+        text = load("captions/vqa_closed" if closed else "captions/vqa_open").render(question=question)
         reply = await self.chat.complete(
             [Message(role="user", content=text, images=(image,))],
             temperature=0.0,
@@ -111,7 +111,7 @@ class ServedCaptioner(_Served):
 
     async def _caption(self, image: BlobRef, question: str | None) -> str:
         wish = f" Say what is needed to answer: {' '.join(question.split())}" if question and question.strip() else ""
-        text = load("caption").render(wish=wish)
+        text = load("captions/caption").render(wish=wish)
         message = Message(role="user", content=text, images=(image,))
         return (await self.chat.complete([message], temperature=0.0, max_tokens=_CAPTION_TOKENS)).text.strip()
 

@@ -128,7 +128,7 @@ def test_the_filter_and_the_leak_check_choose(server: Endpoint, home: Path, caps
     assert not any("Context: The ball is blue" in text for text in read)  # what only restates is not paid for
     assert len(read) == len(set(read))
     card = (home / "out" / "README.md").read_text(encoding="utf-8")
-    assert "2 of 4 rows" in card and "promptcap_synthesis" in card and "size_categories:\n- n<1K" in card
+    assert "2 of 4 rows" in card and "captions/promptcap_synthesis" in card and "size_categories:\n- n<1K" in card
     loaded = read_caption_rows(home / "out" / "train.jsonl", needs=("question", "answers", "caption"))
     assert [row.id for row in loaded] == ["r1", "r4"]
 

@@ -9,6 +9,7 @@ from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Score
 from inloop.runtime.run import Progressed
 from inloop.runtime.settings import Settings
+from inloop.testing import ScriptedVQA
 
 
 @pytest.fixture
@@ -41,6 +42,15 @@ def test_an_evaluator_of_ones_own(pictures, settings, monkeypatch):
     folder = settings.runs_dir / result.run_id
     assert len((folder / "scores.csv").read_text("utf-8").splitlines()) == 6
     assert ScoreConfig(**result.config).pictures == str(pictures)
+
+
+def test_a_model_of_ones_own(pictures, settings):
+    vqa = ScriptedVQA(lambda image, question: 0.75)
+    result = score(pictures, metric="vqascore", models={"vqa": vqa}, settings=settings)
+    assert result.metrics[0].overall.value == 0.75 and vqa.asked
+    assert result.models["vqa mini"]["id"] == vqa.model
+    with pytest.raises(BadInput, match="no role 'judge' in this loop: the roles are vqa, clip"):
+        score(pictures, metric="vqascore", models={"judge": vqa}, settings=settings)
 
 
 def test_a_spent_budget_stops_with_what_was_scored(pictures, settings, monkeypatch):

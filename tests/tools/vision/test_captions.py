@@ -20,7 +20,9 @@ from inloop.runtime.records import BlobRef
 from inloop.runtime.settings import Settings
 from inloop.runtime.store.open import Store
 from inloop.tools.vision import captioners as captions
-from inloop.tools.vision.captioners import BlipCaptioner, open_captioner, promptcap_prompt
+from inloop.tools.vision.blip_captioner import BlipCaptioner
+from inloop.tools.vision.captioners import open_captioner
+from inloop.tools.vision.local_captioner import promptcap_prompt
 
 QUESTIONS = ["is there a disc?", "what color is the star?", "is the red disc to the left of the blue box?", None]
 
