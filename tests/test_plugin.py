@@ -1,4 +1,4 @@
-"""The package of `examples/plugin`, installed beside inloop and used from the command line: a metric and a loop of its own."""
+"""The package of `examples/plugin`, installed beside inloop and used from the command line: a metric, a painter and a loop of its own."""
 
 import json
 import os
@@ -85,6 +85,13 @@ def test_its_metric_scores(inloop, tmp_path):
     assert json.loads(out)["calls"] == {"score": {"paid": 0, "reused": 2}}
     code, _, err = inloop("score", "pictures", "prompts.txt", "--metric", "brightnes")
     assert code == 2 and "did you mean brightness?" in err
+
+
+def test_its_text_to_image_model_takes_its_role(inloop):
+    code, out, err = inloop("opt2i", "a red disc", "--images", "watercolours?size=2")
+    assert code == 2 and "'watercolours?size=2': the one option is size, in pixels, 8 or more." in err
+    code, out, err = inloop("opt2i", "a red disc", "--llm", "watercolours", "--json")
+    assert code == 2 and "'watercolours' is no language model: it has no complete" in out
 
 
 def test_its_loop_is_a_command(inloop):
