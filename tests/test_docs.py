@@ -1,7 +1,7 @@
-"""The documentation: its code runs, its links lead somewhere, and its site can be built.
+"""The documentation: its code runs, its commands are read, its links lead somewhere, and its site can be built.
 
 A block of Python after the comment `<!-- runs -->` (`<!-- runs slow -->`: with the bundled models) is run; the blocks of a page share
-their names, as a reader's would who types one after the other.
+their names, as a reader's would who types one after the other. One that is not run says why: `<!-- not run: REASON -->`.
 """
 
 import ast
@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from inloop.app.cli.commands import parser
 from inloop.runtime import models
 from inloop.runtime.settings import Settings
 
@@ -30,6 +32,8 @@ LINKING = [
     ROOT / "examples" / "README.md",
 ]
 BLOCK = re.compile(r"^<!-- runs( slow)? -->\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+UNMARKED = re.compile(r"(?<!-->\n)^```python\n(.*?)\n", re.MULTILINE)
+COMMAND = re.compile(r"^    (?:\.venv/bin/)?inloop ((?:.*\\\n)*.*)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -76,9 +80,34 @@ async def test_the_code_of_a_page_runs(page, at_home):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", SLOW, ids=name)
 async def test_the_code_of_a_page_runs_with_the_bundled_models(page, at_home):
-    if models.find("smollm2", Settings.load().cache_dir) is None:
-        pytest.skip("the local language model is not fetched: inloop models --fetch")
+    for model in ("smollm2", "minilm"):
+        if models.find(model, Settings.load().cache_dir) is None:
+            pytest.skip(f"the model {model} is not fetched: inloop models --fetch {model}")
     await run_blocks(page, [code for _, code in running_blocks()[page]])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_code_that_is_not_run_says_why(page):
+    assert UNMARKED.findall(page.read_text(encoding="utf-8")) == []
+    assert "<!-- not run: -->" not in page.read_text(encoding="utf-8")
+
+
+def commands_of(page):
+    """The arguments of every `inloop ...` line of a page; those of the example package are its own test's."""
+    for line in COMMAND.findall(page.read_text(encoding="utf-8")):
+        arguments = shlex.split(line.replace("\\\n", " "), comments=True)
+        if arguments[0] != "shorten":
+            yield arguments
+
+
+@pytest.mark.parametrize("page", [page for page in LINKING if [*commands_of(page)]], ids=name)
+def test_the_commands_of_a_page_are_read(page, capsys):
+    """Every flag is there and takes what stands behind it."""
+    for arguments in commands_of(page):
+        try:
+            parser(arguments[0]).parse_args(arguments)
+        except SystemExit as end:
+            assert end.code == 0, f"inloop {shlex.join(arguments)}: {capsys.readouterr().err}"
 
 
 def anchors(page):
