@@ -90,7 +90,7 @@ bench: dev
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: dev
-	$(BIN)/mkdocs build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "the site is in build/site: open build/site/index.html"
 
 wheel: dev

@@ -1,4 +1,4 @@
-"""The text-to-image model `watercolours`: washes of the colours that a prompt names, one beside the other. It needs no weights."""
+"""The text-to-image model `watercolours`: washes of the colours that a prompt names. It needs no weights."""
 
 import random
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from inloop.runtime.store import Call
 class Watercolours:
     """An `ImageGenerator`; `watercolours?size=128` sets the side of its pictures in pixels."""
 
-    model, revision = "inloop-example/watercolours", "1"  # raise it when the same request would give another picture
+    model, revision = "inloop-example/watercolours", "1"  # raise it when pictures change
 
     def __init__(self, spec: str, store: Store) -> None:
         options = dict(parse_qsl(spec.partition("?")[2]))
