@@ -8,7 +8,7 @@ from inloop.tools.tasks import NoAnswer, Task
 
 class Priority(Task):
     kind: str = "priority"
-    template: str = "student_classification"
+    template: str = "rows/student_classification"
     question: str = "How soon must the help desk look at this message?"
     names: dict[str, tuple[str, ...]] = Field(
         default={"urgent": ("critical", "p1"), "normal": ("medium", "p2", "p3"), "low": ("whenever", "p4")}
