@@ -15,6 +15,10 @@ import importlib
 from importlib.metadata import version
 from typing import Any
 
+from .runtime.privacy import keep_private
+
+keep_private()  # before a library is imported that would tell its makers
+
 __version__ = version("inloop")
 
 _PLACES = {

@@ -1,16 +1,22 @@
-"""One JSON request to a server that speaks the OpenAI API, outside of the chat client: health, models, adapters."""
+"""The ways to servers: which of them may go through a proxy, and one JSON request (health, models, adapters).
+
+Invariant: no proxy is ever asked for this machine. Proxies are taken from the environment, which seldom excepts loopback, and
+one that is asked gets the prompt and the key. Every client is made by `open_url`, or with the `direct_routes` of its URL.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import socket
 import urllib.error
 import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["Answer", "ask", "is_loopback"]
+__all__ = ["Answer", "ask", "direct_routes", "goes_direct", "is_loopback", "open_url"]
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_NAMES = ("localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback")
 _MOST = 10_000_000
 
 
@@ -38,8 +44,55 @@ class Answer:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name is this machine's own, which nobody else can reach."""
-    return host in _LOOPBACK or host.startswith("127.")
+    """Whether a host name or address is this machine's own, which nobody else can reach."""
+    name = host.strip("[]").rstrip(".").lower()
+    if name in _NAMES or name.endswith(".localhost"):
+        return True
+    address = _address(name)
+    return address is not None and address.is_loopback
+
+
+def goes_direct(url: str) -> bool:
+    """Whether a URL leads to this machine, and so past every proxy: loopback, and 0.0.0.0, as servers print their address."""
+    try:
+        host = urlsplit(url if "//" in url else f"//{url}").hostname or ""
+    except ValueError:
+        return False
+    address = _address(host)
+    return is_loopback(host) or (address is not None and address.is_unspecified)
+
+
+def direct_routes(*urls: str) -> dict[str, None]:
+    """The `mounts` of an httpx client for these URLs: none of them, and no usual name of loopback, has a proxy."""
+    hosts = [urlsplit(url).hostname or "" for url in urls if goes_direct(url)]
+    return {
+        f"all://{f'[{host}]' if ':' in host else host}": None
+        for host in (*_NAMES, "*.localhost", "127.0.0.1", "::1", *hosts)
+    }
+
+
+def open_url(request: str | urllib.request.Request, *, timeout: float) -> Any:
+    """`urllib.request.urlopen`, but never through a proxy to this machine, also where another server redirects to it."""
+    return urllib.request.build_opener(_Proxies).open(request, timeout=timeout)
+
+
+class _Proxies(urllib.request.ProxyHandler):
+    """The proxies of the environment, for what is not on this machine."""
+
+    def proxy_open(self, req: urllib.request.Request, proxy: str, type: str) -> Any:
+        return None if goes_direct(f"//{req.host}") else super().proxy_open(req, proxy, type)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a host is written as, in any form that a connection takes (127.1 too); None for a name."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        except (OSError, UnicodeError):
+            return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def ask(url: str, *, key: str = "", body: Any = None, timeout: float = 10.0) -> Answer:
@@ -52,10 +105,8 @@ def ask(url: str, *, key: str = "", body: Any = None, timeout: float = 10.0) -> 
     if body is not None:
         data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
     request = urllib.request.Request(url, data=data, headers=headers)
-    direct = is_loopback(urlsplit(url).hostname or "")
-    opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if direct else []))
     try:
-        with opener.open(request, timeout=timeout) as answer:
+        with open_url(request, timeout=timeout) as answer:
             return Answer(answer.status, _read(answer.read(_MOST)))
     except urllib.error.HTTPError as error:
         with error:

@@ -50,7 +50,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """The list of models, 503 while the server is loading."""
         self.server.seen.append({"path": self.path})
-        if self.server.loading:
+        if self.server.redirect:
+            self.raw(b"", 307, {"location": self.server.redirect})
+        elif self.server.loading:
             self.server.loading -= 1
             self.json({"error": {"message": "Loading model", "code": 503}}, 503)
         else:
@@ -89,21 +91,23 @@ class Endpoint(ThreadingHTTPServer):
     """A server with its own port; `seen` are the requests."""
 
     daemon_threads = True
+    host = "127.0.0.1"
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__((self.host, 0), Handler)
         self.behaviours: list[Behaviour] = [well]
         self.seen: list[Body] = []
         self.at: list[float] = []
         self.lock = threading.Lock()
         self.busy = self.busiest = 0
         self.loading = 0  # how many times it is asked for its models before it has one
+        self.redirect = ""  # where whoever gets something is sent
         self.listing: Any = {"object": "list", "data": [{"id": "served", "object": "model"}]}
 
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+        return f"http://{self.host}:{self.server_address[1]}/v1"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that hang up are part of the tests."""

@@ -14,14 +14,13 @@ import json
 import os
 import platform
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from ...runtime.errors import InloopError, PrerequisiteError
+from ...runtime.http import ask
 from ...runtime.registry import is_object, plugins, source
 from ...runtime.roles import TOOLS
 from ...runtime.settings import Settings
@@ -229,19 +228,20 @@ def _server(settings: Settings) -> Finding:
 
 def _answering(role: str, spec: str, settings: Settings) -> Finding:
     base = spec.partition("#")[0].rstrip("/")
-    request = urllib.request.Request(f"{base}/models", headers={"Accept": "application/json"})
-    if settings.api_key is not None:
-        request.add_header("Authorization", f"Bearer {settings.api_key.get_secret_value()}")
+    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
     shown = urlsplit(base).netloc
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            names = [str(m.get("id")) for m in json.loads(answer.read(1_000_000)).get("data", [])]
-    except urllib.error.HTTPError as error:
-        why = "set INLOOP_API_KEY." if error.code in (401, 403) else "check the URL: it should end in /v1."
-        return Finding(role, "missing", f"{shown} answers with {error.code} {error.reason}", why)
-    except (OSError, ValueError, AttributeError) as error:
+        answer = ask(f"{base}/models", key=key, timeout=5)
+    except OSError as error:
         reason = getattr(error, "reason", error)
         return Finding(role, "missing", f"{shown} does not answer ({reason})", "start the server, or check the URL.")
+    if not answer.ok:
+        why = "set INLOOP_API_KEY." if answer.status in (401, 403) else "check the URL: it should end in /v1."
+        return Finding(role, "missing", f"{shown} answers with {answer.status} {answer.said}".rstrip(), why)
+    try:
+        names = [str(model["id"]) for model in answer.value["data"] or []]
+    except (LookupError, TypeError):
+        return Finding(role, "missing", f"{shown} does not list its models", "check the URL: it should end in /v1.")
     return Finding(role, "ok", f"{shown} serves {', '.join(names) or 'no named model'}")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import BadInput, PrerequisiteError
+from ..http import direct_routes
 from ..records import Record
 from .wire import estimate
 
@@ -62,7 +63,10 @@ async def measure(
 
     done: list[Level] = []
     number = iter(range(10**9))
-    async with openai.AsyncOpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout) as client:
+    async with openai.AsyncOpenAI(
+        base_url=url, api_key=key or "none", max_retries=0, timeout=timeout,
+        http_client=openai.DefaultAsyncHttpxClient(mounts=direct_routes(url)),
+    ) as client:  # fmt: skip
         await _one(client, model, next(number), tokens)
         for concurrent in levels:
             room, begun = asyncio.Semaphore(concurrent), time.perf_counter()

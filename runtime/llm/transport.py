@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, CallFailed, PrerequisiteError
+from ..http import direct_routes
 from ..records import Cost
 from .adaptive_limit import Turn, pace_of
 from .retries import Problem, judge
@@ -173,6 +174,9 @@ class _Line:
         import openai
 
         if self.client is None or self._at != (url, key):
-            self.client = openai.AsyncOpenAI(base_url=url, api_key=key, timeout=timeout, max_retries=0)
+            self.client = openai.AsyncOpenAI(
+                base_url=url, api_key=key, timeout=timeout, max_retries=0,
+                http_client=openai.DefaultAsyncHttpxClient(mounts=direct_routes(url)),
+            )  # fmt: skip
             self._at = (url, key)
         return self.client

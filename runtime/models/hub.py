@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 
 from ..errors import BadInput, PrerequisiteError
+from ..http import open_url
 
 __all__ = ["hub_gguf"]
 
@@ -55,7 +56,7 @@ def hub_gguf(spec: str) -> Path:
 def _answers(url: str) -> bool:
     """Whether a web server answers at all, be it with an error."""
     try:
-        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=10).close()
+        open_url(urllib.request.Request(url, method="HEAD"), timeout=10).close()
     except urllib.error.HTTPError:
         return True
     except OSError:

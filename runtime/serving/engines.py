@@ -53,7 +53,7 @@ def vllm_plan(
     on_cpu = environment.build == "cpu" or (environment.build == "" and shutil.which("nvidia-smi") is None)
     arguments = ["--model", source, "--served-model-name", model.name, "--host", host, "--port", str(port)]
     arguments += ["--enable-prefix-caching", "--generation-config", "vllm"]
-    variables = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUNBUFFERED": "1"}
+    variables = {"PYTHONUNBUFFERED": "1"}
     most, dtype = _longest(local), "auto"
     if on_cpu:
         dtype = _cpu_dtype()

@@ -26,13 +26,12 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from ..errors import BadInput, PrerequisiteError
+from ..http import ask
 
 __all__ = ["LocalServer", "cpu_cores", "default_threads"]
 
@@ -159,13 +158,11 @@ class LocalServer:
 
     def _wait_healthy(self, address: str) -> None:
         end = time.monotonic() + self._timeout
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not see loopback
         while True:
             try:
-                with opener.open(f"{address}/health", timeout=5) as answer:
-                    if answer.status == 200:
-                        return
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                if ask(f"{address}/health", timeout=5).ok:
+                    return
+            except OSError:  # it does not listen yet
                 pass
             if not self.running:
                 raise OSError("the process ended")

@@ -6,10 +6,10 @@ import hashlib
 import shutil
 import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 
 from ...runtime.errors import PrerequisiteError
+from ...runtime.http import open_url
 from ...runtime.store import draft_of
 
 __all__ = ["fetched", "is_url"]
@@ -37,7 +37,7 @@ def fetched(source: str, cache_dir: Path) -> Path:
     part = draft_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with urllib.request.urlopen(source, timeout=_TIMEOUT) as answer, part.open("wb") as file:
+        with open_url(source, timeout=_TIMEOUT) as answer, part.open("wb") as file:
             shutil.copyfileobj(answer, file)
             wanted, got = answer.headers.get("Content-Length"), file.tell()
         if wanted is not None and int(wanted) != got:

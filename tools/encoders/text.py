@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ...runtime import models
 from ...runtime.batcher import Batcher
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
+from ...runtime.http import direct_routes
 from ...runtime.llm import address
 from ...runtime.protocols import TextEmbedder
 from ...runtime.records import Cost
@@ -228,8 +229,9 @@ class ServedTextEmbedder:
 
         if self._client is None:
             self._client = openai.OpenAI(
-                base_url=self.base_url, api_key=self._key or "none", max_retries=5, timeout=self._timeout
-            )
+                base_url=self.base_url, api_key=self._key or "none", max_retries=5, timeout=self._timeout,
+                http_client=openai.DefaultHttpxClient(mounts=direct_routes(self.base_url)),
+            )  # fmt: skip
         try:
             answer = self._client.embeddings.create(model=self.model, input=texts, encoding_format="float")
             found = {entry.index: [float(number) for number in entry.embedding] for entry in answer.data}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, PrerequisiteError
+from ...runtime.http import direct_routes
 from ...runtime.passages import And, Compare, Filter, In, Manifest, Not, Or, Passage, SpaceName, Value
 from ..documents import terms
 from .base import BaseIndex, Row, Vector
@@ -212,10 +213,12 @@ class QdrantIndex(BaseIndex):
                     self._connected = AsyncQdrantClient(path=str(self._path))
                 else:
                     secure = self._server.scheme.endswith("s")
+                    host = self._server.netloc.rpartition("@")[2].removesuffix(f":{self._server.port}")
+                    url = f"http{'s' * secure}://{host}:{self._server.port or 6333}"
                     self._connected = AsyncQdrantClient(
-                        url=f"http{'s' * secure}://{self._server.hostname}:{self._server.port or 6333}",
-                        api_key=os.environ.get("QDRANT_API_KEY") or None,
-                    )
+                        url=url, api_key=os.environ.get("QDRANT_API_KEY") or None, mounts=direct_routes(url),
+                        check_compatibility=False,  # asks by a client of its own, which the routes do not reach
+                    )  # fmt: skip
             except RuntimeError as error:
                 raise PrerequisiteError(
                     f"{str(self._path)!r} is open in another process: {error}",

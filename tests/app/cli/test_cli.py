@@ -340,6 +340,7 @@ def test_the_list_of_commands_needs_no_command():
             "app.cli.commands",
             "app.cli.main",
             "runtime",
+            "runtime.privacy",
             "runtime.errors",
             "runtime.registry",
         )
