@@ -83,7 +83,7 @@ def parse(name: str, content: str) -> Prompt:
     if front is None:
         raise PromptError(f"prompt {name!r} must start with a front matter between two lines of '---'.")
     fields: dict[str, str] = {}
-    for line in front.group(1).splitlines():
+    for line in front.group(1).split("\n"):
         key, colon, value = line.partition(":")
         if not colon:
             raise PromptError(f"prompt {name!r}: the front matter line {line!r} is not 'key: value'.")

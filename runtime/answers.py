@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from .records import Record
+from .text import lines_of
 
 __all__ = [
     "Abstention",
@@ -135,4 +136,4 @@ def quotation(text: str) -> str:
     """`text` as lines that begin with "> ": how words from documents and users stand in a prompt, so that no line of
     theirs can be taken for one of ours.
     """
-    return "\n".join(f"> {line}" for line in text.strip().splitlines() or [""])
+    return "\n".join(f"> {line}" for line in lines_of(text.strip()) or [""])

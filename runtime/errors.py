@@ -9,6 +9,7 @@ Three kinds, told apart because three different people mend them:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 __all__ = ["BadInput", "CallFailed", "InloopError", "Interrupted", "PrerequisiteError", "RunnerError"]
@@ -39,12 +40,14 @@ class CallFailed(InloopError):
     """A model call gave no usable answer.
 
     `retryable` is True for what may pass by itself (a 429, a 5xx, a dropped connection) and False for what
-    will not (a 400, a 401, a reply that cannot be parsed after its own repairs).
+    will not (a 400, a 401, a reply that cannot be parsed after its own repairs). `texts`: the replies that came and were not
+    usable, for a caller who can use a part of them.
     """
 
-    def __init__(self, message: str, *, retryable: bool = False) -> None:
+    def __init__(self, message: str, *, retryable: bool = False, texts: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.texts = tuple(texts)
 
 
 class Interrupted(InloopError):

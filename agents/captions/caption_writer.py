@@ -15,6 +15,7 @@ from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record
 from ...runtime.run import settled
+from ...runtime.text import lines_of
 from ...tools.data import CaptionRow
 from .caption_examples import EXAMPLES, Example
 
@@ -146,5 +147,5 @@ def _usual(answers: Sequence[str]) -> str:
 
 def _line(text: str) -> str:
     """The first line that says something, without a mark before it and quotation marks around it."""
-    lines = (" ".join(_MARK.sub("", line).split()).strip("\"'“” ") for line in text.splitlines())
+    lines = (" ".join(_MARK.sub("", line).split()).strip("\"'“” ") for line in lines_of(text))
     return next((line for line in lines if line and not line.endswith(":")), "")  # "Original contexts:" announces only

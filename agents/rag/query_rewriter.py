@@ -19,6 +19,7 @@ from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
+from ...runtime.text import lines_of
 from ...tools.documents import terms
 from ...tools.entailment import content_words
 
@@ -99,7 +100,7 @@ class FeedbackTerms:
 
 
 def _one_line(reply: str) -> str:
-    lines = [line.strip() for line in reply.strip().splitlines() if line.strip()]
+    lines = [line.strip() for line in lines_of(reply.strip()) if line.strip()]
     if not lines:
         return ""
     line = re.sub(r"^(?:[-*>\d.)\s]+|(?:new |search )*query:\s*)+", "", lines[0], flags=re.IGNORECASE).strip("\"'“”` ")

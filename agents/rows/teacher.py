@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from itertools import zip_longest
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, create_model
@@ -19,10 +20,11 @@ from pydantic import Field as field
 
 from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed
-from ...runtime.llm import json_from
+from ...runtime.llm import entries_before_cut, json_from
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record, Row
 from ...runtime.run import settled
+from ...runtime.text import is_blank, lines_of
 
 __all__ = ["Ask", "ChatTeacher", "Draft", "Teacher", "Written", "read", "rows_from"]
 
@@ -36,7 +38,6 @@ _QUESTION = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LINE = re.compile(r"^\s*(?:[-*•]|\(?\d{1,3}\s*[.):|])\s*(?P<row>\S.*)$")
-_LONGEST = 4000
 _SHOWN = 8  # texts that the teacher is told not to repeat
 _ROOM = 2048  # tokens of a reply
 
@@ -180,6 +181,8 @@ class ChatTeacher:
         except CallFailed as error:
             if error.retryable:
                 return blank.model_copy(update={"failed": str(error), "passing": True})
+            if any(entries_before_cut(text) for text in error.texts):  # too long an answer is no wrong one
+                return read(blank, error.texts)
             problem = error
         # no JSON in it: the simplest form there is, once
         lines = load("rows/teacher_lines")
@@ -190,7 +193,7 @@ class ChatTeacher:
             reply = await self.chat.complete(simple, **asked)
         except CallFailed as error:
             return blank.model_copy(update={"failed": f"{problem}; then: {error}", "passing": error.retryable})
-        return read(blank, reply.texts)
+        return read(blank, [_whole_lines(*ended) for ended in zip_longest(reply.texts, reply.finish_reasons)])
 
 
 def read(blank: Written, raw: Sequence[str]) -> Written:
@@ -198,38 +201,61 @@ def read(blank: Written, raw: Sequence[str]) -> Written:
     drafts: list[Draft] = []
     unreadable = refused = 0
     for text in raw:
-        found = rows_from(text)
-        drafts += found
-        if not found:
+        rows = _drafts(text)
+        drafts += rows
+        if not rows:
             declined = bool(_REFUSAL.search(text[:400]))
             refused, unreadable = refused + declined, unreadable + (not declined)
     return blank.model_copy(
-        update={"raw": tuple(raw), "drafts": tuple(drafts[: blank.n]), "unreadable": unreadable, "refused": refused}
+        update={"raw": tuple(raw), "drafts": _first(drafts, blank.n), "unreadable": unreadable, "refused": refused}
     )
 
 
+def _first(drafts: Sequence[Draft], n: int) -> tuple[Draft, ...]:
+    """The first `n` that hold something, and the empty ones among them, which are told and count for nothing."""
+    kept: list[Draft] = []
+    for draft in drafts:
+        if sum(not is_blank(before.text) for before in kept) == n:
+            break
+        kept.append(draft)
+    return tuple(kept)
+
+
+def _whole_lines(text: str, reason: str | None) -> str:
+    """A reply in lines without the one in which it was cut off."""
+    return text.rpartition("\n")[0] if reason == "length" and "\n" in text else text
+
+
 def rows_from(text: str) -> list[Draft]:
-    """The rows in a reply: JSON, `Question: ... Answer: ...` blocks, or numbered lines `1 | text | answer`; [] for none."""
+    """The rows in a reply: JSON, `Question: ... Answer: ...` blocks, or numbered lines `1 | text | answer`; [] for none.
+
+    Of JSON that was cut off the rows before the cut. What has no text is none.
+    """
+    return [draft for draft in _drafts(text) if draft.text]
+
+
+def _drafts(text: str) -> list[Draft]:
+    """The rows in a reply; one that was written without a text has an empty one."""
     if re.match(r"\s*<(!doctype|html|head|body)\b", text, re.IGNORECASE):
         return []
     try:
         value = json_from(text)
     except CallFailed:
-        value = None
+        value = entries_before_cut(text) or None
     if value is not None:
         return [draft for entry in _entries(value) if (draft := _draft(entry)) is not None]
     blocks = [Draft(text=_line(m["text"]), label=_line(m["label"])) for m in _QUESTION.finditer(text)]
     if blocks:
-        return [draft for draft in blocks if len(draft.text) <= _LONGEST]
+        return blocks
     rows = []
-    for line in text.splitlines():
+    for line in lines_of(text):
         # the prompt ends with the number of the first line, which a model does not write again
         match = _LINE.match(line) or re.match(r"^\s*(?P<row>[^|]+\|[^|]+)$", line)
         if match is None:
             continue
         row, bar, label = match["row"].strip().strip("|").rpartition("|")
         row, label = (row, label) if bar else (label, "")
-        if (clean := _unquoted(row)) and len(clean) <= _LONGEST:
+        if clean := _unquoted(row):
             rows.append(Draft(text=clean, label=_unquoted(label) or None))
     return rows
 
@@ -243,12 +269,12 @@ def _entries(value: Any) -> list[Any]:
 
 def _draft(entry: Any) -> Draft | None:
     if isinstance(entry, str):
-        return Draft(text=_line(entry)) if entry.strip() and len(entry) <= _LONGEST else None
+        return Draft(text=_line(entry))
     if not isinstance(entry, dict):
         return None
     text, label = _named_value(entry, _TEXT), _named_value(entry, _LABEL)
-    if not text or len(text) > _LONGEST:
-        return None
+    if not text and not label and not {str(name).lower() for name in entry} & {*_TEXT, *_LABEL}:
+        return None  # an object of something else
     meta = {key: entry[key] for key in ("rationale", "choices") if entry.get(key)}
     return Draft(text=text, label=label or None, meta=meta)
 

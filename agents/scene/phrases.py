@@ -9,6 +9,7 @@ from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
+from ...runtime.text import lines_of
 from .questioner import Question, SceneGraph
 
 __all__ = ["Phraser", "from_scene_graph", "parse_phrases"]
@@ -67,7 +68,7 @@ def parse_phrases(reply: str, text: str) -> list[str]:
     """The phrases of a reply, without repetitions; each must take half of its words from `text`. Raises `CallFailed`."""
     reply = re.sub(r"```\w*", "", reply)
     # an introduction on the line of the answer ends with a colon
-    lines = [re.sub(r"^[^,:]{0,60}:\s*", "", line) for line in reply.splitlines()]
+    lines = [re.sub(r"^[^,:]{0,60}:\s*", "", line) for line in lines_of(reply)]
     words = _content(text)
     phrases: dict[str, str] = {}
     for piece in re.split(r"[,;\n]", "\n".join(lines)):

@@ -19,6 +19,7 @@ from ...runtime.llm import numbered_from
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record
 from ...runtime.run import both
+from ...runtime.text import lines_of
 
 __all__ = ["Question", "Questioner", "SceneGraph", "check_graph"]
 
@@ -261,7 +262,7 @@ def _complete(rows: dict[int, str], count: int) -> dict[int, str]:
 
 def _numbered(reply: str) -> dict[int, str]:
     # models like to repeat the task before they answer: only what follows the last "Output:" is the answer
-    lines = reply.splitlines()
+    lines = lines_of(reply)
     heads = [place for place, line in enumerate(lines) if ":" in line and "".join(_words(line)) == "output"]
     answer = lines[heads[-1] + 1 :] if heads else lines
     return {number: row[0] for number, row in numbered_from("\n".join(answer)).items()}

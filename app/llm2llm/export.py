@@ -1,6 +1,6 @@
 """The augmented data set of a run as files that other tools read: JSONL, Parquet where pyarrow is there, and a data set card.
 
-    data/train.jsonl     seeds and added rows: id, text, label, origin, and the lineage of what was added
+    data/train.jsonl     seeds and added rows: id, text, label, origin, the lineage of what was added, and the rows' own further columns
     data/refused.jsonl   what was written and not taken, with the reason
     data/train.parquet   the same as train.jsonl
     data/README.md       the card; with it `datasets.load_dataset("DIR")` loads the folder
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...graphs.llm2llm import ArmRun, Llm2LlmConfig, Llm2LlmResult, judged_at, open_source, words_of
+from ...runtime.records import Row
 from ...runtime.store import write_whole
 from ...tools.data import json_lines, parquet, size_category
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["export", "records"]
 
+_LINEAGE = ("seed", "mistake", "teacher", "prompt", "verifier", "agreement", "step")
+_COLUMNS = {"id", "text", "label", "origin", *_LINEAGE}
 _KINDS = {"agreement": "float64", "step": "int64"}
 
 
@@ -49,9 +52,10 @@ def records(run: ArmRun, blobs: BlobStore, config: Llm2LlmConfig) -> list[dict[s
     """The training set of an arm, one record a row, in the order it was learned in."""
     parts = open_source(config).parts(config.seed + run.repeat)
     steps = {entry.row.id: step.step for step in run.steps for entry in step.judged if entry.row is not None}
-    blank = dict.fromkeys(("seed", "mistake", "teacher", "prompt", "verifier", "agreement", "step"))
+    blank = dict.fromkeys(_LINEAGE)
     rows: list[dict[str, Any]] = [
-        {"id": row.id, "text": row.text, "label": row.label, "origin": "seed", **blank} for row in parts.seeds
+        {"id": row.id, "text": row.text, "label": row.label, "origin": "seed", **blank, **_own(row)}
+        for row in parts.seeds
     ]
     for entry in judged_at(blobs, run.rows):
         if entry.row is not None:
@@ -60,9 +64,16 @@ def records(run: ArmRun, blobs: BlobStore, config: Llm2LlmConfig) -> list[dict[s
                     "id": entry.row.id, "text": entry.row.text, "label": entry.row.label, "origin": "added", "seed": entry.seed,
                     "mistake": entry.wrong, "teacher": entry.teacher, "prompt": entry.prompt, "verifier": entry.verifier,
                     "agreement": entry.agreement, "step": steps.get(entry.row.id),
+                    **_own(entry.row),
                 }
             )  # fmt: skip
-    return rows
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name) for name in columns} for row in rows]
+
+
+def _own(row: Row) -> dict[str, Any]:
+    """The further columns of a row; one with a name of the export's own is kept under "own_NAME"."""
+    return {f"own_{name}" if name in _COLUMNS else name: value for name, value in row.meta.items()}
 
 
 def _card(result: Llm2LlmResult, run: ArmRun, rows: list[dict[str, Any]]) -> str:

@@ -23,6 +23,7 @@ from ...graphs.llm2llm import (
 )
 from ...runtime.display import counted, seconds, signed
 from ...runtime.run import Event
+from ...runtime.text import lines_of
 from ..cli import RunView, printable
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def refusal(result: Llm2LlmResult) -> str | None:
     total = sum((run.table for run in mine[1:]), mine[0].table)
     if result.stopped or total.accepted or not total.asked:
         return None
-    lines = "\n".join(f"    {line}" for line in str(total).splitlines())
+    lines = "\n".join(f"    {line}" for line in lines_of(str(total)))
     why = "no row that the teacher wrote was accepted"
     if not total.parsed and not total.failed and not total.refused and not total.unreadable:  # as only an oracle does
         why = "the oracle has no unused row of the classes that it was asked for"
@@ -185,11 +186,11 @@ def in_words(result: Llm2LlmResult, bold: bool = False) -> list[str]:
             "",
             f"  what became of the rows ({words_of(result.main)}{', all repeats' if len(main) > 1 else ''})",
         ]
-        lines += [f"    {line}" for line in str(total).splitlines()]
+        lines += [f"    {line}" for line in lines_of(str(total))]
     stops = dict.fromkeys(run.stop for run in main)
     lines += ["", f"  stopped: {'; '.join(stops)}"]
     if why := refusal(result):
-        lines += [f"  {why.splitlines()[0]}"]
+        lines += [f"  {lines_of(why)[0]}"]
     if aside := put_aside(result):
         lines += [f"  {aside}"]
     return lines

@@ -14,6 +14,7 @@ from pathlib import Path
 from ...runtime.run import RunFolder
 from ...runtime.settings import Settings
 from ...runtime.store import BlobStore, disk_problem, write_whole
+from ...runtime.text import lines_of
 
 __all__ = ["add_arguments", "rescore"]
 
@@ -66,7 +67,7 @@ def rescore(args: argparse.Namespace) -> int:
             else f"; dev {100 * one.dev_before:.1f} → {100 * one.dev:.1f}"
         )
         print(f"  repeat {one.repeat + 1}: {one.accepted_before} → {one.accepted} rows accepted{dev}")
-        print("\n".join(f"    {line}" for line in str(one.table).splitlines()))
+        print("\n".join(f"    {line}" for line in lines_of(str(one.table))))
     print(f"  calls of language models paid: {sum(one.paid for one in rescoring.repeats)}")
     print("\n".join(f"  {name:<8} {place}" for name, place in paths.items()))
     return 0

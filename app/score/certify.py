@@ -9,13 +9,13 @@ inloop certify ratings    your own scores against your own ratings, beside what 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
+from ...tools.data import read_table
 from ..cli import clip, printable
 
 if TYPE_CHECKING:
@@ -213,19 +213,10 @@ def _correlated(found: Correlation, how: str, ceiling: float | None) -> str:
 
 def _read_values(path: Path, names: tuple[str, ...], *, optional: bool) -> list[tuple[str, float | None]]:
     """(id, number) of each row of a CSV or JSONL file; an empty or null number is None where that is allowed."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix.lower() in (".jsonl", ".ndjson"):
-                rows: list[dict[str, Any]] = [json.loads(line) for line in file if line.strip()]
-            else:
-                rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
-    except (ValueError, csv.Error) as error:
-        raise BadInput(f"{str(path)!r} is neither CSV nor JSONL in UTF-8: {error}.") from None
+    rows = read_table(path)
     found: list[tuple[str, float | None]] = []
     for place, row in enumerate(rows, start=1):
-        name = next((name for name in names if isinstance(row, dict) and name in row), None)
+        name = next((name for name in names if name in row), None)
         if name is None or row.get("id") in (None, ""):
             raise BadInput(
                 f"{str(path)!r}, row {place}: it needs 'id' and {' or '.join(map(repr, names))}: {row!r:.150}"

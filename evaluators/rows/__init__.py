@@ -2,6 +2,7 @@
 
 from .checks import Judged, RowChecks, RowTable
 from .duplicates import Contamination, KnownTexts, contamination, normal
+from .languages import foreign
 from .verifiers import ByStudent, SecondModel, Verifier, open_checker
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "SecondModel",
     "Verifier",
     "contamination",
+    "foreign",
     "normal",
     "open_checker",
 ]

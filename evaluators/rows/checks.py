@@ -1,10 +1,10 @@
 """Which of a teacher's rows may be trained on, and why the others may not.
 
-Every row ends in exactly one `Outcome`, in this order: its label must be one of the task's ("unknown label") and the one that was
-asked for ("wrong label"); the student must be able to read it whole ("too long"); its text must not copy a seed, an earlier row
-or one of its own batch ("duplicate"), nor come near a text that is measured on ("leaked"); and a verifier, who is not the writer, must
-agree with the label ("wrong label", or "unverified" where it could not tell). What is left is "accepted". The dear checks come last,
-and only for what the cheap ones left.
+Every row ends in exactly one `Outcome`, in this order: its text must hold something that can be seen ("empty"); its label must be
+one of the task's ("unknown label") and the one that was asked for ("wrong label"); the student must be able to read it whole ("too
+long"); its text must not copy a seed, an earlier row or one of its own batch ("duplicate"), nor come near a text that is measured on
+("leaked"); and a verifier, who is not the writer, must agree with the label ("wrong label", or "unverified" where it could not tell).
+What is left is "accepted". The dear checks come last, and only for what the cheap ones left.
 
 `RowTable` counts it all, from the requests to the accepted rows; where nothing was accepted, it is the error message.
 """
@@ -20,14 +20,16 @@ from pydantic import Field
 from ...agents.rows import Ask, Draft, Written
 from ...runtime.errors import BadInput
 from ...runtime.records import Record, Row
+from ...runtime.text import is_blank
 from ...tools.tasks import Task
 from .duplicates import KnownTexts
 from .verifiers import Opinion, Verifier
 
 __all__ = ["MEASURED_ON", "Judged", "Outcome", "RowChecks", "RowTable"]
 
-Outcome = Literal["accepted", "duplicate", "leaked", "wrong label", "unknown label", "too long", "unverified"]
+Outcome = Literal["accepted", "empty", "duplicate", "leaked", "wrong label", "unknown label", "too long", "unverified"]
 MEASURED_ON = ("dev", "test")
+_LONGEST = 4000  # characters of a row that a teacher may write
 
 
 class Judged(Record):
@@ -86,7 +88,15 @@ class RowTable(Record):
             ("unreadable reply", self.unreadable, self.examples.get("unreadable", "")),
             ("parsed", self.parsed, ""),
         ]
-        order: tuple[Outcome, ...] = ("unknown label", "wrong label", "too long", "duplicate", "leaked", "unverified")
+        order: tuple[Outcome, ...] = (
+            "empty",
+            "unknown label",
+            "wrong label",
+            "too long",
+            "duplicate",
+            "leaked",
+            "unverified",
+        )
         rows += [(name, self.outcomes.get(name, 0), self.examples.get(name, "")) for name in order]
         return [row for row in rows if row[1] or row[0] == "asked for"] + [("accepted", self.accepted, "")]
 
@@ -145,6 +155,9 @@ class RowChecks:
             "text": draft.text, "label": draft.label, "seed": ask.seed.id, "wrong": ask.wrong,
             "teacher": reply.teacher, "revision": reply.revision, "prompt": reply.prompt,
         }  # fmt: skip
+        if is_blank(draft.text):
+            shown = f"{draft.text!r} cannot be seen" if draft.text else "there is no text"
+            return Judged(outcome="empty", reason=shown, **fields)
         label = draft.label if draft.label is not None else ask.seed.label if self.task.classes else ""
         try:
             row = self.task.row(name, draft.text, label, **draft.meta)
@@ -157,7 +170,10 @@ class RowChecks:
                 row=row,
                 **fields,
             )
-        if long := self.too_long(row):
+        long = (
+            f"{len(row.text)} characters, and {_LONGEST} are taken" if len(row.text) > _LONGEST else self.too_long(row)
+        )
+        if long:
             return Judged(outcome="too long", reason=long, row=row, **fields)
         return Judged(outcome="accepted", row=row, **fields)
 

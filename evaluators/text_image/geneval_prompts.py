@@ -6,7 +6,6 @@ The 553 published prompts come with their requirements (`evaluation_metadata.jso
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from ...runtime.errors import BadInput
 from ...runtime.records import Record
+from ...runtime.text import json_of, lines_of, read_text
 from ...tools.vision import COCO, coco_name
 
 __all__ = ["COLORS", "Required", "Requirements", "read_requirements", "requirements_of"]
@@ -78,16 +78,12 @@ class Requirements(Record):
 def read_requirements(path: Path) -> dict[str, Requirements]:
     """By prompt, what a file such as GenEval's `evaluation_metadata.jsonl` asks for; `BadInput` names the line."""
     found = {}
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{str(path)!r} cannot be read: {error}.") from None
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines_of(read_text(path)), start=1):
         if not line.strip():
             continue
         what = f"{str(path)!r}, line {number},"
         try:
-            row = json.loads(line)
+            row = json_of(line)
         except ValueError as error:
             raise BadInput(f"{what} is not JSON: {error}.") from None
         if not isinstance(row, dict) or not isinstance(row.get("prompt"), str):

@@ -7,7 +7,6 @@ Not comparable to the published figures unless questions, VQA model and embedder
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from ...runtime.errors import BadInput
 from ...runtime.protocols import Embedder, VisualQA
 from ...runtime.records import Answer, Cost, Part, Record, Sample, Score
 from ...runtime.run import each
+from ...runtime.text import json_of, read_text
 from ..stats import unscored
 from ..vqa import official_form
 from .dsg import verdict
@@ -120,12 +120,11 @@ def questions_from_graph(graph: SceneGraph) -> list[ChoiceQuestion]:
 
 def read_tifa_questions(path: Path) -> dict[str, list[ChoiceQuestion]]:
     """The questions by caption of a file in the form of `tifa_v1.0_question_answers.json`; `BadInput` names the row."""
+    text = read_text(path)
     try:
-        rows = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
+        rows = json_of(text)
     except ValueError as error:
-        raise BadInput(f"{str(path)!r} is no JSON in UTF-8: {error}.") from None
+        raise BadInput(f"{str(path)!r} is no JSON: {error}.") from None
     found: dict[str, list[ChoiceQuestion]] = {}
     for place, row in enumerate(rows if isinstance(rows, list) else []):
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import BadInput
+from ...runtime.text import decoded, json_of
 from .accuracy import Asked, Human, VQARule
 
 __all__ = ["asked_of", "has_answers", "read_asked", "read_json", "read_predictions"]
@@ -130,13 +130,15 @@ def read_json(path: Path) -> Any:
     """The JSON of a file, or of the only one in a zip, as official files are published; `BadInput` where it cannot be read."""
     try:
         data = _unzipped(path) if zipfile.is_zipfile(path) else path.read_bytes()
-        return json.loads(data.decode("utf-8-sig"))
+        return json_of(decoded(data, repr(str(path))))
     except OSError as error:
         raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
     except (zipfile.BadZipFile, zlib.error) as error:
         raise BadInput(f"the zip {str(path)!r} is damaged: {error}.") from None
+    except BadInput:
+        raise
     except ValueError as error:
-        raise BadInput(f"{str(path)!r} is no JSON in UTF-8: {error}.") from None
+        raise BadInput(f"{str(path)!r} is no JSON: {error}.") from None
 
 
 def _unzipped(path: Path) -> bytes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import BadInput
+from ...runtime.text import json_of, lines_of, read_text
 from .files import read_json
 from .sets import VQAItem, captions_of, ocr_of, tags_of
 
@@ -128,13 +128,11 @@ def _key(row: Mapping[str, Any]) -> str | None:
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of JSON lines, a JSON list, `{"annotations": [...]}`, or `{id: caption}`."""
     if path.suffix == ".jsonl":
+        lines = lines_of(read_text(path))
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-            content: Any = [json.loads(line) for line in lines if line.strip()]
-        except OSError as error:
-            raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
+            content: Any = [json_of(line) for line in lines if line.strip()]
         except ValueError as error:
-            raise BadInput(f"{str(path)!r} is no JSON lines in UTF-8: {error}.") from None
+            raise BadInput(f"{str(path)!r} is no JSON lines: {error}.") from None
     else:
         content = read_json(path)
     if isinstance(content, dict):

@@ -71,14 +71,16 @@ class Source:
         seeds_per_class: int | None = None,
         dev_per_class: int | None = None,
     ) -> None:
+        notes: list[str] = []
+
         def read(path: Path | None) -> list[Row]:
-            return [] if path is None else read_rows(path, text=text, label=label)
+            return [] if path is None else read_rows(path, text=text, label=label, note=notes.append)
 
         for name, count in (("seeds-per-class", seeds_per_class), ("dev-per-class", dev_per_class)):
             if count is not None and count < (0 if name.startswith("dev") else 1):
                 raise BadInput(f"--{name} {count!r} cannot be used: give 1 or more.")
         raw = {"train": read(train), "test": read(test), "dev": read(dev), "pool": read(pool)}
-        self.notes: list[str] = []
+        self.notes = list(dict.fromkeys(notes))
         self._unlearned: set[str] = set()  # labels that only the rows to measure on have
         self.task: Task = open_task(task, rows=raw["train"], **(options or {}))
         if isinstance(self.task, Classification) and not (options or {}).get("labels"):

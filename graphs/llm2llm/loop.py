@@ -84,6 +84,7 @@ async def _summary(context: Llm2LlmContext, mapped: Mapped[Llm2LlmTask]) -> Mapp
             " --seeds-per-class draws others for each repeat"
         )
     worth = tuple(table(runs, config.main, redrawn=redrawn))
+    session.notes += [warning for task in tasks for warning in task.ways[0].warnings]
     session.notes += [note for note in (undertrained(worth),) if note]
     parts = context.source.parts(config.seed + tasks[0].repeat)
     budget = next((run.stop.removeprefix("budget: ") for run in runs if run.stop.startswith("budget: ")), None)

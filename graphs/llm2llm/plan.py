@@ -9,6 +9,7 @@ from ...runtime.llm import estimate as tokens_of
 from ...runtime.records import Record
 from ...runtime.run import Session
 from ...runtime.settings import Settings
+from ...runtime.text import lines_of
 from .arms import ARMS, arms_of
 from .config import Llm2LlmConfig
 from .context import ArmContext
@@ -62,7 +63,7 @@ class Plan(Record):
         lines.append(f"  {self.note}")
         if self.example:
             lines += ["", "  the first question to the teacher:", ""]
-            lines += [f"    {line}" for line in self.example.splitlines()]
+            lines += [f"    {line}" for line in lines_of(self.example)]
         return "\n".join(lines)
 
 

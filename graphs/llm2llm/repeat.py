@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...evaluators.rows import Contamination, Judged, contamination
+from ...evaluators.rows import Contamination, Judged, contamination, foreign
 from ...runtime.run import Session
 from .arms import ARMS, arms_of
 from .config import Llm2LlmConfig
@@ -107,6 +107,7 @@ def _run_of(arm: ArmContext, state: ArmState, name: str, parts: Parts, repeat: i
         steps=tuple(steps_of(arm.blobs, state["chapter"])),
         test=measured_at(arm.blobs, state["test"]),
         contamination=nearness(added, parts),
+        warnings=_languages(added, parts),
         spent={stage: Spent.model_validate(spent) for stage, spent in state["spent"].items()},
     )
 
@@ -115,6 +116,19 @@ def nearness(added: Sequence[Judged], parts: Parts) -> tuple[Contamination, ...]
     """How near the added rows are to those that are measured on."""
     unseen = {name: [row.text for row in rows] for name, rows in (("test", parts.test), ("dev", parts.dev)) if rows}
     return tuple(contamination([entry.text for entry in added], unseen)) if added else ()
+
+
+def _languages(added: Sequence[Judged], parts: Parts) -> tuple[str, ...]:
+    """A sentence where added rows are in another language than the seeds."""
+    others = foreign([entry.text for entry in added], [row.text for row in parts.seeds])
+    if not others:
+        return ()
+    counts = ", ".join(f"{len(texts)} {language}" for language, texts in others.items())
+    example = next(iter(others.values()))[0]
+    count = sum(map(len, others.values()))
+    return (
+        f"{count} of {len(added)} added rows are in another language than the seeds, as far as their words tell ({counts}), such as {example[:80]!r}",
+    )
 
 
 async def save_student(context: Llm2LlmContext, run: ArmRun, folder: Path) -> None:

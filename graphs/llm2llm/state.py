@@ -10,6 +10,7 @@ from typing import Any, TypedDict, TypeVar
 from ...evaluators.rows import Judged, RowTable
 from ...runtime.records import Record, Row
 from ...runtime.store import BlobStore
+from ...runtime.text import json_bytes
 from .result import Measured, Mistake, StepRecord
 
 __all__ = [
@@ -144,5 +145,4 @@ def data_sha256(rows: Sequence[Row]) -> str:
 
 
 def _put(blobs: BlobStore, value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return blobs.put(text.encode("utf-8", "surrogatepass"), "application/json").sha256
+    return blobs.put(json_bytes(value), "application/json").sha256

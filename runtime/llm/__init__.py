@@ -4,7 +4,7 @@ from .capabilities import Capabilities, capabilities, probe
 from .chat import OpenAIChat
 from .load_test import Level, measure
 from .open import address, open_chat, open_server
-from .parsing import json_from, numbered_from, tags_from
+from .parsing import entries_before_cut, json_from, numbered_from, tags_from
 from .probes import FEATURES
 from .wire import estimate
 
@@ -16,6 +16,7 @@ __all__ = [
     "address",
     "capabilities",
     "estimate",
+    "entries_before_cut",
     "json_from",
     "measure",
     "numbered_from",

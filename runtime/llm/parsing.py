@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from ..errors import CallFailed
+from ..text import json_of, lines_of
 
-__all__ = ["json_from", "numbered_from", "tags_from"]
+__all__ = ["entries_before_cut", "json_from", "numbered_from", "tags_from"]
 
 _MAX_DEPTH = 100
 _FENCE = re.compile(r"```[A-Za-z0-9_-]*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
@@ -32,8 +34,8 @@ def json_from(text: str) -> Any:
     """
     stripped = text.strip()
     try:
-        return json.loads(stripped, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        return json_of(stripped, constants=False)
+    except ValueError:
         pass
     cut = False
     for part in [match[1] for match in _FENCE.finditer(text)] + [text]:
@@ -46,6 +48,23 @@ def json_from(text: str) -> Any:
     _fail("there is no JSON object or array in it", text)
 
 
+def entries_before_cut(text: str) -> list[Any]:
+    """The whole entries of the array in which a reply was cut off; [] where none was."""
+    at = 0
+    while (start := text.find("[", at)) >= 0:
+        reader, entries = _Reader(text, start), list[Any]()
+        try:
+            for entry in reader.entries(0):
+                entries.append(entry)
+        except _CutOff:
+            return entries
+        except ValueError:
+            at = start + 1
+            continue
+        at = reader.at
+    return []
+
+
 def numbered_from(text: str, *, fields: int = 1) -> dict[int, tuple[str, ...]]:
     """The lines `1 | a | b` (also `1. a`, `1) a`, `- 1: a`) as number -> fields; other lines are passed over.
 
@@ -53,7 +72,7 @@ def numbered_from(text: str, *, fields: int = 1) -> dict[int, tuple[str, ...]]:
     Raises `CallFailed` when there is no such line, a line has too few fields, or one number has two meanings.
     """
     rows: dict[int, tuple[str, ...]] = {}
-    for line in text.splitlines():
+    for line in lines_of(text):
         match = _ROW.match(line)
         if match is None:
             continue
@@ -90,10 +109,6 @@ def _fail(problem: str, text: str) -> NoReturn:
     shown = text.strip()
     shown = shown if len(shown) <= 300 else f"{shown[:200]} ... {shown[-80:]}"
     raise CallFailed(f"the reply cannot be read: {problem}. The reply was {shown!r}")
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _longest(text: str) -> tuple[tuple[Any] | None, bool]:
@@ -138,7 +153,7 @@ class _Reader:
         if sign == "{":
             return self._object(depth)
         if sign == "[":
-            return self._array(depth)
+            return list(self.entries(depth))
         if sign in "\"'":
             return self._string()
         if _OPEN_NUMBER.match(self.text, self.at):
@@ -163,15 +178,14 @@ class _Reader:
         self.at += 1
         return result
 
-    def _array(self, depth: int) -> list[Any]:
+    def entries(self, depth: int) -> Iterator[Any]:
+        """The entries of an array, each as soon as it is read whole."""
         self.at += 1
-        result: list[Any] = []
         while self._peek() != "]":
-            result.append(self.value(depth + 1))
+            yield self.value(depth + 1)
             if self._peek() != "]":
                 self._take(",")
         self.at += 1
-        return result
 
     def _string(self) -> str:
         quote = self.text[self.at]

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import CallFailed
 from ..records import Cost, Message
+from ..text import whole
 from .parsing import json_from
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def from_completion(got: Any) -> dict[str, Any]:
         message = getattr(choice, "message", None)
         if message is None or not isinstance(message.content, str | None):
             raise Garbage(f"{str(choice)[:200]!r}")
-        read.append(_choice(message.content or "", choice.finish_reason, getattr(choice, "logprobs", None)))
+        read.append(_choice(whole(message.content or ""), choice.finish_reason, getattr(choice, "logprobs", None)))
     return {"choices": read, "usage": _usage(getattr(got, "usage", None))}
 
 
@@ -183,6 +184,7 @@ async def from_stream(stream: Any, n: int, on_text: Callable[[str], None]) -> di
             place = int(choice.index)
             piece = getattr(choice.delta, "content", None) if choice.delta is not None else None
             if piece:
+                piece = whole(piece)
                 texts.setdefault(place, []).append(piece)
                 if place == 0:
                     on_text(piece)
@@ -202,13 +204,13 @@ async def from_stream(stream: Any, n: int, on_text: Callable[[str], None]) -> di
 def _choice(text: str, reason: Any, logprobs: Any) -> dict[str, Any]:
     choice = {"text": text, "finish_reason": str(reason or ""), "logprobs": _tokens(logprobs)}
     first = next(iter(getattr(logprobs, "content", None) or []), None)
-    top = [(str(entry.token), float(entry.logprob)) for entry in getattr(first, "top_logprobs", None) or []]
+    top = [(whole(str(entry.token)), float(entry.logprob)) for entry in getattr(first, "top_logprobs", None) or []]
     return choice | ({"top": top} if top else {})
 
 
 def _tokens(logprobs: Any) -> list[tuple[str, float]]:
     content = getattr(logprobs, "content", None) or []
-    return [(str(entry.token), float(entry.logprob)) for entry in content]
+    return [(whole(str(entry.token)), float(entry.logprob)) for entry in content]
 
 
 def _usage(usage: Any) -> dict[str, int]:
@@ -251,5 +253,6 @@ def fitting(choices: list[dict[str, Any]], schema: type[BaseModel]) -> list[dict
         else:
             fitting.append({**choice, "text": value.model_dump_json()})
     if not fitting:
-        raise CallFailed(f"no reply fits the schema {schema.__name__}: {problems[0]}")
+        texts = [choice["text"] for choice in choices]
+        raise CallFailed(f"no reply fits the schema {schema.__name__}: {problems[0]}", texts=texts)
     return fitting

@@ -27,6 +27,7 @@ from pydantic import BaseModel, ValidationError
 from ..errors import BadInput, PrerequisiteError
 from ..settings import Settings
 from ..store import disk_problem, take, write_whole
+from ..text import json_bytes
 from .result import RunResult
 
 __all__ = ["SCHEMA_VERSION", "RunFolder", "RunInfo", "discarded_if_refused", "fingerprint", "latest", "list_runs"]
@@ -370,7 +371,7 @@ def _record(value: Any) -> Any:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass") + b"\n"
+    return json_bytes(value, indent=1) + b"\n"
 
 
 def _load(path: Path) -> dict[str, Any]:

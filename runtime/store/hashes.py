@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import PrerequisiteError
+from ..text import lines_of
 from .blobs import draft_of
 
 __all__ = ["SUMS", "copy_hashed", "file_sha256", "folder_revision", "read_sums", "remember", "sha256"]
@@ -81,7 +82,7 @@ def sha256(path: Path) -> str:
 
 def read_sums(folder: Path) -> Iterator[tuple[str, Path]]:
     """The sha256 and the path of every file that the folder's SHA256SUMS names."""
-    for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
+    for line in lines_of((folder / SUMS).read_text(encoding="utf-8")):
         if line.strip():
             digest, _, name = line.partition(" ")
             yield digest, folder / name.strip().lstrip("*")

@@ -8,6 +8,7 @@ from .pictures import SUFFIXES, Picture, content_sha256, keep_picture, read_pict
 from .prompted_pictures import Item, Items, picture_files, read_items
 from .rows import drop_overlaps, folds, per_class, read_rows, text_key
 from .shots import Selection, Shot, Shots
+from .tables import read_table
 from .write import json_lines, parquet, size_category
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "read_queries",
     "read_rows",
     "read_sentences",
+    "read_table",
     "size_category",
     "text_key",
 ]

@@ -7,13 +7,14 @@ and `id`. Which of them a row must have is for the caller to say.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from ...runtime.errors import BadInput, PrerequisiteError
+from ...runtime.errors import BadInput
 from ...runtime.records import Record
+from ...runtime.text import json_of, lines_of, read_text
+from .tables import read_table
 
 __all__ = ["CaptionRow", "read_caption_rows"]
 
@@ -59,32 +60,15 @@ def read_caption_rows(path: Path, *, needs: Collection[str] = ()) -> list[Captio
 
 def _contents(path: Path) -> list[Any]:
     if path.suffix == ".parquet":
-        try:
-            import pyarrow.parquet as parquet
-        except ImportError as error:
-            raise PrerequisiteError(
-                f"{str(path)!r} is Parquet, and pyarrow is not installed",
-                remedy="pip install 'inloop[datasets]', or give the rows as JSONL.",
-            ) from error
-        try:
-            table: list[Any] = parquet.read_table(path).to_pylist()
-        except (OSError, ValueError) as error:
-            raise BadInput(f"{str(path)!r} cannot be read as Parquet: {error}.") from None
-        return table
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{str(path)!r} is no UTF-8 text ({error}): give JSONL or Parquet.") from None
-    found = []
-    for number, line in enumerate(lines, start=1):
+        return list(read_table(path))
+    rows = []
+    for number, line in enumerate(lines_of(read_text(path)), start=1):
         if line.strip():
             try:
-                found.append(json.loads(line))
+                rows.append(json_of(line))
             except ValueError as error:
                 raise BadInput(f"{str(path)!r}, line {number} is no JSON: {error}.") from None
-    return found
+    return rows
 
 
 def _row(content: Any, place: int, path: Path) -> CaptionRow:

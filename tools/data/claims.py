@@ -8,12 +8,12 @@ the documents come from the release's `corpus.jsonl` (`doc_id, abstract: [senten
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 from ...runtime.errors import BadInput
 from ...runtime.records import Record
+from ...runtime.text import json_of, lines_of, read_text
 
 __all__ = ["Claim", "Label", "locate", "read_claims", "read_sentences"]
 
@@ -100,21 +100,18 @@ def _evidence(row: dict[str, Any]) -> list[tuple[str, Label, list[int]]]:
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a JSON list or of JSON lines; one object is one row."""
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{str(path)!r} cannot be read: {error}.") from None
-    try:
-        whole = json.loads(text)
+        content = json_of(text)
     except ValueError:
-        whole = []
-        for place, line in enumerate(text.splitlines(), start=1):
+        content = []
+        for place, line in enumerate(lines_of(text), start=1):
             if line.strip():
                 try:
-                    whole.append(json.loads(line))
+                    content.append(json_of(line))
                 except ValueError as error:
                     raise BadInput(f"line {place} of {str(path)!r} is not JSON: {error}.") from None
-    rows = whole if isinstance(whole, list) else [whole]
+    rows = content if isinstance(content, list) else [content]
     if not all(isinstance(row, dict) for row in rows):
         raise BadInput(f"{str(path)!r} does not hold JSON objects.")
     return rows

@@ -11,6 +11,8 @@ from pydantic import Field
 
 from ...runtime.errors import BadInput
 from ...runtime.records import Record
+from ...runtime.text import is_blank, whole
+from .tables import named_list
 
 __all__ = ["PROMPT", "TAGS", "Item", "Items", "prompt_of", "tags_of", "unique"]
 
@@ -54,11 +56,13 @@ def prompt_of(path: Path, number: int, row: dict[str, Any]) -> str:
     """The prompt of a row; `BadInput` where there is none, with the file and the row's number."""
     key = next((key for key in PROMPT if key in row), None)
     if key is None:
-        raise BadInput(f"{str(path)!r}, row {number}: no prompt; one of {', '.join(PROMPT)} must hold it.")
+        raise BadInput(
+            f"{str(path)!r}, row {number}: no prompt; one of {', '.join(PROMPT)} must hold it. The row has {named_list(list(row))}."
+        )
     value = row[key]
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or is_blank(value):
         raise BadInput(f"{str(path)!r}, row {number}: the prompt {value!r} is empty: say what the picture should show.")
-    return value.strip()
+    return whole(value).strip()
 
 
 def tags_of(row: dict[str, Any]) -> tuple[str, ...]:

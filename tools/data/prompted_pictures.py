@@ -7,25 +7,23 @@ refused before anything is scored, with the names of what is left over.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import BadInput
+from ...runtime.text import json_of, lines_of, read_text
 from .hub import from_hub, from_saved
 from .items import PROMPT, TAGS, Item, Items, prompt_of, tags_of, unique
 from .pictures import SUFFIXES
+from .tables import KINDS, named_list, read_table
 
 __all__ = ["Item", "Items", "picture_files", "read_items"]
 
 _PICTURE = ("image", "file_name", "image_path", "path", "file")
 _GENEVAL = "metadata.jsonl"
-
-csv.field_size_limit(1 << 24)
 
 
 def picture_files(folder: Path) -> list[Path]:
@@ -83,13 +81,13 @@ def read_items(pictures: Path | str, prompts: Path | None = None) -> Items:
         return Items(unique(_from_sidecars(pictures, files)))
     if not prompts.is_file():
         raise BadInput(f"the prompts file {str(prompts)!r} does not exist.")
-    if prompts.suffix.lower() in (".csv", ".jsonl", ".json", ".tsv"):
+    if prompts.suffix.lower() in KINDS:
         return Items(unique(_matched(pictures, files, prompts)))
     return Items(unique(_in_order(pictures, files, prompts)))
 
 
 def _in_order(folder: Path, files: Sequence[Path], prompts: Path) -> list[Item]:
-    lines = [line.strip() for line in _text(prompts).splitlines()]
+    lines = [line.strip() for line in lines_of(read_text(prompts))]
     while lines and not lines[-1]:
         lines.pop()
     lines = [line for line in lines if not line.startswith("#")]
@@ -137,7 +135,7 @@ def _from_sidecars(folder: Path, files: Sequence[Path]) -> list[Item]:
         )
     items = []
     for path in files:
-        text = " ".join(_text(path.with_suffix(".txt")).split())
+        text = " ".join(read_text(path.with_suffix(".txt")).split())
         if not text:
             raise BadInput(f"the prompt in {str(path.with_suffix('.txt'))!r} is empty.")
         items.append(Item(id=str(path.relative_to(folder)), text=text, path=str(path)))
@@ -169,7 +167,8 @@ def _from_table(table: Path, folder: Path) -> list[Item]:
         name = next((row[key] for key in _PICTURE if row.get(key)), None)
         if not isinstance(name, str):
             raise BadInput(
-                f"{str(table)!r}, row {number}: no picture; one of {', '.join(_PICTURE)} must hold its path."
+                f"{str(table)!r}, row {number}: no picture; one of {', '.join(_PICTURE)} must hold its path. The row has"
+                f" {named_list(list(row))}."
             )
         text = prompt_of(table, number, row)
         rest = {key: value for key, value in row.items() if key not in (*_PICTURE, *PROMPT, *TAGS, "id")}
@@ -186,35 +185,12 @@ def _from_table(table: Path, folder: Path) -> list[Item]:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    text = _text(path)
-    kind = path.suffix.lower()
-    try:
-        if kind in (".csv", ".tsv"):
-            return list(csv.DictReader(io.StringIO(text), delimiter="\t" if kind == ".tsv" else ","))
-        if kind == ".json":
-            content = json.loads(text)
+    if path.suffix.lower() == ".json":
+        with contextlib.suppress(ValueError):
+            content = json_of(read_text(path))
             if isinstance(content, dict):  # picture name to prompt
-                content = [{"image": name, "prompt": prompt} for name, prompt in content.items()]
-        elif kind in (".jsonl", ".ndjson"):
-            content = [json.loads(line) for line in text.splitlines() if line.strip()]
-        else:
-            raise BadInput(f"{str(path)!r} is no table: give .csv, .tsv, .jsonl or .json, or a folder of pictures.")
-    except (ValueError, csv.Error) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{str(path)!r} cannot be read as {kind[1:].upper()}: {error}.") from None
-    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
-        raise BadInput(f"{str(path)!r} must hold a row of named fields for each picture.")
-    return content
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{str(path)!r} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
+                return [{"image": name, "prompt": prompt} for name, prompt in content.items()]
+    return read_table(path)
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

@@ -6,21 +6,24 @@ the row's number and what to do: no rows, rows without text or label, ids that c
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import math
 import random
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.records import Row
+from ...runtime.text import is_blank, whole
 from .hub import load_hub
+from .tables import KINDS, named_list, read_table
 
-__all__ = ["drop_overlaps", "folds", "per_class", "read_rows", "text_key"]
+__all__ = ["drop_overlaps", "folds", "named_classes", "per_class", "read_rows", "text_key"]
 
 _TEXT = ("text", "question", "sentence", "utterance", "input", "prompt", "query")
 _LABEL = ("label", "intent", "answer", "class", "category", "target", "output", "completion")
@@ -29,13 +32,19 @@ _ID = "id"
 _HUB = "hf:"
 
 
-def read_rows(path: Path | str, *, text: str | None = None, label: str | None = None) -> list[Row]:
+def read_rows(
+    path: Path | str,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    note: Callable[[str], None] = lambda note: None,
+) -> list[Row]:
     """The rows of `path`: a `.jsonl`, `.json`, `.csv`, `.tsv` or `.parquet` file, a folder of `datasets.save_to_disk`, or
     `hf:OWNER/NAME[:CONFIG][#SPLIT]` from the Hugging Face hub.
 
-    `text` and `label` name the columns; by default the first of the usual names that is there. A row without an id is
-    called by its number from 1. Numbers, and truth values as labels, are taken as text, objects and lists as JSON. Other
-    columns go to `meta`.
+    `text` and `label` name the columns; by default the first of the usual names that is there, and `note` is told where there
+    are others. A row without an id is called by its number from 1. Numbers, and truth values as labels, are taken as text, objects
+    and lists as JSON. Other columns go to `meta`.
 
     Raises:
         BadInput: no such file, no rows, a column or a value is missing, or an id comes twice.
@@ -43,26 +52,25 @@ def read_rows(path: Path | str, *, text: str | None = None, label: str | None = 
     """
     hub, path = str(path).startswith(_HUB), Path(path)
     loaded = load_hub(str(path)) if hub else _saved(path) if path.is_dir() else None
-    records = _records(path) if loaded is None else [dict(record) for record in loaded]
+    records = _records(path) if loaded is None else named_classes(loaded)
     if not records:
         raise BadInput(f"{str(path)!r} holds no rows: give at least a few labelled examples.")
     columns = list(dict.fromkeys(name for record in records for name in record))
-    text_column = _column(path, columns, text, _TEXT, "text")
-    label_column = _column(path, columns, label, [name for name in _LABEL if name != text_column], "label")
-    # what the numbers of a data set's label column stand for; none where they stand for themselves
-    names = [] if loaded is None else list(getattr(loaded.features[label_column], "names", None) or [])
+    text_column = _column(path, columns, text, _TEXT, "text", note)
+    usual = [name for name in _LABEL if name != text_column]
+    label_column = _column(path, columns, label, usual, "label", note)
     rows, seen = [], dict[str, int]()
     for number, record in enumerate(records, start=1):
         where = f"{str(path)!r}, row {number}"
         content = record.get(text_column)
-        if isinstance(content, int | float) and not isinstance(content, bool):
+        if isinstance(content, int | float) and not isinstance(content, bool) and not _is_nan(content):
             content = str(content)
-        if not isinstance(content, str) or not content.strip():
+        if not isinstance(content, str) or is_blank(content):
             raise BadInput(
                 f"{where}: the column {text_column!r} holds {content!r}, not a text. Fill it, or drop the row."
             )
-        answer = _as_text(record.get(label_column), names)
-        if not answer:
+        answer = _as_text(record.get(label_column))
+        if is_blank(answer):
             raise BadInput(f"{where}: the column {label_column!r} is empty. Give the row its label, or drop it.")
         given = record.get(_ID)
         name = str(number) if given in (None, "") else str(given)
@@ -70,17 +78,33 @@ def read_rows(path: Path | str, *, text: str | None = None, label: str | None = 
             raise BadInput(f"{where}: the id {name!r} is that of row {seen[name]} too. Give each row an id of its own.")
         seen[name] = number
         used = {text_column, label_column, _ID}
-        meta = {key: value for key, value in record.items() if key not in used and value is not None}
+        plain = {str(key): _plain(value) for key, value in record.items() if key not in used}
+        meta = {key: value for key, value in plain.items() if value is not None}
         for key in _CHOICES:
             if isinstance(meta.get(key), list):
                 meta["choices"] = [str(choice) for choice in meta.pop(key)]
-        rows.append(Row(id=name, text=content.strip(), label=answer, meta=meta))
+        rows.append(Row(id=whole(name), text=whole(content).strip(), label=whole(answer), meta=meta))
     return rows
 
 
+def named_classes(loaded: Any) -> list[dict[str, Any]]:
+    """The records of a `datasets.Dataset`, with the names of its classes in the place of their numbers."""
+    names = {
+        column: list(feature.names) for column, feature in loaded.features.items() if getattr(feature, "names", None)
+    }
+    records = [dict(record) for record in loaded]
+    for column, known in names.items():
+        for record in records:
+            number = record[column]
+            if isinstance(number, int) and 0 <= number < len(known):
+                record[column] = known[number]
+    return records
+
+
 def text_key(text: str) -> str:
-    """A text by its words: two texts with one key are the same but for case, blanks and the sentence's end."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).rstrip(".!? ")
+    """A text by its words: two texts with one key are the same but for case, blanks, signs of no width and the sentence's end."""
+    seen = "".join(sign for sign in unicodedata.normalize("NFKC", text) if unicodedata.category(sign) != "Cf")
+    return " ".join(seen.casefold().split()).rstrip(".!? ")
 
 
 def drop_overlaps(rows: Sequence[Row], *others: Iterable[Row]) -> tuple[list[Row], list[Row]]:
@@ -131,26 +155,35 @@ def _by_label(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return groups
 
 
-def _column(path: Path, columns: Sequence[str], named: str | None, usual: Sequence[str], what: str) -> str:
+def _column(
+    path: Path,
+    columns: Sequence[str],
+    named: str | None,
+    usual: Sequence[str],
+    what: str,
+    note: Callable[[str], None],
+) -> str:
     if named is not None:
         if named in columns:
             return named
-        raise BadInput(f"{str(path)!r} has no column {named!r} for the {what}; it has {', '.join(map(repr, columns))}.")
-    for name in usual:
-        found = next((column for column in columns if column.strip().lower() == name), None)
-        if found is not None:
-            return found
-    raise BadInput(
-        f"{str(path)!r} has no {what} column: none of {', '.join(usual)} is among its columns"
-        f" {', '.join(map(repr, columns))}. Rename one, or say which it is (--{what}-column)."
-    )
+        raise BadInput(f"{str(path)!r} has no column {named!r} for the {what}; it has {named_list(columns)}.")
+    by_name = {name: column for name in usual for column in columns if str(column).strip().lower() == name}
+    if not by_name:
+        raise BadInput(
+            f"{str(path)!r} has no {what} column: none of {', '.join(usual)} is among its columns"
+            f" {named_list(columns)}. Rename one, or say which it is (--{what}-column)."
+        )
+    taken, *others = by_name.values()
+    if others:
+        note(
+            f"{path.name}: the column {taken!r} was taken for the {what}, and not {named_list(others)}; --{what}-column takes another"
+        )
+    return taken
 
 
-def _as_text(value: Any, names: Sequence[str]) -> str:
-    if value is None:
+def _as_text(value: Any) -> str:
+    if _is_missing(value):
         return ""
-    if names and isinstance(value, int) and 0 <= value < len(names):
-        return names[value]
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict | list):
@@ -160,72 +193,34 @@ def _as_text(value: Any, names: Sequence[str]) -> str:
     return str(value).strip()
 
 
+def _plain(value: Any) -> Any:
+    """A cell as JSON has it; None for what has no place there: a picture, bytes, what is not known."""
+    if isinstance(value, str):
+        return whole(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, date | time | Decimal):
+        return str(value)
+    if isinstance(value, bool | int):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or _is_nan(value)
+
+
+def _is_nan(value: Any) -> bool:
+    """Not a number: what pandas writes for a cell that is empty."""
+    return isinstance(value, float) and math.isnan(value)
+
+
 def _records(path: Path) -> list[dict[str, Any]]:
-    kind = path.suffix.lower()
-    if kind == ".parquet":
-        return _parquet(path)
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{str(path)!r} is not UTF-8 text ({error.reason} at byte {error.start}).") from None
-    if kind in (".csv", ".tsv"):
-        return _table(path, content, "\t" if kind == ".tsv" else ",")
-    if kind in (".jsonl", ".ndjson"):
-        return [_line(path, number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
-    if kind != ".json":
-        raise BadInput(
-            f"{str(path)!r} is no table: give .jsonl, .json, .csv, .tsv, .parquet or a saved data set's folder."
-        )
-    try:
-        loaded = json.loads(content)
-    except ValueError as error:
-        raise BadInput(f"{str(path)!r} is not JSON: {error}.") from None
-    if not isinstance(loaded, list) or not all(isinstance(record, dict) for record in loaded):
-        raise BadInput(f"{str(path)!r} must hold a list of objects, one a row.")
-    return loaded
-
-
-def _line(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise BadInput(f"{str(path)!r}, line {number} is not JSON: {error}.") from None
-    if not isinstance(record, dict):
-        raise BadInput(f"{str(path)!r}, line {number} is no JSON object: give one row of named fields a line.")
-    return record
-
-
-def _table(path: Path, content: str, delimiter: str) -> list[dict[str, Any]]:
-    reader = csv.DictReader(io.StringIO(content, newline=""), delimiter=delimiter)
-    try:
-        records = [dict(record) for record in reader]
-    except csv.Error as error:
-        raise BadInput(f"{str(path)!r}, line {reader.line_num} is not CSV: {error}.") from None
-    for number, record in enumerate(records, start=1):
-        if None in record:
-            raise BadInput(
-                f"{str(path)!r}, row {number} has more cells than the header has names:"
-                " put texts that hold the separator in quotes."
-            )
-    return records
-
-
-def _parquet(path: Path) -> list[dict[str, Any]]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise PrerequisiteError(
-            f"{str(path)!r} is a Parquet file, and the package 'pyarrow' is not installed",
-            remedy="pip install 'inloop[datasets]', or export it to JSONL.",
-        ) from None
-    try:
-        records: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
-    except (OSError, pyarrow.ArrowException) as error:
-        raise BadInput(f"{str(path)!r} cannot be read as Parquet: {error}.") from None
-    return records
+    if path.suffix.lower() not in KINDS:
+        raise BadInput(f"{str(path)!r} is no table: give {', '.join(KINDS)}, or a saved data set's folder.")
+    return read_table(path)
 
 
 def _saved(folder: Path) -> Any:

@@ -89,7 +89,7 @@ class Task(Record, ABC):
         text = canonical_json([type(self).__qualname__, self.model_dump(mode="json"), words], f"the task {self.kind!r}")
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
-    def row(self, name: str, text: str, label: str, **meta: Any) -> Row:
+    def row(self, name: str, text: str, label: str, /, **meta: Any) -> Row:
         """A row of this task with its label in the one form that it has; raises `BadInput` as `check` does."""
         row = Row(id=name, text=text.strip(), label=label.strip(), meta=meta)
         if not row.text:

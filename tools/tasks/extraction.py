@@ -84,7 +84,7 @@ class Extraction(Task):
         said = f"not right: {', '.join(missed)}" if missed else ""
         return verdict.model_copy(update={"parts": parts, "explanation": said})
 
-    def row(self, name: str, text: str, label: str, **meta: Any) -> Row:
+    def row(self, name: str, text: str, label: str, /, **meta: Any) -> Row:
         """See `Task`."""
         row = super().row(name, text, label, **meta)
         return row.model_copy(update={"label": self.read(label)})

@@ -89,7 +89,7 @@ class Classification(Task):
             + (f" Did you mean {close!r}?" if close else "")
         )
 
-    def row(self, name: str, text: str, label: str, **meta: Any) -> Row:
+    def row(self, name: str, text: str, label: str, /, **meta: Any) -> Row:
         """See `Task`."""
         row = super().row(name, text, label, **meta)
         return row.model_copy(update={"label": self.read(label)})
@@ -190,7 +190,7 @@ class MultipleChoice(Task):
             raise NoAnswer(f"{plain[:60]!r} is more than a letter, and what follows is not that choice.")
         return letter
 
-    def row(self, name: str, text: str, label: str, **meta: Any) -> Row:
+    def row(self, name: str, text: str, label: str, /, **meta: Any) -> Row:
         """See `Task`."""
         bare = Row(id=name, text=text, label=label, meta=meta)
         choices = _choices(bare)

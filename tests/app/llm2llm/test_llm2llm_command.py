@@ -409,3 +409,155 @@ def test_repeats_of_the_same_seeds_have_no_standard_error(files, capsys):
     code, told = run(capsys, *arguments, *teacher, "--repeat", "3", "--seeds-per-class", "6")
     assert code == 0 and all(row["se"] is not None for row in told["table"])
     assert not any("the same in all" in note for note in told["notes"])
+
+
+def _writes(*contents, finish="stop"):
+    """A teacher that writes these contents, one a request and then the last one again; JSON escapes are kept as they are."""
+    left = list(contents)
+
+    def behave(handler, body):
+        content = left.pop(0) if len(left) > 1 else left[0]
+        reply = completion([content], output_tokens=20)
+        reply["choices"][0]["finish_reason"] = finish
+        handler.json(reply)
+
+    return behave
+
+
+def test_half_a_letter_in_a_reply_ends_no_run(files, capsys):
+    """As an escape in the rows' JSON, and as one in the server's own."""
+    rows = [{"text": f"play the ballad {n} \\ud83d now", "label": "music"} for n in range(4)]
+    escaped = json.dumps({"rows": rows}).replace("\\\\ud83d", "\\ud83d")
+    for content in (escaped, json.dumps({"rows": rows}, ensure_ascii=False).replace("\\\\ud83d", "\ud83d")):
+        with serving() as server:
+            server.behaviours = [_writes(content)]
+            code, told = run(
+                capsys,
+                *USUAL,
+                "--teacher",
+                f"{server.url}#m",
+                "--steps",
+                "1",
+                "--compare",
+                "none",
+                "--dev-per-class",
+                "0",
+            )
+        assert code == 0 and told["main"][0]["added"] > 0, told
+        assert main(["resume", told["run_id"], "--json"]) == 0
+        assert main(["rescore", told["run_id"], "--json"]) == 0
+        capsys.readouterr()
+        data = (files / "runs" / told["run_id"] / "data" / "train.jsonl").read_text(encoding="utf-8")
+        assert "play the ballad 0 \ufffd now" in data
+
+
+def test_a_reply_that_was_cut_off_keeps_its_whole_rows(files, capsys):
+    rows = json.dumps({"rows": [{"text": f"play the {thing} of {name} tonight", "label": "music"} for thing, name in
+                                zip(THINGS["music"][1], NAMES, strict=False)]})  # fmt: skip
+    cut = rows[: rows.index("remix") + 3]
+    with serving() as server:
+        server.behaviours = [_writes(cut, finish="length")]
+        code, told = run(
+            capsys, *USUAL, "--teacher", f"{server.url}#m", "--steps", "1", "--attempts", "1", "--per-error", "8",
+            "--compare", "none", "--dev-per-class", "0",
+        )  # fmt: skip
+    outcomes = told["main"][0]["rows"]
+    assert code == 0 and "unreadable reply" not in outcomes and outcomes["accepted"] == told["main"][0]["added"] == 6
+    data = (files / "runs" / told["run_id"] / "data" / "train.jsonl").read_text(encoding="utf-8")
+    assert "play the ballad of rome tonight" in data and "play the rem" not in data
+
+
+def test_lines_that_were_cut_off_keep_the_whole_ones(files, capsys):
+    lines = "1 | play the song of adele | music\n2 | play the album of bowie | music\n3 | play the tr"
+    with serving() as server:
+        server.behaviours = [_writes("no JSON", lines), _writes(lines, finish="length")]
+        code, told = run(
+            capsys, *USUAL, "--teacher", f"{server.url}#m", "--steps", "1", "--attempts", "1", "--compare", "none",
+            "--dev-per-class", "0",
+        )  # fmt: skip
+    data = (files / "runs" / told["run_id"] / "data" / "train.jsonl").read_text(encoding="utf-8")
+    assert code == 0 and "play the album of bowie" in data and "play the tr" not in data
+
+
+def test_rows_without_a_text_and_endless_ones_are_told(files, capsys):
+    texts = ["", "\u200b \u2060", "play " * 1000, "play the record of nobu"]
+    rows = json.dumps({"rows": [{"text": text, "label": "music"} for text in texts]})
+    with serving() as server:
+        server.behaviours = [_writes(rows)]
+        code, told = run(
+            capsys, *USUAL, "--teacher", f"{server.url}#m", "--steps", "1", "--attempts", "1", "--compare", "none",
+            "--dev-per-class", "0",
+        )  # fmt: skip
+    rows = told["main"][0]["rows"]
+    assert code == 0 and rows["accepted"] == 1 and rows["empty"] > 0 == rows["empty"] % 2 and rows["too long"] > 0
+    assert (
+        rows["parsed"] == rows["asked for"] == sum(rows[name] for name in rows if name not in ("asked for", "parsed"))
+    )
+
+
+def test_rows_in_another_language_are_noted(files, capsys):
+    things = {"music": "lied", "weather": "wetter", "dining": "restaurant"}
+
+    def german(handler, body):
+        label = re.search(r"(?:Right answer|Answer): (\w+)", body["messages"][-1]["content"])[1]
+        text = f"bitte sag mir wo das {things[label]} {body['seed'] % 1000} ist"
+        handler.json(completion([json.dumps({"rows": [{"text": text, "label": label}]})], output_tokens=9))
+
+    rows = [json.loads(line) for line in (files / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    english = [json.dumps(row | {"text": f"what is the {row['text']} for me"}) for row in rows]
+    (files / "english.jsonl").write_text("\n".join(english), encoding="utf-8")
+    arguments = (
+        "--seeds-per-class",
+        "4",
+        "--verifier",
+        "none",
+        "--steps",
+        "1",
+        "--compare",
+        "none",
+        "--dev-per-class",
+        "0",
+    )
+    with serving() as server:
+        server.behaviours = [german]
+        code, told = run(capsys, "english.jsonl", *arguments, "--teacher", f"{server.url}#m")
+        added = told["main"][0]["added"]
+        assert code == 0 and added > 0
+        [note] = [note for note in told["notes"] if "another language" in note]
+        assert note.startswith(f"{added} of {added} added rows") and f"{added} German" in note
+        server.behaviours = [teaching]
+        code, told = run(capsys, "english.jsonl", *arguments, "--teacher", f"{server.url}#m", "--seed", "7")
+    assert code == 0 and told["main"][0]["added"] > 0
+    assert not any("another language" in note for note in told["notes"])
+
+
+def test_the_columns_of_the_users_rows_are_kept(files, capsys):
+    lines = (files / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) | {"source": f"shop-{n}", "seed": n, "tags": ["a", n]} for n, line in enumerate(lines)]
+    (files / "own.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    code, told = run(
+        capsys,
+        "own.jsonl",
+        "--seeds-per-class",
+        "4",
+        "--teacher",
+        "oracle:own.jsonl",
+        "--steps",
+        "1",
+        "--compare",
+        "none",
+    )
+    folder = files / "runs" / told["run_id"] / "data"
+    data = [json.loads(line) for line in (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    by_text = {row["text"]: row for row in rows}
+    assert code == 0 and len(data) > 12 and len({tuple(row) for row in data}) == 1
+    for row in data:
+        mine = by_text[row["text"]]
+        assert (row["source"], row["own_seed"], row["tags"]) == (mine["source"], mine["seed"], mine["tags"])
+        assert row["origin"] == "added" or row["id"] == mine["id"]
+    code, again = run(capsys, str(folder / "train.jsonl"), "--teacher", "oracle:train.jsonl", "--steps", "1")
+    assert code == 0, again
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'inloop[datasets]'")
+    assert pyarrow.parquet.read_table(folder / "train.parquet").column("tags").to_pylist()[0] == json.dumps(
+        data[0]["tags"]
+    )

@@ -160,3 +160,67 @@ def test_snips_and_gsm8k():
     task = ShortAnswer(match="number", marker="####")
     assert len(task.check(gsm8k)) == 1319
     assert sum(task.read(row.label).startswith("-") for row in gsm8k) == 2
+
+
+def test_what_is_no_value_is_no_label_and_no_column(tmp_path):
+    rows = '{"text": "a", "label": "x", "note": NaN, "list": [1, NaN]}\n{"text": "b", "label": NaN}\n'
+    with pytest.raises(BadInput, match="row 2: the column 'label' is empty"):
+        read_rows(write(tmp_path / "a.jsonl", rows))
+    [row] = read_rows(write(tmp_path / "a.jsonl", rows.partition("\n")[0]))
+    assert row.meta == {"list": [1, None]}
+    with pytest.raises(BadInput, match=r"row 1: the column 'text' holds '\\u200b', not a text"):
+        read_rows(write(tmp_path / "a.jsonl", '{"text": "\\u200b", "label": "x"}'))
+    [row] = read_rows(
+        write(tmp_path / "a.jsonl", '{"id": "\\udc80", "text": "Who \\ud83d ?", "label": "x", "own": "\\ud83d"}')
+    )
+    assert row == Row(id="\ufffd", text="Who \ufffd ?", label="x", meta={"own": "\ufffd"})
+
+
+def test_names_of_classes_in_parquet(tmp_path):
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed: pip install 'inloop[datasets]'")
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["HUM", "LOC"]), "coarse": datasets.ClassLabel(names=["a"])}
+    )  # fmt: skip
+    made = datasets.Dataset.from_dict(
+        {"text": ["Who?", "Where?"], "label": [0, 1], "coarse": [0, -1]}, features=features
+    )
+    made.to_parquet(str(tmp_path / "a.parquet"))
+    made.save_to_disk(str(tmp_path / "folder"))
+    for place in (tmp_path / "a.parquet", tmp_path / "folder"):
+        rows = read_rows(place)
+        assert [(row.label, row.meta["coarse"]) for row in rows] == [("HUM", "a"), ("LOC", -1)]
+
+
+def test_two_columns_that_could_be_the_text_are_told(tmp_path):
+    path = write(tmp_path / "a.jsonl", '{"sentence": "s", "question": "q", "label": "x", "answer": "y"}')
+    notes = []
+    [row] = read_rows(path, note=notes.append)
+    assert (row.text, row.label) == ("q", "x")
+    assert notes == [
+        "a.jsonl: the column 'question' was taken for the text, and not 'sentence'; --text-column takes another",
+        "a.jsonl: the column 'label' was taken for the label, and not 'answer'; --label-column takes another",
+    ]
+    read_rows(path, text="sentence", label="answer", note=notes.append)
+    assert len(notes) == 2
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_tables_as_spreadsheets_write_them(tmp_path, separator, encoding):
+    lines = [separator.join(cells) for cells in (("text", "label"), ("Grüße 1", "a"), (f'"x{separator} y"', "b"))]
+    (tmp_path / "a.csv").write_bytes("\r\n".join(lines).encode(encoding))
+    assert [(row.text, row.label) for row in read_rows(tmp_path / "a.csv")] == [
+        ("Grüße 1", "a"),
+        (f"x{separator} y", "b"),
+    ]
+
+
+def test_a_column_that_comes_twice_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="two columns 'text'"):
+        read_rows(write(tmp_path / "a.csv", "text,label,text\na,b,c\n"))
+
+
+def test_columns_with_the_names_of_arguments_are_columns(tmp_path):
+    record = {"text": "a", "intent": "b", "name": "n", "label_": 1, "self": "s"}
+    [row] = read_rows(write(tmp_path / "a.jsonl", json.dumps(record)))
+    assert ShortAnswer().row(row.id, row.text, row.label, **row.meta) == row
