@@ -1,4 +1,4 @@
-"""Calibrates the head `found` of `tools.overlap` and its two lines on SciFact's training claims.
+"""Calibrates the head `found` of `tools.entailment.overlap` and its two lines on SciFact's training claims.
 
     python -m benchmarks.found_calibration [--embedder minilm --claims 480]
 

@@ -1,4 +1,4 @@
-"""Calibrates `tools.overlap` on SciFact's training claims and prints what goes into it: python -m benchmarks.overlap_calibration
+"""Calibrates `tools.entailment.overlap` on SciFact's training claims and prints what goes into it: python -m benchmarks.overlap_calibration
 
 The candidates of a claim are the sentences of its three best documents by BM25 and of its annotated ones; evidence is what is
 annotated. Two-fold cross-validation over claims gives the AUC that is printed; the weights are fitted to all of them.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from ..runtime.records import Record
 
-__all__ = ["Decision", "Step", "Seen", "Event"]
+__all__ = ["Decision", "Step", "Seen"]
 
 
 Step = Literal[
@@ -37,6 +37,3 @@ class Seen(Record):
     graded: str = ""
     shown: bool = False
     excerpt: str = ""
-
-
-Event = dict[str, Any]

@@ -45,6 +45,8 @@ _PLACES = {
     "Settings": "runtime.settings",
     "Store": "runtime.store",
     "Task": "runtime.run",
+    "open_chat": "runtime.llm",
+    "option": "runtime.run",
     # what can go wrong
     "BadInput": "runtime.errors",
     "CallFailed": "runtime.errors",

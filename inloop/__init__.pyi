@@ -27,6 +27,7 @@ from .runtime.errors import (
     Interrupted as Interrupted,
     PrerequisiteError as PrerequisiteError,
 )
+from .runtime.llm import open_chat as open_chat
 from .runtime.passages import Filter as Filter, Mode as Mode
 from .runtime.run import (
     Event as Event,
@@ -36,6 +37,7 @@ from .runtime.run import (
     RunResult as RunResult,
     Session as Session,
     Task as Task,
+    option as option,
 )
 from .runtime.serving import serve as serve
 from .runtime.settings import Settings as Settings

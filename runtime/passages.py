@@ -50,7 +50,7 @@ _META = re.compile(r"meta\.[A-Za-z_][A-Za-z0-9_-]{0,63}")
 class Passage(Record):
     """A piece of a document, as it is searched, shown and cited.
 
-    `text` is exactly `document's text[start:end]` where the document was cut by `tools.chunks`; of a picture it is the
+    `text` is exactly `document's text[start:end]` where the document was cut by `tools.documents.chunks`; of a picture it is the
     caption. `id` is stable: the same words in the same document keep it (`passage_id`). `version` names the content of
     the document that the passage was cut from, `part` and `parts` its place there, so that half a document can be told
     from a whole one.

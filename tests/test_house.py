@@ -1,6 +1,7 @@
 """The house: which floor imports which, that rooms speak through their faces, and that nothing goes in circles."""
 
 import ast
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
@@ -161,3 +162,35 @@ def test_the_packages_are_those_that_there_are():
         f"inloop.{name_of(path.parent / '__init__.py')}" for path in FILES.values() if path.name == "__init__.py"
     }
     assert set(SETUPTOOLS["packages"]) == {"inloop", *packages}
+
+
+TEXTS = [
+    *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*"), *ROOT.glob("examples/**/*.ipynb"), *FILES.values(),
+]  # fmt: skip
+DOTTED = re.compile(rf"`(?:inloop\.)?((?:{'|'.join(FLOORS)})(?:\.[A-Za-z_]\w*)+)(?:\([^`]*)?`")
+
+
+def is_there(dotted: str) -> bool:
+    """Whether `floor.room.module.name` is a module, or a name that one has: at its top, or in a class of it."""
+    parts = dotted.split(".")
+    paths = [ROOT.joinpath(*parts[:count]) for count in range(len(parts), 0, -1)]
+    for path in paths:
+        rest = parts[len(path.relative_to(ROOT).parts) :]
+        if path.is_dir() or path.with_suffix(".py").is_file():
+            if not rest:
+                return True
+            files = [path.with_suffix(".py")] if path.with_suffix(".py").is_file() else [*path.glob("__init__.py*")]
+            return any(re.search(rf"\b{rest[0]}\b", file.read_text(encoding="utf-8")) for file in files)
+    return False
+
+
+def test_what_texts_name_is_there() -> None:
+    """Names of modules and of what they hold, in docstrings, comments and pages; the changelog tells of the past."""
+    stale = [
+        f"{path.relative_to(ROOT)}: {dotted}"
+        for path in TEXTS
+        if path.name != "CHANGELOG.md" and path.suffix in {".py", ".md", ".ipynb"}
+        for dotted in sorted(set(DOTTED.findall(path.read_text(encoding="utf-8"))))
+        if not is_there(dotted)
+    ]
+    assert stale == []

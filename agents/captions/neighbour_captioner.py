@@ -1,6 +1,6 @@
 """A captioner that speaks from its neighbours: what the captions of similar pictures name, a VQA model confirms or strikes.
 
-It needs no language model. The noun phrases of the neighbours' captions (`agents.simple_english`) are hypotheses; "Is there a red
+It needs no language model. The noun phrases of the neighbours' captions (`agents.scene.simple_english`) are hypotheses; "Is there a red
 circle?" is asked of each, and the confirmed ones make the caption. Without neighbours it can only say what the VQA model
 answers to "What is in the picture?".
 """

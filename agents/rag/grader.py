@@ -4,7 +4,7 @@ A `Score` a passage: its value is the probability that it does. A grader that fa
 a score of None: such a passage is neither relevant nor irrelevant, and the graph treats it as neither.
 
 `Grader` asks a language model, one call a passage. `OverlapGrader` is not an LLM: a calibrated comparison of words and
-vectors (`tools.overlap`).
+vectors (`tools.entailment.overlap`).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Grader:
 
 
 class OverlapGrader:
-    """Not an LLM: the calibrated probability of `tools.overlap` that a passage is about the request."""
+    """Not an LLM: the calibrated probability of `tools.entailment.overlap` that a passage is about the request."""
 
     def __init__(self, overlap: Overlap, *, threshold: float | None = None) -> None:
         self.overlap = overlap

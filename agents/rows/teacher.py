@@ -5,7 +5,7 @@ and the rows that could be read in them. Reading is apart from asking (`rows_fro
 read again by another parser. A reply without a usable row is data, not an error: one refusal must not end a run.
 
 Where the server keeps a JSON schema the reply is held to it; else JSON is asked for in words, and where that fails too the rows
-are asked for as numbered lines. What a label should be is not decided here: see `evaluators.row_checks`.
+are asked for as numbered lines. What a label should be is not decided here: see `evaluators.rows.checks`.
 """
 
 from __future__ import annotations

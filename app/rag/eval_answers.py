@@ -19,16 +19,15 @@ from ...runtime.errors import BadInput
 from ...runtime.records import flags_checked
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
-from ..cli import add_flags, amount, clip, flag_names, given_flags, progress
+from ..cli import add_flags, amount, clip, flag_names, given_flags, percent, progress
 from .ask import AskView
 from .ask_report import render
 
 if TYPE_CHECKING:
     from ...evaluators.rag import ClaimAnswers, Verified
-    from ...evaluators.stats import Estimate
     from ...graphs.rag import RagResult
 
-__all__ = ["UNVERIFIED", "add_arguments", "both_ways", "eval_claims", "in_words", "percent"]
+__all__ = ["UNVERIFIED", "add_arguments", "both_ways", "eval_claims", "in_words"]
 
 UNVERIFIED = {"grader": "none", "rewriter": "none", "verifier": "none", "repairs": 0}
 """Retrieve and answer: what the loop is compared with."""
@@ -153,12 +152,3 @@ def in_words(found: dict[str, ClaimAnswers], change: Verified) -> str:
         f" {percent(change.lost)} % of the answerable claims' answers ({percent(change.right_lost)} % had a right citation)",
     ]
     return "\n".join(lines)
-
-
-def percent(value: Estimate, *, signed: bool = False) -> str:
-    """A share as percent with its interval: "41.2 (35.0 to 47.7)"."""
-    if value.value is None:
-        return "none"
-    sign = "+" if signed else ""
-    said = f"{100 * value.value:{sign}.1f}"
-    return said if value.ci is None else f"{said} ({100 * value.ci[0]:{sign}.1f} to {100 * value.ci[1]:{sign}.1f})"

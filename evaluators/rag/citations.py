@@ -18,9 +18,8 @@ from ...runtime.answers import Checked, CitedAnswer
 from ...runtime.errors import CallFailed
 from ...runtime.records import Record
 from ...tools.entailment import Entailment
-from ..stats import Estimate, ratio
 
-__all__ = ["Alce", "Tally", "alce", "evidence_citations", "summary"]
+__all__ = ["Alce", "Tally", "alce", "evidence_citations"]
 
 
 class Tally(Record):
@@ -100,13 +99,6 @@ def evidence_citations(cited: Collection[tuple[str, int]], evidence: Collection[
         precision=Tally(hits=len(found & gold), trials=len(found)),
         recall=Tally(hits=len(found & gold), trials=len(gold)),
     )
-
-
-def summary(tallies: Sequence[Tally]) -> tuple[Estimate, int, tuple[float, float] | None]:
-    """Over many answers: the share with its interval over the answers, how many were undecided, and the bounds."""
-    unscored = sum(tally.unscored for tally in tallies)
-    whole = Tally(hits=sum(t.hits for t in tallies), trials=sum(t.trials for t in tallies), unscored=unscored)
-    return ratio([(tally.hits, tally.trials) for tally in tallies]), unscored, whole.bounds
 
 
 def _tally(counts: Sequence[int]) -> Tally:

@@ -3,7 +3,7 @@
 RAGAS (Es et al. 2024, arXiv 2309.15217) splits an answer into claims and judges each against the whole context; it gives NaN
 where a step fails, and NaN falls out of means unseen. Here a claim that could not be judged is a part with value None, the
 score says how many there were and between which bounds the share lies, and an answer without any claim is unscored with the
-reason. An abstention claims nothing: it is unscored too, and abstention has a measure of its own (`evaluators.abstention`).
+reason. An abstention claims nothing: it is unscored too, and abstention has a measure of its own (`evaluators.rag.abstention`).
 """
 
 from __future__ import annotations

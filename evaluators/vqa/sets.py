@@ -2,7 +2,7 @@
 
 OK-VQA, VQAv2 (official `questions` and `annotations`, or one list with both) and A-OKVQA (one list). A picture is found by
 the names of COCO, or by the file that the question names. Without pictures a set is in text-only mode: then captions are given
-(`evaluators.vqa_texts`).
+(`evaluators.vqa.texts`).
 
 Everything that can be wrong with the files is said here, before a model is asked anything: a missing picture (which, and how
 many), annotations of another data set, missing choices, a question that is empty or too long.
@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from ...runtime.errors import BadInput
 from ...runtime.records import Record
@@ -23,7 +23,6 @@ from .files import asked_of, read_json
 
 __all__ = [
     "LONGEST",
-    "SETS",
     "SetName",
     "VQAItem",
     "captions_of",
@@ -41,7 +40,6 @@ __all__ = [
 ]
 
 SetName = Literal["okvqa", "aokvqa", "vqav2"]
-SETS: tuple[SetName, ...] = get_args(SetName)
 LONGEST = 2000
 """The most characters of a question."""
 

@@ -46,7 +46,7 @@ class Source:
     """The files of an experiment, read and checked once.
 
     Args:
-        train, test, dev, pool: files of rows (see `tools.rows`); `text` and `label` name their columns.
+        train, test, dev, pool: files of rows (see `tools.data.rows`); `text` and `label` name their columns.
         task: as `tools.tasks.open_task` takes it, with its `options`.
         seeds_per_class: rows of each class to learn from (for open answers: rows in all); None takes the whole training file. A class
             with fewer gives all that it has.

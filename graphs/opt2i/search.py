@@ -320,7 +320,7 @@ def chapters(blobs: BlobStore, address: str, *, last: bool = False) -> list[Tria
 
 
 def build() -> StateGraph[SearchState, SearchContext, SearchState, SearchState]:
-    """The state machine, not compiled: run it with `runtime.runner.Runner`, or compile it and go your own way."""
+    """The state machine, not compiled: run it with `runtime.run.Runner`, or compile it and go your own way."""
     graph = StateGraph(SearchState, context_schema=SearchContext)
     for node in (propose, realise, score, select, reflect, confirm):
         graph.add_node(node.__name__, node)

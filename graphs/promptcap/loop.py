@@ -114,6 +114,7 @@ async def _open(config: VQAConfig, session: Session) -> VQAModels:
 
 vqa = Loop(
     name="promptcap",
+    called="vqa",
     config=VQAConfig,
     result=VQAResult,
     inputs=_questions,

@@ -48,6 +48,7 @@ def _index(context: RagContext, mapped: Mapped[RagTask]) -> Mapping[str, Any]:
 
 ask = Loop(
     name="rag",
+    called="ask",
     config=RagConfig,
     result=RagResult,
     inputs=_questions,

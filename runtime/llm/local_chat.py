@@ -1,4 +1,4 @@
-"""A chat model that we serve ourselves while it is used: llama.cpp in a child process (see `local_llm`).
+"""A chat model that we serve ourselves while it is used: llama.cpp in a child process (see `runtime.serving.llama_server`).
 
 The server is started by the first request that the call ledger cannot answer, and started again if it died.
 """
@@ -25,7 +25,7 @@ _CONTEXT = 4096
 class LocalChat(OpenAIChat):
     """A GGUF file served by ourselves: started by the first request that the ledger cannot answer.
 
-    One request at a time on one slot, so that a seed gives the same text whatever else is asked (see `local_llm`).
+    One request at a time on one slot, so that a seed gives the same text whatever else is asked (see `runtime.serving.llama_server`).
     `model_path` and `adapter_path` are called when the server is started, and may fetch the file.
     """
 

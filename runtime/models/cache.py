@@ -1,4 +1,4 @@
-"""The one place that finds the models of `runtime.known_models`, fetches them, and checks that their bytes are the right ones.
+"""The one place that finds the models of `runtime.models`, fetches them, and checks that their bytes are the right ones.
 
 Invariant: a file at its final path is whole and verified (written to another name, hashed, fsynced, renamed).
 """

@@ -1,5 +1,5 @@
 from .accounting import calls_of, charged_budget, worked
-from .anywhere import Anywhere, run
+from .anywhere import run
 from .checkpoints import Checkpoints
 from .concurrency import Mapped, both, chunks, each, gather, map_items, settled
 from .config import RunConfig, option
@@ -12,7 +12,6 @@ from .runner import Finish, Runner
 from .session import Session
 
 __all__ = [
-    "Anywhere",
     "Checkpoints",
     "Event",
     "Finish",

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
-from typing import Any, Generic, ParamSpec, TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
-__all__ = ["Anywhere", "run"]
+__all__ = ["run"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Anywhere(Generic[P, T]):
-    """An async function that is called from a script, a notebook or a thread, and awaited by its `run`."""
-
-    def __init__(self, run: Callable[P, Coroutine[Any, Any, T]]) -> None:
-        self.run = run
-        self.__doc__ = run.__doc__
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do it and wait for the result."""
-        return run(self.run(*args, **kwargs))
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

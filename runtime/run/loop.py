@@ -70,6 +70,7 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
         checkpoints: whether tasks go on from their last step. False for many short ones: what was paid for is in the ledger, and
             a task that was under way begins anew.
         brief: one line about it.
+        called: what Python calls it, for messages; default: its name.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
     brings: Mapping[str, str] = field(default_factory=dict)
     checkpoints: bool = True
     brief: str = ""
+    called: str = ""
 
     def __call__(
         self, *subjects: object, settings: Settings | None = None, on_event: Listener = _silent, **options: Any
@@ -152,7 +154,7 @@ async def carry(
     if missing:
         raise PrerequisiteError(
             f"the run {folder.id} was begun with {missing[0]} of its caller ({folder.brought[missing[0]]})",
-            remedy=f"resume it from Python with the same object: {loop.name}.resume({str(folder.path)!r}, {missing[0]}=...).",
+            remedy=f"resume it from Python with the same object: {loop.called or loop.name}.resume({str(folder.path)!r}, {missing[0]}=...).",
         )
     with folder.lock(), Store.open(settings, run_id=folder.id) as store:
         # what the ledger answers counts as well: the same command stops at the same place, paid or not

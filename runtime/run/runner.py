@@ -68,7 +68,7 @@ class Runner:
 
     Args:
         graph: the builder; it is checked at once, and copied, not changed.
-        context: what nodes get as `runtime.context`; needed where the graph declares a `context_schema`.
+        context: what nodes get as `Runtime.context`; needed where the graph declares a `context_schema`.
         checkpoints: an open `Checkpoints` that several runners share, or a path or URL for this one alone; None: the
             run cannot be resumed.
         thread_id: the name of the thread in the checkpoints.

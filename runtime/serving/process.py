@@ -1,7 +1,7 @@
 """A language model server as a process that is looked after: started, waited for, restarted once, stopped.
 
 The model: a `Plan` says what to run; `Serving` runs it, with its output in a log file, and is the *keeper* of its entry in
-`served`. The child's standard input is its lease (see `lease` and `local_llm`): it ends with us, however we end.
+`served`. The child's standard input is its lease (see `lease` and `runtime.serving.llama_server`): it ends with us, however we end.
 
 Invariants:
 - ready means that `/health` answers 200 and `/v1/models` lists every model that was promised;

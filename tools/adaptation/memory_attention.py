@@ -1,4 +1,4 @@
-"""The trained part of `tools.memory_classifier`: attention over the keys of a memory, weighting its values, and class weights."""
+"""The trained part of `tools.adaptation.memory_classifier`: attention over the keys of a memory, weighting its values, and class weights."""
 
 from __future__ import annotations
 

@@ -289,8 +289,8 @@ async def vote(
 ) -> list[str]:
     """The kNN vote to compare with: each neighbour votes for the class whose name's vector is nearest to its caption's.
 
-    `names`: unit vectors (classes, size) of the class names, such as `tools.zero_shot.class_vectors` gives. Votes are weighted by
-    exp(cosine / temperature).
+    `names`: unit vectors (classes, size) of the class names, such as `tools.encoders.zero_shot.class_vectors` gives. Votes are
+    weighted by exp(cosine / temperature).
     """
     vectors = np.array(await embedder.images(images), dtype=np.float32)
     found = await neighbours_of(index, images, vectors, k, None)

@@ -2,7 +2,7 @@
 
 `BlipForQuestionAnswering` reads the prompt with its text encoder and writes with its decoder; `BlipForConditionalGeneration`
 goes on from the prompt. The picture encoder stays as it is unless it is asked to learn: its features are then computed once
-a picture, and kept where they fit into memory. Larger captioners learn by adapters (`tools.caption_lora`).
+a picture, and kept where they fit into memory. Larger captioners learn by adapters (`tools.captioning.lora`).
 
 Invariants: what was trained is named by everything it depends on (`key`), a training that was interrupted goes on, a finished
 one is not done again; the model's folder is there whole or not at all.

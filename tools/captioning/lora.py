@@ -1,7 +1,7 @@
 """LoRA for larger captioners (BLIP-2, InstructBLIP, LLaVA, Florence-2, ...): small matrices learn, the weights stay (Hu et al. 2021).
 
 Every linear layer but those of the picture encoder and the one that gives the words' scores has an adapter; at the end they are
-merged, so that the folder is a whole model, which is used as any other. A row is read as `tools.captions` reads it when it
+merged, so that the folder is a whole model, which is used as any other. A row is read as `tools.vision.captioners` reads it when it
 writes, and rows of one shape run together, none padded: what is trained is what is asked later.
 """
 

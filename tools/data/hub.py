@@ -15,7 +15,7 @@ _HUB = re.compile(r"hf:([\w.-]+(?:/[\w.-]+)?)(?::([\w.-]+))?(?:#([\w.\[\]:%+-]+)
 
 
 def from_saved(folder: Path) -> Items:
-    """The items of a folder that `datasets.save_to_disk` wrote; errors as of `tools.datasets.read_items`."""
+    """The items of a folder that `datasets.save_to_disk` wrote; errors as of `tools.data.read_items`."""
     loaded = _package(str(folder)).load_from_disk(str(folder))
     if hasattr(loaded, "keys"):
         raise BadInput(
@@ -26,7 +26,7 @@ def from_saved(folder: Path) -> Items:
 
 
 def from_hub(spec: str) -> Items:
-    """The items of `hf:OWNER/NAME[:CONFIG][#SPLIT]`; errors as of `tools.datasets.read_items`."""
+    """The items of `hf:OWNER/NAME[:CONFIG][#SPLIT]`; errors as of `tools.data.read_items`."""
     return _from_loaded(load_hub(spec), Path(spec))
 
 

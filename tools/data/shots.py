@@ -12,17 +12,16 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Sequence, Set
-from typing import Literal, get_args
+from typing import Literal
 
 from ...runtime.errors import BadInput
 from ...runtime.passages import Hit, Passage, Query
 from ...runtime.protocols import Index
 from ...runtime.records import BlobRef, Record
 
-__all__ = ["SELECTIONS", "Selection", "Shot", "Shots"]
+__all__ = ["Selection", "Shot", "Shots"]
 
 Selection = Literal["random", "question", "image+question"]
-SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 _BATCH = 128
 
 

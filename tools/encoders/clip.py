@@ -39,7 +39,7 @@ ENCODER: Role[Embedder] = Role("CLIP model", Embedder, own=("mini",))
 def open_clip(spec: str, store: Store, settings: Settings) -> Embedder:
     """The CLIP model behind `spec`: "mini", a folder of `CLIPModel`, a hub id, or your own.
 
-    `SPEC?adapter=FOLDER` is the model with the gated blocks that `tools.react` trained for it: another model, with a revision
+    `SPEC?adapter=FOLDER` is the model with the gated blocks that `tools.adaptation.react` trained for it: another model, with a revision
     of its own.
 
     Raises:

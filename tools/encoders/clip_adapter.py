@@ -45,7 +45,7 @@ def read_card(folder: Path) -> AdapterCard:
     except (OSError, ValueError, ValidationError) as error:
         problem = "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({type(error).__name__})"
         raise BadInput(
-            f"{str(folder)!r} is no adapter of gated blocks: {CARD} {problem}. Give a folder that `tools.react` wrote."
+            f"{str(folder)!r} is no adapter of gated blocks: {CARD} {problem}. Give a folder that `tools.adaptation.react` wrote."
         ) from None
 
 

@@ -4,7 +4,7 @@ Invariants:
 
 - A vector in the index was made by the embedder that the manifest names; opening it with another one is an error.
 - Vectors have length 1, so that the cosine is their product.
-- Rankings are joined as `tools.fusion` says, over the best `DEPTH` of each.
+- Rankings are joined as `tools.index.fusion` says, over the best `DEPTH` of each.
 """
 
 from __future__ import annotations

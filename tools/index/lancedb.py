@@ -5,7 +5,7 @@ Invariants:
 - One writer at a time, over all processes: a lock on `.writer.lock` is held for each write. LanceDB's own concurrent
   upserts may double a key (lancedb issue 2463). A second writer waits, then gets an error that says who writes.
 - A write is one commit of a version: after a kill it is there whole or not at all.
-- BM25 over the words of `tools.terms` (LanceDB's full-text index, k1 = 1.2, b = 0.75), so that every store counts alike.
+- BM25 over the words of `tools.documents.terms` (LanceDB's full-text index, k1 = 1.2, b = 0.75), so that every store counts alike.
 - `manifest.json` is written before the first row that needs it.
 """
 

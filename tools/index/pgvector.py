@@ -1,7 +1,7 @@
 """`postgresql://HOST/DB?name=NAME`: PostgreSQL with the extension pgvector.
 
 A write is one transaction under an advisory lock, so any number of processes may write. Vectors are compared one by one
-(exact); BM25 (k1 = 1.2, b = 0.75) is computed in SQL from a table of postings, over the words of `tools.terms`.
+(exact); BM25 (k1 = 1.2, b = 0.75) is computed in SQL from a table of postings, over the words of `tools.documents.terms`.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ class StoredStudent(ABC):
     def adopt(self, folder: Path, made_of: Any, training: Training) -> None:
         """Become the student whose weights were put into `folder`, a draft in the store, by something else than `fit`.
 
-        `made_of` is JSON that names what made it; see `tools.soups`.
+        `made_of` is JSON that names what made it; see `tools.students.soups`.
         """
         revision = _sha256([*self._parts(), made_of])
         place = self._store.root / "students" / revision[:40]

@@ -31,7 +31,7 @@ def is_detector(spec: str) -> bool:
 
 
 def open_tagger(spec: str, store: Store, settings: Settings) -> DetectorTags:
-    """The tagger behind a detector's name (see `tools.detector`); `?threshold=0.5` sets how sure of a thing it has to be.
+    """The tagger behind a detector's name (see `tools.vision.detector`); `?threshold=0.5` sets how sure of a thing it has to be.
 
     A detector that looks for any words is asked for the 80 classes of COCO.
 

@@ -1,15 +1,13 @@
 """Shorten: a language model shortens a text until it has at most `words` words, at most `rounds` times."""
 
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
-from pydantic import Field
 
-from inloop.runtime.llm import open_chat
-from inloop.runtime.protocols import Chat
-from inloop.runtime.records import Message
-from inloop.runtime.run import Loop, RunConfig, RunResult, Session, Task
+from inloop import Loop, RunConfig, RunResult, Session, Task, open_chat, option
+from inloop.protocols import Chat
+from inloop.records import Message
 
 
 class Config(RunConfig):
@@ -17,10 +15,10 @@ class Config(RunConfig):
 
     SUBJECT = "texts"
 
-    texts: tuple[str, ...] = Field(min_length=1, description="texts to shorten")
-    llm: str = Field(default="mini-writer", description="who shortens")
-    words: int = Field(default=8, ge=1, description="at most so many words")
-    rounds: int = Field(default=3, ge=1, description="at most so many attempts")
+    texts: Annotated[tuple[str, ...], option("texts to shorten", metavar="TEXT", min_length=1)]
+    llm: Annotated[str, option("who shortens", "models")] = "mini-writer"
+    words: Annotated[int, option("at most so many words", ge=1)] = 8
+    rounds: Annotated[int, option("at most so many attempts", ge=1)] = 3
 
 
 class State(TypedDict):

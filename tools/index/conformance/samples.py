@@ -1,4 +1,4 @@
-"""The passages, filters and vectors that `tools.index_conformance` tries stores with."""
+"""The passages, filters and vectors that `tools.index.conformance` tries stores with."""
 
 from __future__ import annotations
 
