@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from inloop.agents.captions import write_captions
-from inloop.agents.scene import simple_scene_graph
+from inloop.agents.scene import NotUnderstood, simple_scene_graph
 from inloop.evaluators.stats import Estimate, estimate, paired_gain
 from inloop.mini.world import KINDS, THINGS, plain_of, plural
 from inloop.runtime.passages import Passage, Query
@@ -285,7 +285,10 @@ def _kinds(one: Shown) -> set[str]:
 
 def _entities(caption: str) -> set[str]:
     """The plain kinds that a caption names; what the world has no word for counts under its own name."""
-    nodes = [node.tuple for node in simple_scene_graph(caption).nodes]
+    try:
+        nodes = [node.tuple for node in simple_scene_graph(caption).nodes]
+    except NotUnderstood:
+        return {caption}
     names = [fact.partition(" (")[2][:-1] for fact in nodes if fact.startswith("entity")]
     return {_plain(name) for name in names}
 

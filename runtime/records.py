@@ -92,7 +92,8 @@ class Sample(Record):
 class Part(Record):
     """A piece of a score: one question, one noun phrase, one claim.
 
-    `p_yes`: the probability of yes that a VQA model gave the question (see `Answer`), None where there is none.
+    `p_yes`: the probability that a VQA model gave the right answer to the question (see `Answer`): of yes, and of no where
+    that is right. None where there is none.
     """
 
     name: str

@@ -16,7 +16,7 @@ from ...runtime.passages import Passage, Query
 from ...runtime.protocols import Embedder, VisualQA
 from ...runtime.records import BlobRef
 from ...tools.index import Neighbours
-from ..scene import from_scene_graph, simple_scene_graph
+from ..scene import NotUnderstood, from_scene_graph, simple_scene_graph
 
 __all__ = ["NeighbourCaptioner", "write_captions"]
 
@@ -73,7 +73,7 @@ async def write_captions(
     said = [answer.text.strip() for answer in await vqa.answer([(image, _OPEN) for image in images])] if images else []
     phrases = []
     for each, noun in zip(shown, said, strict=True):
-        told = [p for passage in each for p in from_scene_graph(simple_scene_graph(passage.text))]
+        told = [phrase for passage in each for phrase in _phrases(passage.text)]
         phrases.append(list(dict.fromkeys([*told, *([_with_article(noun)] if noun else [])])))
     pairs = [(image, phrase) for image, each in zip(images, phrases, strict=True) for phrase in each]
     asked = [(image, question) for image, phrase in pairs for question in _questions(phrase)]
@@ -95,6 +95,14 @@ async def write_captions(
                 chosen.append(phrase)
         captions.append(" and ".join(chosen) if chosen else f"a picture of {_with_article(noun)}")
     return captions
+
+
+def _phrases(caption: str) -> list[str]:
+    """The noun phrases of a caption; none of one that the rules do not understand."""
+    try:
+        return from_scene_graph(simple_scene_graph(caption))
+    except NotUnderstood:
+        return []
 
 
 def _questions(phrase: str) -> list[str]:

@@ -10,7 +10,7 @@ from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
 from ...runtime.text import lines_of
-from .questioner import Question, SceneGraph
+from .scene_graph import Question, SceneGraph
 
 __all__ = ["Phraser", "from_scene_graph", "parse_phrases"]
 
@@ -92,10 +92,10 @@ def _content(text: str) -> set[str]:
 def from_scene_graph(graph: SceneGraph | Sequence[Question]) -> list[str]:
     """The entities of a scene graph with their counts and attributes: "two small red stars". Needs no model.
 
-    An attribute or count belongs to the entity among its parents, else to the one of the same name. The article is the
+    An attribute or count belongs to the entity among its parents, else to the one of the same name. What is denied has no phrase. The article is the
     one of the entity's question ("Is there a disc?").
     """
-    nodes = graph.nodes if isinstance(graph, SceneGraph) else tuple(graph)
+    nodes = tuple(node for node in (graph.nodes if isinstance(graph, SceneGraph) else graph) if node.expected == "yes")
     read = {node.id: parsed for node in nodes if (parsed := _read(node.tuple)) is not None}
     entities = {node.id: read[node.id][2][0] for node in nodes if node.id in read and read[node.id][0] == "entity"}
     attributes: dict[int, list[tuple[int, str]]] = {number: [] for number in entities}

@@ -11,17 +11,18 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeVar
 
-from pydantic import Field
-
 from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.llm import numbered_from
 from ...runtime.protocols import Chat
-from ...runtime.records import Message, Record
+from ...runtime.records import Message
 from ...runtime.run import both
 from ...runtime.text import lines_of
+from .coverage import dropped_negation, unasked
+from .negation import denied, positive
+from .scene_graph import Parents, Question, SceneGraph, check_edges, check_graph
 
-__all__ = ["Question", "Questioner", "SceneGraph", "check_graph"]
+__all__ = ["Questioner"]
 
 Style = Literal["dsg", "mini"]
 T = TypeVar("T")
@@ -37,31 +38,6 @@ _NUMBER_WORDS = frozenset(
     """two three four five six seven eight nine ten pair couple trio threesome quartet foursome
     dozen""".split()
 )
-
-
-# the name `tuple` is a field below
-Parents = tuple[int, ...]
-
-
-class Question(Record):
-    """One node: a `tuple` such as "attribute - color (disc, red)", its yes/no question, the ids of its parents."""
-
-    id: int
-    tuple: str
-    question: str
-    parents: Parents = ()
-
-
-class SceneGraph(Record):
-    """The questions of one prompt, parents before or after their children, ids 1 to n in order.
-
-    `questioner` says who wrote them; `raw` holds the replies as they were, by task.
-    """
-
-    text: str
-    nodes: tuple[Question, ...]
-    questioner: str
-    raw: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Questioner:
@@ -101,16 +77,20 @@ class Questioner:
             self._task("dependencies", shown, lambda reply: parse_dependencies(reply, len(tuples)), raw),
         )
         nodes = tuple(
-            Question(id=place, tuple=fact, question=question, parents=needed)
+            _node(place, fact, question, needed)
             for place, (fact, question, needed) in enumerate(zip(tuples, asked, parents, strict=True), start=1)
         )
         check_graph(nodes)
-        return SceneGraph(text=text, nodes=nodes, questioner=self.name, raw=raw)
+        return SceneGraph(text=text, nodes=nodes, questioner=self.name, unasked=unasked(text, nodes), raw=raw)
 
     def _tuples(self, reply: str, text: str) -> list[str]:
         tuples = parse_tuples(reply)
         if self.style == "mini":
             check_words(tuples, text)
+        if word := dropped_negation(text, tuples):
+            raise CallFailed(
+                f"the description says {word!r}, but no tuple does: write what is not there as 'entity - absent (thing)'"
+            )
         return tuples
 
     async def _task(
@@ -142,6 +122,14 @@ class Questioner:
             f"{self.chat.model} wrote no usable {task} for {values['prompt']!r} in {self.repairs + 1} tries."
             f" The last problem: {problem}"
         )
+
+
+def _node(place: int, fact: str, question: str, parents: Parents) -> Question:
+    """A node whose question is put positively: "Is there no disc?" is asked as "Is there a disc?", the right answer being no."""
+    asked, negative = positive(question)
+    if not negative and "text" not in fact.partition("(")[0]:
+        negative = denied(fact) and not denied(question)
+    return Question(id=place, tuple=fact, question=asked, parents=parents, expected="no" if negative else "yes")
 
 
 def parse_tuples(reply: str) -> list[str]:
@@ -219,35 +207,8 @@ def parse_dependencies(reply: str, count: int) -> list[tuple[int, ...]]:
         if wrong:
             raise CallFailed(f"line {number} must hold numbers only, but it has {wrong[0]!r}")
         parents.append(tuple(sorted({int(piece) for piece in pieces} - {0})))
-    _check_edges(dict(enumerate(parents, start=1)))
+    check_edges(dict(enumerate(parents, start=1)))
     return parents
-
-
-def check_graph(nodes: Sequence[Question]) -> None:
-    """Raise `CallFailed` unless ids are 1 to n, tuples differ, and parents exist without a cycle."""
-    if [node.id for node in nodes] != list(range(1, len(nodes) + 1)):
-        raise CallFailed(f"the ids must be 1 to {len(nodes)} in order; they are {[node.id for node in nodes]}")
-    if not nodes:
-        raise CallFailed("the scene graph has no questions")
-    facts = [node.tuple.lower() for node in nodes]
-    if len(set(facts)) < len(facts):
-        raise CallFailed(
-            f"each tuple must be asked once; these are not: {sorted({f for f in facts if facts.count(f) > 1})}"
-        )
-    _check_edges({node.id: node.parents for node in nodes})
-
-
-def _check_edges(parents: dict[int, tuple[int, ...]]) -> None:
-    for number, needed in parents.items():
-        for parent in needed:
-            if parent not in parents:
-                raise CallFailed(f"line {number} depends on {parent}, but there is no tuple {parent}")
-    done: set[int] = set()
-    while len(done) < len(parents):
-        free = [number for number, needed in parents.items() if number not in done and done.issuperset(needed)]
-        if not free:
-            raise CallFailed(f"the tuples {sorted(set(parents) - done)} depend on each other in a circle")
-        done.update(free)
 
 
 def _complete(rows: dict[int, str], count: int) -> dict[int, str]:

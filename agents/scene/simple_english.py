@@ -1,139 +1,193 @@
-"""Scene graphs of simple English by rules: exact where they understand a whole sentence, and the named fallback elsewhere.
+"""Scene graphs of simple English by rules: exact where they understand a whole prompt, and a refusal with its reason elsewhere.
 
-It knows noun phrases ("a tiny crimson disc", "three cats", "a pair of bells"), one relation between two of them and a
-background. A word before the noun that is neither a colour nor a size becomes part of the entity's name, so nothing that
-the prompt says is left out. Relative clauses, verbs of action and pronouns are beyond it: `simple_scene_graph` then
-treats every noun phrase it can cut out as an entity, and says nothing about the rest.
+A prompt is read as pieces between full stops and commas; a piece is noun phrases tied by what the rules know: relations of place,
+"with", actions ("a man riding a horse"), negations ("no disc", "without", "not red"), "between ... and ...", quoted writing; or it
+is a style, a time, a background of the whole picture. Where a tie could belong to two things, where a word has no place, or
+where the prompt is not English, there is no graph: `simple_scene_graph` raises `NotUnderstood` with the words that it stopped at.
+
+Wishes that no question can hold ("4k, trending on artstation") are the only words left out; they are in `SceneGraph.unasked`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from ...runtime.errors import CallFailed
-from .questioner import Question, SceneGraph, check_words
+from .clause import ClauseReader, begins_noun
+from .coverage import unasked
+from .noun_phrases import NotUnderstood
+from .scene import Scene, questions_of
+from .scene_graph import SceneGraph
+from .vocabulary import ART_NOUNS, ARTICLES, BEYOND, FRAMES, MEDIA, NUMBERS, QUALITY, SEEN_FROM, STYLES, TYING
 
-__all__ = ["NAME", "simple_scene_graph", "understands"]
+__all__ = ["NAME", "simple_scene_graph"]
 
 NAME = "rules for simple English"
 
-_COLORS = frozenset(
-    """red crimson scarlet ruby maroon green emerald jade lime olive blue azure cobalt sapphire navy turquoise teal cyan
-    yellow lemon golden gold purple violet plum lilac magenta orange tangerine amber black ebony jet white ivory snowy
-    pink rose fuchsia brown beige sandy gray grey silver""".split()
+_QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|„([^“”]+)[“”]|「([^」]+)」|(?<!\w)['‘]([^'’]+)['’](?!\w)")
+_WHOLE = re.compile(r"^\s*(?:\"[^\"]*\"|“[^”]*”|«[^»]*»|„[^“”]*[“”]|「[^」]*」|'[^']*'|‘[^’]*’)\s*[.!]?\s*$")
+_BACKGROUND = re.compile(
+    r"\s*\b(?:on|against|with|before|in front of)\s+(?:an?\s+|the\s+)?((?:[\w-]+ ){1,3})(?:background|backdrop)$",
+    re.IGNORECASE,
 )
-_SIZES = frozenset(["small", "tiny", "little", "big", "large", "huge", "giant", "tall", "short"])
-_NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
-_GROUPS = {"pair": 2, "couple": 2, "duo": 2, "trio": 3, "threesome": 3, "quartet": 4, "foursome": 4, "dozen": 12}
-_WORDS = {number: word for word, number in _NUMBERS.items()} | {12: "twelve"}
-_RELATIONS = (
-    "to the left of", "on the left side of", "left of", "to the right of", "on the right side of", "right of", "in front of", "on top of",
-    "higher than", "lower than", "next to", "together with", "above", "over", "below", "beneath", "underneath", "under", "behind", "beside",
-    "near", "inside", "on",
-)  # fmt: skip
-_LOOSE = frozenset({"next to", "together with"})  # standing together is no relation to be asked about
-_SEEN_FROM = {
-    "on its left": "to the left of", "to its left": "to the left of", "on its right": "to the right of", "to its right": "to the right of",
-    "above it": "above", "over it": "over", "higher up": "higher than", "below it": "below", "beneath it": "beneath",
-    "underneath it": "underneath", "under it": "under",
-}  # fmt: skip
-_NOT_OF_A_NOUN = frozenset("a an the and or in with that which who on at by for to from is are its his her".split())
-_VERB = re.compile(r"\w{3,}ing$")
-_OPENING = re.compile(r"^(?:there (?:is|are)|this is|(?:a |an )?(?:picture|photo|image|drawing|painting) of)\s+")
-_BACKGROUND = re.compile(r"\s+(?:on|against|with|before)\s+an?\s+(\w+(?: \w+)?)\s+(?:background|backdrop)$")
-
-
-class _Noun:
-    """One noun phrase, read."""
-
-    def __init__(self, phrase: str) -> None:
-        words = phrase.split()
-        self.count = 1
-        if len(words) > 3 and words[0] in ("a", "an") and words[1] in _GROUPS and words[2] == "of":
-            self.count, words = _GROUPS[words[1]], words[3:]
-        elif words and (words[0] in _NUMBERS or words[0].isdecimal()):
-            self.count, words = _NUMBERS.get(words[0]) or int(words[0]), words[1:]
-        elif words and words[0] in ("a", "an", "the", "one", "some"):
-            words = words[1:]
-        self.size = next((word for word in words[:-1] if word in _SIZES), None)
-        self.color = next((word for word in words[:-1] if word in _COLORS), None)
-        self.name = " ".join(word for word in words if word not in (self.size, self.color) or word == words[-1])
-
-
-def understands(graph: SceneGraph) -> bool:
-    """Whether every word of the graph's text found its place in it, and no entity has swallowed more than a noun."""
-    try:
-        check_words([node.tuple for node in graph.nodes], graph.text)
-    except CallFailed:
-        return False
-    entities = [
-        node.tuple.partition("(")[2].rstrip(")").split() for node in graph.nodes if node.tuple.startswith("entity")
-    ]
-    return bool(entities) and all(
-        len(words) <= 3 and not any(word in _NOT_OF_A_NOUN or _VERB.match(word) for word in words) for words in entities
-    )
+_OPENING = re.compile(r"^(?:there (?:is|are)|this is|here is)\s+", re.IGNORECASE)
+_FRAME = re.compile(
+    r"^((?:(?:an?|the)\s+)?(?:[\w-]+\s+){0,3}?)([\w-]+)\s+(?:of|with|showing|containing|depicting)\s+(?=\S)",
+    re.IGNORECASE,
+)
+_STYLE_OF = re.compile(
+    r"^(.*?)\s*\b(?:in the style of|(?:art |artwork |painting |illustration )?by(?! (?:an?|the|some) )(?= [\w-]+ [\w-]+))"
+    r"\s+(.+)$",
+    re.IGNORECASE,
+)
+# words that say nothing of how a background or a picture looks
+_NO_LOOK = {*NUMBERS, *TYING, *BEYOND, *ARTICLES, "next", "background", "backdrop"} - {"and"}
+_WEIGHTED = re.compile(r"[(\[{]|[)\]}]|::|--\w|\|")
 
 
 def simple_scene_graph(text: str) -> SceneGraph:
-    """The scene graph of `text`, its words kept: entities, counts, attributes, the relation, the background."""
-    line = " ".join(re.sub(r"[^\w\s'-]", " ", text.lower()).split())
-    background = _BACKGROUND.search(line)
-    if background:
-        line = line[: background.start()]
-    line = _OPENING.sub("", line)
-    first, relation, second = _split(line)
-    nouns = [
-        _Noun(phrase) for phrase in ([first, second] if second else re.split(r"\s+and\s+", first)) if phrase.strip()
-    ]
-    names = [noun.name for noun in nouns]
-    if len(set(names)) < len(names):  # "a red circle and a blue circle": told apart by their colours
-        for noun in nouns:
-            noun.name, noun.color = f"{noun.color} {noun.name}" if noun.color else noun.name, None
-    nodes: list[Question] = []
+    """The scene graph of `text` in its words: entities, counts, attributes, relations, background and style.
 
-    def add(fact: str, question: str, *parents: int) -> None:
-        nodes.append(Question(id=len(nodes) + 1, tuple=fact, question=question, parents=parents))
+    Raises:
+        NotUnderstood: the rules do not understand the whole of it; the message says at which words.
+    """
+    line = " ".join(text.split())
+    if _WHOLE.match(line):
+        line = line.strip(" .!")[1:-1].strip()
+    try:
+        scene = _read(line)
+        nodes = questions_of(scene)
+        if not nodes:
+            raise NotUnderstood("it names nothing that could be seen")
+    except NotUnderstood as error:
+        raise NotUnderstood(f"the rules for simple English do not understand {text!r}: {error}.") from None
+    left_out = unasked(text, nodes)
+    beyond = [word for word in left_out if word.lower() not in (*QUALITY, *scene.replaced)]
+    if beyond:
+        raise NotUnderstood(f"the rules for simple English do not understand {text!r}: {beyond[0]!r} found no place.")
+    return SceneGraph(text=text, nodes=tuple(nodes), questioner=NAME, unasked=_wishes(left_out, scene))
 
-    for noun in nouns:
-        article = "an" if noun.name[:1] in "aeio" else "a"
-        add(
-            f"entity - whole ({noun.name})",
-            f"Are there {noun.name}?" if noun.count > 1 else f"Is there {article} {noun.name}?",
+
+def _wishes(left_out: Sequence[str], scene: Scene) -> tuple[str, ...]:
+    return tuple(word for word in left_out if word.lower() in QUALITY or word.lower() not in scene.replaced)
+
+
+def _read(line: str) -> Scene:
+    if _WEIGHTED.search(line):
+        raise NotUnderstood("brackets and weights are no sentence")
+    if "§" in line:  # stands for what is quoted, below
+        raise NotUnderstood("'§' is no word")
+    scene = Scene()
+    writings: list[str] = []
+
+    def put_aside(match: re.Match[str]) -> str:
+        writings.append(next(group for group in match.groups() if group is not None))
+        return f" §{len(writings) - 1} "
+
+    line, lacking = re.subn(r"\b(?:empty|free|devoid) of\b", "without", line, flags=re.IGNORECASE)
+    scene.replaced += ["empty", "free", "devoid"] if lacking else []
+    line, joined = re.subn(r"\b(?:together|along) with\b", "and", line, flags=re.IGNORECASE)
+    scene.replaced += ["together", "along"] if joined else []
+    line = " ".join(_QUOTED.sub(put_aside, line).replace("’", "'").split())
+    for sentence in re.split(r"[.!;:]+(?:\s+|$)", line):
+        pieces = [piece.strip() for piece in re.split(r"\s*,\s*", sentence.strip()) if piece.strip()]
+        for place, piece in enumerate(pieces):
+            piece = re.sub(r"^and\s+", "", piece, flags=re.IGNORECASE)
+            if place == 0:
+                piece = piece[:1].lower() + piece[1:]
+            if scene.open_object and place and " and " in f" {pieces[-1].lower()} " and begins_noun(piece.split()):
+                raise NotUnderstood(f"{piece!r} may be one more thing after {scene.open_object!r}, or stand for itself")
+            _piece(piece, scene, writings, first=not scene.nouns and not scene.absent)
+    return scene
+
+
+def _piece(piece: str, scene: Scene, writings: list[str], *, first: bool) -> None:
+    """What stands between two commas."""
+    words = piece.split()
+    lower = [word.lower() for word in words]
+    if all(word in QUALITY or (place and word in ("in", "on")) for place, word in enumerate(lower)):
+        scene.replaced += ["in", "on"]
+        return
+    if style := _STYLE_OF.match(piece):
+        scene.whole.append((f"global - style ({style[2]})", f"Is this picture in the style of {style[2]}?"))
+        if not style[1]:
+            return
+        return _piece(style[1], scene, writings, first=first)
+    if (medium := _medium(lower)) and not (first and lower[-1] not in ART_NOUNS | MEDIA):
+        scene.whole.append((f"global - style ({medium[0]})", medium[1]))
+        return
+    if (
+        lower[0] in ("night", "sunset", "sunrise", "dawn", "dusk", "winter", "summer", "autumn")
+        and len(lower) == 1
+        and not first
+    ):
+        scene.whole.append((f"global - time ({lower[0]})", f"Is it {lower[0]} in the picture?"))
+        return
+    _clause(_framed(piece, scene), scene, writings, first=first)
+
+
+def _medium(lower: Sequence[str]) -> tuple[str, str] | None:
+    """(style, question) of a piece that says what the whole picture is: "oil painting", "cinematic lighting", "surreal"."""
+    bare = [word for word in lower if word not in ("a", "an") and word not in QUALITY]
+    name = " ".join(bare)
+    if (
+        not bare
+        or len(bare) > 4
+        or any(word in ("of", "with", "on", "in", "and", "§0") or word in NUMBERS for word in bare[:-1])
+    ):
+        return None
+    if bare[-1] in ART_NOUNS or (bare[-1] in FRAMES and len(bare) > 1):
+        return name, f"Is this picture {'an' if name[0] in 'aeio' else 'a'} {name}?"
+    if bare[-1] in MEDIA or all(word in STYLES for word in bare) or bare[-1] == "style":
+        return name, f"Is this picture {'in ' if bare[-1] == 'style' else ''}{name}?"
+    if bare[-1] in ("lighting", "colors", "colours") and len(bare) > 1:
+        return name, f"Does this picture have {name}?"
+    return None
+
+
+def _framed(piece: str, scene: Scene) -> str:
+    """A piece without "there is", "a photo of", "an oil painting of": what they say of the whole picture is noted."""
+    piece = _OPENING.sub("", piece)
+    match = _FRAME.match(piece)
+    if match is None:
+        return piece
+    head, before = match[2].lower(), [word.lower() for word in match[1].split() if word.lower() not in ARTICLES]
+    if any(word in _NO_LOOK or not word.isascii() for word in before):
+        return piece
+    if head in ("background", "backdrop") and before and not scene.background:
+        scene.background = " ".join(before)
+        return piece[match.end() :]
+    if head not in ART_NOUNS and head not in FRAMES:
+        return piece
+    before = [word for word in before if word not in QUALITY]
+    if head in ART_NOUNS or before:
+        name = " ".join([*before, head])
+        scene.whole.append(
+            (f"global - style ({name})", f"Is this picture {'an' if name[0] in 'aeio' else 'a'} {name}?")
         )
-    for place, noun in enumerate(nouns, start=1):
-        if noun.count > 1:
-            number = _WORDS.get(noun.count, str(noun.count))
-            add(f"other - count ({noun.name}, =={noun.count})", f"Are there exactly {number} {noun.name}?", place)
-    for place, noun in enumerate(nouns, start=1):
-        verb = "Are" if noun.count > 1 else "Is"
-        if noun.color:
-            add(f"attribute - color ({noun.name}, {noun.color})", f"{verb} the {noun.name} {noun.color}?", place)
-        if noun.size:
-            add(f"attribute - size ({noun.name}, {noun.size})", f"{verb} the {noun.name} {noun.size}?", place)
-    if relation and relation not in _LOOSE and len(nouns) == 2:
-        one, other = nouns
-        add(
-            f"relation - spatial ({one.name}, {other.name}, {relation})",
-            f"Is the {one.name} {relation} the {other.name}?",
-            1,
-            2,
-        )
-    if background:
-        add(f"global - background ({background[1]})", f"Is the background {background[1]}?")
-    return SceneGraph(text=text, nodes=tuple(nodes), questioner=NAME)
+    return piece[match.end() :]
 
 
-def _split(line: str) -> tuple[str, str | None, str | None]:
-    """(first noun phrase, relation, second); the one that the relation is said of comes first."""
-    for ending, relation in _SEEN_FROM.items():
-        if line.endswith(" " + ending) and " with " in line:
-            other, _, one = line[: -len(ending)].strip().partition(" with ")
-            return one, relation, other
-    for relation in _RELATIONS:
-        found = re.search(
-            rf"\s+(?:(?:that is|which is|placed|sitting|standing|located)\s+)?{relation}\s+(?=(?:a|an|the|one|two|three|four)\s)",
-            line,
-        )
-        if found:
-            return line[: found.start()], relation, line[found.end() :]
-    return line, None, None
+def _clause(piece: str, scene: Scene, writings: list[str], *, first: bool) -> None:
+    """Noun phrases and what ties them."""
+    scene.open_object = ""
+    if match := _BACKGROUND.search(piece):
+        said = match[1].split()
+        if scene.background or any(word.lower() in _NO_LOOK for word in said):
+            raise NotUnderstood(f"{match[0].strip()!r} is no background that they know")
+        scene.background = " ".join(said).lower()
+        scene.replaced += match[0].lower().split()
+        piece = piece[: match.start()]
+    if not piece.strip():
+        if first and scene.whole:
+            return
+        if scene.background or scene.whole:
+            return
+        raise NotUnderstood("nothing is named")
+    for ending, relation in SEEN_FROM.items():
+        if piece.lower().endswith(" " + ending) and piece.lower().count(" with ") == 1:
+            other, _, one = piece[: -len(ending)].strip().partition(" with ")
+            piece = f"{one} {relation} {other}"
+            scene.replaced += ending.split()
+            break
+    ClauseReader(piece.split(), scene, writings, first).run()

@@ -94,6 +94,9 @@ COMMANDS = {
     "promptcap": Command("captions for questions: make the data, train a captioner", "promptcap.command", "promptcap"),
     "resume": Command("go on with a run that was stopped or killed", "cli.runs", "resume", "add_resume_arguments"),
     "report": Command("draw the report of a finished run again", "cli.runs", "report", "add_report_arguments"),
+    "export": Command(
+        "pack a finished run with its pictures into one file", "cli.runs", "export", "add_export_arguments"
+    ),
     "runs": Command("list the runs", "cli.runs", "runs", "add_runs_arguments"),
     "models": Command(
         "list, fetch and verify the models that inloop knows by name", "cli.models", "models", "add_models_arguments"

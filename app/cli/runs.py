@@ -1,4 +1,4 @@
-"""What is done with runs that are there: `inloop runs` lists them, `resume` goes on, `report` draws the page again.
+"""What is done with runs that are there: `inloop runs` lists them, `resume` goes on, `report` draws the page again, `export` packs one.
 
 Which command a run is of stands in the table of commands: `LoopCommand.resume` goes on with one, or shows the result of a finished one, and
 `LoopCommand.report` draws one that is finished.
@@ -9,17 +9,27 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.errors import BadInput
+from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.settings import Settings
 from .commands import PARTS, commands
-from .format import clip, printable
+from .format import clip, counted, printable
 
 if TYPE_CHECKING:
     from ...runtime.run import RunFolder
 
-__all__ = ["add_report_arguments", "add_resume_arguments", "add_runs_arguments", "report", "resume", "runs"]
+__all__ = [
+    "add_export_arguments",
+    "add_report_arguments",
+    "add_resume_arguments",
+    "add_runs_arguments",
+    "export",
+    "report",
+    "resume",
+    "runs",
+]
 
 
 def add_runs_arguments(command: argparse.ArgumentParser) -> None:
@@ -39,6 +49,13 @@ def add_report_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--all-images", action="store_true", help="embed every image, however large the file gets")
 
 
+def add_export_arguments(command: argparse.ArgumentParser) -> None:
+    """Pack a finished run with its pictures into one zip file, to be mailed and read elsewhere."""
+    command.add_argument("run", nargs="?", default="latest", metavar="RUN", help="id or folder (default: the latest)")
+    command.add_argument("--to", metavar="FILE", help="the archive (default: RUN.zip in this folder)")
+    command.add_argument("--out", metavar="DIR", help="the folder of the runs (default: runs)")
+
+
 def resume(args: argparse.Namespace) -> int:
     """The command `inloop resume`; for a finished run it shows the result again."""
     from ...runtime.run import RunFolder
@@ -50,23 +67,50 @@ def resume(args: argparse.Namespace) -> int:
 
 
 def report(args: argparse.Namespace) -> int:
-    """The command `inloop report`: draws `report.html` anew and prints its path."""
-    from ...runtime.run import RunFolder
+    """The command `inloop report`: draws `report.html` anew and prints its path.
+
+    Raises:
+        PrerequisiteError: pictures of the run cannot be found, and there is a page, which may have them.
+    """
+    from ...runtime.run import RunFolder, missing_blobs
     from ...runtime.store import BlobStore, write_whole
     from ..report import DEFAULT_LIMIT
 
     settings = Settings.load(runs_dir=args.out)
     folder = RunFolder.open(settings.runs_dir, args.run)
-    # a run that is named by its path keeps its images beside it, not where today's settings point
-    beside = folder.path.parent / ".store"
-    store = settings.store if settings.store is not None else beside if beside.is_dir() else settings.store_dir
+    store = folder.store_of(settings)
     blobs, limit = BlobStore(store / "blobs"), sys.maxsize if args.all_images else DEFAULT_LIMIT
+    if folder.report_path.exists() and (missing := missing_blobs(folder.path, blobs)):
+        raise PrerequisiteError(
+            f"{len(missing)} pictures of {folder.id!r} are not in the store {str(store)!r}: {str(folder.report_path)!r} is left as it is",
+            remedy="name the store of the machine or folder where the run was made (INLOOP_STORE), or pack it there:"
+            f" inloop export {folder.id} --to {folder.id}.zip",
+        )
     page: str = _command_of(folder).report(folder, blobs, limit=limit)
     write_whole(folder.report_path, page.encode("utf-8"))
     if args.json:
         print(json.dumps({"run_id": folder.id, "report": str(folder.report_path), "bytes": len(page.encode("utf-8"))}))
     else:
         print(folder.report_path)
+    return 0
+
+
+def export(args: argparse.Namespace) -> int:
+    """The command `inloop export`: packs a finished run with its pictures and prints the file."""
+    from ...runtime.run import RunFolder, pack
+    from ...runtime.store import BlobStore
+
+    settings = Settings.load(runs_dir=args.out)
+    folder = RunFolder.open(settings.runs_dir, args.run)
+    to = Path(args.to) if args.to else Path(f"{folder.id}.zip")
+    count = pack(folder, BlobStore(folder.store_of(settings) / "blobs"), to)
+    size = to.stat().st_size
+    if args.json:
+        print(json.dumps({"run_id": folder.id, "file": str(to), "bytes": size, "blobs": count}))
+    else:
+        print(
+            f"{to}  ({counted(count, 'picture')}, {size / 1e6:.1f} MB; unpack it into any folder DIR, then: inloop report DIR/{folder.id})"
+        )
     return 0
 
 

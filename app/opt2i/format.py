@@ -1,13 +1,16 @@
-"""How OPT2I's results are put into words: what its scores measure, and why a search ended."""
+"""How OPT2I's results are put into words: what its scores measure, why a search ended, what unseen seeds say of it."""
 
 from __future__ import annotations
 
-__all__ = ["EVALUATORS", "stop_words"]
+from ...evaluators.stats import FEWEST
+from ...graphs.opt2i import Opt2iTask
+
+__all__ = ["EVALUATORS", "stop_words", "verdict_words"]
 
 EVALUATORS: dict[str, tuple[str, str]] = {
     "dsg": (
         "DSG",
-        "the share of the prompt's scene-graph questions that a visual question answering model answers with yes; a "
+        "the share of the prompt's scene-graph questions that a visual question answering model answers rightly (yes, or no to what the prompt denies); a "
         "question counts as failed where one that it depends on has failed (Davidsonian Scene Graph).",
     ),
     "dcs": (
@@ -17,7 +20,7 @@ EVALUATORS: dict[str, tuple[str, str]] = {
 }
 
 _STOPS = {
-    "perfect": "every question was answered with yes",
+    "perfect": "every question was answered rightly",
     "iterations": "all iterations are done",
 }
 
@@ -25,3 +28,19 @@ _STOPS = {
 def stop_words(stop: str) -> str:
     """Why a search ended, in words."""
     return _STOPS.get(stop, stop)
+
+
+def verdict_words(task: Opt2iTask) -> tuple[str, str]:
+    """What the unseen seeds say of the best prompt, and how that is to be shown: good, bad or unknown."""
+    if task.best_text == task.text:
+        return "No candidate was better than your own prompt: keep it.", "unknown"
+    if not task.heldout:
+        return "The best prompt was not checked on unseen seeds.", "unknown"
+    if task.accepted:
+        return "The gain holds on unseen seeds, on which nothing was chosen.", "good"
+    if task.verdict == "too few":
+        return (
+            f"Too few unseen seeds were scored to say whether there is a gain: give --heldout-seeds {FEWEST} or more.",
+            "unknown",
+        )
+    return "The unseen seeds do not confirm the gain: prefer your own prompt, or run with more images.", "bad"

@@ -76,8 +76,8 @@ def _by_importance(result: Opt2iResult) -> Iterator[Sequence[TrialImage]]:
 
 
 def _cells(row: Comparison) -> list[Any]:
-    """A line of the table; a gain whose interval reaches 0 has no colour."""
-    rising = "flat" if row.ci is not None and row.ci[0] <= 0 <= row.ci[1] else rising_of(row.gain)
+    """A line of the table; a gain that may be luck has no colour."""
+    rising = rising_of(row.gain) if row.verdict in ("gain", "loss") else "flat"
     gain = Markup('<span class="{}">{}</span>').format(rising, signed(row.gain))
     ci = "" if row.ci is None else f"{signed(row.ci[0])} to {signed(row.ci[1])}"
     return [row.name, evaluator_name(row.evaluator), gain, ci, row.n, row.images, row.note]

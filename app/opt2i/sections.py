@@ -15,7 +15,7 @@ from ...graphs.opt2i import HeldOut, Opt2iTask, Trial, TrialImage, evaluator_nam
 from ...runtime.records import Part
 from ..cli import points, signed
 from ..report import CurvePoint, Pictures, curve
-from .format import stop_words
+from .format import stop_words, verdict_words
 
 __all__ = ["Section", "rising_of", "section_of"]
 
@@ -123,7 +123,7 @@ def section_of(anchor: str, task: Opt2iTask, pictures: Pictures) -> Section:
         top = max((t.objective for t in here if t.objective is not None), default=None)
         rounds.append((iteration, points(top), [cards[t.id] for t in here]))
     strips = [_strip(key, held, task, pictures) for key, held in _ordered(task.heldout)]
-    verdict, kind = _verdict(task)
+    verdict, kind = verdict_words(task)
     return Section(
         anchor=anchor,
         task=task,
@@ -149,16 +149,6 @@ def section_of(anchor: str, task: Opt2iTask, pictures: Pictures) -> Section:
 def _ordered(held: dict[str, HeldOut]) -> list[tuple[str, HeldOut]]:
     order = {"user": 0, "best": 1}
     return sorted(held.items(), key=lambda item: (order.get(item[0], 2), item[0]))
-
-
-def _verdict(task: Opt2iTask) -> tuple[str, str]:
-    if task.best_text == task.text:
-        return "No candidate was better than your own prompt: keep it.", "unknown"
-    if not task.heldout:
-        return "The best prompt was not checked on unseen seeds.", "unknown"
-    if task.accepted:
-        return "The gain holds on seeds that nothing was chosen on.", "good"
-    return "The unseen seeds do not confirm the gain: prefer your own prompt, or run with more images.", "bad"
 
 
 def _gains(task: Opt2iTask) -> list[tuple[str, str, str, str, str]]:
@@ -269,12 +259,12 @@ def _part_means(images: Sequence[TrialImage], evaluator: str) -> dict[str, float
 
 
 def _row(name: str, before: float | None, after: float | None, task: Opt2iTask) -> Row:
-    asked = next((q for q in task.questions if name in (q.question, str(q.id))), None)
+    asked = next((q for q in task.questions if name in (q.label, q.question, str(q.id))), None)
     change = None if before is None or after is None else (after - before) * 100
     return Row(
-        name=asked.question if asked else name,
+        name=asked.label if asked else name,
         tuple=asked.tuple if asked else "",
-        needs=", ".join(q.question for q in task.questions if asked and q.id in asked.parents),
+        needs=", ".join(q.label for q in task.questions if asked and q.id in asked.parents),
         before=points(before),
         after=points(after),
         delta=signed(change),

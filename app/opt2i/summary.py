@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...evaluators.stats import FEWEST
 from ...graphs.opt2i import Opt2iResult, evaluator_name
 from ..cli import amount, points, printable, signed
-from .format import stop_words
+from .format import stop_words, verdict_words
 
 __all__ = ["as_json", "in_words"]
 
@@ -22,6 +23,8 @@ def as_json(result: Opt2iResult) -> dict[str, Any]:
                 "text": task.text,
                 "best": task.best_text,
                 "accepted": task.accepted,
+                "verdict": task.verdict,
+                "unasked": list(task.unasked),
                 "stop": task.stop,
                 "iterations": task.iterations,
                 "questioner": task.questioner,
@@ -52,11 +55,7 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
             said = f"{evaluator_name(name)} {points(before)} → {points(after)}  ({signed(change)})"
             lines += [f"  {label}".ljust(22) + said if label else " " * 22 + said]
         if changed and task.heldout:
-            lines += [
-                "",
-                "  "
-                + ("The gain holds on unseen seeds." if task.accepted else "The unseen seeds do not confirm the gain."),
-            ]
+            lines += ["", f"  {verdict_words(task)[0]}"]
         lines += [f"  stopped: {stop_words(task.stop)}"]
         lines += [f"  warning: {printable(w)}" for w in task.warnings]
     else:
@@ -69,6 +68,8 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
             lines += [f"    and {len(result.tasks) - _MANY} more, in the report"]
         accepted = sum(task.accepted for task in result.tasks)
         lines += ["", f"  {accepted} of {len(result.tasks)} gains hold on unseen seeds (+)"]
+        if few := sum(task.verdict == "too few" and task.best_text != task.text for task in result.tasks):
+            lines += [f"  of {few} too few unseen seeds were scored to say (fewer than {FEWEST})"]
         for reason, count in _reasons(result):
             lines += [f"  stopped: {stop_words(reason)} ({count})"]
     if result.comparisons:

@@ -40,4 +40,5 @@ score = LoopCommand(
     page=render,
     view=lambda config: RunView(""),
     flags=_flags,
+    exit_code=lambda result: int(not any(metric.pictures for metric in result.metrics)),
 )

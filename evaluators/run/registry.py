@@ -194,7 +194,7 @@ _OWN = {
         Metric(
             "dsg",
             "DSG",
-            "share of the prompt's scene-graph questions answered with yes, 0 to 1. Compare only under one rule, one VQA"
+            "share of the prompt's scene-graph questions answered rightly, 0 to 1. Compare only under one rule, one VQA"
             " model and one writer of questions",
             _dsg,
             ("vqa", "llm"),

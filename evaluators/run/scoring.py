@@ -17,7 +17,7 @@ from ...runtime.records import BlobRef, Record, Sample, Score
 from ...runtime.run import gather, settled
 from ...runtime.store import BlobStore
 from ...tools.data import Item, Items, Picture, keep_picture
-from ..stats import Comparison, Estimate, by_group, compare, estimate, slices
+from ..stats import Comparison, Estimate, by_group, compare, estimate, judged, slices
 
 __all__ = ["MetricResult", "Scored", "Tally", "score_items"]
 
@@ -62,8 +62,10 @@ async def score_items(
         for row, picture in zip(rows, pictures, strict=True)
     ]
     readable = [sample for sample in samples if sample.image is not None]
-    columns = await settled([evaluator.score(readable) for evaluator in evaluators.values()])
-    by_id = [{sample.id: score for sample, score in zip(readable, column, strict=True)} for column in columns]
+    columns = await settled([judged(evaluator, readable) for evaluator in evaluators.values()])
+    # by place: ids are the caller's own
+    places = [place for place, sample in enumerate(samples) if sample.image is not None]
+    by_place = [dict(zip(places, column, strict=True)) for column in columns]
     return [
         Scored(
             id=row.id,
@@ -73,11 +75,11 @@ async def score_items(
             tags=row.tags,
             notes=picture.notes if isinstance(picture, Picture) else (),
             scores={
-                name: scores.get(row.id, Score(value=None, explanation=str(picture)))
-                for name, scores in zip(evaluators, by_id, strict=True)
+                name: scores.get(place, Score(value=None, explanation=str(picture)))
+                for name, scores in zip(evaluators, by_place, strict=True)
             },
         )
-        for row, sample, picture in zip(rows, samples, pictures, strict=True)
+        for place, (row, sample, picture) in enumerate(zip(rows, samples, pictures, strict=True))
     ]
 
 

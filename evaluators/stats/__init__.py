@@ -3,8 +3,10 @@
 from .agreement import kappa, kendall, spearman, split_half
 from .image_statistics import SetStatistics, compare_sets
 from .intervals import (
+    FEWEST,
     Comparison,
     Estimate,
+    Verdict,
     by_group,
     compare,
     estimate,
@@ -15,18 +17,23 @@ from .intervals import (
     ratio_gain,
     slices,
     standard_error,
+    verdict_of,
 )
-from .unscored import unscored
+from .unscored import Unscorable, judged, unscored
 
 __all__ = [
+    "FEWEST",
     "Comparison",
     "Estimate",
     "SetStatistics",
+    "Unscorable",
+    "Verdict",
     "by_group",
     "compare",
     "compare_sets",
     "estimate",
     "holm",
+    "judged",
     "kappa",
     "kendall",
     "mean",
@@ -38,4 +45,5 @@ __all__ = [
     "split_half",
     "standard_error",
     "unscored",
+    "verdict_of",
 ]

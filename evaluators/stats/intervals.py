@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from ...runtime.errors import BadInput
 from ...runtime.records import Record
 
 __all__ = [
+    "FEWEST",
     "Comparison",
     "Estimate",
+    "Verdict",
     "by_group",
     "compare",
     "estimate",
@@ -25,17 +27,24 @@ __all__ = [
     "ratio_gain",
     "slices",
     "standard_error",
+    "verdict_of",
 ]
 
 K = TypeVar("K", bound=Hashable)
 
 _DRAWS = 10_000
+FEWEST = 6
+"""Items that an interval or a verdict can be had of. Of 5 gains that are all above 0, luck makes 1 in 16 draws: more than 5 %."""
+Verdict = Literal["gain", "loss", "unclear", "too few"]
+_LEVEL = 0.05
+_EXACT = 12  # items whose signs are all tried
 
 
 class Estimate(Record):
     """A mean with its bootstrap interval. `n` items were scored, `unscored` were not.
 
-    `value` is None when nothing was scored; `ci` is None for fewer than 2 items, of which no interval can be had.
+    `value` is None when nothing was scored; `ci` is None for fewer than `FEWEST` items, of which no interval can be had: two
+    that happen to be equal say nothing of a third.
     """
 
     value: float | None
@@ -65,8 +74,8 @@ def estimate(values: Sequence[float | None], *, level: float = 0.95, draws: int 
         raise BadInput(f"level={level!r} must lie between 0 and 1, and draws={draws!r} must be 100 or more.")
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     unscored = len(values) - len(known)
-    if len(known) < 2:
-        return Estimate(value=float(known[0]) if len(known) else None, ci=None, n=len(known), unscored=unscored)
+    if len(known) < FEWEST:
+        return Estimate(value=float(known.mean()) if len(known) else None, ci=None, n=len(known), unscored=unscored)
     rng = np.random.default_rng(seed)
     means = np.concatenate(
         [
@@ -108,8 +117,8 @@ def ratio(parts: Sequence[tuple[float, float]], *, level: float = 0.95, draws: i
     if not len(known):
         return Estimate(value=None, ci=None, n=0, unscored=unscored)
     value = float(known[:, 0].sum() / known[:, 1].sum())
-    if len(known) < 2:
-        return Estimate(value=value, ci=None, n=1, unscored=unscored)
+    if len(known) < FEWEST:
+        return Estimate(value=value, ci=None, n=len(known), unscored=unscored)
     sums = _resampled(known, draws, seed)
     low, high = np.quantile(sums[:, 0] / sums[:, 1], [(1 - level) / 2, (1 + level) / 2])
     return Estimate(value=value, ci=(float(low), float(high)), n=len(known), unscored=unscored)
@@ -135,7 +144,7 @@ def ratio_gain(
     if not len(both) or total[1] == 0 or total[3] == 0:
         return Estimate(value=None, ci=None, n=0, unscored=len(both))
     value = float(total[2] / total[3] - total[0] / total[1])
-    if len(both) < 2:
+    if len(both) < FEWEST:
         return Estimate(value=value, ci=None, n=len(both), unscored=0)
     sums = _resampled(both, draws, seed)
     sums = sums[(sums[:, 1] > 0) & (sums[:, 3] > 0)]
@@ -189,8 +198,8 @@ def slices(
 class Comparison(Record):
     """Two runs on the same items: the mean of `after - before`, with `p` of a two-sided sign-flip test.
 
-    `p` is the share of random flips of the items' signs that give a mean at least as far from 0; None for fewer than 2
-    pairs. `better`, `worse` and `equal` count the items.
+    `p` is the share of flips of the items' signs that give a mean at least as far from 0; None for fewer than 2 pairs.
+    `better`, `worse` and `equal` count the items.
     """
 
     gain: Estimate
@@ -218,21 +227,40 @@ def compare(
     gain = paired_gain([before.get(key) for key in keys], [after.get(key) for key in keys], draws=draws, seed=seed)
     pairs = [(before.get(key), after.get(key)) for key in keys]
     gains = np.array([b - a for a, b in pairs if a is not None and b is not None], dtype=np.float64)
-    p = None
-    if len(gains) > 1:
-        rng = np.random.default_rng(seed)
-        wanted, hits = abs(gains.mean()) - 1e-12, 0
-        for start in range(0, draws, 1000):
-            signs = rng.choice((-1.0, 1.0), size=(min(1000, draws - start), len(gains)))
-            hits += int((np.abs((signs * gains).mean(axis=1)) >= wanted).sum())
-        p = (hits + 1) / (draws + 1)
     return Comparison(
         gain=gain,
-        p=p,
+        p=_sign_flip(gains, draws, seed) if len(gains) > 1 else None,
         better=int((gains > 0).sum()),
         worse=int((gains < 0).sum()),
         equal=int((gains == 0).sum()),
     )
+
+
+def _sign_flip(gains: Any, draws: int, seed: int) -> float:
+    """The p value of a two-sided sign-flip test: exact for few items, by random draws for many."""
+    wanted = abs(gains.mean()) - 1e-12
+    if len(gains) <= _EXACT:
+        signs = 1.0 - 2.0 * ((np.arange(2 ** len(gains))[:, None] >> np.arange(len(gains))) & 1)
+        return float((np.abs((signs * gains).mean(axis=1)) >= wanted).mean())
+    rng, hits = np.random.default_rng(seed), 0
+    for start in range(0, draws, 1000):
+        signs = rng.choice((-1.0, 1.0), size=(min(1000, draws - start), len(gains)))
+        hits += int((np.abs((signs * gains).mean(axis=1)) >= wanted).sum())
+    return (hits + 1) / (draws + 1)
+
+
+def verdict_of(gains: Sequence[float | None]) -> Verdict:
+    """What paired gains say: whether there is more than luck, by a two-sided sign-flip test at 5 %.
+
+    "too few": fewer than `FEWEST` pairs were scored, of which nothing can be said however large they are. Every place of the
+    house that calls a gain a gain asks here.
+    """
+    known = np.array([gain for gain in gains if gain is not None], dtype=np.float64)
+    if len(known) < FEWEST:
+        return "too few"
+    if _sign_flip(known, _DRAWS, 0) > _LEVEL:
+        return "unclear"
+    return "gain" if known.mean() > 0 else "loss"
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

@@ -37,7 +37,7 @@ class DCS:
         """A cosine from -1 to 1 for each picture, with one part a phrase; None where it could not be embedded."""
         try:
             texts = await self.embedder.texts([self.prefix + phrase for phrase in self.phrases])
-        except CallFailed as error:
+        except (BadInput, CallFailed) as error:
             return [Score(value=None, explanation=f"the noun phrases could not be embedded: {error}") for _ in samples]
         pictures = list({sample.image.sha256: sample.image for sample in samples if sample.image is not None}.values())
         found = await each(self.embedder.images, pictures)

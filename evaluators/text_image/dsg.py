@@ -1,9 +1,11 @@
-"""DSG: the share of a scene graph's questions that a picture answers with yes (Cho et al. 2024, arXiv 2310.18235).
+"""DSG: the share of a scene graph's questions that a picture answers rightly (Cho et al. 2024, arXiv 2310.18235).
+
+The right answer is yes; of what the prompt denies ("no disc", "not red") it is no. A question *holds* where it is answered rightly.
 
 Two rules for what depends on something that is not there:
 
-- "strict": a question counts 0 when any ancestor failed, through any number of steps. The default.
-- "released": as the authors' code does it: 0 when a direct parent's own answer was no, whatever the grandparents say,
+- "strict": a question counts 0 when any ancestor does not hold, through any number of steps. The default.
+- "released": as the authors' code does it: 0 when a direct parent's own answer was wrong, whatever the grandparents say,
   and only the exact answer "yes" is a yes.
 
 An answer that is missing makes its part None, and the score None with it, unless a failed ancestor decides the part:
@@ -23,7 +25,7 @@ from ...runtime.records import Answer, BlobRef, Cost, Part, Sample, Score
 from ...runtime.run import each
 from ..stats import unscored
 
-__all__ = ["DSG", "Rule", "certainty", "dsg_parts", "verdict"]
+__all__ = ["DSG", "Rule", "certainty", "dsg_parts", "holds", "verdict"]
 
 Rule = Literal["strict", "released"]
 
@@ -81,7 +83,10 @@ class DSG:
 
     def judge(self, known: list[Answer | None], problem: str = "") -> Score:
         """The score of one picture from its answers, in the order of the questions; `problem` says why some are missing."""
-        parts = dsg_parts([(n.question, n.parents) for n in self.graph.nodes], known, rule=self.rule)
+        nodes = self.graph.nodes
+        parts = dsg_parts(
+            [(n.label, n.parents) for n in nodes], known, rule=self.rule, expected=[n.expected for n in nodes]
+        )
         return _total(parts, problem, sum(answer is not None for answer in known))
 
     def _rounds(self) -> list[list[int]]:
@@ -106,7 +111,8 @@ class DSG:
         if self.rule == "released" and any(number in above for above in parents.values()):
             return False
         above = _ancestors(number, parents) if self.rule == "strict" else parents[number]
-        return any(verdict(known[parent - 1], self.rule) is False for parent in above)
+        expected = [node.expected for node in self.graph.nodes]
+        return any(holds(known[parent - 1], expected[parent - 1], self.rule) is False for parent in above)
 
 
 def verdict(answer: Answer | None, rule: Rule = "strict") -> bool | None:
@@ -124,14 +130,29 @@ def verdict(answer: Answer | None, rule: Rule = "strict") -> bool | None:
     return None if answer.p_yes is None else answer.p_yes >= 0.5
 
 
+def holds(answer: Answer | None, expected: Literal["yes", "no"], rule: Rule = "strict") -> bool | None:
+    """Whether an answer is the right one; None where it is missing or means neither yes nor no."""
+    said = verdict(answer, rule)
+    return None if said is None else said == (expected == "yes")
+
+
 def dsg_parts(
-    nodes: Sequence[tuple[str, tuple[int, ...]]], answers: Sequence[Answer | None], *, rule: Rule = "strict"
+    nodes: Sequence[tuple[str, tuple[int, ...]]],
+    answers: Sequence[Answer | None],
+    *,
+    rule: Rule = "strict",
+    expected: Sequence[Literal["yes", "no"]] | None = None,
 ) -> list[Part]:
     """One part a question: value 1, 0 or None. `nodes` are (question, parents), their ids being 1, 2, ...
 
-    Parents that are not among the nodes are passed over; "strict" refuses cycles beforehand (`check_graph`).
+    `expected` are the right answers, yes where they are not given. Parents that are not among the nodes are passed over;
+    "strict" refuses cycles beforehand (`check_graph`).
     """
-    raw = {place: verdict(answer, rule) for place, answer in enumerate(answers, start=1)}
+    right = expected or ["yes"] * len(nodes)
+    raw = {
+        place: holds(answer, wanted, rule)
+        for place, (answer, wanted) in enumerate(zip(answers, right, strict=True), start=1)
+    }
     needed = {place: parents for place, (_, parents) in enumerate(nodes, start=1)}
     parts = []
     for place, ((question, _), answer) in enumerate(zip(nodes, answers, strict=True), start=1):
@@ -150,6 +171,8 @@ def dsg_parts(
         if failed is not None:
             told.append(f"0 because question {failed} failed")
         p_yes = None if answer is None else answer.p_yes
+        if p_yes is not None and right[place - 1] == "no":
+            p_yes = 1 - p_yes
         parts.append(Part(name=question, value=value, detail=" ".join(told), p_yes=p_yes))
     return parts
 
@@ -167,7 +190,7 @@ def _total(parts: list[Part], problem: str, answered: int) -> Score:
         why = f"{len(parts) - len(values)} of {len(parts)} questions could not be answered"
         return Score(value=None, explanation=f"{why}: {problem}" if problem else why, parts=tuple(parts), cost=cost)
     wrong = [part.name for part in parts if part.value == 0]
-    told = f"{len(parts) - len(wrong)} of {len(parts)} questions answered with yes"
+    told = f"{len(parts) - len(wrong)} of {len(parts)} questions answered rightly"
     if wrong:
         told += f"; not: {' '.join(wrong)}"
     return Score(value=sum(values) / len(values), explanation=told, parts=tuple(parts), cost=cost)

@@ -99,7 +99,11 @@ def questions_from_graph(graph: SceneGraph) -> list[ChoiceQuestion]:
     asked = []
     for node in graph.nodes:
         element = node.tuple.partition(" (")[0]
-        asked.append(ChoiceQuestion(question=node.question, choices=("yes", "no"), answer="yes", element=element))
+        asked.append(
+            ChoiceQuestion(question=node.question, choices=("yes", "no"), answer=node.expected, element=element)
+        )
+        if node.expected == "no":
+            continue
         if match := _COLORED.match(node.tuple):
             thing, color = match[1], match[2].strip()
             choices = tuple(dict.fromkeys([color, *_COLORS]))[:5]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...agents.opt2i import Rewriter
-from ...evaluators.stats import estimate, mean
+from ...evaluators.stats import estimate, mean, verdict_of
 from .result import Baseline, Comparison, HeldOut, Opt2iTask, Trial, TrialImage
 from .search import SearchContext, assess, hold_out
 
@@ -103,5 +103,12 @@ def _less(after: float | None, before: float | None) -> float | None:
 def _row(way: str, evaluator: str, gains: Sequence[float | None], images: int, note: str) -> Comparison:
     mean_gain = estimate([None if gain is None else 100 * gain for gain in gains])
     return Comparison(
-        way=way, evaluator=evaluator, gain=mean_gain.value, ci=mean_gain.ci, n=mean_gain.n, images=images, note=note
+        way=way,
+        evaluator=evaluator,
+        gain=mean_gain.value,
+        ci=mean_gain.ci,
+        n=mean_gain.n,
+        images=images,
+        note=note,
+        verdict=verdict_of(gains),
     )

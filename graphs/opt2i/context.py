@@ -8,6 +8,7 @@ from typing import Any
 from ...agents.opt2i import Rewriter
 from ...agents.scene import SceneGraph, SceneWriter
 from ...evaluators.run import METRICS, open_evaluator
+from ...evaluators.stats import Unscorable
 from ...evaluators.text_image import DCS, DSG
 from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
@@ -47,9 +48,10 @@ class Opt2iContext:
         self.scenes = SceneWriter(None if by_rules else questioner, rules_first=False if config.questioner else None)
         self.rewriter = Rewriter(self.chat, "mini" if self.chat.tuned_to == "mini" else "paper", top=config.history)
 
-    def evaluators(self, scene: SceneGraph, phrases: list[str]) -> dict[str, Evaluator]:
-        """The scores of one prompt's pictures: DSG, dCS, and what the caller brought."""
-        return {"dsg": DSG(self.vqa, scene), "dcs": DCS(self.clip, phrases), **self.brought}
+    def evaluators(self, scene: SceneGraph | Unscorable, phrases: list[str]) -> dict[str, Evaluator]:
+        """The scores of one prompt's pictures: DSG (or why it cannot be scored), dCS, and what the caller brought."""
+        dsg = scene if isinstance(scene, Unscorable) else DSG(self.vqa, scene)
+        return {"dsg": dsg, "dcs": DCS(self.clip, phrases), **self.brought}
 
     @property
     def proposer(self) -> Proposer | None:

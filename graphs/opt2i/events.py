@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ...agents.scene import Question
+from ...evaluators.stats import Verdict
 from ...runtime.run import Event
 from .result import Trial
 
@@ -18,6 +19,7 @@ class QuestionsWritten(Event):
     text: str
     questioner: str
     questions: tuple[Question, ...]
+    unasked: tuple[str, ...] = ()
 
 
 class TrialScored(Event):
@@ -39,12 +41,13 @@ class IterationDone(Event):
 
 
 class HeldOutDone(Event):
-    """The user's text and the best one on seeds that nothing was chosen on, by the objective (0 to 1)."""
+    """The user's text and the best one on seeds that nothing was chosen on, by the objective (0 to 1); `verdict` is theirs."""
 
     event: Literal["heldout"] = "heldout"
     user: float | None
     best: float | None
     accepted: bool
+    verdict: Verdict = "unclear"
 
 
 class BaselineDone(Event):

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ...agents.scene import Question
+from ...evaluators.stats import FEWEST, Verdict
 from ...runtime.display import Forest, Interval, counted, draw_forest, draw_steps, new_figure, signed
 from ...runtime.records import BlobRef, Part, Record, Score
 from ...runtime.run import RunResult, Task
@@ -70,7 +71,8 @@ class Comparison(Record):
     """One row of the table: a way of getting a better prompt, by its gain over the user's text on unseen seeds.
 
     `gain`, `ci`: in points of the evaluator (DSG and dCS: 0-100), mean and 95 % bootstrap interval over prompts (over seeds when
-    there is one prompt). `images` is the image budget that the way spent on optimising.
+    there is one prompt). `images` is the image budget that the way spent on optimising. `verdict`: whether the gain is more than
+    luck (see `evaluators.stats.verdict_of`), over what the interval is over.
     """
 
     way: str
@@ -80,6 +82,17 @@ class Comparison(Record):
     n: int = 0
     images: int = 0
     note: str = ""
+    verdict: Verdict = "unclear"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_earlier_version(cls, given: Any) -> Any:
+        """A result without verdicts has them from its intervals, of as many items as it takes now."""
+        if not isinstance(given, dict) or "verdict" in given or not given.get("ci"):
+            return given
+        low, high = given["ci"]
+        few = given.get("n", 0) < FEWEST
+        return given | {"verdict": "too few" if few else "gain" if low > 0 else "loss" if high < 0 else "unclear"}
 
     @property
     def own(self) -> bool:
@@ -108,17 +121,23 @@ class Baseline(Record):
 
 
 class Opt2iTask(Task):
-    """One user's text from first score to held-out check."""
+    """One user's text from first score to held-out check.
+
+    `unasked`: the words of the text that are in none of the `questions`. `verdict`: what the unseen seeds say of the best text;
+    `accepted`, that they say it is better.
+    """
 
     text: str
     stop: str
     iterations: int
     questions: tuple[Question, ...] = ()
     questioner: str = ""
+    unasked: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     trials: tuple[Trial, ...] = ()
     best: str = ""
     accepted: bool = False
+    verdict: Verdict = "unclear"
     heldout_seeds: tuple[int, ...] = ()
     heldout: dict[str, HeldOut] = Field(default_factory=dict)
     baselines: tuple[Baseline, ...] = ()
@@ -141,8 +160,8 @@ class Opt2iTask(Task):
 
     @property
     def chosen(self) -> str:
-        """The text to use: the best one if the held-out check confirmed it, else the user's own."""
-        return self.best_text if self.accepted else self.text
+        """The text to use: the best one if the unseen seeds confirmed it, or none were asked for; else the user's own."""
+        return self.best_text if self.accepted or not self.heldout_seeds else self.text
 
 
 class Opt2iResult(RunResult[Opt2iTask]):
@@ -172,7 +191,10 @@ class Opt2iResult(RunResult[Opt2iTask]):
             return f"{what}: no gain was measured on unseen seeds"
         beside = "" if self.rival is None else f", {self.rival.name} {signed(self.rival.gain)}"
         change = f"{signed(own.gain)} points {evaluator_name(own.evaluator)}"
-        if own.ci is not None and own.ci[0] <= 0:
+        if own.verdict == "too few":
+            items = "unseen seeds" if len(self.tasks) == 1 else "prompts"
+            return f"{what}: too few {items} to say whether there is a gain ({change}{beside}; {own.n} of {FEWEST})"
+        if own.verdict != "gain":
             return f"{what}: no confirmed gain on unseen seeds ({change}{beside})"
         return f"{what}: {change} on unseen seeds{beside}"
 
@@ -223,7 +245,12 @@ class Opt2iResult(RunResult[Opt2iTask]):
         for name in user.scores if user else ():
             row[evaluator_name(name)] = _points(user.scores.get(name) if user else None)
             row[f"{evaluator_name(name)} of the best"] = _points(best.scores.get(name) if best else None)
-        return row | {"confirmed": task.accepted, "candidates": len(task.trials), "stop": task.stop}
+        return row | {
+            "confirmed": task.accepted,
+            "verdict": task.verdict,
+            "candidates": len(task.trials),
+            "stop": task.stop,
+        }
 
 
 def evaluator_name(name: str) -> str:

@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from ...evaluators.stats import mean
+from ...evaluators.stats import Verdict, judged, mean, verdict_of
 from ...runtime.budget import Budget
 from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef, Part, Sample, Score
@@ -44,6 +44,7 @@ __all__ = [
     "first_state",
     "plateau_or_perfect",
     "ranked",
+    "verdict_on",
 ]
 
 STATE_VERSION = 1
@@ -107,7 +108,7 @@ class SearchContext:
     """What makes a search this search.
 
     `objective` reduces a trial's mean scores to the number that is climbed (0 to 1, None: unscored); `certainty` of one score
-    breaks ties. `seeds` are optimised on, `heldout_seeds` never; without the latter the best text is taken unconfirmed.
+    breaks ties. `seeds` are optimised on, `heldout_seeds` never; without the latter nothing confirms the best text.
     """
 
     proposer: Proposer
@@ -132,6 +133,8 @@ def plateau_or_perfect(*, iterations: int, patience: int = 3, perfect: float = 1
     def rule(*, best: Kept, iteration: int, idle: int, spent: str | None) -> str | None:
         if best["objective"] is not None and best["objective"] >= perfect - 1e-9:
             return "perfect"
+        if iteration and best["objective"] is None:
+            return "nothing could be scored"
         if iteration >= iterations:
             return "iterations"
         if spent:
@@ -165,16 +168,18 @@ async def assess(
         if image is not None
     ]
     samples = [Sample(id=f"{i}/{seed}", text=texts[i], image=image) for i, seed, image in made]
-    judged = {name: await evaluator.score(samples) for name, evaluator in search.evaluators.items()}
+    by_evaluator = {name: await judged(evaluator, samples) for name, evaluator in search.evaluators.items()}
     out = []
     for i, _ in enumerate(texts):
         mine = [k for k, (owner, _, _) in enumerate(made) if owner == i]
-        scores = {name: mean([found[k].value for k in mine]) for name, found in judged.items()}
+        scores = {name: mean([found[k].value for k in mine]) for name, found in by_evaluator.items()}
         pictures = tuple(
-            TrialImage(seed=made[k][1], image=made[k][2], scores={name: found[k] for name, found in judged.items()})
+            TrialImage(
+                seed=made[k][1], image=made[k][2], scores={name: found[k] for name, found in by_evaluator.items()}
+            )
             for k in mine
         )
-        parts = {name: _mean_parts([found[k] for k in mine]) for name, found in judged.items()}
+        parts = {name: _mean_parts([found[k] for k in mine]) for name, found in by_evaluator.items()}
         note = "" if len(mine) == len(seeds) else f"{len(seeds) - len(mine)} of {len(seeds)} could not be made"
         objective = search.objective(scores)
         out.append({"scores": scores, "objective": objective, "images": pictures, "parts": parts, "note": note})
@@ -286,17 +291,29 @@ def _onward(state: SearchState) -> Literal["propose", "confirm"]:
 
 
 async def confirm(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str, Any]:
-    """Put the best text and the user's own to the held-out seeds; accept the best only if it is better there too."""
+    """Put the best text and the user's own to the held-out seeds; accept the best only if it is better there by more than luck."""
     search, best = runtime.context, state["best"]
     if not search.heldout_seeds:
-        return {"accepted": best != state["text"], "heldout": ""}
+        return {"accepted": False, "heldout": ""}
     texts = list(dict.fromkeys([state["text"], best]))
     held = await hold_out(search, texts)
     before, after = (search.objective(held[text].scores) for text in (state["text"], best))
-    accepted = best != state["text"] and before is not None and after is not None and after > before
+    verdict = verdict_on(search.objective, held[state["text"]], held[best])
+    accepted = best != state["text"] and verdict == "gain"
     both = {"user": held[state["text"]].model_dump(mode="json"), "best": held[best].model_dump(mode="json")}
-    search.emit(HeldOutDone(task=state["task"], user=before, best=after, accepted=accepted))
+    search.emit(HeldOutDone(task=state["task"], user=before, best=after, accepted=accepted, verdict=verdict))
     return {"accepted": accepted, "heldout": _put(search, both)}
+
+
+def verdict_on(objective: Objective, before: HeldOut, after: HeldOut) -> Verdict:
+    """What the held-out seeds say of a text against another, seed by seed."""
+
+    def by_seed(held: HeldOut) -> dict[int, float | None]:
+        return {i.seed: objective({name: score.value for name, score in i.scores.items()}) for i in held.images}
+
+    old, new = by_seed(before), by_seed(after)
+    pairs = [(old[seed], new.get(seed)) for seed in old]
+    return verdict_of([None if a is None or b is None else b - a for a, b in pairs])
 
 
 async def hold_out(search: SearchContext, texts: Sequence[str]) -> dict[str, HeldOut]:

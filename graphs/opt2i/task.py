@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from ...agents.scene import SceneGraph
+from ...evaluators.stats import Unscorable
 from ...evaluators.text_image import certainty
+from ...runtime.errors import CallFailed
 from ...runtime.run import Warned
 from .baselines import blind_paraphrases, more_seeds
 from .context import Opt2iContext
 from .events import BaselineDone, QuestionsWritten
 from .parts import Painter, PromptProposer
 from .result import Baseline, HeldOut, Opt2iTask, Trial
-from .search import SearchContext, SearchState, build, chapters, first_state
+from .search import SearchContext, SearchState, build, chapters, first_state, verdict_on
 
 __all__ = ["work"]
 
@@ -32,16 +35,23 @@ class _Search:
 
     async def run(self) -> Opt2iTask:
         self._warn_of_cut()
-        scene = await self.context.scenes.scene_graph(self.text, self._warn)
-        phrases = await self.context.scenes.phrases(self.text, scene)
-        self.session.emit(
-            QuestionsWritten(task=self.id, text=self.text, questioner=scene.questioner, questions=scene.nodes)
-        )
+        scene, why_not = await self._scene_graph()
+        phrases = await self.context.scenes.phrases(self.text, scene, self._warn)
+        if scene is not None:
+            self.session.emit(
+                QuestionsWritten(
+                    task=self.id,
+                    text=self.text,
+                    questioner=scene.questioner,
+                    questions=scene.nodes,
+                    unasked=scene.unasked,
+                )
+            )
         config, context = self.config, self.context
         search = SearchContext(
             proposer=context.proposer or PromptProposer(context.rewriter, config.objective, self._warn),
             realiser=Painter(context.images, self._warn),
-            evaluators=context.evaluators(scene, phrases),
+            evaluators=context.evaluators(scene or Unscorable("dsg", why_not), phrases),
             objective=context.objective,
             stop=context.stop,
             seeds=config.seeds,
@@ -62,6 +72,8 @@ class _Search:
             max_steps=10 + 5 * (config.iterations + 1),
         )
         trials = chapters(search.blobs, state["chapter"])
+        if all(trial.objective is None for trial in trials):
+            raise CallFailed(f"no picture of {self.text!r} could be scored: {_why_unscored(trials)}")
         held = _held_out(state, search)
         baselines = await self._baselines(search, trials, held)
         best = next(trial for trial in trials if trial.id == state["history"][-1]["id"])
@@ -70,17 +82,29 @@ class _Search:
             text=self.text,
             stop=state["stop"],
             iterations=state["iteration"],
-            questions=scene.nodes,
-            questioner=scene.questioner,
+            questions=scene.nodes if scene else (),
+            questioner=scene.questioner if scene else "",
+            unasked=scene.unasked if scene else (),
             phrases=tuple(phrases),
             trials=tuple(trials),
             best=best.id,
             accepted=state["accepted"],
+            verdict=verdict_on(context.objective, held["user"], held["best"]) if held else "too few",
             heldout_seeds=config.unseen,
             heldout=held,
             baselines=tuple(baselines),
             warnings=tuple(self.warnings),
         )
+
+    async def _scene_graph(self) -> tuple[SceneGraph | None, str]:
+        """The prompt's questions; where there are none and the search climbs something else, why not."""
+        try:
+            return await self.context.scenes.scene_graph(self.text, self._warn), ""
+        except CallFailed as error:
+            if error.retryable or self.config.objective in ("dsg", "both"):
+                raise
+            self._warn(f"DSG is not scored: {error}")
+            return None, str(error)
 
     async def _baselines(
         self, search: SearchContext, trials: Sequence[Trial], held: Mapping[str, HeldOut]
@@ -107,6 +131,13 @@ class _Search:
         lost = cut(self.text) if cut else ""
         if lost:
             self._warn(f"the painter cannot read all of {self.text!r}: {lost!r} is cut off. Say it in fewer words.")
+
+
+def _why_unscored(trials: Sequence[Trial]) -> str:
+    """The first reason that stands with a picture, or with a trial that has none."""
+    scores = [score for trial in trials for image in trial.images for score in image.scores.values()]
+    reasons = [score.explanation for score in scores if score.value is None and score.explanation]
+    return next(iter([*reasons, *(trial.note for trial in trials if trial.note)]), "there is no reason with it")
 
 
 def _held_out(state: SearchState, search: SearchContext) -> dict[str, HeldOut]:

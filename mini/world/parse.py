@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...agents.scene import simple_scene_graph
+from ...agents.scene import NotUnderstood, simple_scene_graph
 from .drawing import Group, Spec
 from .vocabulary import BACKGROUNDS, COLORS, KINDS, RELATIONS, SIZES, plain_of, plural
 
@@ -16,7 +16,11 @@ def spec_of(text: str) -> Spec | None:
     groups: dict[int, dict[str, object]] = {}
     relation = background = None
     order: dict[str, int] = {}
-    for node in simple_scene_graph(text).nodes:
+    try:
+        nodes = simple_scene_graph(text).nodes
+    except NotUnderstood:
+        return None
+    for node in nodes:
         kind, _, inside = node.tuple.partition(" (")
         terms = inside[:-1].split(", ")
         if kind == "entity - whole":
@@ -33,8 +37,10 @@ def spec_of(text: str) -> Spec | None:
         elif kind in ("attribute - color", "attribute - size"):
             name = kind.rpartition(" ")[2]
             groups[order[terms[0]]][name] = plain_of(COLORS if name == "color" else SIZES, terms[1])
-        elif kind == "relation - spatial":
-            relation = plain_of({**RELATIONS, "above": (*RELATIONS["above"], "higher than")}, terms[2])
+        elif kind == "relation - spatial" and terms[-1] != "next to":  # in this world that is "and"
+            relation = plain_of({**RELATIONS, "above": (*RELATIONS["above"], "higher than")}, terms[-1])
+            if relation is None:
+                return None
         elif kind == "global - background":
             background = plain_of(BACKGROUNDS, terms[0])
     return Spec(groups=tuple(Group(**fields) for fields in groups.values()), relation=relation, background=background)  # type: ignore[arg-type]

@@ -7,6 +7,8 @@ from .events import Event, ModelsOpened, Progressed, RunDone, RunStarted, TaskDo
 from .exported import exported
 from .folder import RunFolder, RunInfo, discarded_if_refused, list_runs
 from .loop import Listener, Loop, carry
+from .packing import pack
+from .references import missing_blobs
 from .result import RunResult, Task
 from .runner import Finish, Runner
 from .session import Session
@@ -44,6 +46,8 @@ __all__ = [
     "list_runs",
     "map_items",
     "option",
+    "missing_blobs",
+    "pack",
     "run",
     "settled",
     "worked",

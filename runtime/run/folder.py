@@ -26,8 +26,9 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import BadInput, PrerequisiteError
 from ..settings import Settings
-from ..store import disk_problem, take, write_whole
+from ..store import BlobStore, disk_problem, take, write_whole
 from ..text import json_bytes
+from .references import missing_blobs
 from .result import RunResult
 
 __all__ = ["SCHEMA_VERSION", "RunFolder", "RunInfo", "discarded_if_refused", "fingerprint", "latest", "list_runs"]
@@ -188,8 +189,22 @@ class RunFolder:
     @property
     def store_dir(self) -> Path:
         """The store of the run: the one beside it, else that of today's settings."""
+        return self.store_of(Settings.load())
+
+    def store_of(self, settings: Settings) -> Path:
+        """Where the run's pictures are: a store that was named, one beside the run, the one of the settings; the first that has all.
+
+        A run that was unpacked has them beside it, whatever store this machine has named; of stores that lack some, the one that
+        lacks the fewest.
+        """
         beside = self.path.parent / ".store"
-        return beside if beside.is_dir() else Settings.load().store_dir
+        stores = [settings.store, beside if beside.is_dir() else None, settings.store_dir]
+        there = [store for store in dict.fromkeys(stores) if store is not None]
+        return (
+            min(there, key=lambda store: len(missing_blobs(self.path, BlobStore(store / "blobs"))))
+            if there[1:]
+            else there[0]
+        )
 
     @property
     def finished(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +75,15 @@ def tags_of(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def unique(items: Sequence[Item]) -> list[Item]:
-    """The same items with ids that differ: one that comes again gets its place."""
+    """The same items with ids that differ: one that comes again gets its place, or the next number that no row has for an id."""
+    taken = {item.id for item in items}
     seen: set[str] = set()
-    found = []
-    for place, item in enumerate(items):
-        kept = item if item.id not in seen else item.model_copy(update={"id": f"{item.id}#{place + 1}"})
-        seen.add(kept.id)
-        found.append(kept)
-    return found
+    kept = []
+    for place, item in enumerate(items, start=1):
+        if item.id in seen:
+            number = next(n for n in count(place) if f"{item.id}#{n}" not in taken)
+            item = item.model_copy(update={"id": f"{item.id}#{number}"})
+            taken.add(item.id)
+        seen.add(item.id)
+        kept.append(item)
+    return kept

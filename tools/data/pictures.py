@@ -1,7 +1,9 @@
 """Picture files as they come: read once, straightened out, kept in the blob store.
 
 What is scored is what a viewer shows: rotated as EXIF says, the first frame of an animation, transparency over white,
-CMYK and 16-bit greys as RGB. Each of these is told in `notes`. A file that is plain already is kept byte for byte.
+CMYK as RGB, and greys of more than 8 bits by their depth: the white of 16 bits is the white of 8, whatever else is in the
+picture. Each of these is told in `notes`. A file that is plain already is kept byte for byte. A picture with a value that is no
+number is no picture.
 """
 
 from __future__ import annotations
@@ -77,8 +79,10 @@ def keep_picture(data: bytes, blobs: BlobStore, *, name: str) -> Picture:
         raise BadInput(f"the picture {name!r} has too many pixels to be decoded safely: make it smaller.") from None
     except UnidentifiedImageError:
         raise BadInput(f"{name!r} is no picture that Pillow can read.") from None
-    except BadInput:
-        raise
+    except BadInput as error:
+        raise (
+            error if repr(name) in str(error) else BadInput(f"the picture {name!r} cannot be scored: {error}.")
+        ) from None
     except Exception as error:  # decoders raise whatever they like on damaged files
         raise BadInput(f"the picture {name!r} is damaged ({type(error).__name__}: {error}).") from None
     return Picture(blob=blobs.put_image(straight), notes=tuple(notes))
@@ -103,7 +107,6 @@ def content_sha256(path: Path) -> str:
 
 
 def _straight(opened: Any) -> tuple[Image, list[str]]:
-    import numpy as np
     from PIL import Image as images
     from PIL import ImageOps
 
@@ -116,11 +119,9 @@ def _straight(opened: Any) -> tuple[Image, list[str]]:
     if image.getexif().get(_ORIENTATION, 1) not in (0, 1):
         image = ImageOps.exif_transpose(image)
         notes.append("rotated as its EXIF says")
-    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        wide = np.asarray(image, dtype=np.float64)
-        low, span = wide.min(), np.ptp(wide) or 1.0
-        image = images.fromarray(((wide - low) * (255 / span)).round().astype("uint8"))
-        notes.append("grey values stretched to 8 bits")
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
+        image, scale = _eight_bits(image)
+        notes.append(f"grey values of 0 to {scale} as 8 bits")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         under = images.new("RGBA", image.size, "white")
@@ -134,3 +135,29 @@ def _straight(opened: Any) -> tuple[Image, list[str]]:
         notes.append(f"{image.width} x {image.height} pixels made smaller")
         image.thumbnail((_MAX_SIDE, _MAX_SIDE))
     return image, notes
+
+
+def _eight_bits(image: Any) -> tuple[Image, str]:
+    """A grey picture of more than 8 bits as one of 8, and what its white was.
+
+    The mode says the depth, but for "I" and "F", which hold what a file had: of these the smallest of the usual whites that no
+    value exceeds is taken (1 for fractions, then 8, 16 and 32 bits).
+
+    Raises:
+        BadInput: a value is no number, or below 0: what is black or white cannot be told.
+    """
+    import numpy as np
+    from PIL import Image as images
+
+    wide = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(wide).all():
+        raise BadInput(f"{int((~np.isfinite(wide)).sum())} of its pixels are no numbers (NaN or infinite)")
+    if wide.min() < 0:
+        raise BadInput(f"its grey values go from {wide.min():g} to {wide.max():g}: give values from 0")
+    # Pillow reads a PNG of 16 bits as either, by its version
+    deep = image.mode.startswith("I;16") or getattr(image, "format", None) == "PNG"
+    whites = (65535.0,) if deep else (*((1.0,) if image.mode == "F" else ()), 255.0, 65535.0, 2.0**31 - 1, 2.0**32 - 1)
+    white = next((each for each in whites if wide.max() <= each), None)
+    if white is None:
+        raise BadInput(f"its grey values go up to {wide.max():g}: what is white cannot be told")
+    return images.fromarray((wide * (255 / white)).round().astype("uint8")), f"{white:g}"

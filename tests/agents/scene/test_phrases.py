@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inloop.agents.scene import Question, SceneGraph
 from inloop.agents.scene.phrases import Phraser, from_scene_graph, parse_phrases
-from inloop.agents.scene.questioner import Question, SceneGraph
 from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.fakes import ScriptedChat
 

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inloop.agents.scene import Question, check_graph
 from inloop.agents.scene.questioner import (
-    Question,
     Questioner,
-    check_graph,
     parse_dependencies,
     parse_questions,
     parse_tuples,

@@ -4,8 +4,10 @@ The loop itself is scripted here (it has its own tests); everything around it is
 """
 
 import json
+import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from drawn import make_outcome
@@ -260,6 +262,58 @@ def test_runs_and_report(loop, home, capsys):
     (folder / "result.json").write_text('{"schema_version": 1}', encoding="utf-8")
     assert inloop("report", folder.name) == cli.PREREQUISITE
     assert "not a result of this version" in capsys.readouterr().err
+
+
+def test_a_copied_run_keeps_its_page_until_its_pictures_are_found(loop, home, capsys, monkeypatch):
+    assert inloop("opt2i", PROMPT) == cli.OK
+    [run] = [path.parent for path in home.glob("runs/*/result.json")]
+    good = (run / "report.html").read_bytes()
+    copy = home / "elsewhere" / run.name
+    shutil.copytree(run, copy)
+    monkeypatch.chdir(home / "elsewhere")
+    capsys.readouterr()
+    assert inloop("report", str(copy)) == cli.PREREQUISITE
+    said = capsys.readouterr().err
+    assert "is left as it is" in said and "INLOOP_STORE" in said and "inloop export" in said
+    assert (copy / "report.html").read_bytes() == good and good.count(b"data:image") > 1
+    monkeypatch.setenv("INLOOP_STORE", str(home / "runs" / ".store"))
+    assert inloop("report", str(copy)) == cli.OK
+    assert (copy / "report.html").read_bytes() == good
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["no store named", "another store named"])
+def test_an_exported_run_is_read_elsewhere_with_its_pictures(loop, home, capsys, monkeypatch, named):
+    assert inloop("opt2i", PROMPT) == cli.OK
+    [run] = [path.parent for path in home.glob("runs/*/result.json")]
+    good = (run / "report.html").read_bytes()
+    capsys.readouterr()
+    assert inloop("export", run.name, "--to", "run.zip", "--json") == cli.OK
+    told = json.loads(capsys.readouterr().out)
+    assert (told["run_id"], told["file"]) == (run.name, "run.zip") and told["blobs"] > 1
+    assert inloop("export", run.name, "--to", "run.zip") == cli.BAD_INPUT and "exists" in capsys.readouterr().err
+    other = home / "another machine"
+    with zipfile.ZipFile("run.zip") as archive:
+        archive.extractall(other)
+        assert not [name for name in archive.namelist() if name.endswith(("lock", ".sqlite"))]
+    shutil.rmtree(home / "runs")
+    if named:
+        monkeypatch.setenv("INLOOP_STORE", str(home / "a store without them"))
+    (other / run.name / "report.html").unlink()
+    assert inloop("report", run.name, "--out", str(other)) == cli.OK
+    assert (other / run.name / "report.html").read_bytes() == good
+    capsys.readouterr()
+    assert inloop("runs", "--out", str(other)) == cli.OK
+    assert run.name in capsys.readouterr().out
+
+
+def test_what_cannot_be_packed_leaves_no_file(loop, home, capsys):
+    assert inloop("opt2i", PROMPT) == cli.OK
+    [run] = [path.parent for path in home.glob("runs/*/result.json")]
+    shutil.rmtree(home / "runs" / ".store")
+    assert inloop("export", run.name) == cli.PREREQUISITE
+    assert "are not in the store" in capsys.readouterr().err and not list(home.glob("*.zip"))
+    unfinished = RunFolder.create(home / "runs", "opt2i", {"prompts": ["first"]})
+    assert inloop("export", unfinished.id) == cli.BAD_INPUT and "has no result yet" in capsys.readouterr().err
 
 
 def test_an_unwritable_folder_is_a_prerequisite(loop, home, capsys):

@@ -129,7 +129,8 @@ def test_without_a_gain_it_says_so(one, blobs):
 
 
 def test_an_interval_that_reaches_zero_is_no_confirmed_gain(one, blobs):
-    rows = tuple(c.model_copy(update={"ci": (-1.0, 9.0)}) if c.way == "inloop" else c for c in one.comparisons)
+    change = {"ci": (-1.0, 9.0), "verdict": "unclear"}
+    rows = tuple(c.model_copy(update=change) if c.way == "inloop" else c for c in one.comparisons)
     assert "no confirmed gain on unseen seeds" in words(render(one.model_copy(update={"comparisons": rows}), blobs))
 
 
@@ -219,3 +220,22 @@ def test_a_result_shows_itself(one, many, blobs):
 def test_in_a_browser(name, blobs, tmp_path, request):
     result = request.getfixturevalue(name)
     looked_at(render(result, blobs), tmp_path / "report.html", images=40)
+
+
+def test_too_few_unseen_seeds_are_said_in_page_and_finding(one, blobs):
+    few = {"ci": None, "n": 2, "verdict": "too few"}
+    rows = tuple(c.model_copy(update=few) if c.way == "inloop" else c for c in one.comparisons)
+    task = one.tasks[0].model_copy(update={"accepted": False, "verdict": "too few"})
+    result = one.model_copy(update={"comparisons": rows, "tasks": (task,)})
+    assert "too few unseen seeds to say whether there is a gain" in result.finding() and "2 of 6" in result.finding()
+    said = words(render(result, blobs))
+    assert "Too few unseen seeds were scored to say whether there is a gain" in said and "gain holds" not in said
+
+
+def test_a_result_of_before_there_were_verdicts_has_them_from_its_intervals(one):
+    old = one.model_dump(mode="json")
+    for row in old["comparisons"]:
+        del row["verdict"]
+    old["comparisons"][0] |= {"n": 2}
+    read = type(one).model_validate(old)
+    assert [row.verdict for row in read.comparisons][:2] == ["too few", "unclear"]

@@ -71,7 +71,7 @@ async def test_a_score_has_its_reasons() -> None:
     )
     (score,) = await DSG(vqa, GRAPH).score([Sample(id="s", text="", image=IMAGE)])
     assert score.value == 0.5 and score.cost.answers == 4
-    assert score.explanation == "2 of 4 questions answered with yes; not: Is the disc red? Is the red dark?"
+    assert score.explanation == "2 of 4 questions answered rightly; not: Is the disc red? Is the red dark?"
     assert [part.value for part in score.parts] == [1, 0, 0, 1]
     assert [part.name for part in score.parts] == [node.question for node in NODES]
     assert score.parts[2].detail == "answer='yes' p_yes=0.600000 0 because question 2 failed"

@@ -14,6 +14,7 @@ from inloop.graphs.opt2i.events import HeldOutDone
 from inloop.graphs.opt2i.result import HeldOut
 from inloop.graphs.opt2i.search import Kept, SearchContext, build, chapters, first_state, plateau_or_perfect, ranked
 from inloop.runtime.budget import Budget
+from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Cost, Part, Score
 from inloop.runtime.run.guards import MAX_STATE_BYTES
 from inloop.runtime.run.runner import Runner
@@ -74,7 +75,7 @@ def ports(tmp_path):
         objective=lambda scores: scores["length"],
         stop=plateau_or_perfect(iterations=30),
         seeds=(1, 2),
-        heldout_seeds=(7, 8, 9),
+        heldout_seeds=(7, 8, 9, 10, 11, 12),
         blobs=blobs,
         candidates=3,
         top=4,
@@ -100,12 +101,12 @@ async def test_a_loop_over_texts_needs_nothing_but_ports(ports):
     assert all(found[trial.parent].objective < trial.objective for trial in trials[1:])
     assert trials[-1].parts == {"length": (Part(name="words", value=1.0),)} and len(trials[-1].images) == 2
     assert [event.event for event in told[:4]] == ["trial", "iteration", "trial", "trial"]
-    assert told[-1] == HeldOutDone(task="t", user=told[-1].user, best=1.0, accepted=True)
+    assert told[-1] == HeldOutDone(task="t", user=told[-1].user, best=1.0, accepted=True, verdict="gain")
     assert told[-1].user == pytest.approx(0.2)
     held = {
         name: HeldOut.model_validate(value) for name, value in json.loads(ports.blobs.get(state["heldout"])).items()
     }
-    assert held["user"].text == "one two" and [image.seed for image in held["best"].images] == [7, 8, 9]
+    assert held["user"].text == "one two" and [image.seed for image in held["best"].images] == [7, 8, 9, 10, 11, 12]
 
 
 async def test_the_proposer_sees_the_best_trials_in_ascending_order_and_a_seed_of_its_own(ports):
@@ -120,7 +121,7 @@ async def test_the_proposer_sees_the_best_trials_in_ascending_order_and_a_seed_o
 async def test_the_optimised_seeds_and_the_unseen_ones_never_mix(ports):
     await run(ports)
     *rounds, last = ports.realiser.asked
-    assert all(seeds == [1, 2] for _, seeds in rounds) and last[1] == [7, 8, 9]
+    assert all(seeds == [1, 2] for _, seeds in rounds) and last[1] == [7, 8, 9, 10, 11, 12]
     assert last[0][0] == "one two" and len(last[0]) == 2
 
 
@@ -248,7 +249,7 @@ async def test_a_text_that_is_only_better_on_the_seeds_it_was_chosen_on_is_refus
 
 async def test_without_unseen_seeds_nothing_is_confirmed(ports):
     state = await run(replace(ports, heldout_seeds=()))
-    assert state["accepted"] and state["heldout"] == ""
+    assert not state["accepted"] and state["heldout"] == ""
     assert all(seeds == [1, 2] for _, seeds in ports.realiser.asked)
 
 
@@ -330,3 +331,33 @@ def test_an_unscored_trial_is_last_unless_all_are(values):
     trials = kept_of(values)
     best = ranked([], trials)[-1]
     assert (best["objective"] is None) == all(kept["objective"] is None for kept in trials)
+
+
+class NotThis:
+    """An evaluator that cannot score any sample of this search."""
+
+    name = "second"
+
+    async def score(self, samples):
+        raise BadInput("the phrase 'one two ...' is longer than CLIP reads")
+
+
+async def test_a_second_scorer_that_cannot_score_is_not_scored_because(ports):
+    state = await run(replace(ports, evaluators={**ports.evaluators, "second": NotThis()}))
+    trials = chapters(ports.blobs, state["chapter"])
+    assert state["stop"] == "perfect" and state["accepted"]
+    assert all(trial.scores["second"] is None and trial.objective is not None for trial in trials)
+    assert "longer than CLIP reads" in trials[0].images[0].scores["second"].explanation
+
+
+async def test_a_search_that_can_score_nothing_stops_before_it_paints_on(ports):
+    state = await run(replace(ports, evaluators={"length": NotThis()}))
+    assert (state["stop"], state["iteration"], state["accepted"]) == ("nothing could be scored", 1, False)
+
+
+@pytest.mark.parametrize(("unseen", "verdict"), [(4, "too few"), (5, "too few"), (6, "gain")])
+async def test_a_gain_on_few_unseen_seeds_is_no_gain(ports, unseen, verdict):
+    told = []
+    state = await run(replace(ports, heldout_seeds=tuple(range(7, 7 + unseen)), emit=told.append))
+    assert state["accepted"] == (verdict == "gain") and told[-1].verdict == verdict
+    assert told[-1].best > told[-1].user

@@ -42,7 +42,7 @@ class Bench:
 
     def run(self, *prompts, folder=None, pause=0.0, with_=None, resume=False, **config) -> Opt2iResult:
         self.opened = stand_ins.install(self.put, pause=pause, **(with_ or {}))
-        small = {"iterations": 3, "candidates": 3, "images_per_prompt": 3, "heldout_seeds": 4}
+        small = {"iterations": 3, "candidates": 3, "images_per_prompt": 3, "heldout_seeds": 6}
         config = Opt2iConfig(prompts=prompts, **{**small, **config})
         self.folder = folder or RunFolder.create(self.root, "opt2i", config)
         self.told = []
@@ -196,8 +196,8 @@ def test_the_baselines_get_as_many_pictures(bench):
 def test_one_prompt_has_its_interval_over_seeds(bench):
     outcome = bench.run(STARS, baselines=False, iterations=2)
     assert [(row.way, row.evaluator, row.n) for row in outcome.comparisons] == [
-        ("inloop", "dsg", 4),
-        ("inloop", "dcs", 4),
+        ("inloop", "dsg", 6),
+        ("inloop", "dcs", 6),
     ]
     assert all(row.ci is not None for row in outcome.comparisons)
 
@@ -221,11 +221,14 @@ def test_without_unseen_seeds_no_gain_is_claimed(bench):
 
 
 def test_what_the_painter_cannot_read_is_said(bench):
-    long = DISC + " with soft light from above, in the manner of a woodcut, on old paper, by a hand that knows"
+    long = DISC + ", highly detailed, sharp focus, trending on artstation, masterpiece, best quality, 4k"
     outcome = bench.run(long, iterations=1, baselines=False, questioner="simple-english")
     [warning] = [text for text in bench.warnings() if "cut off" in text]
     cut = " ".join(long.split()[16:])
-    assert repr(cut) in warning and outcome.tasks[0].warnings == (warning,)
+    assert repr(cut) in warning and warning in outcome.tasks[0].warnings
+    unasked = ("highly", "detailed", "sharp", "focus", "trending", "artstation", "masterpiece", "best", "quality", "4k")
+    assert outcome.tasks[0].unasked == unasked
+    assert f"words of {long!r} that are in no question: {', '.join(unasked)}." in outcome.tasks[0].warnings
 
 
 class NoGraphs(StandInChat):
@@ -406,7 +409,7 @@ def processes():
 def test_killed_ten_times_and_resumed_it_is_the_run_that_was_never_killed(processes, tmp_path):
     from killed import go
 
-    config = Opt2iConfig(prompts=(DISC, CAT), iterations=3, candidates=3, images_per_prompt=3, heldout_seeds=4)
+    config = Opt2iConfig(prompts=(DISC, CAT), iterations=3, candidates=3, images_per_prompt=3, heldout_seeds=6)
     outcomes, rng, kills, length = [], random.Random(0), 0, 0.0
     for name in ("unbroken", "killed"):
         folder = RunFolder.create(tmp_path / name, "opt2i", config)

@@ -111,3 +111,35 @@ def test_a_callers_evaluator_is_the_callers_to_close(pictures, settings):
     mine = Constant()
     result = score(pictures, metric="", evaluators={"constant": mine}, settings=settings)
     assert result.metrics[0].overall.value == 0.5 and not mine.closed
+
+
+def test_a_row_gets_its_own_score_whatever_the_ids_are(tmp_path, settings):
+    folder = tmp_path / "clash"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (8, 8), (100 * number, 0, 0)).save(folder / f"{number}.png")
+    rows = "x,0.png,one\nx#3,1.png,two\nx,2.png,three\n"
+    (folder / "t.csv").write_text(f"id,image,prompt\n{rows}", encoding="utf-8")
+    result = score(folder / "t.csv", metric="", evaluators={"red": redness}, settings=settings)
+    lines = (settings.runs_dir / result.run_id / "scores.csv").read_text("utf-8").splitlines()[1:]
+    assert [float(line.split(",")[-1]) for line in lines] == [0.0, 100 / 255, 200 / 255]
+    assert len({line.split(",")[0] for line in lines}) == 3
+
+
+class Picky:
+    """An evaluator that refuses a whole batch for one text."""
+
+    name = "picky"
+
+    async def score(self, samples):
+        for sample in samples:
+            if sample.text == "shade 1":
+                raise BadInput("'shade 1' is longer than the model reads")
+        return [Score(value=0.5) for _ in samples]
+
+
+def test_one_text_that_cannot_be_scored_takes_no_other_with_it(pictures, settings):
+    result = score(pictures, metric="", evaluators={"picky": Picky(), "red": redness}, settings=settings)
+    picky, red = result.metrics
+    assert (picky.pictures, picky.unscored, red.pictures) == (3, 2, 5)
+    assert picky.reasons == {"'shade 1' is longer than the model reads": 2}

@@ -5,6 +5,7 @@ import struct
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -62,7 +63,38 @@ def test_cmyk_alpha_animation_palette_and_16_bits(tmp_path, blobs):
     assert notes["alpha.png"][:2] == (("transparency over white",), (255, 255, 255))
     assert notes["film.gif"][0] == ("the first of 2 frames",) and notes["film.gif"][1][0] > 200
     assert notes["palette.png"][0] == ()
-    assert notes["deep.png"] == (("grey values stretched to 8 bits",), (0, 0, 0), (255, 255, 255))
+    assert notes["deep.png"] == (("grey values of 0 to 65535 as 8 bits",), (4, 4, 4), (156, 156, 156))
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "eight"),
+    [
+        (np.full((2, 2), 65535, "uint16"), "white.png", 255),
+        (np.full((2, 2), 4096, "uint16"), "dim.png", 16),
+        (np.full((2, 2), 65535, "uint16"), "white.tif", 255),
+        (np.full((2, 2), 65535, ">u2"), "big-endian.tif", 255),
+        (np.full((2, 2), 65535, "int32"), "white-of-32.tif", 255),
+        (np.full((2, 2), 255, "int32"), "white-of-8.tif", 255),
+        (np.full((2, 2), 1.0, "float32"), "white-of-1.tif", 255),
+        (np.full((2, 2), 0.5, "float32"), "half.tif", 128),
+        (np.full((2, 2), 255.0, "float32"), "white-float.tif", 255),
+        (np.zeros((2, 2), "uint16"), "black.png", 0),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_white_stays_white_and_dark_stays_dark_at_any_depth(tmp_path, blobs, values, name, eight):
+    Image.fromarray(values).save(tmp_path / name)
+    seen = blobs.get_image(read_picture(tmp_path / name, blobs).blob)
+    assert seen.getpixel((0, 0)) == (eight, eight, eight)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 1e12])
+def test_values_that_are_no_grey_are_not_scored(tmp_path, blobs, value):
+    wide = np.full((2, 2), 0.5, "float32")
+    wide[0, 0] = value
+    Image.fromarray(wide).save(tmp_path / "odd.tif")
+    with pytest.raises(BadInput, match=r"odd\.tif' cannot be scored: "):
+        read_picture(tmp_path / "odd.tif", blobs)
 
 
 def test_a_large_picture_is_made_smaller_and_says_so(tmp_path, blobs):
@@ -237,6 +269,16 @@ def test_the_other_columns_of_a_saved_data_set_come_along(tmp_path):
     assert [item.id for item in items] == ["x", "y", "y#3"]
     assert [item.tags for item in items] == [("plain",), ("plain", "odd"), ()]
     assert items[0].meta == {"include": [{"class": "cat"}]}
+
+
+def test_an_id_that_is_made_is_never_one_that_a_row_has(tmp_path):
+    half_red().save(tmp_path / "a.png")
+    rows = [("x", "one"), ("x#3", "two"), ("x", "three"), ("x", "four"), ("x#4", "five")]
+    lines = "".join(f"{id},a.png,{text}\n" for id, text in rows)
+    (tmp_path / "t.csv").write_text(f"id,image,prompt\n{lines}", encoding="utf-8")
+    items = read_items(tmp_path / "t.csv").items
+    assert [item.id for item in items] == ["x", "x#3", "x#5", "x#6", "x#4"]
+    assert len({item.id for item in items}) == len(rows)
 
 
 def test_several_splits_must_be_told_apart(tmp_path):
