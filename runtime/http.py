@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import socket
 import urllib.error
 import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["Answer", "ask", "direct_routes", "goes_direct", "is_loopback", "open_url"]
+__all__ = ["Answer", "ask", "direct_routes", "goes_direct", "is_loopback", "open_url", "words_of"]
 
 _NAMES = ("localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback")
 _MOST = 10_000_000
@@ -35,12 +36,23 @@ class Answer:
     @property
     def said(self) -> str:
         """The server's own words for an error, at most 300 characters."""
-        value = self.value
-        if isinstance(value, dict):
-            value = value.get("error", value)
-            if isinstance(value, dict):
-                value = value.get("message", value)
-        return str(value or "")[:300]
+        return words_of(self.value)[:300]
+
+
+def words_of(value: Any) -> str:
+    """The words of an error in the forms that servers send it: a text, `error`, `message`, `detail`, a list of such; a page's text."""
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(words_of, value)))
+    if isinstance(value, dict):
+        inner = next((value[name] for name in ("error", "message", "detail", "msg") if value.get(name)), None)
+        if inner is None:
+            return json.dumps(value, ensure_ascii=False) if value else ""
+        place = ".".join(str(step) for step in value["loc"]) if isinstance(value.get("loc"), list) else ""
+        return f"{place}: {words_of(inner)}" if place else words_of(inner)
+    text = str(value or "")
+    if text.lstrip()[:1] == "<":
+        text = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE)
+    return " ".join(text.split())
 
 
 def is_loopback(host: str) -> bool:

@@ -145,7 +145,7 @@ class Reply(Record):
     """What a chat model answered: one text a choice, in the server's order.
 
     `logprobs`: per choice, the (token, log-probability) pairs; empty unless asked for.
-    `top`: per choice, the likeliest (token, log-probability) pairs for its first token; empty unless asked for.
+    `top`: per choice, the likeliest (token, log-probability) pairs for its first token that is no blank; empty unless asked for.
     `cached`: the reply came from the call ledger, nothing was paid.
     """
 

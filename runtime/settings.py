@@ -62,7 +62,9 @@ class Settings(BaseSettings):
     concurrency: int = Field(default=64, ge=1)
     """The most requests to one language model server in flight; how many really are is found by measuring."""
     timeout: float = Field(default=120.0, gt=0)
-    """Seconds to wait for one reply of the language model."""
+    """Seconds to wait for one reply of the language model; longer where it gets room for thinking."""
+    thinking_tokens: int = Field(default=8192, ge=0)
+    """The most tokens for what a language model thinks before it answers, beside those of the answer."""
     spans: bool = False
     """Write OpenTelemetry spans: to the collector of OTEL_EXPORTER_OTLP_ENDPOINT, else to `spans.jsonl` in the run folder."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"

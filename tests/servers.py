@@ -132,6 +132,51 @@ def says(*texts: str, output_tokens: int | None = 5) -> Behaviour:
     return lambda handler, body: handler.json(completion(list(texts), output_tokens=output_tokens))
 
 
+def thinks(
+    text: str,
+    *,
+    tokens: int = 40,
+    form: str = "reasoning_content",
+    thinking: str = "Hmm. Let me see.",
+    logprobs: bool = False,
+) -> Behaviour:
+    """Thinks for `tokens` before it answers: in a field of that name, or in the text where `form` holds a "..." for the thinking."""
+
+    def behave(handler: Handler, body: Body) -> None:
+        enough = (body.get("max_tokens") or body.get("max_completion_tokens") or 0) > tokens
+        message: Body = {"role": "assistant", "content": text if enough else None}
+        if "..." in form:
+            message["content"] = form.replace("...", thinking) + text if enough else form.partition("...")[0] + thinking
+        else:
+            message[form] = thinking
+        reply = completion([""], output_tokens=tokens)
+        reply["choices"][0] |= {"message": message, "finish_reason": "stop" if enough else "length"}
+        if logprobs and body.get("logprobs"):
+            pieces = [("Hmm.", ("Yes", "No")), (" ", ("a", "b")), (text, ("Yes", "No", "Maybe"))]
+            reply["choices"][0]["logprobs"] = {"content": [
+                {"token": token, "logprob": -0.1, "bytes": None,
+                 "top_logprobs": [{"token": t, "logprob": -1.0 - place, "bytes": None} for place, t in enumerate(top)]}
+                for token, top in pieces
+            ]}  # fmt: skip
+        handler.json(reply)
+
+    return behave
+
+
+def replies(finish_reason: str = "stop", **message: Any) -> Behaviour:
+    """Answers with a message as it is given."""
+
+    def behave(handler: Handler, body: Body) -> None:
+        reply = completion([""], output_tokens=5)
+        reply["choices"][0] |= {
+            "message": {"role": "assistant", "content": None} | message,
+            "finish_reason": finish_reason,
+        }
+        handler.json(reply)
+
+    return behave
+
+
 def stream(text: str, *, cut: bool = False) -> Behaviour:
     """Streams a text word by word; `cut`: and closes the connection half-way."""
 

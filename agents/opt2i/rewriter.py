@@ -52,6 +52,16 @@ class Proposals(Record):
     raw: tuple[str, ...] = ()
     dropped: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def why_none(self) -> str:
+        """What came back in place of a new text, in words; "" where there is one."""
+        if self.texts:
+            return ""
+        if self.dropped:
+            text, reason = self.dropped[0]
+            return f"of {len(self.dropped)} that came back none can be used: {text[:80]!r} ({reason}), ..."
+        return f"the reply holds none: {' '.join(self.raw[-1].split())[:160]!r}"
+
 
 class Rewriter:
     """Writes candidates with `chat`.
@@ -84,7 +94,7 @@ class Rewriter:
         `objective`: "dsg" or "dcs"; "both" shows questions and noun phrases, any other score its parts, with the meta-prompt for DSG.
 
         Raises:
-            CallFailed: the chat model failed.
+            CallFailed: the chat model failed, with every seed that it was asked with.
         """
         _check(text, n)
         best = sorted(history, key=lambda shown: shown.score)[-self.top :]
@@ -128,14 +138,21 @@ class Rewriter:
         kept: list[str] = []
         raw: list[str] = []
         dropped: list[tuple[str, str]] = []
-        seen = {_folded(text): "the user's own text"} | {_folded(shown.text): "tried before" for shown in history}
+        failure: CallFailed | None = None
+        seen = {_folded(shown.text): "tried before" for shown in history} | {_folded(text): "the user's own text"}
         for attempt in range(self.attempts):
             asked = messages(n - len(kept))
             # a reply is a few lines a text; the rest is room for a model that talks
             room = 48 + (n - len(kept)) * max(48, 2 * len(text.split()) + 24)
-            reply = await self.chat.complete(
-                asked, seed=seed + 1_000_003 * attempt, temperature=self.temperature, max_tokens=min(room, 2048)
-            )
+            try:
+                reply = await self.chat.complete(
+                    asked, seed=seed + 1_000_003 * attempt, temperature=self.temperature, max_tokens=min(room, 2048)
+                )
+            except CallFailed as error:
+                if error.retryable:
+                    raise
+                failure = error  # another seed may be answered
+                continue
             raw.append(reply.text)
             found, tagged = parse_proposals(reply.text)
             if found and "length" in reply.finish_reasons and not reply.text.rstrip().endswith(">"):
@@ -151,6 +168,8 @@ class Rewriter:
                     dropped.append((candidate, reason))
             if len(kept) == n:
                 break
+        if failure is not None and not raw:
+            raise failure
         return Proposals(texts=tuple(kept), raw=tuple(raw), dropped=tuple(dropped))
 
 

@@ -58,4 +58,5 @@ opt2i = LoopCommand(
     view=_view,
     flags=_flags,
     fields=_fields,
+    exit_code=lambda result: int(bool(result.unproposed)),
 )

@@ -16,6 +16,8 @@ _MANY = 30
 
 def as_json(result: Opt2iResult) -> dict[str, Any]:
     """What a script needs of the searches."""
+    why = result.unproposed
+    error = {"error": {"kind": "nothing proposed", "message": why, "remedy": None}, "exit_code": 1} if why else {}
     return {
         "tasks": [
             {
@@ -34,6 +36,7 @@ def as_json(result: Opt2iResult) -> dict[str, Any]:
             for task in result.tasks
         ],
         "comparisons": [row.model_dump(mode="json") for row in result.comparisons],
+        **error,
     }
 
 
@@ -45,7 +48,8 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
         task = result.tasks[0]
         lines += [f"  your prompt         {printable(task.text)}"]
         changed = task.best_text != task.text
-        best_prompt = printable(task.best_text) if changed else "your own: nothing better was found"
+        nothing = "none: nothing was proposed" if task.unproposed else "your own: nothing better was found"
+        best_prompt = printable(task.best_text) if changed else nothing
         lines += [f"  best prompt         {strong}{best_prompt}{plain}"]
         user, best = task.heldout.get("user"), task.heldout.get("best")
         for index, name in enumerate(user.scores if user else ()):
@@ -57,7 +61,7 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
         if changed and task.heldout:
             lines += ["", f"  {verdict_words(task)[0]}"]
         lines += [f"  stopped: {stop_words(task.stop)}"]
-        lines += [f"  warning: {printable(w)}" for w in task.warnings]
+        lines += [f"  warning: {printable(w)}" for w in task.warnings if w != result.unproposed]
     else:
         for task in result.tasks[:_MANY]:
             mark = "+" if task.accepted else " "
@@ -72,6 +76,8 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
             lines += [f"  of {few} too few unseen seeds were scored to say (fewer than {FEWEST})"]
         for reason, count in _reasons(result):
             lines += [f"  stopped: {stop_words(reason)} ({count})"]
+    if result.unproposed:
+        lines += ["", f"  failed: {printable(result.unproposed)}"]
     if result.comparisons:
         lines += ["", *_table(result)]
     return [*lines, ""]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from ...agents.opt2i import Rewriter
 from ...evaluators.stats import estimate, mean, verdict_of
+from ...runtime.errors import CallFailed
 from .result import Baseline, Comparison, HeldOut, Opt2iTask, Trial, TrialImage
 from .search import SearchContext, assess, hold_out
 
@@ -28,7 +29,12 @@ async def blind_paraphrases(
     own, count = trials[0], len(trials) - 1
     texts: dict[str, None] = {}
     for turn in range(-(-count // search.candidates)):
-        proposals = await rewriter.paraphrase(own.text, search.candidates, search.seed * 10_000 + 5_000 + turn)
+        try:
+            proposals = await rewriter.paraphrase(own.text, search.candidates, search.seed * 10_000 + 5_000 + turn)
+        except CallFailed as error:
+            if error.retryable:
+                raise
+            continue  # there are fewer paraphrases, which the note says; the search stands
         texts.update(dict.fromkeys(proposals.texts))
     tried = list(texts)[:count]
     scored = (

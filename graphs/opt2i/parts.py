@@ -74,6 +74,8 @@ class PromptProposer:
                 raise
             self.warn(f"no candidates for {text!r}: {error}")
             return []
+        if why := proposals.why_none:
+            self.warn(f"no candidates for {text!r}: {why}")
         return list(proposals.texts)
 
 

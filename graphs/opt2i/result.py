@@ -144,6 +144,13 @@ class Opt2iTask(Task):
     warnings: tuple[str, ...] = ()
 
     @property
+    def unproposed(self) -> str:
+        """What came back where candidates were asked for and there was none at all; "" where there was one, or no need of any."""
+        if not self.iterations or any(trial.iteration for trial in self.trials):
+            return ""
+        return next((text for text in self.warnings if text.startswith("no candidates")), "no candidates")
+
+    @property
     def user_trial(self) -> Trial | None:
         """The trial of the user's own text."""
         return next((trial for trial in self.trials if trial.iteration == 0), None)
@@ -168,6 +175,12 @@ class Opt2iResult(RunResult[Opt2iTask]):
     """The whole run, with the table of what each way of spending the pictures gained."""
 
     comparisons: tuple[Comparison, ...] = ()
+
+    @property
+    def unproposed(self) -> str:
+        """What came back where no prompt that candidates were asked for got one; "" where one did."""
+        asked = [task for task in self.tasks if task.iterations]
+        return asked[0].unproposed if asked and all(task.unproposed for task in asked) else ""
 
     @property
     def gain(self) -> Comparison | None:

@@ -1,6 +1,6 @@
 """What a server can do with a model: tried out, not believed, and kept in the cache.
 
-The model: `probe` makes every trial of `trials`: about 16 small requests whose answers show whether the server did what was
+The model: `probe` makes every trial of `trials`: about 17 small requests whose answers show whether the server did what was
 asked.
 
 Invariants: nothing is asked twice of the same server with the same model and version; a server that fails is not judged, the
@@ -22,15 +22,18 @@ from ..http import ask
 from ..records import Record
 from ..serving import listed
 from ..store import write_whole
-from .probes import FEATURES, HELLO, SLOW, TIMEOUT, TRIALS, Asker, Finding, texts_of
+from .probes import FEATURES, HELLO, SLOW, TIMEOUT, TRIALS, WITHOUT_TOP, Asker, Finding, is_completion, thinks
 
 __all__ = ["Capabilities", "capabilities", "probe"]
 
-_VERSION = 1
+_VERSION = 2
 
 
 class Capabilities(Record):
-    """What one server can do with one model. `context`: tokens of prompt and answer together, None where it is not told."""
+    """What one server can do with one model. `context`: tokens of prompt and answer together, None where it is not told.
+
+    `untaken`: the parameters beside features that it refuses, or takes under another name.
+    """
 
     url: str
     model: str
@@ -43,6 +46,8 @@ class Capabilities(Record):
     tools: Finding
     images: Finding
     lora: Finding
+    thinks: Finding
+    untaken: tuple[str, ...] = ()
     context: int | None = None
     requests: int = 0
 
@@ -55,6 +60,14 @@ class Capabilities(Record):
         found = getattr(self, feature)
         assert isinstance(found, Finding)
         return found
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """The parameters of a request that the server does not take, by the name that the OpenAI API gives them."""
+        names = set(self.untaken) | ({"seed"} if self.seed.state == "refused" else set())
+        if self.logprobs.state == "refused":
+            names |= {"logprobs", "top_logprobs"}
+        return frozenset(names | ({"top_logprobs"} if self.logprobs.how == WITHOUT_TOP else set()))
 
     def choice_by(self, *, probabilities: bool = False) -> str:
         """The form in which the server keeps a choice among texts: vLLM's, or a JSON schema; "" where it keeps none.
@@ -103,7 +116,7 @@ def capabilities(url: str, model: str, cache_dir: Path, *, key: str = "") -> Cap
     except (OSError, ValueError):
         pass
     found = probe(url, model, key=key)
-    if any(found.finding(feature).how == SLOW for feature in FEATURES):
+    if any(found.finding(feature).how == SLOW for feature in TRIALS):
         return found  # another time it may be less busy
     with contextlib.suppress(PrerequisiteError):  # a cache that cannot be written costs time, no more
         write_whole(path, found.model_dump_json(indent=1).encode())
@@ -130,7 +143,7 @@ def probe(url: str, model: str, *, key: str = "") -> Capabilities:
             f"the server at {url!r} answered {first.status} to a plain question to {model!r}: {first.said}",
             remedy=remedy,
         )
-    if not texts_of(first):
+    if not is_completion(first):
         raise PrerequisiteError(
             f"the server at {url!r} answered a plain question with no chat completion: {first.said!r}",
             remedy="check the address: it usually ends in /v1",
@@ -144,6 +157,7 @@ def probe(url: str, model: str, *, key: str = "") -> Capabilities:
         except PrerequisiteError as error:  # it answers plain questions, so this one is what it cannot take
             return Finding(state="refused", how=f"breaks off: {error.problem[-120:]}")
 
+    thinking = tried(thinks)  # before the others, which need room for it
     with ThreadPoolExecutor(4) as pool:
         found = dict(zip(TRIALS, pool.map(tried, TRIALS.values()), strict=True))
     if any(finding.how.startswith("breaks off") for finding in found.values()):
@@ -154,7 +168,7 @@ def probe(url: str, model: str, *, key: str = "") -> Capabilities:
             )
     return Capabilities(
         url=url, model=model, server=_server_of(url, key), context=_context(url, model, key), requests=asker.requests,
-        **found,
+        thinks=thinking, untaken=tuple(sorted(asker.dialect.refused)), **found,
     )  # fmt: skip
 
 

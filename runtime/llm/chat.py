@@ -9,6 +9,7 @@ Invariants:
 - What cannot pass (400, 401, 403, 404) is never tried again; what may, is (see `sending`).
 - A server that gives fewer than n choices, or refuses n, gets single requests for the rest, with seed + i.
 - What the user has to mend is a `PrerequisiteError`; one request without a usable answer is a `CallFailed`.
+- Texts are answers: what a model thought before them is left out, and a reply without an answer is no value of the ledger.
 """
 
 from __future__ import annotations
@@ -27,8 +28,12 @@ from ..records import Cost, Message, Reply
 from ..run import settled
 from ..spans import span
 from ..store import Call
+from .answering import Answering
 from .capabilities import Capabilities
+from .probes import OPENED
+from .replies import Unusable
 from .retries import Refused
+from .thinking import split_thinking
 from .transport import OPENAI, Sender
 from .wire import Question, fitting, unframed
 
@@ -51,6 +56,7 @@ class OpenAIChat:
         small, tuned_to: see `protocols.Chat`.
         probe: tells (blocking, once, before the first request that has to be sent) what the server can do; what it would
             ignore is then not asked of it, and `notes` says so.
+        thinking_tokens: the most tokens for what a model thinks before it answers, beside the answer's own.
 
     Use it as an async context manager, or call `aclose`.
     """
@@ -65,8 +71,10 @@ class OpenAIChat:
         small: bool = False,
         tuned_to: str = "",
         probe: Callable[[], Capabilities] | None = None,
+        thinking_tokens: int = 8192,
     ) -> None:
         self.sender = sender
+        self._answering = Answering(sender, thinking_tokens=thinking_tokens)
         self.model = sender.model
         self.revision = revision or f"{sender.url}#{sender.model}"
         self.small = small
@@ -99,7 +107,7 @@ class OpenAIChat:
 
         With `among` a server that can be held to a choice answers with one of these texts; any other is asked without,
         and may say something else: the message has to name the texts too. With `schema` every text is JSON that fits it
-        (checked here, also where the server promises it); choices that do not fit are left out. `on_text` gets the pieces
+        (checked here, also where the server promises it). Choices that do not fit, or are no answers, are left out. `on_text` gets the pieces
         of the first choice as they come (again from the start when a cut-off stream is asked again; in one piece when the
         reply was in the ledger). The same question with the same seed is one call: without a seed too, so ask with seeds
         where several different answers are wanted.
@@ -107,7 +115,8 @@ class OpenAIChat:
         Raises:
             BadInput: no message, n < 1, a negative temperature, `among` with a schema.
             PrerequisiteError: the server is down, refuses the key, or does not know the model.
-            CallFailed: refused (400), still failing after all attempts, or no choice fits the schema.
+            CallFailed: refused (400), still failing after all attempts, no choice is an answer (a refusal, a content filter, a tool
+                call, nothing but thinking), or none fits the schema.
         """
         if not messages or not any(message.content.strip() or message.images for message in messages):
             raise BadInput(f"{list(messages)!r}: there is nothing to ask; give at least one message with a text")
@@ -194,10 +203,24 @@ class OpenAIChat:
             return await self._singles(asked, range(n), native=native)
         first = await self._request(asked, n=n, index=0, native=native)
         missing = range(len(first[0]["choices"]), n)
-        return [first, *(await self._singles(asked, missing, native=native))]
+        return [first, *(await self._singles(asked, missing, native=native, needed=False))]
 
-    async def _singles(self, asked: Question, places: range, *, native: bool) -> list[tuple[dict[str, Any], bool]]:
-        return await settled([self._request(asked, n=1, index=place, native=native) for place in places])
+    async def _singles(
+        self, asked: Question, places: range, *, native: bool, needed: bool = True
+    ) -> list[tuple[dict[str, Any], bool]]:
+        """One request a place; those without an answer are left out, where others have one or none is `needed`."""
+
+        async def single(place: int) -> tuple[dict[str, Any], bool] | Unusable:
+            try:
+                return await self._request(asked, n=1, index=place, native=native)
+            except Unusable as error:
+                return error
+
+        got = await settled([single(place) for place in places])
+        answered = [each for each in got if not isinstance(each, Unusable)]
+        if needed and not answered:
+            raise next(each for each in got if isinstance(each, Unusable))
+        return answered
 
     async def _request(self, asked: Question, *, n: int, index: int, native: bool) -> tuple[dict[str, Any], bool]:
         """One request through the ledger: {"choices": [...], "cost": {...}} and whether it was there already."""
@@ -207,19 +230,21 @@ class OpenAIChat:
             choice_by = await self._check_able(asked, n=n, native=native)
             body = asked.body(self.model, n=n, index=index, native=native, store=self._store, choice_by=choice_by)
             if self.sender.url == OPENAI:  # its newer models refuse the name that everyone else knows
-                body["max_completion_tokens"] = body.pop("max_tokens")
+                self._answering.dialect.refused.add("max_tokens")
             if not (asked.among and native):
-                return await self.sender.pay(body, listener)
-            value, cost = await self.sender.pay(body, None)
+                return await self._answering.pay(body, listener)
+            value, cost = await self._answering.pay(body, None)
             if choice_by == "json_schema":
                 value = unframed(value)
             if listener is not None:
                 listener(value["choices"][0]["text"])
             return value, cost
 
-        value, cached = await self._store.ledger.once(self._call(asked, n=n, index=index, native=native), pay)
+        call = self._call(asked, n=n, index=index, native=native)
+        value, cached = await self._store.ledger.once(call, pay, usable=_answers)
         if cached and not value["choices"]:
             raise Refused("the server is known to refuse this form of request")
+        value["choices"] = [choice | {"text": split_thinking(choice["text"]).answer} for choice in value["choices"]]
         if cached and listener is not None:
             listener(value["choices"][0]["text"])
         return value, cached
@@ -230,6 +255,9 @@ class OpenAIChat:
         Returns how the server is told what to choose among.
         """
         able = await self._ability()
+        if able is not None:
+            self._answering.dialect.refused.update(able.refused)
+            self._answering.opened = able.thinks.how == OPENED
         if able is None:
             return "structured_outputs" if asked.held == "choice with probabilities" else "json_schema"
         lacks = {feature for feature in ("n", "json_schema", "images", "seed", "logprobs") if not able.has(feature)}
@@ -270,7 +298,8 @@ class OpenAIChat:
     @property
     def notes(self) -> list[str]:
         """What was done without because the server does not have it, in words for a report."""
-        return list(self._notes)
+        refused = self._answering.dialect.notes(self.model)
+        return list(dict.fromkeys([*self._notes, *refused]))
 
     async def _note_refusal(self, asked: Question, *, n: int, index: int, native: bool) -> None:
         """Note in the ledger that the server does not take this form, so that a second run need not ask.
@@ -291,3 +320,8 @@ class OpenAIChat:
             params=asked.params(n=n, index=index, native=native),
             inputs=[message.model_dump(mode="json") for message in asked.messages],
         )
+
+
+def _answers(value: dict[str, Any]) -> bool:
+    """Whether a stored value holds answers, as every one does that is stored now; a refusal that was noted has no choices."""
+    return all(split_thinking(choice["text"]).answer.strip() for choice in value["choices"])

@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import BadInput, PrerequisiteError
 from ..http import direct_routes
 from ..records import Record
+from .replies import THINKING
 from .wire import estimate
 
 __all__ = ["Level", "measure"]
@@ -121,9 +122,12 @@ async def _one(client: Any, model: str, number: int, tokens: int) -> _Timed:
             stream=True, stream_options={"include_usage": True},
         )  # fmt: skip
         async for chunk in stream:
-            if chunk.choices and chunk.choices[0].delta.content:
-                timed.first = timed.first or time.perf_counter() - begun
-                text += chunk.choices[0].delta.content
+            delta = chunk.choices[0].delta if chunk.choices else None
+            # thinking costs what an answer costs
+            for piece in (getattr(delta, name, None) for name in ("content", *THINKING)):
+                if isinstance(piece, str) and piece:
+                    timed.first = timed.first or time.perf_counter() - begun
+                    text += piece
             if getattr(chunk, "usage", None) is not None:
                 timed.tokens, timed.counted = int(chunk.usage.completion_tokens), True
     except (openai.OpenAIError, OSError) as error:

@@ -42,12 +42,16 @@ class LocalChat(OpenAIChat):
         timeout: float = 600.0,
         small: bool = False,
         tuned_to: str = "",
+        thinking_tokens: int = 8192,
     ) -> None:
         sender = Sender(
             "http://127.0.0.1 (started by inloop)", model=model, connect=self.connect, who=store.run_id, concurrency=1,
             timeout=timeout, free=True,
         )  # fmt: skip
-        super().__init__(sender, store=store, revision=revision, many=False, small=small, tuned_to=tuned_to)
+        super().__init__(
+            sender, store=store, revision=revision, many=False, small=small, tuned_to=tuned_to,
+            thinking_tokens=min(thinking_tokens, n_ctx // 2),
+        )  # fmt: skip
         self._paths = model_path, adapter_path
         self._threads = threads
         self._n_ctx = n_ctx

@@ -59,7 +59,7 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
         threads = default_threads(settings.threads)
         return LocalChat(
             store=store, model=name, revision=revision, model_path=path, adapter_path=adapter, threads=threads,
-            **_traits(name),
+            thinking_tokens=settings.thinking_tokens, **_traits(name),
         )  # fmt: skip
 
     def smollm2() -> Path:
@@ -84,7 +84,7 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
         sender = Sender(
             OPENAI, key, model=model, who=store.run_id, concurrency=settings.concurrency, timeout=settings.timeout
         )
-        return OpenAIChat(sender, store=store, revision=model)
+        return OpenAIChat(sender, store=store, revision=model, thinking_tokens=settings.thinking_tokens)
     raise BadInput(
         f"{spec!r} names no language model; use mini-writer, smollm2, gguf:PATH, hf:ORG/REPO/FILE.gguf,"
         " http://HOST:PORT/v1[#MODEL] or openai:MODEL"
@@ -104,7 +104,9 @@ def open_server(spec: str, store: Store, settings: Settings) -> OpenAIChat:
     # a server of our own is known by what it serves, so that the next one may have another port
     revision = served.models.get(model, "") if served is not None else ""
     probe = partial(capabilities, base_url, model, settings.cache_dir, key=key)
-    return OpenAIChat(sender, store=store, revision=revision, probe=probe, **_traits(model))
+    return OpenAIChat(
+        sender, store=store, revision=revision, probe=probe, thinking_tokens=settings.thinking_tokens, **_traits(model)
+    )
 
 
 def address(spec: str, key: str = "") -> tuple[str, str]:

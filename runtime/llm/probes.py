@@ -2,7 +2,8 @@
 
 A feature is "yes"; "refused" (an error that says so); "ignored" (the answer is one that the feature would not have let
 through: plain text where a schema was given, two different texts for one seed, the same words about a red and a blue
-picture); or "unknown" (the answers do not tell).
+picture); or "unknown" (the answers do not tell). A model that thinks before it answers is found out first, and gets room for it in
+every other trial: tokens that went into thinking say nothing about a feature.
 """
 
 from __future__ import annotations
@@ -16,16 +17,26 @@ from typing import Any, Literal
 from ..errors import PrerequisiteError
 from ..http import Answer, ask
 from ..records import Record
+from .dialect import Dialect
+from .replies import THINKING, parts_of
+from .retries import Refused
+from .thinking import split_thinking
 
-__all__ = ["FEATURES", "HELLO", "SLOW", "TIMEOUT", "TRIALS", "Asker", "Finding", "texts_of"]
+__all__ = [
+    "FEATURES",
+    "HELLO",
+    "OPENED",
+    "SLOW",
+    "TIMEOUT",
+    "TRIALS",
+    "WITHOUT_TOP",
+    "Asker",
+    "Finding",
+    "is_completion",
+    "thinks",
+]
 
-State = Literal["yes", "refused", "ignored", "unknown"]
-
-TIMEOUT = 120.0
-SLOW = "no answer in time"
-HELLO = "Write one short sentence about the sea."
-# words that no model writes by itself in answer to these questions
-_WORDS = ("kumquat", "vuvuzela")
+State = Literal["yes", "no", "refused", "ignored", "unknown"]
 
 
 class Finding(Record):
@@ -35,21 +46,46 @@ class Finding(Record):
     how: str = ""
 
 
+TIMEOUT = 120.0
+SLOW = "no answer in time"
+HELLO = "Write one short sentence about the sea."
+OPENED = "before a mark that ends it, without one that begins it"
+WITHOUT_TOP = "without top_logprobs"
+_ROOMS = (
+    512,
+    2048,
+)  # tokens for a plain question and the thinking about it; the second only where the first cut it off
+_NO_ANSWER = Finding(state="unknown", how="no answer came")
+# words that no model writes by itself in answer to these questions
+_WORDS = ("kumquat", "vuvuzela")
+
+
 class Asker:
     """Sends the questions, and counts them. A server that is slow is a `TimeoutError`, one that breaks off a `PrerequisiteError`."""
 
-    def __init__(self, url: str, model: str, key: str) -> None:
+    def __init__(self, url: str, model: str, key: str, *, timeout: float | None = None) -> None:
         self.url, self.model, self.key = url, model, key
         self.requests = 0
+        self.room = 0  # tokens for thinking
+        self.dialect = Dialect()
+        self._timeout = TIMEOUT if timeout is None else timeout
 
-    def chat(self, content: Any, **options: Any) -> Answer:
-        body = {"model": self.model, "messages": [{"role": "user", "content": content}], "max_tokens": 12, **options}
-        return self.post("chat/completions", body)
+    def chat(self, content: Any, *, max_tokens: int = 12, **options: Any) -> Answer:
+        """One question; what every request holds, and no trial is about, is put as the server takes it."""
+        asked = {"model": self.model, "messages": [{"role": "user", "content": content}], **options}
+        sent = self.dialect.put(asked | {"max_tokens": max_tokens + self.room})
+        answer = self.post("chat/completions", sent)
+        if answer.status in (400, 422):
+            untaken = self.dialect.named(Refused("", words=answer.said), sent) & {"max_tokens", "temperature"}
+            if untaken:
+                self.dialect.refused |= untaken
+                return self.post("chat/completions", self.dialect.put(asked | {"max_tokens": max_tokens + self.room}))
+        return answer
 
     def post(self, path: str, body: Any) -> Answer:
         self.requests += 1
         try:
-            return ask(f"{self.url}/{path}", key=self.key, body=body, timeout=TIMEOUT)
+            return ask(f"{self.url}/{path}", key=self.key, body=body, timeout=self._timeout)
         except OSError as error:
             if "timed out" in str(error):  # slow is not the same as unable
                 raise TimeoutError(SLOW) from error
@@ -59,11 +95,43 @@ class Asker:
 
 
 def texts_of(answer: Answer) -> list[str]:
-    """The texts of a chat completion; none where it is no such thing."""
+    """The answers of a chat completion without what was thought before them; none where it is no such thing."""
     try:
-        return [str(choice["message"].get("content") or "") for choice in answer.value["choices"]]
+        return [
+            split_thinking(parts_of(choice["message"].get("content"))[0]).answer for choice in answer.value["choices"]
+        ]
     except (KeyError, TypeError, AttributeError):
         return []
+
+
+def is_completion(answer: Answer) -> bool:
+    """Whether it is a chat completion, be its text empty."""
+    return bool(texts_of(answer))
+
+
+def thinks(asker: Asker) -> Finding:
+    """Whether a model thinks before it answers a plain question, and how its server tells; the asker then leaves room for it."""
+    for room in _ROOMS:
+        answer = asker.chat(HELLO, max_tokens=room)
+        if refused := _refused(answer):
+            return Finding(state="unknown", how=refused.how)
+        try:
+            choice = answer.value["choices"][0]
+            message = dict(choice["message"])
+        except (LookupError, TypeError, ValueError):
+            return _NO_ANSWER
+        text, thinking = parts_of(message.get("content"))
+        thought = split_thinking(text)
+        field = next((name for name in THINKING if message.get(name)), "its content" if thinking else "")
+        if not field and not thought.thinking:
+            if choice.get("finish_reason") == "length" and room < _ROOMS[-1]:
+                continue  # the mark that ends thinking may be to come
+            return Finding(state="no") if text.strip() else _NO_ANSWER
+        asker.room = room
+        if thought.answer.strip():
+            return Finding(state="yes", how=f"in {field}" if field else "between marks" if thought.begun else OPENED)
+    asker.room = _ROOMS[0]
+    return Finding(state="yes", how=f"and came to no answer within {_ROOMS[-1]} tokens")
 
 
 def _refused(answer: Answer) -> Finding | None:
@@ -72,6 +140,11 @@ def _refused(answer: Answer) -> Finding | None:
     if answer.status >= 500 and answer.status != 501:
         return Finding(state="refused", how=f"fails with {answer.status}: {answer.said[:120]}")
     return Finding(state="refused", how=f"{answer.status}: {answer.said[:120]}")
+
+
+def _silent(*answers: Answer) -> bool:
+    """Whether not one word was answered: nothing can be told from that."""
+    return not any(text.strip() for answer in answers for text in texts_of(answer))
 
 
 def _n(asker: Asker) -> Finding:
@@ -87,6 +160,8 @@ def _seed(asker: Asker) -> Finding:
     got = [asker.chat(HELLO, temperature=1.5, seed=seed) for seed in (11, 11, 12, 13, 14)]
     if refused := next((refusal for answer in got if (refusal := _refused(answer))), None):
         return refused
+    if _silent(*got):
+        return _NO_ANSWER
     texts = ["".join(texts_of(answer)) for answer in got]
     if texts[0] != texts[1]:
         return Finding(state="ignored", how="two texts for one seed")
@@ -99,13 +174,13 @@ def _logprobs(asker: Asker) -> Finding:
     answer = asker.chat(HELLO, logprobs=True, top_logprobs=5)
     if refused := _refused(answer):
         plain = asker.chat(HELLO, logprobs=True)
-        return Finding(state="yes", how="without top_logprobs") if _first_tokens(plain) else refused
+        return Finding(state="yes", how=WITHOUT_TOP) if _first_tokens(plain) else refused
     tokens = _first_tokens(answer)
     if not tokens:
         return Finding(state="ignored", how="gives none")
     if all(token.get("logprob") == 0 for token in tokens):
         return Finding(state="ignored", how="all are 0")
-    return Finding(state="yes", how="" if tokens[0].get("top_logprobs") else "without top_logprobs")
+    return Finding(state="yes", how="" if tokens[0].get("top_logprobs") else WITHOUT_TOP)
 
 
 def _first_tokens(answer: Answer) -> list[dict[str, Any]]:
@@ -127,6 +202,8 @@ def _json_schema(asker: Asker) -> Finding:
     answer = asker.chat(HELLO, response_format=wanted, max_tokens=60)
     if refused := _refused(answer):
         return refused
+    if _silent(answer):
+        return _NO_ANSWER
     text = "".join(texts_of(answer))
     try:
         if json.loads(text) == {_WORDS[0]: _WORDS[1]}:
@@ -146,6 +223,8 @@ def _choice(asker: Asker) -> Finding:
         answer = asker.chat(HELLO, **extra)
         if refused := _refused(answer):
             said = refused
+        elif _silent(answer):
+            said = _NO_ANSWER
         elif "".join(texts_of(answer)).strip() in _WORDS:
             return Finding(state="yes", how=how)
         else:
@@ -178,7 +257,7 @@ def _tools(asker: Asker) -> Finding:
             return Finding(state="yes")
         return Finding(state="ignored", how=f"calls {str(call)[:80]}")
     except (KeyError, TypeError, IndexError, ValueError):
-        return Finding(state="ignored", how="calls no tool although it must")
+        return _NO_ANSWER if _silent(answer) else Finding(state="ignored", how="calls no tool although it must")
 
 
 def _images(asker: Asker) -> Finding:
@@ -194,6 +273,8 @@ def _images(asker: Asker) -> Finding:
         )
         if refused := _refused(answer):
             return refused
+        if _silent(answer):
+            return _NO_ANSWER
         texts.append("".join(texts_of(answer)).lower())
         usage = answer.value.get("usage") if isinstance(answer.value, dict) else None
         tokens.append((usage or {}).get("prompt_tokens"))
@@ -228,4 +309,4 @@ TRIALS: Mapping[str, Callable[[Asker], Finding]] = {
     "n": _n, "seed": _seed, "logprobs": _logprobs, "json_schema": _json_schema, "choice": _choice, "tools": _tools,
     "images": _images, "lora": _lora,
 }  # fmt: skip
-FEATURES = tuple(TRIALS)
+FEATURES = (*TRIALS, "thinks")

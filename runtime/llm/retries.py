@@ -14,10 +14,11 @@ import time
 from typing import TYPE_CHECKING
 
 from ..errors import CallFailed, PrerequisiteError
-from .wire import Garbage
+from ..http import words_of
+from .replies import Garbage, ServerError
 
 if TYPE_CHECKING:
-    import openai
+    pass
 
 __all__ = ["Problem", "Refused", "judge"]
 
@@ -26,7 +27,12 @@ _TRANSPORTS = {"httpx", "httpx2", "httpcore", "httpcore2", "anyio", "h11", "ssl"
 
 
 class Refused(CallFailed):
-    """The server refused the form of the request (400, 422)."""
+    """The server refused the form of the request (400, 422): in its own `words`, and the `parameter` that it names, if it does."""
+
+    def __init__(self, message: str, *, words: str = "", parameter: str = "") -> None:
+        super().__init__(message)
+        self.words = words
+        self.parameter = parameter
 
 
 class Problem:
@@ -58,7 +64,11 @@ def judge(error: Exception, where: str) -> Problem:
         name = type(cause).__name__ if cause is not None else "connection error"
         return Problem(f"{where} cannot be reached or broke off ({name}: {cause})", down=name == "ConnectError")
     if isinstance(error, openai.APIStatusError):
-        return _judge_status(error, where)
+        # the library keeps what stands under "error", or all of it where that is no object
+        body = error.body if error.body else error.response.text
+        return _judge_status(error, where, error.status_code, body, error.response.headers.get("retry-after"))
+    if isinstance(error, ServerError):
+        return _judge_status(error, where, error.status, str(error), None)
     if isinstance(error, (openai.APIError, json.JSONDecodeError, UnicodeDecodeError)):
         return Problem(f"{where} answered something that is no chat completion: {str(error)[:200]}")
     if type(error).__module__.partition(".")[0] in _TRANSPORTS:  # these break through while a stream is read
@@ -66,9 +76,9 @@ def judge(error: Exception, where: str) -> Problem:
     raise error
 
 
-def _judge_status(error: openai.APIStatusError, where: str) -> Problem:
-    status, said = error.status_code, str(error.message)[:300]
-    text = f"{where} answered {status}: {said}"
+def _judge_status(error: Exception, where: str, status: int, body: object, after: str | None) -> Problem:
+    words = words_of(body) or str(error)
+    text = f"{where} answered {status}: {words[:300]}"
     if status in (401, 403):
         raise PrerequisiteError(
             text, remedy="set the key of this server in INLOOP_API_KEY (or OPENAI_API_KEY) and check its rights"
@@ -78,17 +88,18 @@ def _judge_status(error: openai.APIStatusError, where: str) -> Problem:
             text,
             remedy="check the address (it usually ends in /v1) and the model's name: --llm http://HOST:PORT/v1#MODEL",
         ) from error
-    if status == 429 and "insufficient_quota" in str(error.body or error.message):
+    if status == 429 and "insufficient_quota" in f"{body} {error}":
         raise PrerequisiteError(
             text, remedy="the account has no credit left: top it up, or use another model"
         ) from error
     if status in _RETRIED or status >= 500:
-        after = _retry_after(error.response.headers.get("retry-after"))
-        return Problem(text, retry_after=after, overloaded=status in (429, 503))
+        return Problem(text, retry_after=_retry_after(after), overloaded=status in (429, 503))
     if status in (400, 422):
+        parameter = body.get("param") if isinstance(body, dict) else None
         raise Refused(
-            f"{text}. Mend the request (its length, n, max_tokens, schema): it will not be tried again"
-        ) from error
+            f"{text}. Mend the request (its length, n, max_tokens, schema): it will not be tried again",
+            words=words, parameter=str(parameter or ""),
+        ) from error  # fmt: skip
     raise CallFailed(text) from error
 
 

@@ -18,8 +18,9 @@ from ..errors import BadInput, CallFailed, PrerequisiteError
 from ..http import direct_routes
 from ..records import Cost
 from .adaptive_limit import Turn, pace_of
+from .replies import from_completion, from_stream
 from .retries import Problem, judge
-from .wire import cost_of, from_completion, from_stream
+from .wire import cost_of
 
 if TYPE_CHECKING:
     import openai
@@ -72,7 +73,7 @@ class Sender:
         self.model = model
         self._key = key
         self._connect = connect
-        self._where = f"the server of {model!r} at {url}"
+        self.where = f"the server of {model!r} at {url}"
         self._who = who
         self._concurrency = concurrency
         self._timeout = timeout
@@ -83,8 +84,17 @@ class Sender:
         self._returning = returning
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = weakref.WeakKeyDictionary()
 
-    async def pay(self, body: dict[str, Any], on_text: Callable[[str], None] | None) -> tuple[dict[str, Any], Cost]:
-        """Send one request until it is answered: `{"choices": [...], "cost": {...}}` and the cost.
+    async def pay(
+        self,
+        body: dict[str, Any],
+        on_text: Callable[[str], None] | None,
+        *,
+        opened: bool = False,
+        slower: float = 1.0,
+    ) -> tuple[dict[str, Any], Cost]:
+        """Send one request until it is answered: `{"choices": [...]}` (see `replies`) and the cost.
+
+        `opened`: the model begins inside of its thinking. `slower`: how many times as long as usual an answer may take.
 
         Raises:
             PrerequisiteError: the server is down, refuses the key, or does not know the model.
@@ -104,10 +114,10 @@ class Sender:
                 await asyncio.sleep(pause)
             async with pace_of(self.url, self._concurrency).turn(self._who) as turn:
                 try:
-                    return await self._try(body, on_text, turn)
+                    return await self._try(body, on_text, turn, opened, slower)
                 except Exception as error:
                     try:
-                        problem = judge(error, self._where)
+                        problem = judge(error, self.where)
                     except PrerequisiteError:
                         if not await self._came_back():  # a server that starts does not know its adapters yet
                             raise
@@ -125,13 +135,16 @@ class Sender:
             )
         raise CallFailed(f"{problem.text} ({self._attempts} attempts)", retryable=True)
 
-    async def send(self, body: dict[str, Any], on_text: Callable[[str], None] | None) -> dict[str, Any]:
+    async def send(
+        self, body: dict[str, Any], on_text: Callable[[str], None] | None, *, opened: bool = False, slower: float = 1.0
+    ) -> dict[str, Any]:
         """Send one request once; raises whatever the client library raises."""
         url, key = (self.url, self._key) if self._connect is None else await self._connect()
         client = self._lines.setdefault(asyncio.get_running_loop(), _Line()).at(url, key, self._timeout)
+        create = client.with_options(timeout=self._timeout * slower).chat.completions.create
         if on_text is None:
-            return from_completion(await client.chat.completions.create(**body))
-        return await from_stream(await client.chat.completions.create(**body, stream=True), body["n"], on_text)
+            return from_completion(await create(**body), opened=opened)
+        return await from_stream(await create(**body, stream=True), body.get("n", 1), on_text, opened=opened)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -140,21 +153,20 @@ class Sender:
             await line.client.close()
 
     async def _try(
-        self, body: dict[str, Any], on_text: Callable[[str], None] | None, turn: Turn
+        self, body: dict[str, Any], on_text: Callable[[str], None] | None, turn: Turn, opened: bool, slower: float
     ) -> tuple[dict[str, Any], Cost]:
         begun = time.monotonic()
-        value = await self.send(body, on_text)
+        value = await self.send(body, on_text, opened=opened, slower=slower)
         seconds = time.monotonic() - begun
         cost = cost_of(body, value, seconds, money=0.0 if self._free else None)
         turn.done(seconds, cost.output_tokens // max(1, len(value["choices"])))
-        value["cost"] = cost.model_dump()
         return value, cost
 
     async def _came_back(self) -> bool:
         """Wait while a server of ours is started again; False where it is not."""
         if self._returning is None or not await asyncio.to_thread(self._returning):
             return False
-        _LOG.warning("%s is being started again; waiting for it", self._where)
+        _LOG.warning("%s is being started again; waiting for it", self.where)
         begun = time.monotonic()
         while await asyncio.to_thread(self._returning):
             if time.monotonic() - begun > _LONGEST_RESTART:

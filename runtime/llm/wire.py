@@ -1,7 +1,6 @@
-"""The chat completions format of OpenAI-compatible servers: questions become requests, answers become choices.
+"""The chat completions format of OpenAI-compatible servers: questions become requests, and what the answers cost.
 
-A choice is `{"text": ..., "finish_reason": ..., "logprobs": [[token, logprob], ...]}`, as it is kept in the ledger.
-What is no chat completion, or a stream that ends before its choices do, is `Garbage`: never an empty answer.
+What came back is read in `replies`.
 """
 
 from __future__ import annotations
@@ -17,20 +16,15 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import CallFailed
 from ..records import Cost, Message
-from ..text import whole
 from .parsing import json_from
 
 if TYPE_CHECKING:
     from ..store import Store
 
-__all__ = ["Garbage", "Question", "cost_of", "estimate", "fitting", "from_completion", "from_stream", "unframed"]
+__all__ = ["Question", "cost_of", "estimate", "fitting", "unframed"]
 
 _CHOICE = "answer"
 _CHOICE_FRAME = 16  # tokens of the JSON around a choice
-
-
-class Garbage(Exception):
-    """The answer was no chat completion."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,69 +154,13 @@ def estimate(text: str) -> int:
     return -(-len(text.encode("utf-8")) // 4)
 
 
-def from_completion(got: Any) -> dict[str, Any]:
-    choices = getattr(got, "choices", None)
-    if not isinstance(choices, list) or not choices:
-        raise Garbage(f"{str(got)[:200]!r}")
-    read = []
-    for choice in choices:
-        message = getattr(choice, "message", None)
-        if message is None or not isinstance(message.content, str | None):
-            raise Garbage(f"{str(choice)[:200]!r}")
-        read.append(_choice(whole(message.content or ""), choice.finish_reason, getattr(choice, "logprobs", None)))
-    return {"choices": read, "usage": _usage(getattr(got, "usage", None))}
-
-
-async def from_stream(stream: Any, n: int, on_text: Callable[[str], None]) -> dict[str, Any]:
-    texts: dict[int, list[str]] = {}
-    reasons: dict[int, str] = {}
-    tokens: dict[int, list[tuple[str, float]]] = {}
-    usage: dict[str, int] = {}
-    async for chunk in stream:
-        usage = _usage(getattr(chunk, "usage", None)) or usage
-        for choice in getattr(chunk, "choices", None) or []:
-            place = int(choice.index)
-            piece = getattr(choice.delta, "content", None) if choice.delta is not None else None
-            if piece:
-                piece = whole(piece)
-                texts.setdefault(place, []).append(piece)
-                if place == 0:
-                    on_text(piece)
-            if getattr(choice, "logprobs", None) is not None:
-                tokens.setdefault(place, []).extend(_tokens(choice.logprobs))
-            if choice.finish_reason:
-                reasons[place] = choice.finish_reason
-    if not reasons or set(texts) - set(reasons):
-        raise Garbage(f"the stream was cut off after {''.join(texts.get(0, []))[-80:]!r}")
-    read = [
-        {"text": "".join(texts.get(place, [])), "finish_reason": reasons[place], "logprobs": tokens.get(place, [])}
-        for place in sorted(reasons)
-    ]
-    return {"choices": read[:n], "usage": usage}
-
-
-def _choice(text: str, reason: Any, logprobs: Any) -> dict[str, Any]:
-    choice = {"text": text, "finish_reason": str(reason or ""), "logprobs": _tokens(logprobs)}
-    first = next(iter(getattr(logprobs, "content", None) or []), None)
-    top = [(whole(str(entry.token)), float(entry.logprob)) for entry in getattr(first, "top_logprobs", None) or []]
-    return choice | ({"top": top} if top else {})
-
-
-def _tokens(logprobs: Any) -> list[tuple[str, float]]:
-    content = getattr(logprobs, "content", None) or []
-    return [(whole(str(entry.token)), float(entry.logprob)) for entry in content]
-
-
-def _usage(usage: Any) -> dict[str, int]:
-    found = {name: getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")}
-    return {name: value for name, value in found.items() if isinstance(value, int)}
-
-
 def cost_of(body: dict[str, Any], value: dict[str, Any], seconds: float, *, money: float | None) -> Cost:
     """Tokens as the server counts them, where it counts at all and counts all choices; else an estimate."""
     usage = value.pop("usage")
     choices = value["choices"]
-    estimates = [len(choice["logprobs"]) or estimate(choice["text"]) for choice in choices]
+    estimates = [
+        estimate(choice["thinking"]) + (len(choice["logprobs"]) or estimate(choice["text"])) for choice in choices
+    ]
     output = usage.get("completion_tokens")
     if output is None or (len(choices) > 1 and output < 0.6 * sum(estimates)):
         output = max(sum(estimates), output or 0)  # some servers count the first choice only

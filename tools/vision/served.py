@@ -117,10 +117,10 @@ class ServedCaptioner(_Served):
 
 
 def _p_yes(reply: Reply) -> float | None:
-    """From the alternatives of the first token; None where they hold neither word."""
+    """From the alternatives of the answer's first token; None where they hold neither word."""
     sums = {"yes": 0.0, "no": 0.0}
     for token, logprob in reply.top[0] if reply.top else ():
-        word = token.strip().strip("\"'*").lower()
+        word = token.strip("Ġ▁ \t\r\n\"'*.,").lower()  # byte-level and SentencePiece vocabularies mark the blank
         if word in sums:
             sums[word] += math.exp(logprob)
     total = sums["yes"] + sums["no"]

@@ -1,11 +1,14 @@
 """The rewriter: what the model is shown, and what is made of the replies that models really write."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inloop.agents.opt2i.rewriter import Proposals, Rewriter, Shown, parse_proposals
-from inloop.runtime.errors import BadInput
+from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.fakes import ScriptedChat
 from inloop.runtime.records import Message, Reply
 
@@ -181,3 +184,32 @@ async def test_bad_input_is_refused_before_a_call() -> None:
     with pytest.raises(BadInput, match="'poem'"):
         Rewriter(chat, style="poem")  # type: ignore[arg-type]
     assert chat.asked == []
+
+
+class Failing(ScriptedChat):
+    """Fails on its first calls, as a model does that spends its tokens on thinking."""
+
+    def __init__(self, failures: int, replies: list[str]) -> None:
+        super().__init__(replies)
+        self.failures = failures
+
+    async def complete(self, messages: Sequence[Message], **options: Any) -> Reply:
+        if self.failures:
+            self.failures -= 1
+            raise CallFailed("it thought, and gave no answer")
+        return await super().complete(messages, **options)
+
+
+async def test_a_reply_that_is_none_is_asked_for_again_with_another_seed() -> None:
+    proposals = await Rewriter(Failing(1, [MESSY["as asked"]])).propose(text=TEXT, history=[], n=3, seed=1)
+    assert proposals.texts == (A, B, C) and proposals.why_none == ""
+    with pytest.raises(CallFailed, match="it thought"):
+        await Rewriter(Failing(2, [])).propose(text=TEXT, history=[], n=3, seed=1)
+
+
+async def test_what_came_back_in_place_of_a_text_is_told() -> None:
+    echo = f"1. <PROMPT>{TEXT}</PROMPT>"
+    none = await Rewriter(ScriptedChat([echo, echo])).propose(text=TEXT, history=[], n=1, seed=1)
+    assert "(the user's own text)" in none.why_none
+    talk = await Rewriter(ScriptedChat(["The sea.", "The sea."])).propose(text=TEXT, history=[], n=1, seed=1)
+    assert talk.why_none == "the reply holds none: 'The sea.'"

@@ -77,7 +77,7 @@ BAD = {
     "refuses": (says("I'm sorry, but I can't help with that."), "refused"),
     "html": (says("<html><body>502 Bad Gateway: 1. try again</body></html>"), "unreadable"),
     "talks": (says("Sure! Music is a lovely thing to write about, is it not"), "unreadable"),
-    "nothing": (says(""), "unreadable"),
+    "nothing": (says(""), "failed"),
     "400": (fails(400, "no such thing"), "failed"),
     "500": (fails(500, "overloaded"), "failed"),
     "cut": (says('{"rows": [{"text": "put on a rec'), "unreadable"),

@@ -15,7 +15,7 @@ import sys
 
 import pytest
 import stand_ins
-from servers import GARBAGE, fails, serving, stream
+from servers import GARBAGE, fails, replies, says, serving, stream, thinks
 from stand_ins import StandInChat, answering
 
 import inloop.graphs.opt2i.context as module
@@ -40,6 +40,10 @@ class Home:
         self.opened = stand_ins.install(lambda name, value: self.monkeypatch.setattr(module, name, value), **other)
         for name in real:
             self.monkeypatch.setattr(module, f"open_{name}", self.openers[name])
+
+    def result(self):
+        """That of the newest run."""
+        return json.loads((self.runs()[-1] / "result.json").read_text(encoding="utf-8"))
 
     def inloop(self, *argv):
         """(exit code, standard output, standard error) of a command."""
@@ -259,6 +263,33 @@ def test_a_server_that_does_not_answer_as_it_should(home, server, name):
     with Store(home.path / "runs" / ".store") as store:
         assert store.ledger.counts() == {}
         assert len(store.ledger.failures()) <= 3
+
+
+NOTHING = {
+    "only thinking": (thinks("x", tokens=10**6), "it thought, and was cut off"),
+    "empty": (replies(content=""), "the answer was empty"),
+    "a tool": (replies("tool_calls", tool_calls=[{"id": "1", "type": "function", "function": {"name": "write"}}]), "called a tool"),
+    "a filter": (replies("content_filter"), "a content filter"),
+    "a refusal": (replies(refusal="I cannot help with that."), "it refused: 'I cannot help with that.'"),
+    "drafts alone": (replies(content=f"<think>1. <PROMPT>{PROMPT} in a draft</PROMPT></think>"), "it thought"),
+    "other talk": (says("The sea is calm today."), "The sea is calm today."),
+    "the prompt itself": (says(f"1. <PROMPT>{PROMPT}</PROMPT>"), "(the user's own text)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_no_proposal_at_all_is_a_failure_that_says_what_came_back(home, server, name):
+    behaviour, words = NOTHING[name]
+    server.behaviours = [behaviour]
+    command = ("opt2i", PROMPT, *SMALL, "--llm", f"{server.url}#m", "--questioner", "simple-english")
+    code, out, _ = home.inloop(*command)
+    assert code == cli.FAILED and words in out
+    told = json.loads(home.inloop(*command, "--json")[1])
+    assert told["exit_code"] == cli.FAILED and words in told["error"]["message"]
+    assert [trial["iteration"] for task in home.result()["tasks"] for trial in task["trials"]] == [0]
+    if "talk" not in name and "prompt" not in name:  # what was no answer is not kept: a mended server is asked again
+        server.behaviours = [answering]
+        assert home.inloop(*command)[0] == cli.OK
 
 
 def test_a_server_that_gets_well_again_is_no_failure(home, server):

@@ -12,7 +12,11 @@ import pytest
 from PIL import Image
 from servers import Body, Endpoint, Handler, completion, fails, serving
 
+from inloop.evaluators.text_image import VQAScore
 from inloop.runtime.errors import BadInput, PrerequisiteError
+from inloop.runtime.llm.chat import OpenAIChat
+from inloop.runtime.llm.transport import Sender
+from inloop.runtime.records import Sample
 from inloop.runtime.settings import Settings
 from inloop.runtime.store.open import Store
 from inloop.tools.vision.open import open_vqa
@@ -108,3 +112,27 @@ async def test_a_judge_without_eyes(server: Endpoint, store: Store, tmp_path: Pa
     with pytest.raises(PrerequisiteError, match="does not see pictures"):
         await judge.answer([(red, "Is it red?")])
     await judge.aclose()
+
+
+@pytest.mark.parametrize(("yes", "no"), [(" Yes", "no"), ("ĠYes", "ĠNo"), ("▁yes", "▁no"), ("YES.", "No,")])
+@pytest.mark.parametrize("thinks", [False, True])
+async def test_vqascore_by_a_served_judge(server: Endpoint, store: Store, yes: str, no: str, thinks: bool) -> None:
+    """Its probability is that of the answer's first word, in every vocabulary, after a line end and after thinking."""
+
+    def judge(handler: Handler, body: Body) -> None:
+        if "lora_name" in body or "structured_outputs" in body or "guided_choice" in body or "response_format" in body:
+            return fails(400, "not here")(handler, body)
+        before = ["<think>", "Is it? Yes, no.", "</think>"] if thinks else []
+        tokens = [*before, "\n", yes]
+        reply = completion(["".join([*before, "\n", yes.strip(" Ġ▁")])], output_tokens=len(tokens))
+        top = [{"token": t, "logprob": math.log(p), "bytes": None} for t, p in ((yes, 0.6), (no, 0.2), ("It", 0.1))]
+        entries = [{"token": t, "logprob": -0.1, "bytes": None, "top_logprobs": []} for t in tokens]
+        entries[-1]["top_logprobs"] = top
+        reply["choices"][0]["logprobs"] = {"content": entries}
+        return handler.json(reply)
+
+    server.behaviours = [judge]
+    picture = store.blobs.put(b"\x89PNG", media_type="image/png")
+    served = ServedVQA(OpenAIChat(Sender(server.url, model="m"), store=store))
+    [score] = await VQAScore(served).score([Sample(id="1", text="a red disc", image=picture)])
+    assert score.value == pytest.approx(0.75)
