@@ -30,18 +30,18 @@ _FONTS = (
 
 
 def new_figure(panels: int = 1, *, width: float = 6.4, height: float = 3.6) -> tuple[Figure, list[Axes]]:
-    """A figure with panels one above the other, each `height` inches high.
+    """A figure with panels one above the other, each `height` inches high; a notebook shows it where a cell ends with it.
 
     Raises:
         PrerequisiteError: matplotlib is not installed.
     """
     try:
-        from matplotlib.figure import Figure
+        from .notebook_figure import NotebookFigure
     except ImportError:
         raise PrerequisiteError(
             "a plot needs matplotlib", remedy="pip install 'inloop[plot]', or pip install matplotlib."
         ) from None
-    figure = Figure(figsize=(width, height * panels), layout="constrained")
+    figure = NotebookFigure(figsize=(width, height * panels), layout="constrained")
     axes = figure.subplots(panels, 1, squeeze=False)[:, 0]
     for each in axes:
         for side in ("top", "right"):

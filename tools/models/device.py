@@ -59,6 +59,8 @@ def fast_precision(device: torch.device) -> Literal["bf16", "fp16", "no"]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """No progress bars and no advice on standard error while a model is loaded; errors still raise."""
+    # in a notebook without ipywidgets, of bars that are not shown anyway; transformers imports tqdm
+    warnings.filterwarnings("ignore", "IProgress not found")
     from transformers.utils import logging
 
     # peft asks transformers by a name that it has since changed: nothing that a user could mend

@@ -113,6 +113,13 @@ def test_a_forest_has_its_values_in_their_places():
     assert Forest(title="", rows=(Interval("a", None),)).lines[0].place is None
 
 
+def test_a_notebook_shows_a_plot():
+    """Without pyplot, as IPython asks for it."""
+    formatters = pytest.importorskip("IPython.core.formatters", reason="IPython: pip install 'inloop[notebook]'")
+    data, _ = formatters.DisplayFormatter().format(result(Compared).plot())
+    assert data["image/png"].startswith(b"\x89PNG")
+
+
 def test_a_plot_has_the_intervals():
     figure = result(Compared).plot()
     [axes] = figure.axes
