@@ -15,7 +15,9 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote
 
+import chromium
 import pytest
+from pages import BROKEN, CONTRAST
 
 from inloop.app.cli.commands import parser
 from inloop.runtime import models
@@ -142,18 +144,49 @@ def test_a_broken_link_is_found(tmp_path):
     assert [*broken(page)] == ["#b", "c.md"]
 
 
-@pytest.mark.slow
-def test_the_site_is_built(tmp_path):
-    """Strictly: a name that the reference does not find, or a page that the navigation lacks, is an error."""
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built strictly: a name that the reference does not find, or a page that the navigation lacks, is an error."""
     for package in ("mkdocs", "material", "mkdocstrings", "griffe_pydantic"):
         if importlib.util.find_spec(package) is None:
             pytest.skip("the generator of the site is not installed: pip install 'inloop[docs]'")
     if not (ROOT / "build" / "view" / "inloop").is_dir():
         pytest.skip("the package by links to the code folders is not there: make view")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    own_loop = (tmp_path / "site" / "own_loop.html").read_text(encoding="utf-8")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_has_what_is_written_elsewhere(site):
+    own_loop = (site / "own_loop.html").read_text(encoding="utf-8")
     assert "conditional_edges" in own_loop, "the loop is included from its file"
-    loops = (tmp_path / "site" / "reference" / "loops.html").read_text(encoding="utf-8")
+    loops = (site / "reference" / "loops.html").read_text(encoding="utf-8")
     assert "rounds of rewriting" in loops, "options have the descriptions of their fields"
+    assert "inloop.graphs.opt2i.config.Opt2iConfig</" not in loops, (
+        "names are shown without where they are behind the front door"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(chromium.find() is None, reason="the pages in a browser: apt install chromium")
+def test_the_site_is_read_on_a_desk_a_phone_and_in_the_dark(site):
+    """No page is wider than its window, no table breaks a word, text stands out from its ground."""
+    cells = BROKEN.replace("'th, td, caption, dt, dd, .forest span'", "'.md-content th, .md-content td'")
+    text = CONTRAST.replace("document.body, ", "document.querySelector('.md-content'), ")
+    assert cells != BROKEN and text != CONTRAST
+    with chromium.Page() as browser:
+        for page in sorted(site.rglob("*.html")):
+            if page.name == "404.html":  # its links begin at the root of a server
+                continue
+            for width, dark in ((1400, False), (1400, True), (390, False)):
+                where = f"{page.relative_to(site)} at {width}{' dark' if dark else ''}"
+                browser.open(page, width=width, height=900, dark=dark)
+                browser.ask("localStorage.clear()")  # where the scheme is that was shown last
+                browser.open(page, width=width, height=900, dark=dark)
+                assert browser.ask("document.body.dataset.mdColorScheme") == ("slate" if dark else "default"), where
+                assert browser.ask("document.documentElement.scrollWidth") <= width, where
+                assert (where, browser.ask(cells)) == (where, [])
+                assert (where, browser.ask(text)) == (where, [])
