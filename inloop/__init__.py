@@ -12,6 +12,7 @@ configs of the loops (`make stubs`).
 from __future__ import annotations
 
 import importlib
+import os
 from importlib.metadata import version
 from typing import Any
 
@@ -20,6 +21,9 @@ from .runtime.privacy import keep_private
 keep_private()  # before a library is imported that would tell its makers
 
 __version__ = version("inloop")
+
+# read when LangGraph is imported, which any module below may be the first to do: checkpoints revive no types but its own
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 
 _PLACES = {
     # loops: call one, await its `run`, go on with its `resume`

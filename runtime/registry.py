@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from .errors import BadInput, PrerequisiteError
+from .own_code import at_line
 
 __all__ = ["Registry", "import_object", "is_object", "plugins", "source"]
 
@@ -141,7 +142,7 @@ def import_object(spec: str, noun: str) -> Any:
             f"{spec!r} cannot be imported: {module!r} needs {error.name!r}, which is not installed."
         ) from error
     except Exception as error:  # a module may fail in any way
-        raise BadInput(f"{spec!r} cannot be imported ({type(error).__name__}: {error}).") from error
+        raise BadInput(f"{spec!r} cannot be imported ({type(error).__name__}: {error}{at_line(error)}).") from error
     for name in path.split("."):
         if not hasattr(part, name):
             names = [each for each in vars(part) if not each.startswith("_")] if hasattr(part, "__dict__") else []

@@ -4,6 +4,7 @@ from .format import amount, clip, counted, percent, points, printable, seconds, 
 from .lines import read_lines
 from .progress import RunView, progress
 from .session import kept, log_to_stderr
+from .streams import json_text
 
 __all__ = [
     "LoopCommand",
@@ -14,6 +15,7 @@ __all__ = [
     "counted",
     "flag_names",
     "given_flags",
+    "json_text",
     "kept",
     "log_to_stderr",
     "percent",

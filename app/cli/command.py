@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from .flags import add_flags, flag_names, given_flags
 from .format import amount, printable, seconds
 from .progress import RunView, progress
 from .session import kept, log_to_stderr
+from .streams import json_text
 
 if TYPE_CHECKING:
     from ...runtime.run import Loop
@@ -109,7 +109,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         loop.inputs(config)
         if self.dry_run is not None and args.dry_run:
             plan = self.dry_run(config, settings)
-            print(plan.model_dump_json() if args.json else plan)
+            print(json_text(plan.model_dump(mode="json")) if args.json else plan)
             return 0
         new = RunFolder.create(settings.runs_dir, loop.name, config, about=config.topics())
         with discarded_if_refused(new) as folder:
@@ -144,7 +144,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
             write_whole(folder.report_path, page.encode("utf-8"))
         if json_output:
             paths = {name: str(path) for name, path in beside.items()}
-            print(json.dumps(_as_json(result, folder) | paths | dict(self.data(result)), ensure_ascii=False))
+            print(json_text(_as_json(result, folder) | paths | dict(self.data(result))))
         else:
             print("\n".join([*self.words(result, sys.stdout.isatty()), *_closing(result, folder, beside)]))
         return _BUDGET if result.stopped else self.exit_code(result)
@@ -157,7 +157,7 @@ def _as_json(result: RunResult[Any], folder: RunFolder) -> dict[str, Any]:
         "path": str(folder.path),
         "report": str(folder.report_path),
         "result": str(folder.path / "result.json"),
-        "resume": f"inloop resume {folder.path}",
+        "resume": folder.resume_command,
         "seconds": result.seconds,
         "stopped_by_budget": bool(result.stopped),
         "failed": result.failed,
@@ -179,5 +179,5 @@ def _closing(result: RunResult[Any], folder: RunFolder, beside: Mapping[str, Pat
         f"  calls    {paid or 'none'} ({amount(reused)} reused), {money}, {seconds(result.seconds)}",
         *(f"  {name:<8} {path}" for name, path in beside.items()),
         f"  report   {folder.report_path}",
-        f"  resume   inloop resume {folder.path}",
+        f"  resume   {folder.resume_command}",
     ]

@@ -14,7 +14,7 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from ...runtime.errors import BadInput
 from ...runtime.registry import Registry
@@ -174,9 +174,16 @@ def commands() -> Mapping[str, Command | PackageCommand]:
     return {**COMMANDS, **{name: command for name, command in brought.items() if name not in COMMANDS}}
 
 
+class _Parser(argparse.ArgumentParser):
+    """What argparse refuses is bad input like any other, so that `--json` tells it too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{message[:1].lower()}{message[1:].rstrip('.')}: `{self.prog} --help` shows what can be given.")
+
+
 def parser(called: str | None = None) -> argparse.ArgumentParser:
     """The argument parser of `inloop`; of the commands only the one that is `called` knows its own arguments."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="inloop",
         description="Puts a language model in the loop of vision-language work.",
         epilog=_EPILOG,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -24,6 +23,7 @@ from ...runtime.http import ask
 from ...runtime.registry import is_object, plugins, source
 from ...runtime.roles import TOOLS
 from ...runtime.settings import Settings
+from .streams import json_text
 
 __all__ = ["Finding", "doctor", "examine"]
 
@@ -56,7 +56,7 @@ def doctor(args: argparse.Namespace) -> int:
     findings = examine(Settings.load())
     missing = [f for f in findings if f.state == "missing"]
     if args.json:
-        print(json.dumps({"ok": not missing, "findings": [f._asdict() for f in findings]}, ensure_ascii=False))
+        print(json_text({"ok": not missing, "findings": [f._asdict() for f in findings]}))
         return 3 if missing else 0
     marks = {"ok": "ok     ", "note": "note   ", "missing": "MISSING"}
     for finding in findings:

@@ -15,14 +15,17 @@ With `--json` the standard output is one JSON object, for errors too; progress a
 from __future__ import annotations
 
 import argparse
-import json
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from ...runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ...runtime.own_code import users_line
 from .commands import commands, parser
+from .interrupts import at_once
+from .streams import dropped, flushed, json_text, opened
 
 __all__ = ["BAD_INPUT", "BUDGET", "FAILED", "INTERRUPTED", "OK", "PREREQUISITE", "main"]
 
@@ -36,18 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         complete()
     given = sys.argv[1:] if argv is None else list(argv)
+    opened()
+    if argv is None:
+        at_once()
     args = argparse.Namespace(json="--json" in given, command=None)  # until the arguments are read
     try:
-        args = parser(next((word for word in given if not word.startswith("-")), None)).parse_args(given)
-        if args.version:
-            from importlib.metadata import version
-
-            print(f"inloop {version('inloop')}")
-            return OK
-        if args.command is None:
-            parser().print_help()
-            return BAD_INPUT
-        return commands()[args.command].run(args)
+        code = _run(given, args)
+        flushed()
+        return code
     except KeyboardInterrupt:
         again = "run the same command again" if args.command in ("index", "eval-rag") else "`inloop resume`"
         return _fail(args, "interrupted", f"interrupted; {again} goes on with what is left.", INTERRUPTED)
@@ -61,13 +60,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(args, "failed", str(error), FAILED)
     except BrokenPipeError:
         # the reader of a pipe (`inloop runs | head`) has left: nothing to say to anyone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        dropped()
         return OK
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return _unexpected(args, error)
+        dropped()
+        return _fail(args, "prerequisite", "the standard output cannot be written: the disk is full.", PREREQUISITE)
     except Exception as error:
-        if os.environ.get("INLOOP_LOG_LEVEL", "").lower() == "debug":
-            raise
-        text = f"unexpected {type(error).__name__}: {error}\n  A fault in inloop; INLOOP_LOG_LEVEL=debug shows where."
-        return _fail(args, "failed", text, FAILED)
+        return _unexpected(args, error)
 
 
 def entry() -> NoReturn:
@@ -75,9 +76,34 @@ def entry() -> NoReturn:
     sys.exit(main())
 
 
+def _run(given: list[str], args: argparse.Namespace) -> int:
+    """Read the arguments into `args`, and run their command."""
+    called = next((word for word in given if not word.startswith("-")), None)
+    parser(called).parse_args(given, args)
+    if args.version:
+        from importlib.metadata import version
+
+        print(f"inloop {version('inloop')}")
+        return OK
+    if args.command is None:
+        parser().print_help()
+        return BAD_INPUT
+    return commands()[args.command].run(args)
+
+
+def _unexpected(args: argparse.Namespace, error: Exception) -> int:
+    """Whose fault it is: that of the user's own code, with its line, or inloop's."""
+    if os.environ.get("INLOOP_LOG_LEVEL", "").lower() == "debug":
+        raise error
+    text = f"{type(error).__name__}: {error}"
+    if line := users_line(error):
+        return _fail(args, "failed", f"your own code failed: {line}: {text}", FAILED)
+    return _fail(args, "failed", f"unexpected {text}\n  A fault in inloop; INLOOP_LOG_LEVEL=debug shows where.", FAILED)
+
+
 def _fail(args: argparse.Namespace, kind: str, text: str, code: int, *, remedy: str | None = None) -> int:
     if args.json:
-        print(json.dumps({"error": {"kind": kind, "message": text, "remedy": remedy}, "exit_code": code}))
+        print(json_text({"error": {"kind": kind, "message": text, "remedy": remedy}, "exit_code": code}))
     else:
         goes_on = f"\n  to go on:  {remedy}" if kind == "interrupted" and remedy else ""
         print(f"inloop: {text}{goes_on}", file=sys.stderr)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from ...runtime.errors import PrerequisiteError
 from ...runtime.models import download_bar
 from ...runtime.settings import Settings
+from .streams import json_text
 
 __all__ = ["add_models_arguments", "config", "models"]
 
@@ -52,7 +52,7 @@ def models(args: argparse.Namespace) -> int:
             {**model.model_dump(mode="json"), "state": state, "path": str(where) if where else None, "problem": note}
             for model, where, state, note in rows
         ]
-        print(json.dumps({"models": listed}, ensure_ascii=False))
+        print(json_text({"models": listed}))
         return 0
     for model, where, state, note in rows:
         size = f", {model.size / 1e6:.0f} MB" if model.size else ""
@@ -70,7 +70,7 @@ def config(args: argparse.Namespace) -> int:
     """Show every setting, its value and where that comes from."""
     rows = Settings.sources({})
     if args.json:
-        print(json.dumps({"settings": [row._asdict() for row in rows]}, ensure_ascii=False))
+        print(json_text({"settings": [row._asdict() for row in rows]}))
         return 0
     wide = max(len(row.value) for row in rows)
     for row in rows:
@@ -80,7 +80,7 @@ def config(args: argparse.Namespace) -> int:
 
 def _listed(args: argparse.Namespace, paths: dict[str, str], word: str) -> int:
     if args.json:
-        print(json.dumps({word: paths}, ensure_ascii=False))
+        print(json_text({word: paths}))
     else:
         for name, path in paths.items():
             print(f"{name:<10} {word}  {path}")

@@ -7,7 +7,6 @@ Which command a run is of stands in the table of commands: `LoopCommand.resume` 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.settings import Settings
 from .commands import PARTS, commands
 from .format import clip, counted, printable
+from .streams import json_text
 
 if TYPE_CHECKING:
     from ...runtime.run import RunFolder
@@ -89,7 +89,7 @@ def report(args: argparse.Namespace) -> int:
     page: str = _command_of(folder).report(folder, blobs, limit=limit)
     write_whole(folder.report_path, page.encode("utf-8"))
     if args.json:
-        print(json.dumps({"run_id": folder.id, "report": str(folder.report_path), "bytes": len(page.encode("utf-8"))}))
+        print(json_text({"run_id": folder.id, "report": str(folder.report_path), "bytes": len(page.encode("utf-8"))}))
     else:
         print(folder.report_path)
     return 0
@@ -106,7 +106,7 @@ def export(args: argparse.Namespace) -> int:
     count = pack(folder, BlobStore(folder.store_of(settings) / "blobs"), to)
     size = to.stat().st_size
     if args.json:
-        print(json.dumps({"run_id": folder.id, "file": str(to), "bytes": size, "blobs": count}))
+        print(json_text({"run_id": folder.id, "file": str(to), "bytes": size, "blobs": count}))
     else:
         print(
             f"{to}  ({counted(count, 'picture')}, {size / 1e6:.1f} MB; unpack it into any folder DIR, then: inloop report DIR/{folder.id})"
@@ -138,7 +138,7 @@ def runs(args: argparse.Namespace) -> int:
             }
             for i, about in rows
         ]
-        print(json.dumps({"runs": listed}, ensure_ascii=False))
+        print(json_text({"runs": listed}))
         return 0
     if not rows:
         print(f'no runs in {settings.runs_dir} yet; start one with: inloop opt2i "..."')

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...runtime.errors import InloopError, Interrupted
 from ...runtime.run import RunFolder
+from .interrupts import left_by
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
@@ -25,9 +26,10 @@ def kept(folder: RunFolder, *, begun: Callable[[], bool], quiet: bool) -> Iterat
     Interrupted, it raises `Interrupted` with the command that goes on as its remedy. A run that has `begun` and fails names that
     command on the standard error, unless `quiet`.
     """
-    again = f"inloop resume {folder.path}"
+    again = folder.resume_command
     try:
-        yield
+        with left_by(again):
+            yield
     except (KeyboardInterrupt, asyncio.CancelledError, Interrupted):
         raise Interrupted("interrupted: what is done is kept.", remedy=again) from None
     except InloopError:

@@ -15,6 +15,7 @@ from ...runtime.run import RunFolder
 from ...runtime.settings import Settings
 from ...runtime.store import BlobStore, disk_problem, write_whole
 from ...runtime.text import lines_of
+from ..cli import json_text
 
 __all__ = ["add_arguments", "rescore"]
 
@@ -58,7 +59,7 @@ def rescore(args: argparse.Namespace) -> int:
         write_whole(path / "rescored.json", json.dumps(rescored, indent=1, ensure_ascii=False).encode("utf-8") + b"\n")
     paths = {"data": str(path / "data"), "student": str(path / "student"), "path": str(path)}
     if args.json:
-        print(json.dumps({**rescored, **paths}, ensure_ascii=False))
+        print(json_text({**rescored, **paths}))
         return 0
     for one in rescoring.repeats:
         dev = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from ...runtime.errors import BadInput
 from ...runtime.records import flags_checked
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
-from ..cli import add_flags, amount, clip, flag_names, given_flags, percent, progress
+from ..cli import add_flags, amount, clip, flag_names, given_flags, json_text, percent, progress
 from .ask import AskView
 from .ask_report import render
 
@@ -75,7 +74,7 @@ def eval_claims(args: argparse.Namespace) -> int:
         shown: dict[str, Any] = {name: each.model_dump(mode="json") for name, each in figures.items()}
         shown |= {"change": change.model_dump(mode="json"), "notes": list(results["verified"].notes)}
         shown |= {"runs": {name: str(folder) for name, folder in folders.items()}}
-        print(json.dumps(shown, ensure_ascii=False))
+        print(json_text(shown))
     else:
         print(in_words(figures, change))
         for note in results["verified"].notes:

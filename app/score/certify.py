@@ -9,14 +9,13 @@ inloop certify ratings    your own scores against your own ratings, beside what 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
 from ...tools.data import read_table
-from ..cli import clip, printable
+from ..cli import clip, json_text, printable
 
 if TYPE_CHECKING:
     from ...evaluators.run import Correlation, Figure
@@ -81,7 +80,7 @@ def _all(args: argparse.Namespace) -> int:
     if args.json:
         told = [{**row.model_dump(), "equal": row.equal if row.ours is not None else None} for row in rows]
         summary = {"equal": sum(row.equal for row in rows), "different": len(different), "unchecked": len(unchecked)}
-        print(json.dumps({"data": str(data), "figures": told, **summary}))
+        print(json_text({"data": str(data), "figures": told, **summary}))
     else:
         print(f"\n{sum(row.equal for row in rows)} of {len(rows)} figures are equal", end="")
         print(f", {len(different)} differ" if different else "", end="")
@@ -124,7 +123,7 @@ def _dsg(args: argparse.Namespace) -> int:
         if not args.json:
             _print_table(told["t2i_models"], args.rule)
     if args.json:
-        print(json.dumps(told))
+        print(json_text(told))
     elif annotations is not None and annotations.malformed:
         fate = "their items lose every edge" if args.rule == "released" else "what can be read of them is kept"
         print(f"{len(annotations.malformed)} dependencies in {args.annotations} cannot be read: {fate}.")
@@ -163,7 +162,7 @@ def _vqa(args: argparse.Namespace) -> int:
         made.append((rule, accuracy_of(read_predictions(Path(args.predictions), rule), asked, rule=rule.name)))
     results = [{**found.model_dump(), "score": round(found.score, 4), "about": rule.about} for rule, found in made]
     if args.json:
-        print(json.dumps(results[0] if args.rule != "all" else {"rule": "all", "results": results}))
+        print(json_text(results[0] if args.rule != "all" else {"rule": "all", "results": results}))
         return 0
     for rule, found in made:
         extra = f", {found.missing} without a prediction" if found.missing else ""
@@ -189,7 +188,7 @@ def _ratings(args: argparse.Namespace) -> int:
     _overlap(found, args.scores, args.ratings)
     ceiling = split_half(list(ratings.values()))
     if args.json:
-        print(json.dumps({**found.model_dump(), "ceiling": ceiling.model_dump()}))
+        print(json_text({**found.model_dump(), "ceiling": ceiling.model_dump()}))
     else:
         print(_correlated(found, f"{args.scores} against {args.ratings}", ceiling.spearman))
     return 0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 
 from ...runtime.errors import BadInput
 from ...runtime.llm import FEATURES, Capabilities, Level, capabilities, measure, probe
 from ...runtime.settings import Settings
-from ..cli import amount
+from ..cli import amount, json_text
 
 __all__ = ["add_arguments", "bench_llm"]
 
@@ -49,7 +48,7 @@ def bench_llm(args: argparse.Namespace) -> int:
     got = asyncio.run(measure(url, model, key=key, levels=levels, tokens=args.tokens, rounds=args.rounds, tell=tell))
     if args.json:
         told = {"capabilities": able.model_dump(mode="json"), "levels": [level.model_dump() for level in got]}
-        print(json.dumps(told, ensure_ascii=False))
+        print(json_text(told))
         return 0
     for reason in dict.fromkeys(level.reason for level in got if level.reason):
         print(f"failed: {reason}", file=sys.stderr)

@@ -8,7 +8,6 @@ standard error.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -21,7 +20,7 @@ from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.models import download_bar
 from ...runtime.serving import Served, all_served, check_numbers, find_served, kept, update
 from ...runtime.settings import Settings
-from ..cli import clip, printable
+from ..cli import clip, json_text, printable
 
 __all__ = ["add_arguments", "serve"]
 
@@ -157,7 +156,7 @@ def _detach(args: argparse.Namespace, settings: Settings) -> int:
 def _status(args: argparse.Namespace, settings: Settings) -> int:
     found = all_served(settings.cache_dir)
     if args.json:
-        print(json.dumps({"servers": [_told(served) for served in found]}, ensure_ascii=False))
+        print(json_text({"servers": [_told(served) for served in found]}))
         return 0
     if not found:
         print("no server of inloop is running; start one with: inloop serve smollm2")
@@ -230,7 +229,7 @@ def _ready(served: Served, *, detached: bool = False) -> str:
 
 
 def _show(args: argparse.Namespace, told: dict[str, Any], text: str) -> None:
-    print(json.dumps(told, ensure_ascii=False) if args.json else text, flush=True)
+    print(json_text(told) if args.json else text, flush=True)
 
 
 def _say(text: str) -> None:

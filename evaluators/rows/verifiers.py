@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed
+from ...runtime.own_code import at_line
 from ...runtime.protocols import Chat, Student
 from ...runtime.records import Message, Record, Row
 from ...runtime.run import settled
@@ -150,7 +151,7 @@ class Checker:
         try:
             found = self.check(row)
         except Exception as error:  # a user's own code raises what it likes
-            return Opinion(agreement=None, said=f"{self.name} failed: {type(error).__name__}: {error}")
+            return Opinion(agreement=None, said=f"{self.name} failed: {type(error).__name__}: {error}{at_line(error)}")
         if isinstance(found, str):
             return Opinion(agreement=0.0, said=found[:200])
         if isinstance(found, bool | int | float) and 0 <= found <= 1:
@@ -169,7 +170,9 @@ def open_checker(path: Path) -> Checker:
     try:
         found.loader.exec_module(module)
     except Exception as error:
-        raise BadInput(f"the checker {str(path)!r} does not run: {type(error).__name__}: {error}") from error
+        raise BadInput(
+            f"the checker {str(path)!r} does not run: {type(error).__name__}: {error}{at_line(error)}"
+        ) from error
     check = getattr(module, "check", None)
     if not callable(check) or len(inspect.signature(check).parameters) != 1:
         raise BadInput(

@@ -1,5 +1,6 @@
 """Metrics by name, and a data set scored with them."""
 
+from .contract import checked_scores
 from .models import ROLES, MetricModels, Options
 from .published import Correlation, Figure, correlate, figures, table_of
 from .registry import METRICS, Metric, find_metrics, open_evaluator, own_metric
@@ -16,6 +17,7 @@ __all__ = [
     "ROLES",
     "Scored",
     "Tally",
+    "checked_scores",
     "correlate",
     "figures",
     "find_metrics",

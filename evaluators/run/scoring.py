@@ -17,7 +17,8 @@ from ...runtime.records import BlobRef, Record, Sample, Score
 from ...runtime.run import gather, settled
 from ...runtime.store import BlobStore
 from ...tools.data import Item, Items, Picture, keep_picture
-from ..stats import Comparison, Estimate, by_group, compare, estimate, judged, slices
+from ..stats import Comparison, Estimate, by_group, compare, estimate, slices
+from .contract import checked_scores
 
 __all__ = ["MetricResult", "Scored", "Tally", "score_items"]
 
@@ -62,7 +63,7 @@ async def score_items(
         for row, picture in zip(rows, pictures, strict=True)
     ]
     readable = [sample for sample in samples if sample.image is not None]
-    columns = await settled([judged(evaluator, readable) for evaluator in evaluators.values()])
+    columns = await settled([checked_scores(name, evaluator, readable) for name, evaluator in evaluators.items()])
     # by place: ids are the caller's own
     places = [place for place, sample in enumerate(samples) if sample.image is not None]
     by_place = [dict(zip(places, column, strict=True)) for column in columns]

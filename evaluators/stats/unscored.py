@@ -35,7 +35,7 @@ async def judged(evaluator: Evaluator, samples: Sequence[Sample]) -> list[Score]
         PrerequisiteError: what would fail for every sample.
     """
     try:
-        return list(await evaluator.score(samples))
+        return await evaluator.score(samples)
     except (BadInput, CallFailed) as error:
         if isinstance(error, CallFailed) and error.retryable:
             raise

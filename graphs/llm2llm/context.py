@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ...agents.rows import Teacher
 from ...evaluators.rows import RowChecks
 from ...runtime.budget import Budget
+from ...runtime.errors import BadInput
 from ...runtime.protocols import Student
 from ...runtime.records import Prediction, Row
 from ...runtime.run import Event
@@ -68,7 +69,13 @@ class ArmContext:
                 self.student.fresh()
             )  # dropped here; what it shares with the others is closed at the end of the run
             await student.fit(rows, self.seed)
-            return await student.predict([row.text for row in asked], scores=False) if asked else []
+            predictions = await student.predict([row.text for row in asked], scores=False) if asked else []
+        if len(predictions) != len(asked):
+            raise BadInput(
+                f"the student {student.model!r} ({type(student).__name__}) gave {len(predictions)} answers to {len(asked)} texts:"
+                " it must give one to each, in their order."
+            )
+        return predictions
 
     async def measure(self, added: Sequence[Row], asked: Sequence[Row]) -> Measured:
         """A student that was trained on the seeds and the added rows, on the rows `asked`."""

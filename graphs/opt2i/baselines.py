@@ -37,9 +37,7 @@ async def blind_paraphrases(
             continue  # there are fewer paraphrases, which the note says; the search stands
         texts.update(dict.fromkeys(proposals.texts))
     tried = list(texts)[:count]
-    scored = (
-        await assess(search, tried, await search.realiser.realise(tried, search.seeds), search.seeds) if tried else []
-    )
+    scored = await assess(search, tried, await search.artefacts(tried, search.seeds), search.seeds) if tried else []
     ranked = [
         (own.objective, own.text),
         *((fields["objective"], text) for text, fields in zip(tried, scored, strict=True)),
@@ -57,11 +55,11 @@ async def more_seeds(search: SearchContext, extra: Sequence[int], trials: Sequen
     """The best of many pictures of the user's prompt: chosen pictures, so only the other scorer is unbiased."""
     own = trials[0]
     seeds = tuple(extra[: (len(trials) - 1) * len(search.seeds)])
-    pictures = (await assess(search, [own.text], await search.realiser.realise([own.text], seeds), seeds))[0]["images"]
+    pictures = (await assess(search, [own.text], await search.artefacts([own.text], seeds), seeds))[0]["images"]
 
     def rank(image: TrialImage) -> tuple[float, float]:
         scores = image.scores
-        value = search.objective({name: score.value for name, score in scores.items()})
+        value = search.climbed({name: score.value for name, score in scores.items()})
         sure = [search.certainty(name, score) for name, score in scores.items()]
         return (-1.0 if value is None else value, mean(sure) or 0.0)
 

@@ -22,12 +22,14 @@ from typing import Any, Literal, Protocol, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from ...evaluators.stats import Verdict, judged, mean, verdict_of
+from ...evaluators.run import checked_scores
+from ...evaluators.stats import Verdict, mean, verdict_of
 from ...runtime.budget import Budget
 from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef, Part, Sample, Score
 from ...runtime.run import Event
 from ...runtime.store import BlobStore
+from .contract import check_objective, check_parts, check_proposals, check_realised
 from .events import HeldOutDone, IterationDone, TrialScored
 from .result import HeldOut, Trial, TrialImage
 
@@ -126,6 +128,19 @@ class SearchContext:
     certainty: Callable[[str, Score], float | None] = lambda name, score: None
     emit: Callable[[Event], None] = lambda event: None
 
+    def __post_init__(self) -> None:
+        check_parts(
+            seeds=self.seeds, heldout_seeds=self.heldout_seeds, evaluators=self.evaluators, candidates=self.candidates
+        )
+
+    def climbed(self, scores: Mapping[str, float | None]) -> float | None:
+        """The objective of a trial's mean scores."""
+        return check_objective(self.objective(scores), scores)
+
+    async def artefacts(self, texts: Sequence[str], seeds: Sequence[int]) -> list[list[BlobRef | None]]:
+        """What the realiser makes of texts and seeds."""
+        return check_realised(self.realiser, await self.realiser.realise(texts, seeds), texts, seeds)
+
 
 def plateau_or_perfect(*, iterations: int, patience: int = 3, perfect: float = 1.0) -> StopRule:
     """Stop at `perfect`, after `iterations`, when nothing may be paid, or after `patience` proposals without anything new."""
@@ -168,7 +183,9 @@ async def assess(
         if image is not None
     ]
     samples = [Sample(id=f"{i}/{seed}", text=texts[i], image=image) for i, seed, image in made]
-    by_evaluator = {name: await judged(evaluator, samples) for name, evaluator in search.evaluators.items()}
+    by_evaluator = {
+        name: await checked_scores(name, evaluator, samples) for name, evaluator in search.evaluators.items()
+    }
     out = []
     for i, _ in enumerate(texts):
         mine = [k for k, (owner, _, _) in enumerate(made) if owner == i]
@@ -181,7 +198,7 @@ async def assess(
         )
         parts = {name: _mean_parts([found[k] for k in mine]) for name, found in by_evaluator.items()}
         note = "" if len(mine) == len(seeds) else f"{len(seeds) - len(mine)} of {len(seeds)} could not be made"
-        objective = search.objective(scores)
+        objective = search.climbed(scores)
         out.append({"scores": scores, "objective": objective, "images": pictures, "parts": parts, "note": note})
     return out
 
@@ -198,7 +215,8 @@ async def propose(state: SearchState, runtime: Runtime[SearchContext]) -> dict[s
     trials = {trial.id: trial for trial in chapters(search.blobs, state["chapter"])}
     history = [trials[kept["id"]] for kept in state["history"]]
     seed = search.seed * 10_000 + state["iteration"] + 1
-    texts = await search.proposer.propose(state["text"], history, n=search.candidates, seed=seed)
+    proposed = await search.proposer.propose(state["text"], history, n=search.candidates, seed=seed)
+    texts = check_proposals(search.proposer, proposed, search.candidates)
     known = {trial.text.casefold() for trial in trials.values()}
     fresh = [text for text in dict.fromkeys(texts) if text.casefold() not in known]
     pending = _put(search, fresh) if fresh else ""
@@ -220,7 +238,7 @@ async def realise(state: SearchState, runtime: Runtime[SearchContext]) -> dict[s
     """Make the artefacts of the pending texts."""
     search = runtime.context
     texts = _pending(state, search)
-    made = await search.realiser.realise(texts, search.seeds) if texts else []
+    made = await search.artefacts(texts, search.seeds) if texts else []
     return {"realised": _put(search, [[ref and ref.model_dump() for ref in row] for row in made])}
 
 
@@ -297,8 +315,8 @@ async def confirm(state: SearchState, runtime: Runtime[SearchContext]) -> dict[s
         return {"accepted": False, "heldout": ""}
     texts = list(dict.fromkeys([state["text"], best]))
     held = await hold_out(search, texts)
-    before, after = (search.objective(held[text].scores) for text in (state["text"], best))
-    verdict = verdict_on(search.objective, held[state["text"]], held[best])
+    before, after = (search.climbed(held[text].scores) for text in (state["text"], best))
+    verdict = verdict_on(search.climbed, held[state["text"]], held[best])
     accepted = best != state["text"] and verdict == "gain"
     both = {"user": held[state["text"]].model_dump(mode="json"), "best": held[best].model_dump(mode="json")}
     search.emit(HeldOutDone(task=state["task"], user=before, best=after, accepted=accepted, verdict=verdict))
@@ -318,7 +336,7 @@ def verdict_on(objective: Objective, before: HeldOut, after: HeldOut) -> Verdict
 
 async def hold_out(search: SearchContext, texts: Sequence[str]) -> dict[str, HeldOut]:
     """Each text on the held-out seeds, with every evaluator."""
-    images = await search.realiser.realise(texts, search.heldout_seeds)
+    images = await search.artefacts(texts, search.heldout_seeds)
     found = await assess(search, texts, images, search.heldout_seeds)
     return {
         text: HeldOut(text=text, scores=fields["scores"], images=fields["images"])

@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import socket
 import threading
 import time
@@ -28,6 +29,7 @@ from ..errors import BadInput, PrerequisiteError
 from ..settings import Settings
 from ..store import BlobStore, disk_problem, take, write_whole
 from ..text import json_bytes
+from .places import found_from
 from .references import missing_blobs
 from .result import RunResult
 
@@ -66,8 +68,11 @@ class RunFolder:
         config: dict[str, Any],
         about: Sequence[str] = (),
         brought: Mapping[str, str] | None = None,
+        begun_in: str = "",
     ) -> None:
         self.path = path
+        self.begun_in = begun_in
+        """The working folder of the process that began it, which relative paths of its config are from."""
         self.id = id
         self.loop = loop
         self.created = created
@@ -117,8 +122,10 @@ class RunFolder:
             config=plain,
             about=about,
             brought=brought,
+            begun_in=str(Path.cwd()),
         )
         head = {"schema_version": SCHEMA_VERSION, "run_id": id, "loop": loop, "created": run.created, "config": plain}
+        head["begun_in"] = run.begun_in
         head |= {"about": list(about)} | ({"brought": dict(brought)} if brought else {})
         write_whole(path / "config.json", _json(head))
         return run
@@ -169,7 +176,13 @@ class RunFolder:
             config=config,
             about=about,
             brought=brought,
+            begun_in=str(head.get("begun_in", "")),
         )
+
+    @property
+    def resume_command(self) -> str:
+        """What goes on with the run, as a shell takes it."""
+        return f"inloop resume {shlex.quote(str(self.path))}"
 
     @property
     def report_path(self) -> Path:
@@ -252,9 +265,12 @@ class RunFolder:
         return _load(self.path / "result.json")
 
     def config_as(self, kind: type[ModelT]) -> ModelT:
-        """The settings of the run; `PrerequisiteError` where `config.json` does not hold those of this loop."""
+        """The settings of the run; `PrerequisiteError` where `config.json` does not hold those of this loop.
+
+        What they name by a relative path is found from any working folder.
+        """
         try:
-            return kind.model_validate(self.config)
+            return kind.model_validate(self._found(self.config, getattr(kind, "SUBJECT", "")))
         except ValidationError as error:
             raise PrerequisiteError(
                 f"{self.path / 'config.json'} does not hold the settings of this loop: {error.errors()[0]['msg']}",
@@ -264,13 +280,21 @@ class RunFolder:
     def result_as(self, kind: type[ModelT]) -> ModelT:
         """The result of the run; `BadInput` where there is none yet, `PrerequisiteError` for one of another version."""
         try:
-            result = kind.model_validate(self.result())
+            content = self.result()
+            if isinstance(content.get("config"), dict):
+                content["config"] = self._found(content["config"])
+            result = kind.model_validate(content)
             return result.kept_in(self.store_dir) if isinstance(result, RunResult) else result
         except ValidationError as error:
             raise PrerequisiteError(
                 f"{self.path / 'result.json'} is not a result of this version of inloop: {error.errors()[0]['msg']}",
-                remedy=f"run `inloop resume {self.path}`; what was paid for is not paid again.",
+                remedy=f"run `{self.resume_command}`; what was paid for is not paid again.",
             ) from None
+
+    def _found(self, config: dict[str, Any], subject: str = "") -> dict[str, Any]:
+        if not self.begun_in or Path(self.begun_in) == Path.cwd():
+            return config
+        return found_from(Path(self.begun_in), config, subject=subject)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

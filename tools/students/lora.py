@@ -135,11 +135,13 @@ class LoraStudent(NeuralStudent):
         return peft.get_peft_model(self._base_net(), config)
 
     def _write(self, model: Any, out: Path) -> None:
+        # the base by its name, and not where it lay on this machine: configs and the card that peft writes tell it
+        base = model.get_base_model() if hasattr(model, "get_base_model") else model
+        base.name_or_path = base.config._name_or_path = self.weights.model
         if self.recipe.method == "full":
             model.save_pretrained(out)
             self.tokenizer.save_pretrained(out)
             return
-        # not where it lay on this machine
         model.peft_config["default"].base_model_name_or_path = self.weights.model
         # no embeddings are trained; "auto" would ask the model hub whether they were
         model.save_pretrained(out, save_embedding_layers=False)

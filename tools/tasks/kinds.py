@@ -18,6 +18,7 @@ from typing import Any, Literal, NoReturn
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from ...runtime.errors import BadInput
+from ...runtime.own_code import at_line
 from ...runtime.records import Row
 from .answers import as_number, same_words
 from .base import NoAnswer, Task, Verdict
@@ -279,7 +280,9 @@ def _own(path: Path) -> Task:
     try:
         found.loader.exec_module(module)
     except Exception as error:  # a user's own code raises what it likes
-        raise BadInput(f"the task file {str(path)!r} does not run: {type(error).__name__}: {error}") from error
+        raise BadInput(
+            f"the task file {str(path)!r} does not run: {type(error).__name__}: {error}{at_line(error)}"
+        ) from error
     task = getattr(module, "task", None)
     if not isinstance(task, Task):
         raise BadInput(f"the task file {str(path)!r} must define `task`, an instance of a subclass of Task.")

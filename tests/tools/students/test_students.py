@@ -190,6 +190,12 @@ async def test_a_lora_student_trains_its_adapter_alone_and_can_be_served(llama_f
     assert (await same.fit(rows_of(), seed=0)).seconds is None and same.revision == student.revision
     other = student.fresh()
     assert (await other.fit(rows_of(), seed=1)).seconds is not None and other.revision != student.revision
+    for name in ("README.md", "adapter_config.json"):
+        text = (student.folder / name).read_text(encoding="utf-8")
+        assert student.weights.model in text
+        assert str(llama_folder) not in text.replace(student.weights.model, ""), (
+            "the base by its name, not where it lies"
+        )
     await student.aclose()
 
 
