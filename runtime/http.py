@@ -15,7 +15,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["Answer", "ask", "direct_routes", "goes_direct", "is_loopback", "open_url", "words_of"]
+__all__ = ["Answer", "ask", "connection_remedy", "direct_routes", "goes_direct", "is_loopback", "open_url", "words_of"]
 
 _NAMES = ("localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback")
 _MOST = 10_000_000
@@ -86,6 +86,22 @@ def direct_routes(*urls: str) -> dict[str, None]:
 def open_url(request: str | urllib.request.Request, *, timeout: float) -> Any:
     """`urllib.request.urlopen`, but never through a proxy to this machine, also where another server redirects to it."""
     return urllib.request.build_opener(_Proxies).open(request, timeout=timeout)
+
+
+def connection_remedy(error: BaseException) -> str:
+    """What to do about a connection that TLS broke: a certificate that is not trusted, http where https is spoken; "" for others."""
+    seen: list[BaseException] = []
+    cause: object = error
+    while isinstance(cause, BaseException) and cause not in seen:
+        seen.append(cause)
+        reason = getattr(cause, "reason", None)
+        cause = reason if isinstance(reason, BaseException) else cause.__cause__ or cause.__context__
+    words = " ".join(map(str, seen))
+    if "CERTIFICATE_VERIFY_FAILED" in words:
+        return "trust the server's certificate: set SSL_CERT_FILE to a PEM file that holds it (for a server of your own, self-signed), or serve http"
+    if any(sign in words for sign in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")):
+        return "the server speaks http and not https: write http:// in its address"
+    return ""
 
 
 class _Proxies(urllib.request.ProxyHandler):

@@ -50,7 +50,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """The list of models, 503 while the server is loading."""
         self.server.seen.append({"path": self.path})
-        if self.server.redirect:
+        if self.path in self.server.missing:
+            self.json({"detail": "Not Found"}, 404)
+        elif self.server.redirect:
             self.raw(b"", 307, {"location": self.server.redirect})
         elif self.server.loading:
             self.server.loading -= 1
@@ -101,6 +103,7 @@ class Endpoint(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.busy = self.busiest = 0
         self.loading = 0  # how many times it is asked for its models before it has one
+        self.missing: tuple[str, ...] = ()  # paths that are not there
         self.redirect = ""  # where whoever gets something is sent
         self.listing: Any = {"object": "list", "data": [{"id": "served", "object": "model"}]}
 

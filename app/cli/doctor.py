@@ -2,7 +2,7 @@
 
 A check is one function that returns a `Finding`; it never raises and never loads model weights. `missing` stops a run
 with the settings as they are, `note` does not. Nothing outside the machine is contacted, except a server that the
-settings name.
+settings name: it is asked for its models and a plain question.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import importlib.util
 import os
 import platform
 import shutil
+import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from ...runtime.errors import InloopError, PrerequisiteError
-from ...runtime.http import ask
+from ...runtime.http import goes_direct
+from ...runtime.privacy import OFF, tracing
 from ...runtime.registry import is_object, plugins, source
 from ...runtime.roles import TOOLS
 from ...runtime.settings import Settings
@@ -40,6 +42,7 @@ _NEEDED = (
     "rich",
 )
 _WANTED_BYTES = 2_000_000_000
+_PATIENCE = 20.0  # seconds for a plain question
 
 
 class Finding(NamedTuple):
@@ -75,7 +78,7 @@ def doctor(args: argparse.Namespace) -> int:
 def examine(settings: Settings) -> list[Finding]:
     """All checks, in the order in which they are shown."""
     findings = [_python(), *_packages(), *_plugins(), _devices(settings), _memory()]
-    findings += _models(settings)
+    findings += [*_telemetry(), *_proxies(settings), *_models(settings)]
     findings += [
         _server(settings),
         *_serving(settings),
@@ -227,22 +230,70 @@ def _server(settings: Settings) -> Finding:
 
 
 def _answering(role: str, spec: str, settings: Settings) -> Finding:
-    base = spec.partition("#")[0].rstrip("/")
+    """A server: whether it answers, and whether its model thinks before it does, for which it is asked a plain question."""
+    from ...runtime.llm import Asker, address, thinks
+
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
-    shown = urlsplit(base).netloc
     try:
-        answer = ask(f"{base}/models", key=key, timeout=5)
-    except OSError as error:
-        reason = getattr(error, "reason", error)
-        return Finding(role, "missing", f"{shown} does not answer ({reason})", "start the server, or check the URL.")
-    if not answer.ok:
-        why = "set INLOOP_API_KEY." if answer.status in (401, 403) else "check the URL: it should end in /v1."
-        return Finding(role, "missing", f"{shown} answers with {answer.status} {answer.said}".rstrip(), why)
-    try:
-        names = [str(model["id"]) for model in answer.value["data"] or []]
-    except (LookupError, TypeError):
-        return Finding(role, "missing", f"{shown} does not list its models", "check the URL: it should end in /v1.")
-    return Finding(role, "ok", f"{shown} serves {', '.join(names) or 'no named model'}")
+        base, model = address(spec, key)
+        shown = f"{urlsplit(base).netloc} serves {model}"
+        thinking = thinks(Asker(base, model, key, timeout=_PATIENCE))
+    except PrerequisiteError as error:
+        return Finding(role, "missing", error.problem, error.remedy)
+    except InloopError as error:
+        return Finding(role, "missing", str(error))
+    except TimeoutError:
+        return Finding(role, "note", f"{shown}, which did not answer a plain question within {_PATIENCE:.0f} s")
+    if thinking.state == "yes":
+        limit = f"at most INLOOP_THINKING_TOKENS ({settings.thinking_tokens})"
+        remedy = f"every answer costs its thinking too, {limit}; as a judge, a model that does not think is quicker."
+        return Finding(role, "note", f"{shown}, which thinks before it answers ({thinking.how})", remedy)
+    if thinking.state == "unknown":
+        remedy = "check the model's name, and the key in INLOOP_API_KEY."
+        return Finding(role, "note", f"{shown}; a plain question: {thinking.how}", remedy)
+    return Finding(role, "ok", shown)
+
+
+def _proxies(settings: Settings) -> Iterable[Finding]:
+    """Which of the servers that the settings name a proxy of the environment would be asked for."""
+    proxies = urllib.request.getproxies()
+    for spec in dict.fromkeys((settings.llm, settings.vqa, settings.clip, settings.images)):
+        parts = urlsplit(spec)
+        proxy = proxies.get(parts.scheme) or proxies.get("all")
+        if parts.scheme not in ("http", "https") or not proxy:
+            continue
+        if goes_direct(spec) or urllib.request.proxy_bypass(parts.hostname or ""):
+            yield Finding("proxy", "ok", f"{parts.netloc} is reached without {_shown(proxy)}")
+        else:
+            why = f"{_shown(proxy)} is asked for {parts.netloc}: prompts, pictures and the key go through it"
+            yield Finding("proxy", "note", why, f"if it is in your own network: NO_PROXY={parts.hostname}")
+
+
+def _shown(proxy: str) -> str:
+    """The address of a proxy without its password."""
+    return urlsplit(proxy).netloc.rpartition("@")[2] or "the proxy"
+
+
+def _telemetry() -> Iterable[Finding]:
+    """The installed libraries that have usage statistics, and whether these are off; what sends runs elsewhere."""
+    there = [package for package in OFF if importlib.util.find_spec(package.replace("-", "_")) is not None]
+    on = [package for package in there if any(os.environ.get(name) != value for name, value in OFF[package].items())]
+    if on:
+        yield Finding(
+            "telemetry",
+            "note",
+            f"not off: {', '.join(on)}",
+            "import inloop before them, and leave its variables as they are.",
+        )
+    elif there:
+        yield Finding("telemetry", "ok", f"off: {', '.join(there)}")
+    if variable := tracing():
+        yield Finding(
+            "tracing",
+            "note",
+            f"{variable} is set: LangGraph sends the states of runs to LangSmith",
+            f"unset {variable}, if that is not meant.",
+        )
 
 
 def _serving(settings: Settings) -> Iterable[Finding]:

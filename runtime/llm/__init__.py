@@ -1,14 +1,16 @@
 """Chat models behind OpenAI-like servers: sending, retries, limits, what a server can do, and reading replies."""
 
+from .address import address
 from .capabilities import Capabilities, capabilities, probe
 from .chat import OpenAIChat
 from .load_test import Level, measure
-from .open import address, open_chat, open_server
+from .open import open_chat, open_server
 from .parsing import entries_before_cut, json_from, numbered_from, tags_from
-from .probes import FEATURES
+from .probes import FEATURES, Asker, thinks
 from .wire import estimate
 
 __all__ = [
+    "Asker",
     "Capabilities",
     "FEATURES",
     "Level",
@@ -24,4 +26,5 @@ __all__ = [
     "open_server",
     "probe",
     "tags_from",
+    "thinks",
 ]

@@ -6,7 +6,7 @@ model's name is asked for its models at once, since the name is part of every ke
 
 from __future__ import annotations
 
-import time
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, TypedDict
 
 from .. import models
 from ..errors import BadInput, PrerequisiteError
-from ..http import ask
 from ..models import hub_gguf
 from ..protocols import Chat
 from ..roles import Role
 from ..serving import coming_back, default_threads, find_served
 from ..store import file_sha256
+from .address import address
 from .capabilities import capabilities
 from .chat import OpenAIChat
 from .local_chat import LocalChat
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..store import Store
 
-__all__ = ["address", "open_chat", "open_server"]
-
-_LOADING_SECONDS = 60.0
+__all__ = ["open_chat", "open_server"]
 
 
 CHAT: Role[Chat] = Role("language model", Chat, own=("mini-writer", "smollm2", "gguf", "hf", "openai"))
@@ -85,6 +83,8 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
             OPENAI, key, model=model, who=store.run_id, concurrency=settings.concurrency, timeout=settings.timeout
         )
         return OpenAIChat(sender, store=store, revision=model, thinking_tokens=settings.thinking_tokens)
+    if re.match(r"[\w.\[\]:-]+:\d+(/|$)", spec):
+        raise BadInput(f"{spec!r} names no language model; a server needs its scheme: http://{spec}")
     raise BadInput(
         f"{spec!r} names no language model; use mini-writer, smollm2, gguf:PATH, hf:ORG/REPO/FILE.gguf,"
         " http://HOST:PORT/v1[#MODEL] or openai:MODEL"
@@ -107,44 +107,6 @@ def open_server(spec: str, store: Store, settings: Settings) -> OpenAIChat:
     return OpenAIChat(
         sender, store=store, revision=revision, probe=probe, thinking_tokens=settings.thinking_tokens, **_traits(model)
     )
-
-
-def address(spec: str, key: str = "") -> tuple[str, str]:
-    """The base URL and the model of `http(s)://HOST:PORT/v1[#MODEL]`; without a model the server is asked for its first.
-
-    Raises `BadInput` (a password in the URL) or `PrerequisiteError` (the server does not list its models).
-    """
-    base_url, _, model = spec.partition("#")
-    base_url = base_url.rstrip("/")
-    if "@" in base_url.split("/")[2]:
-        raise BadInput("a URL with a password would end up in reports; give the key in INLOOP_API_KEY instead")
-    return base_url, model or _only_model(base_url, key)
-
-
-def _only_model(base_url: str, key: str) -> str:
-    """The id of the first model that the server lists; one that answers 503, as it does while it loads, is waited for."""
-    remedy = f"start the server, check the address, or name the model: {base_url}#MODEL"
-    end = time.monotonic() + _LOADING_SECONDS
-    try:
-        while (answer := ask(f"{base_url}/models", key=key or "none")).status == 503 and time.monotonic() < end:
-            time.sleep(0.5)
-    except OSError as error:
-        reason = getattr(error, "reason", error)
-        raise PrerequisiteError(
-            f"the server at {base_url!r} does not list its models ({reason})", remedy=remedy
-        ) from error
-    if not answer.ok:
-        if answer.status in (401, 403):
-            remedy = "set the key of this server in INLOOP_API_KEY"
-        raise PrerequisiteError(
-            f"the server at {base_url!r} answered {answer.status} when asked for its models", remedy=remedy
-        )
-    try:
-        return str(answer.value["data"][0]["id"])
-    except (LookupError, TypeError) as error:
-        raise PrerequisiteError(
-            f"the server at {base_url!r} does not list its models ({type(error).__name__}: {error})", remedy=remedy
-        ) from error
 
 
 def _traits(name: str) -> _Traits:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from ..errors import PrerequisiteError
-from ..http import Answer, ask
+from ..http import Answer, ask, connection_remedy
 from ..records import Record
 from .dialect import Dialect
 from .replies import THINKING, parts_of
@@ -90,7 +90,8 @@ class Asker:
             if "timed out" in str(error):  # slow is not the same as unable
                 raise TimeoutError(SLOW) from error
             raise PrerequisiteError(
-                f"the server at {self.url!r} does not answer ({error})", remedy="start the server, then try again"
+                f"the server at {self.url!r} does not answer ({getattr(error, 'reason', error)})",
+                remedy=connection_remedy(error) or "start the server, then try again",
             ) from error
 
 

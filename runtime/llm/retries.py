@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..errors import CallFailed, PrerequisiteError
-from ..http import words_of
+from ..http import connection_remedy, words_of
 from .replies import Garbage, ServerError
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def judge(error: Exception, where: str) -> Problem:
     if isinstance(error, openai.APITimeoutError):
         return Problem(f"{where} did not answer in time", overloaded=True)
     if isinstance(error, openai.APIConnectionError):
+        if remedy := connection_remedy(error):
+            raise PrerequisiteError(f"{where} cannot be reached ({error.__cause__})", remedy=remedy) from error
         cause = error.__cause__
         name = type(cause).__name__ if cause is not None else "connection error"
         return Problem(f"{where} cannot be reached or broke off ({name}: {cause})", down=name == "ConnectError")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, PrerequisiteError
-from ..http import ask
+from ..http import ask, connection_remedy
 from ..models import MODELS, bundled
 from ..records import Record
 from ..store import draft_of, file_sha256
@@ -178,7 +178,8 @@ def listed(url: str, *, key: str = "") -> dict[str, dict[str, Any]]:
     except (OSError, LookupError, TypeError, ValueError) as error:
         raise PrerequisiteError(
             f"the server at {url!r} does not list its models ({error})",
-            remedy="check the address (it ends in /v1) and its key (INLOOP_API_KEY); inloop serve --status lists servers",
+            remedy=connection_remedy(error)
+            or "check the address (it ends in /v1) and its key (INLOOP_API_KEY); inloop serve --status lists servers",
         ) from error
 
 

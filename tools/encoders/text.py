@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ...runtime import models
 from ...runtime.batcher import Batcher
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
-from ...runtime.http import direct_routes
+from ...runtime.http import connection_remedy, direct_routes, words_of
 from ...runtime.llm import address
 from ...runtime.protocols import TextEmbedder
 from ...runtime.records import Cost
@@ -237,16 +237,19 @@ class ServedTextEmbedder:
             found = {entry.index: [float(number) for number in entry.embedding] for entry in answer.data}
         except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
             raise PrerequisiteError(
-                f"the server at {self.base_url!r} refused to embed with {self.model!r} ({error.status_code})",
+                f"the server at {self.base_url!r} refused to embed with {self.model!r} ({error.status_code}: {words_of(error.body)[:200]})",
                 remedy="check the key (INLOOP_API_KEY), and that the server serves an embedding model: URL#MODEL",
             ) from error
         except openai.APIConnectionError as error:
             raise PrerequisiteError(
-                f"the server at {self.base_url!r} does not answer ({error})", remedy="start it, or check the address"
+                f"the server at {self.base_url!r} does not answer ({error.__cause__ or error})",
+                remedy=connection_remedy(error) or "start it, or check the address",
             ) from error
         except openai.APIStatusError as error:
             again = error.status_code == 429 or error.status_code >= 500
-            raise CallFailed(f"{self.model}: {error.status_code} {str(error)[:200]}", retryable=again) from error
+            raise CallFailed(
+                f"{self.model}: {error.status_code} {(words_of(error.body) or str(error))[:200]}", retryable=again
+            ) from error
         except (openai.OpenAIError, AttributeError, TypeError, ValueError) as error:
             raise CallFailed(f"{self.model} answered what is no list of embeddings ({error})") from error
         vectors = [found.get(place, []) for place in range(len(texts))]

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pytest
 from packages import install
+from servers import completion, serving, thinks, well
 
 from inloop.app.cli import main as cli
 from inloop.app.cli.doctor import examine
@@ -38,6 +39,11 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.send_response(self.code)
         self.end_headers()
         self.wfile.write(self.body)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.body = json.dumps(completion(["The sea is wide."])).encode()
+        self.do_GET()
 
     def log_message(self, *args):
         pass
@@ -78,7 +84,12 @@ def test_a_server_that_answers_and_gets_its_key(place, server):
 
 @pytest.mark.parametrize(
     ("code", "body", "word"),
-    [(401, b"", "INLOOP_API_KEY"), (404, b"", "/v1"), (200, b"<html>", "check the URL"), (200, b"[]", "check the URL")],
+    [
+        (401, b"", "INLOOP_API_KEY"),
+        (404, b"", "/v1"),
+        (200, b"<html>", "check the address"),
+        (200, b"[]", "check the address"),
+    ],
 )
 def test_a_server_that_answers_wrongly(place, server, code, body, word):
     handler, url = server
@@ -89,7 +100,7 @@ def test_a_server_that_answers_wrongly(place, server, code, body, word):
 
 def test_a_server_that_is_down(place):
     finding = found(settings(place, llm="http://127.0.0.1:9/v1"))["llm"]
-    assert finding.state == "missing" and "does not answer" in finding.text
+    assert finding.state == "missing" and "Connection refused" in finding.text
 
 
 def test_a_missing_gguf_file_and_a_missing_key(place):
@@ -133,3 +144,52 @@ def test_packages_that_add_parts_are_named_and_broken_ones_too(place, monkeypatc
     [broken] = [text for text in said if "tools lost of paint-box 1.0 cannot be imported" in text]
     assert "AttributeError" in broken and said[broken].remedy
     assert {"your own: turbo?steps=1", "your own: mine:answer"} <= set(said)
+
+
+def test_a_server_that_thinks_is_told_of(place):
+    with serving() as endpoint:
+        endpoint.behaviours = [thinks("The sea is wide.")]
+        finding = found(settings(place, llm=endpoint.url))["llm"]
+        assert finding.state == "note" and "thinks before it answers (in reasoning_content)" in finding.text
+        assert "INLOOP_THINKING_TOKENS (8192)" in finding.remedy
+        endpoint.behaviours = [well]
+        assert found(settings(place, llm=endpoint.url))["llm"].state == "ok"
+        assert len([body for body in endpoint.seen if "messages" in body]) == 2  # one plain question each
+
+
+def test_an_address_without_v1_is_told_with_it(place):
+    with serving() as endpoint:
+        endpoint.missing = ("/models",)
+        finding = found(settings(place, llm=endpoint.url.removesuffix("/v1")))["llm"]
+    assert finding.state == "missing" and f"ends in /v1 here: {endpoint.url}" in finding.remedy
+    assert found(settings(place, llm="http://"))["llm"].state == "missing"
+
+
+def test_a_proxy_that_would_be_asked_for_a_server_is_told_of_before(place, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://me:secret@proxy.invalid:3128")
+    with serving() as endpoint:
+        mine = found(settings(place, llm=endpoint.url))["proxy"]
+    assert mine.state == "ok" and "is reached without proxy.invalid:3128" in mine.text
+    other = found(settings(place, vqa="http://gpu-box.invalid:8000/v1#m"))["proxy"]
+    assert other.state == "note" and "proxy.invalid:3128 is asked for gpu-box.invalid:8000" in other.text
+    assert other.remedy.endswith("NO_PROXY=gpu-box.invalid") and "secret" not in other.text
+    monkeypatch.setenv("NO_PROXY", "gpu-box.invalid")
+    assert found(settings(place, vqa="http://gpu-box.invalid:8000/v1#m"))["proxy"].state == "ok"
+
+
+def test_libraries_with_usage_statistics_are_named_and_off(place, monkeypatch):
+    for name in ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2"):
+        monkeypatch.delenv(name, raising=False)
+    findings = found(settings(place))
+    assert (
+        findings["telemetry"].state == "ok"
+        and "huggingface_hub" in findings["telemetry"].text
+        and "tracing" not in findings
+    )
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "0")
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    findings = found(settings(place))
+    assert findings["telemetry"].state == "note" and "not off: huggingface_hub" in findings["telemetry"].text
+    assert findings["tracing"].state == "note" and "LangSmith" in findings["tracing"].text

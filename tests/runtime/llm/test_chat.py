@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -352,7 +353,7 @@ def test_open_chat_waits_for_a_server_that_loads(
     assert open_chat(server.url, store, Settings()).model == "served"
     assert len(server.seen) == 2
     server.loading = 1_000
-    monkeypatch.setattr("inloop.runtime.llm.open._LOADING_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["inloop.runtime.llm.address"], "_LOADING_SECONDS", 0.0)
     with pytest.raises(PrerequisiteError, match="answered 503 when asked for its models"):
         open_chat(server.url, store, Settings())
 
