@@ -1,6 +1,6 @@
 # make demo       from nothing to a finished loop with its report (.venv, install, local LLM, run)
 # make test       every check: format, lint, types, tests
-# make test-all   the same with the slow tests
+# make test-all   the same with the slow tests, and five times as many random inputs (INLOOP_FUZZ)
 # make stubs      inloop/__init__.pyi, the signatures of `import inloop`, from the configs of the loops
 # make docs       the documentation as a site, in build/site
 # make bench      the measurements of benchmarks/
@@ -84,7 +84,7 @@ test: dev lint types
 test-all: dev lint types
 	@$(BIN)/inloop models --fetch || true
 	$(TRAINS) -m trains $(ARGS) || [[ $$? == 5 ]]
-	$(BIN)/python -m pytest $(ARGS)
+	INLOOP_FUZZ=$${INLOOP_FUZZ:-5} $(BIN)/python -m pytest $(ARGS)
 
 bench: dev
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -267,12 +267,12 @@ class _Llm2Llm(Protocol):
 
     def __call__(
         self,
-        train: str | Path,
+        train: Any,
         *,
         budget: str = ...,
         in_flight: int = ...,
-        test: str | None = ...,
-        dev: str | None = ...,
+        test: Any = ...,
+        dev: Any = ...,
         seeds_per_class: int | None = ...,
         dev_per_class: int | None = ...,
         text: str | None = ...,
@@ -304,12 +304,12 @@ class _Llm2Llm(Protocol):
     ) -> Llm2LlmResult: ...
     async def run(
         self,
-        train: str | Path,
+        train: Any,
         *,
         budget: str = ...,
         in_flight: int = ...,
-        test: str | None = ...,
-        dev: str | None = ...,
+        test: Any = ...,
+        dev: Any = ...,
         seeds_per_class: int | None = ...,
         dev_per_class: int | None = ...,
         text: str | None = ...,

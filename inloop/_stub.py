@@ -21,7 +21,7 @@ _SUBJECTS = {
     "caption_synthesis": "rows: str | Path",
     "caption_training": "rows: str | Path",
     "index": "folder: str | Path",
-    "llm2llm": "train: str | Path",
+    "llm2llm": "train: Any",
     "opt2i": "*prompts: str",
     "retrieval_eval": "",  # named options alone
     "score": "pictures: str | Path, prompts: str | Path = ...",
@@ -35,6 +35,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 '''
+_ROWS = {"llm2llm": ("test", "dev")}
+"""Options that take rows from memory as well as the path of a file."""
 _SHARED = {
     "settings": "Settings | None",
     "on_event": "Callable[[Event], None]",
@@ -79,6 +81,8 @@ def _protocol(name: str, loop: Any, imports: dict[str, set[str]]) -> str:
             if option in vars(kind).get("__annotations__", {})
         )
         _names_of(annotation, config, imports)
+        if option in _ROWS.get(name, ()):
+            annotation = "Any"
         if option in loop.brings:
             annotation += " | Callable[..., Any]"
         required = "" if field.is_required() else " = ..."

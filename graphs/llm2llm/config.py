@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator
 
 from ...runtime.errors import BadInput
 from ...runtime.run import RunConfig, option
+from ...runtime.settings import Settings
 from ...runtime.store import file_sha256
+from ...tools.data import kept_rows
 from .arms import COMPARISONS, Arm
 
 __all__ = ["ORACLE", "Llm2LlmConfig"]
 
 _PAPER_STEPS = 10  # fine-tunings; the last one writes nothing
 _BLIND_STEPS = 20
+_FILES = ("train", "test", "dev")
 ORACLE = "oracle:"
 """How the spec of an oracle teacher begins; a file of rows follows."""
 
@@ -113,11 +116,26 @@ class Llm2LlmConfig(RunConfig):
     ] = Field(default_factory=lambda fields: _sha256_of(_paths(fields)))
 
     @classmethod
+    def of(cls, *subjects: object, settings: Settings, **options: Any) -> Self:
+        """As of any loop; rows may be given as they are in memory too: they are kept in a file of the store, where a resumed run finds them.
+
+        Raises:
+            BadInput: also what are no rows.
+        """
+        given = {**cls.subjects(*subjects), **options}
+        for role in _FILES:
+            if isinstance(given.get(role), Path):
+                given[role] = str(given[role])
+            elif given.get(role) is not None and not isinstance(given[role], str):
+                given[role] = str(kept_rows(given[role], settings.store_dir / "rows", name=role))
+        return super().of(settings=settings, **given)
+
+    @classmethod
     def subjects(cls, *values: object) -> Mapping[str, Any]:
-        """One file of rows."""
+        """One file of rows, or rows."""
         if len(values) > 1:
             raise BadInput(f"{len(values)} files of rows: give one.")
-        return {"train": str(values[0])} if values else {}
+        return {"train": values[0]} if values else {}
 
     @field_validator("compare")
     @classmethod
@@ -152,7 +170,7 @@ class Llm2LlmConfig(RunConfig):
 
 def _paths(fields: Mapping[str, Any]) -> dict[str, str]:
     pools = [spec.removeprefix(ORACLE) for spec in fields.get("teachers", ()) if spec.startswith(ORACLE)]
-    paths = {role: fields.get(role) for role in ("train", "test", "dev")} | {"pool": next(iter(pools), None)}
+    paths = {role: fields.get(role) for role in _FILES} | {"pool": next(iter(pools), None)}
     return {role: path for role, path in paths.items() if path}
 
 

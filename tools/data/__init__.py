@@ -4,6 +4,7 @@ from .beir import read_corpus, read_qrels, read_queries
 from .caption_rows import CaptionRow, read_caption_rows
 from .claims import Claim, locate, read_claims, read_sentences
 from .downloads import fetched
+from .held_rows import kept_rows
 from .pictures import SUFFIXES, Picture, content_sha256, keep_picture, read_picture
 from .prompted_pictures import Item, Items, picture_files, read_items
 from .rows import drop_overlaps, folds, per_class, read_rows, text_key
@@ -27,6 +28,7 @@ __all__ = [
     "folds",
     "json_lines",
     "keep_picture",
+    "kept_rows",
     "locate",
     "parquet",
     "per_class",

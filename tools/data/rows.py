@@ -23,7 +23,7 @@ from ...runtime.text import is_blank, whole
 from .hub import load_hub
 from .tables import KINDS, named_list, read_table
 
-__all__ = ["drop_overlaps", "folds", "named_classes", "per_class", "read_rows", "text_key"]
+__all__ = ["drop_overlaps", "folds", "named_classes", "per_class", "plain", "read_rows", "text_key"]
 
 _TEXT = ("text", "question", "sentence", "utterance", "input", "prompt", "query")
 _LABEL = ("label", "intent", "answer", "class", "category", "target", "output", "completion")
@@ -78,8 +78,8 @@ def read_rows(
             raise BadInput(f"{where}: the id {name!r} is that of row {seen[name]} too. Give each row an id of its own.")
         seen[name] = number
         used = {text_column, label_column, _ID}
-        plain = {str(key): _plain(value) for key, value in record.items() if key not in used}
-        meta = {key: value for key, value in plain.items() if value is not None}
+        further = {str(key): plain(value) for key, value in record.items() if key not in used}
+        meta = {key: value for key, value in further.items() if value is not None}
         for key in _CHOICES:
             if isinstance(meta.get(key), list):
                 meta["choices"] = [str(choice) for choice in meta.pop(key)]
@@ -193,16 +193,18 @@ def _as_text(value: Any) -> str:
     return str(value).strip()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A cell as JSON has it; None for what has no place there: a picture, bytes, what is not known."""
     if isinstance(value, str):
         return whole(value)
     if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, date | time | Decimal):
-        return str(value)
+        return str(value) if value == value else None  # NaT, which is a date that equals nothing
+    if hasattr(value, "item") and not hasattr(value, "__len__"):  # a number of NumPy
+        return plain(value.item())
     if isinstance(value, bool | int):
         return value
     return value if isinstance(value, float) and math.isfinite(value) else None

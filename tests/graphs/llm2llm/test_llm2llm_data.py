@@ -9,11 +9,12 @@ from row_stand_ins import made_rows, write_rows
 
 from inloop.evaluators.stats import standard_error
 from inloop.graphs.llm2llm.arms import arms_of
-from inloop.graphs.llm2llm.data import Source
+from inloop.graphs.llm2llm.data import Source, open_source
 from inloop.graphs.llm2llm.result import ArmRow, ArmRun, Measured
 from inloop.graphs.llm2llm.table import table, undertrained
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Row
+from inloop.tools.data.rows import read_rows
 
 
 @pytest.fixture
@@ -173,3 +174,32 @@ def test_all_ways_are_those_that_can_be():
         "oracle",
     ]
     assert arms_of(["none"], "ours", pool=True) == ["ours"]
+
+
+def test_rows_may_be_in_memory(tmp_path):
+    from inloop.graphs.llm2llm import Llm2LlmConfig
+    from inloop.runtime.settings import Settings
+
+    settings = Settings(runs_dir=tmp_path / "runs")
+    rows = [{"text": f"{word} {n}", "label": label} for label, word in (("a", "x"), ("b", "y")) for n in range(4)]
+    rows[0] |= {"id": "own", "note": float("nan"), "tags": ["t", 1]}
+    given = {
+        "list": rows,
+        "records": [Row(id=str(n), **{name: row[name] for name in ("text", "label")}) for n, row in enumerate(rows)],
+    }
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed: pip install 'inloop[notebook]'")
+    given["frame"] = pandas.DataFrame([{name: row[name] for name in ("text", "label")} | {"n": 1} for row in rows])
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed: pip install 'inloop[datasets]'")
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["a", "b"])})
+    columns = {"text": [row["text"] for row in rows], "label": [int(row["label"] == "b") for row in rows]}
+    given["data set"] = datasets.Dataset.from_dict(columns, features=features)
+    for name, held in given.items():
+        config = Llm2LlmConfig.of(held, test=held, settings=settings, seeds_per_class=2)
+        assert config == Llm2LlmConfig.model_validate_json(config.model_dump_json()), "a run can be resumed"
+        read = open_source(config.model_copy(update={"test": None, "files": {}})).parts(0)
+        assert len(read.seeds) == 4 and {row.label for row in read.seeds} == {"a", "b"}, name
+    first = read_rows(Llm2LlmConfig.of(rows, settings=settings).train)[0]
+    assert (first.id, first.meta) == ("own", {"tags": ["t", 1]})
+    for wrong, why in (([1], "holds 1"), (7, "is a int"), ([], "no rows")):
+        with pytest.raises(BadInput, match=why):
+            open_source(Llm2LlmConfig.of(wrong, settings=settings))
