@@ -30,7 +30,6 @@ from ..spans import span
 from ..store import Call
 from .answering import Answering
 from .capabilities import Capabilities
-from .probes import OPENED
 from .replies import Unusable
 from .retries import Refused
 from .thinking import split_thinking
@@ -255,11 +254,9 @@ class OpenAIChat:
         Returns how the server is told what to choose among.
         """
         able = await self._ability()
-        if able is not None:
-            self._answering.dialect.refused.update(able.refused)
-            self._answering.opened = able.thinks.how == OPENED
         if able is None:
             return "structured_outputs" if asked.held == "choice with probabilities" else "json_schema"
+        self._answering.learn(able)
         lacks = {feature for feature in ("n", "json_schema", "images", "seed", "logprobs") if not able.has(feature)}
         if "images" in lacks and any(message.images for message in asked.messages):
             raise PrerequisiteError(

@@ -18,7 +18,7 @@ _RENAMED = {"max_tokens": "max_completion_tokens"}  # OpenAI's newer models
 _INSTEAD = {
     "temperature": "its own is used",
     "seed": "the same run gives other answers on an empty ledger",
-    "stop": "answers may be longer than asked for",
+    "stop": "answers are cut off here, and cost their whole length",
     "logprobs": "there are no token probabilities",
     "top_logprobs": "there are no probabilities of alternatives",
 }

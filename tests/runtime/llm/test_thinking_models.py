@@ -96,6 +96,46 @@ async def test_room_beyond_the_context_of_the_server(server: Endpoint, store: St
             await chat.complete(ASKED, max_tokens=16)
 
 
+async def test_room_that_an_earlier_request_needed_and_a_long_prompt_has_no_place_for(
+    server: Endpoint, store: Store
+) -> None:
+    def small(handler: Handler, body: Body) -> None:
+        used = len(body["messages"][-1]["content"]) + body["max_tokens"]
+        (fails(400, "maximum context length is 2000") if used > 2000 else thinks("Yes", tokens=30))(handler, body)
+
+    server.behaviours = [small]
+    async with client(server, store) as chat:
+        await chat.complete(ASKED, max_tokens=16)
+        long = [Message(role="user", content="Is it red? " * 100)]
+        assert (await chat.complete(long, max_tokens=64)).text == "Yes"
+    assert rooms(server) == [16, 1040, 1088, 64]
+
+
+@pytest.mark.parametrize("form", ["reasoning_content", "<think>...</think>\n\n", R1])
+async def test_what_ends_an_answer_does_not_end_the_thinking(
+    server: Endpoint, store: Store, settings: Settings, form: str
+) -> None:
+    """Servers look for `stop` in all that is written: an answerer that reads one line would get the first of the thinking."""
+    thinking = "Let me see.\nA draft: no.\nSo:"
+
+    def stops(handler: Handler, body: Body) -> None:
+        text = form.replace("...", thinking) if "..." in form else thinking
+        if "stop" in body and "..." in form:
+            cut = text.partition(body["stop"][0])[0]
+            return replies(content=cut)(handler, body)
+        if "stop" in body:
+            return replies(reasoning_content=text.partition(body["stop"][0])[0])(handler, body)
+        return thinks("Yes.\nAnd more.", form=form, thinking=thinking)(handler, body)
+
+    server.behaviours = [stops]
+    async with open_chat(server.url, store, settings) as chat:
+        reply = await chat.complete(ASKED, stop=("\n",), max_tokens=64)
+        assert (reply.text, reply.finish_reasons) == ("Yes.", ("stop",))
+    if form != R1:  # without a probe a mark tells, and R1 has none before its end
+        async with client(server, store) as chat:
+            assert (await chat.complete(ASKED, stop=("\n",), max_tokens=64)).text == "Yes."
+
+
 UNUSABLE: dict[str, tuple[Behaviour, str]] = {
     "empty": (replies(content=""), "the answer was empty"),
     "none": (replies(), "the answer was empty"),
