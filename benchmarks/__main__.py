@@ -13,7 +13,7 @@ from .figures import Options, keep, machine, table
 
 MEASUREMENTS = (
     *("start", "nodes", "models", "loops", "serving", "scorers"),
-    *("students", "llm2llm", "retrieval", "rag_answers", "retrieval_vision", "promptcap"),
+    *("students", "llm2llm", "retrieval", "rag_answers", "statements", "retrieval_vision", "promptcap"),
 )
 
 

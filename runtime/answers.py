@@ -63,7 +63,7 @@ class Draft(Record):
 class Citation(Record):
     """A quotation from a source. `number` is the one in brackets; `support` the checker's probability, None if unknown.
 
-    `stance` is set for claims only, where the checker could tell it.
+    `stance` is set for claims only, where the checker could tell it; `decided`: the part of the claim that decided, in words.
     """
 
     number: int = 0
@@ -77,6 +77,7 @@ class Citation(Record):
     quote: str
     support: float | None = None
     stance: Stance | None = None
+    decided: str = ""
 
 
 class Checked(Record):

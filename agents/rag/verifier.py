@@ -4,13 +4,15 @@ Four checks a sentence, in this order; the first that fails decides:
 
 1. it cites a passage, and no number that stands for none (a sentence without any is traced to the passage that says it)
 2. a quotation stands in its passage, letter for letter
-3. the cited text entails the sentence: its best sentence, or the best two together (natural language inference), and every
-   number of the sentence stands in it
+3. the cited text entails the sentence: its best sentence, or the best two together (natural language inference), and no part of the
+   sentence is lacking there or said otherwise (`tools.entailment.claims`): a rule that stands above every judge
 4. what is cited has to do with the request; a quotation far weaker than the best one is dropped. Of quotations for a claim
    the overlap also weighs how their passages were found: that is what was calibrated, and questions were not
 
 The judge of 3 and 4 is an `Entailment`: the calibrated overlap (not an LLM, not an NLI model), an NLI cross-encoder, or a
-language model. A judge that failed leaves the sentence "unscored": it is not shown as supported, and not called wrong.
+language model. Whether a quotation speaks for a claim is decided part by part as well: a judge's "supports" stands only where every
+part of the claim is borne out, and the overlap, which cannot tell for from against, leaves it to the parts alone. A judge that failed
+leaves the sentence "unscored": it is not shown as supported, and not called wrong.
 """
 
 from __future__ import annotations
@@ -21,7 +23,17 @@ from typing import Protocol
 from ...runtime.answers import Checked, Citation, DraftSentence, Kind, Stance
 from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
-from ...tools.entailment import Entailment, Judgement, Overlap, Span, Standing, numbers, sentences
+from ...tools.entailment import (
+    Comparison,
+    Entailment,
+    Judgement,
+    Overlap,
+    Span,
+    Standing,
+    compare,
+    quantities,
+    sentences,
+)
 
 __all__ = ["Verifier", "Verifies"]
 
@@ -118,18 +130,20 @@ class Verifier:
         else:
             traced = not sentence.cites
             pool = [passages[key] for key in sentence.cites] or list(passages.values())
-            if (lacking := _lacking(text, [passage.indexed for passage in pool])) is not None:
-                return lacking
             try:
                 best = await self._best(text, pool)
             except CallFailed as error:
                 return Checked(text=text, verdict="unscored", why=f"the check failed: {error}")
             if best is None:
                 where = "no passage says it" if traced else "what it cites does not say it"
-                return Checked(text=text, verdict="unsupported", why=f"{where} ({self.judge.name})")
+                missing = _missing(text, pool)
+                return Checked(text=text, verdict="unsupported", why=f"{where} ({missing or self.judge.name})")
             cited, support = best
-            if (lacking := _lacking(text, [span.text for _, span in cited])) is not None:
-                return lacking
+            comparison = _compared(text, cited)
+            if comparison.outcome != "borne out":
+                why = f"what it cites does not bear it out: {comparison.why}"
+                return Checked(text=text, verdict="unsupported", why=why)
+            cited = [one for one in cited if _compared(text, [one]).outcome == "borne out"] or cited
             how = "it cited nothing; traced to what says it" if traced else "what it cites says it"
             if traced:
                 cited = cited[:1]
@@ -145,7 +159,7 @@ class Verifier:
         except CallFailed as error:
             return Checked(text=text, verdict="unscored", why=f"the check against the request failed: {error}")
         citations = tuple(
-            _citation(passage, span, judgement, kind, about)
+            _citation(passage, span, judgement, about, claim=question if kind == "claim" else "")
             for (passage, span), judgement in zip(cited, judged, strict=True)
         )
         best_about = max(judgement.evidence for judgement in judged)
@@ -185,13 +199,20 @@ class Verifier:
         return None
 
 
-def _lacking(sentence: str, cited: Sequence[str]) -> Checked | None:
-    """A refusal, where a number of the sentence stands nowhere in what it cites."""
-    there = {number for text in cited for number in numbers(text)}
-    missing = next((number for number in numbers(sentence) if number not in there), None)
-    if missing is None:
-        return None
-    return Checked(text=sentence, verdict="unsupported", why=f"the number {missing:g} does not stand in what it cites")
+def _compared(statement: str, cited: Sequence[tuple[Passage, Span]], *, words: bool = False) -> Comparison:
+    """A statement beside what is cited for it, with the titles that this stands under and the sentence before it."""
+    passage, span = cited[0]
+    title = ". ".join(dict.fromkeys(line for each, _ in cited for line in (each.title, *each.headings) if line))
+    before = next((each.text for each in reversed(sentences(passage.text[: span.start]))), "")
+    source = " ".join(" ".join(each.text.split()) for _, each in cited)
+    return compare(statement, source, title=title, before=before, words=words)
+
+
+def _missing(statement: str, pool: Sequence[Passage]) -> str:
+    """A number or a date of a statement that no passage has, in words; "" where there is none."""
+    there = [quantity for passage in pool for quantity in quantities(passage.indexed)]
+    missing = (each for each in quantities(statement) if not any(other.within(each) for other in there))
+    return next((f"{quantity.text!r} stands nowhere in it" for quantity in missing), "")
 
 
 def _titled(passage: Passage, text: str) -> str:
@@ -200,12 +221,10 @@ def _titled(passage: Passage, text: str) -> str:
     return f"{passage.title}\n{line}" if passage.title and passage.title not in line else line
 
 
-def _citation(passage: Passage, span: Span, judged: Judgement, kind: Kind, judge: Entailment) -> Citation:
-    stance: Stance | None = None
-    if kind == "claim" and judged.evidence >= judge.thresholds["pertinent"]:
-        share = judged.supports / max(judged.evidence, 1e-9)
-        sure = judge.thresholds["stance"]
-        stance = "supports" if share >= sure else "contradicts" if share <= 1 - sure else None
+def _citation(passage: Passage, span: Span, judged: Judgement, judge: Entailment, *, claim: str) -> Citation:
+    stance, decided = None, ""
+    if claim and judged.evidence >= judge.thresholds["pertinent"]:
+        stance, decided = _stance(claim, (passage, span), judged, judge)
     return Citation(
         passage=passage.id,
         document=passage.document,
@@ -217,4 +236,19 @@ def _citation(passage: Passage, span: Span, judged: Judgement, kind: Kind, judge
         quote=span.text,
         support=round(judged.evidence, 4),
         stance=stance,
+        decided=decided,
     )
+
+
+def _stance(claim: str, cited: tuple[Passage, Span], judged: Judgement, judge: Entailment) -> tuple[Stance | None, str]:
+    """Whether a quotation speaks for a claim or against it, and the part of the claim that decided where one did."""
+    rules_alone = isinstance(judge, Overlap)
+    comparison = _compared(claim, [cited], words=rules_alone)
+    share = judged.supports / max(judged.evidence, 1e-9)
+    sure = judge.thresholds["stance"]
+    if rules_alone or share >= sure:
+        stances: dict[str, Stance] = {"borne out": "supports", "otherwise": "contradicts"}
+        return stances.get(comparison.outcome), comparison.why
+    if share <= 1 - sure and _compared(claim, [cited], words=True).outcome != "borne out":
+        return "contradicts", comparison.why if comparison.outcome == "otherwise" else ""
+    return None, ""

@@ -99,6 +99,8 @@ def _answer(answer: CitedAnswer, *, headed: bool) -> list[str]:
         place += f", page {citation.page}" if citation.page is not None else ""
         lines += [f"  [{citation.number}] {printable(place)}, characters {citation.start}-{citation.end}"]
         lines += _wrapped(f"“{clip(citation.quote, 400)}”", "      ")
+        if citation.decided:
+            lines += _wrapped(f"{citation.stance or 'not told'}: {citation.decided}", "      ")
     return [*lines, ""] if citations else lines
 
 

@@ -1,22 +1,27 @@
-"""Whether a text follows from another: by overlap, or by an NLI model."""
+"""Whether a text follows from another: part by part, by overlap, or by an NLI model."""
 
+from .claims import Comparison, compare
 from .judgement import Entailment, Judgement
 from .nli import open_nli
 from .overlap import Overlap, Standing, evidence_features, found_features, passage_features
+from .quantities import quantities
 from .sentences import Span, sentences
 from .words import content_words, numbers
 
 __all__ = [
+    "Comparison",
     "Entailment",
     "Judgement",
     "Overlap",
     "Span",
     "Standing",
+    "compare",
     "content_words",
     "evidence_features",
     "found_features",
     "numbers",
     "open_nli",
     "passage_features",
+    "quantities",
     "sentences",
 ]

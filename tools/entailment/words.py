@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["content_words", "numbers", "words"]
+__all__ = ["STOP", "content_words", "numbers", "words"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
-_STOP = frozenset(
+STOP = frozenset(
     """a about above after again all also although am among an and any are as at be because been before being below between both but
     by can could did do does doing done down during each either for from further had has have having he her here hers him his how i
     if in into is it its itself just may me might more most much must my neither no nor not of off on once only or other our out
@@ -33,7 +33,7 @@ def words(text: str) -> list[str]:
 
 def content_words(text: str) -> list[str]:
     """The words that carry what a text is about: without articles, prepositions, auxiliaries and words of asking."""
-    return [word for word in words(text) if word not in _STOP and word not in _ASKING]
+    return [word for word in words(text) if word not in STOP and word not in _ASKING]
 
 
 def numbers(text: str) -> list[float]:

@@ -1,0 +1,272 @@
+"""Numbers, dates and times of a text as intervals, so that one can lie in another, beside it, or neither.
+
+"about 40", "more than 40" and "41" are intervals of one scale, "2021", "May 2021" and "12 May 2021" of another. An interval of a
+source bears out one of a statement where it lies in it, and speaks against it where the two have nothing in common.
+
+English words; digits of any text. Units are compared by name and are not converted.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Quantity", "quantities"]
+
+Scale = Literal["number", "date", "day of the year", "time"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number, a date or a time, at `text[start:end]`: everything from `low` to `high`.
+
+    A date is counted in days, a day of the year as month and day (512: 12 May), a time in minutes after midnight. `unit`: of a number,
+    by one name for each unit; of a word that is none, the word; "" where nothing follows.
+    """
+
+    scale: Scale
+    low: float
+    high: float
+    start: int
+    end: int
+    text: str
+    unit: str = ""
+
+    def same_kind(self, other: Quantity) -> bool:
+        """Whether the two can be compared: of one scale, and numbers of one unit as far as both have one."""
+        return self.scale == other.scale and (not self.unit or not other.unit or self.unit == other.unit)
+
+    def within(self, other: Quantity) -> bool:
+        """Whether it says at least what the other says."""
+        return self.same_kind(other) and other.low <= self.low + _LITTLE and self.high <= other.high + _LITTLE
+
+    def apart(self, other: Quantity) -> bool:
+        """Whether both cannot be so."""
+        return self.same_kind(other) and (self.high < other.low - _LITTLE or other.high < self.low - _LITTLE)
+
+
+_LITTLE = 1e-9
+_MONTHS = "january february march april may june july august september october november december".split()
+_MONTH = "|".join(sorted([*_MONTHS, *(name[:3] for name in _MONTHS), "sept"], key=len, reverse=True))
+_YEAR = r"(?P<year>1[0-9]{3}|20[0-9]{2})"
+_DAY = r"(?P<day>3[01]|[12][0-9]|0?[1-9])(?:st|nd|rd|th)?"
+_DATES = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"(?<![\d.-]){_YEAR}-(?P<number>1[0-2]|0[1-9])-(?P<day>3[01]|[12][0-9]|0[1-9])(?!\d)",
+        rf"(?<![\d.])(?P<day>3[01]|[12][0-9]|0?[1-9])\.\s?(?P<number>1[0-2]|0?[1-9])\.\s?{_YEAR}(?!\d)",
+        rf"\b{_DAY}\s+(?:of\s+)?(?P<month>{_MONTH})\b\.?,?\s+{_YEAR}(?!\d)",
+        rf"\b(?P<month>{_MONTH})\b\.?\s+{_DAY},?\s+{_YEAR}(?!\d)",
+        rf"\b(?P<month>{_MONTH})\b\.?,?\s+{_YEAR}(?!\d)",
+        rf"\b{_DAY}\s+(?:of\s+)?(?P<month>{_MONTH})\b",
+        rf"\b(?P<month>{_MONTH})\b\.?\s+{_DAY}(?![\d%])",
+        rf"(?-i:\b(?P<month>{'|'.join(name.title() for name in _MONTHS)})\b)",  # "may" is no month
+        r"\b(?P<decade>1[0-9]{2}0|20[0-9]0)s\b",
+        r"\b(?P<century>[12]?[0-9])(?:st|nd|rd|th)[\s-]century\b",
+        rf"(?<![\d.,$€£-]){_YEAR}(?![\d%]|[.,]\d|[\s-]*(?:years?|per|percent|[a-z]?m\b|km|kg|ft|tons?|tonnes?))",
+    )
+)
+_TIME = re.compile(
+    r"\b(?P<hour>1?[0-9]|2[0-3])(?:[:.](?P<minute>[0-5][0-9]))?\s?(?P<half>[ap])\.?m\b\.?"
+    r"|(?<![\d:])(?P<hour24>[01]?[0-9]|2[0-3]):(?P<minute24>[0-5][0-9])(?![\d:])",
+    re.IGNORECASE,
+)
+_ONES = {
+    name: value
+    for value, name in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
+        " nineteen".split()
+    )
+}
+_TENS = {
+    name: 10 * value
+    for value, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+}
+_SCALES = {"hundred": 100.0, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "m": 1e6, "bn": 1e9}
+_SPELT = "|".join(sorted([*_ONES, *_TENS, "hundred", "thousand", "million", "billion", "dozen"], key=len, reverse=True))
+_NUMBER = re.compile(
+    r"(?P<sign>[$€£]\s?)?(?<![\w.])(?<![A-Za-z][-–])(?P<digits>[-−+]?\d{1,3}(?:[,\u00a0\u202f' ]\d{3})+(?!\d)(?:\.\d+)?|[-−+]?\d+(?:\.\d+)?)"
+    r"(?:(?=[a-z%°]|\s|-)[\s-]?(?P<scale>hundred|thousand|million|billion|trillion|bn)\b)?(?P<percent>\s?(?:%|‰))?"
+    rf"|\b(?P<spelt>(?:{_SPELT})(?:[\s-](?:and\s)?(?:{_SPELT}))*)\b",
+    re.IGNORECASE,
+)
+_UNITS = {
+    alias: name
+    for name, aliases in {
+        "%": "percent pct per-cent percentage",
+        "metre": "m metres meter meters",
+        "kilometre": "km kilometres kilometer kilometers",
+        "centimetre": "cm centimetres centimeter centimeters",
+        "millimetre": "mm millimetres millimeter millimeters",
+        "foot": "ft feet",
+        "mile": "miles mi",
+        "inch": "inches",
+        "kilogram": "kg kilograms kilo kilos",
+        "gram": "g grams",
+        "tonne": "t tonnes ton tons",
+        "litre": "l litres liter liters",
+        "hour": "h hours hrs hr",
+        "minute": "min minutes mins",
+        "second": "s seconds sec secs",
+        "day": "days",
+        "week": "weeks",
+        "month": "months",
+        "year": "years yr yrs year-old",
+        "st": "nd rd th",
+        "$": "dollars dollar usd",
+        "€": "euros euro eur",
+        "£": "pounds pound gbp",
+        "people": "person persons inhabitants residents",
+        "kb": "kilobytes kib",
+        "mb": "megabytes mib",
+        "gb": "gigabytes gib",
+    }.items()
+    for alias in (name, *aliases.split())
+}
+_BEFORE = re.compile(
+    r"(?P<over>more than|over|above|at least|no fewer than|no less than|exceed(?:s|ed|ing)?|greater than|minimum of)\s*$"
+    r"|(?P<under>less than|fewer than|under|below|at most|up to|no more than|maximum of)\s*$"
+    r"|(?P<about>about|around|approximately|some|roughly|nearly|almost|circa|c\.|ca\.|~)\s*$",
+    re.IGNORECASE,
+)
+_SIDE = re.compile(r"\b(?:(?P<before>before|prior to|earlier than)|after|later than)\s*$", re.IGNORECASE)
+_FOLLOWS = re.compile(r"[\s-]*(?P<unit>[%°$€£]|[^\W\d_]+(?:-old)?)")
+_NO_UNIT = frozenset(
+    """a an and are as at be been before but by for from had has have he her his if in into is it its more nor not of off on or our
+    over per she since so than that the their then there these they this those to under until up was were when which while who will
+    with within years' times""".split()
+)
+_INCLUSIVE = {
+    "at least", "no fewer than", "no less than", "minimum of", "at most", "up to", "no more than", "maximum of",
+}  # fmt: skip
+_ABOUT = 0.1  # "about 40" is 36 to 44
+
+
+def quantities(text: str) -> list[Quantity]:
+    """The numbers, dates and times of `text`, in order; none is in another. Numbers in names ("p53", "COX-2") are left out."""
+    taken: list[Quantity] = []
+    for quantity in (*_dates(text), *_times(text), *_numbers(text)):
+        if all(quantity.end <= other.start or other.end <= quantity.start for other in taken):
+            taken.append(quantity)
+    return sorted(taken, key=lambda quantity: quantity.start)
+
+
+def _dates(text: str) -> Iterator[Quantity]:
+    for pattern in _DATES:
+        for match in pattern.finditer(text):
+            parts = match.groupdict()
+            if [name for name, part in parts.items() if part] == ["year"] and _unit("", text, match.end())[
+                1
+            ] > match.end():
+                continue  # 2019 metres
+            if parts.get("century"):
+                year = 100 * (int(parts["century"]) - 1)
+                first, last = _day(year + 1, 1, 1), _day(year + 100, 12, 31)
+            elif parts.get("decade"):
+                first, last = _day(int(parts["decade"]), 1, 1), _day(int(parts["decade"]) + 9, 12, 31)
+            else:
+                span = _calendar(parts)
+                if span is None:
+                    continue
+                first, last = span
+            scale: Scale = (
+                "date" if any(parts.get(name) for name in ("year", "decade", "century")) else "day of the year"
+            )
+            side = _SIDE.search(text[: match.start()])
+            if side is not None:
+                first, last = (-math.inf, first - 1) if side["before"] else (last + 1, math.inf)
+            start = match.start() if side is None else side.start()
+            yield Quantity(scale, first, last, start, match.end(), text[start : match.end()])
+
+
+def _calendar(parts: dict[str, str | None]) -> tuple[float, float] | None:
+    """The first and the last day of a date in parts; None for one that there is not, as 31 April."""
+    named = (parts.get("month") or "").lower()
+    month = _MONTHS.index(next(name for name in _MONTHS if name[:3] == named[:3])) + 1 if named else 0
+    month = month or int(parts.get("number") or 0)
+    day = int(parts.get("day") or 0)
+    if not parts.get("year"):
+        return 100.0 * month + (day or 1), 100.0 * month + (day or 31)
+    year = int(parts["year"] or 0)
+    longest = calendar.monthrange(year, month or 12)[1]
+    if day > longest:
+        return None
+    return _day(year, month or 1, day or 1), _day(year, month or 12, day or longest)
+
+
+def _day(year: int, month: int, day: int) -> float:
+    return float(datetime.date(max(year, 1), month, day).toordinal())
+
+
+def _times(text: str) -> Iterator[Quantity]:
+    for match in _TIME.finditer(text):
+        if match["hour24"]:
+            minutes = 60 * int(match["hour24"]) + int(match["minute24"])
+        else:
+            hour = int(match["hour"]) % 12 + (12 if match["half"].lower() == "p" else 0)
+            minutes = 60 * hour + int(match["minute"] or 0)
+        yield Quantity("time", minutes, minutes, match.start(), match.end(), match[0])
+
+
+def _numbers(text: str) -> Iterator[Quantity]:
+    for match in _NUMBER.finditer(text):
+        if re.match(r"\.\d", text[match.end() :]):
+            continue  # a version is a name
+        if match["spelt"]:
+            value = _spelt(match["spelt"])
+        else:
+            digits = re.sub(r"[,\u00a0\u202f' ]", "", match["digits"]).replace("−", "-")
+            value = float(digits) * _SCALES.get((match["scale"] or "").lower(), 1.0)
+        low, high, start = _span(value, text, match.start())
+        unit, end = _unit((match["sign"] or "").strip() or (match["percent"] or "").strip(), text, match.end())
+        yield Quantity("number", low, high, start, end, text[start:end].strip(), unit)
+
+
+def _spelt(text: str) -> float:
+    """The value of a number in words, as "two hundred and five" and "twenty-one"."""
+    total = current = 0.0
+    for word in re.split(r"[\s-]+", text.lower()):
+        if word in _ONES or word in _TENS:
+            current += _ONES.get(word, 0) + _TENS.get(word, 0)
+        elif word == "hundred":
+            current = max(current, 1) * 100
+        elif word == "dozen":
+            current = max(current, 1) * 12
+        elif word in _SCALES:
+            total, current = total + max(current, 1) * _SCALES[word], 0.0
+    return total + current
+
+
+def _span(value: float, text: str, start: int) -> tuple[float, float, int]:
+    """What a number at `start` says with the words before it, and where these begin."""
+    match = _BEFORE.search(text[:start])
+    if match is None:
+        return value, value, start
+    words = " ".join(match[0].lower().split())
+    if match["over"]:
+        low = value if words in _INCLUSIVE else math.nextafter(value, math.inf)
+        return low, math.inf, match.start()
+    if match["under"]:
+        high = value if words in _INCLUSIVE else math.nextafter(value, -math.inf)
+        return -math.inf, high, match.start()
+    return value - _ABOUT * abs(value), value + _ABOUT * abs(value), match.start()
+
+
+def _unit(sign: str, text: str, end: int) -> tuple[str, int]:
+    """The unit by one name, and where it ends; a word that is no unit that is known here is left to be read as a word."""
+    if sign:
+        return _UNITS.get(sign, sign), end
+    match = _FOLLOWS.match(text, end)
+    if match is None:
+        return "", end
+    if per_cent := re.compile(r"\s*per\s?cent\b", re.IGNORECASE).match(text, end):
+        return "%", per_cent.end()
+    word = match["unit"].lower()
+    if word in _UNITS:
+        return _UNITS[word], match.end()
+    return ("" if word in _NO_UNIT else word.removesuffix("s") if len(word) > 3 else word), end

@@ -1,0 +1,127 @@
+"""A text as it is held against another: content words with the names among them, quantities, and the clauses they stand in."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from ..documents import terms
+from .quantities import Quantity, quantities
+from .words import STOP
+
+__all__ = ["WORD", "Text", "Token", "leans", "letters", "stem", "subject_of", "unspaced"]
+
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_CLAUSE = re.compile(
+    r"[,;:()–—]|\s-\s|\b(?:and|but|while|whereas|although|though|or|because|when|which|who)\b|(?<=[.!?])\s",
+    re.IGNORECASE,
+)
+_PRONOUN = re.compile(
+    r"^(?:(?:it|he|she|they|its|his|her|their)\b"
+    r"|(?:this|these|that|those)\s(?:is|are|was|were|has|have|had|will|can|could|does|do|did|must)\b)",
+    re.IGNORECASE,
+)
+_AUXILIARY = re.compile(
+    r"\b(?:is|are|was|were|be|been|has|have|had|will|can|could|may|might|must|shall|should|would|do|does|did)\b"
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A content word: its stem, where it stands, and whether it is written as a name."""
+
+    stem: str
+    text: str
+    start: int
+    name: bool
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text, read: content words, quantities, and by each place where a clause begins or goes on, the clause's number."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    quantities: tuple[Quantity, ...]
+    clauses: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def read(cls, text: str) -> Text:
+        amounts = tuple(quantities(text))
+        tokens = []
+        for match in WORD.finditer(text):
+            word = re.sub(r"['’]s$", "", match[0])
+            if word.casefold() in STOP or any(q.start <= match.start() < q.end for q in amounts):
+                continue
+            first = not text[: match.start()].strip() or text[: match.start()].rstrip()[-1:] in ".!?\n"
+            leads = first and re.match(r"\s+[A-Z]", text[match.end() :]) is not None  # Olof Ek is ...
+            name = (word[0].isupper() and (not first or leads)) or any(letter.isupper() for letter in word[1:])
+            tokens.append(Token(stem(word), word, match.start(), name))
+        return cls(text, tuple(tokens), amounts, _clauses(text, tokens, amounts))
+
+    def clause(self, place: int) -> int:
+        """The number of the clause that a place is in."""
+        return [number for start, number in self.clauses if start <= place][-1]
+
+    def words_of(self, clauses: Collection[int]) -> str:
+        """The text of some clauses."""
+        ends = [start for start, _ in self.clauses[1:]] + [len(self.text)]
+        spans = zip(self.clauses, ends, strict=True)
+        return " ".join(self.text[start:end] for (start, number), end in spans if number in clauses)
+
+    @property
+    def stems(self) -> set[str]:
+        return {token.stem for token in self.tokens}
+
+
+def leans(sentence: str) -> bool:
+    """Whether a sentence leans on the one before it, as "It was built in 1903." does."""
+    return _PRONOUN.match(sentence.strip()) is not None
+
+
+def subject_of(sentence: str) -> tuple[Token, ...]:
+    """What a sentence begins with: its words before the first auxiliary, three where there is none."""
+    tokens = Text.read(sentence).tokens
+    verb = _AUXILIARY.search(sentence)
+    return tuple(token for token in tokens if token.start < verb.start()) if verb else tokens[:3]
+
+
+def _clauses(text: str, tokens: Sequence[Token], amounts: Sequence[Quantity]) -> tuple[tuple[int, int], ...]:
+    """Where clauses begin, by number. What a parenthesis interrupts goes on after it; a number alone belongs to what is before it, as in
+    "at 7:45 and 6 p.m.".
+    """
+    within = {place for amount in amounts for place in range(amount.start, amount.end)}
+    within |= {amount.end for amount in amounts if amount.text.endswith(".")}  # a.m.
+    breaks = [match for match in _CLAUSE.finditer(text) if match.start() not in within]
+    clauses, around, last = [(0, 0)], list[int](), 0
+    stops = [*(match.start() for match in breaks[1:]), len(text)]
+    for match, stop in zip(breaks, stops, strict=bool(breaks)):
+        start = match.start()
+        if match[0] == "(":
+            around.append(clauses[-1][1])
+        elif match[0] == ")" and around:
+            clauses.append((start, around.pop()))
+            continue
+        inside = any(start <= token.start < stop for token in tokens)
+        if inside or sum(start <= amount.start < stop for amount in amounts) != 1:
+            last += 1
+            clauses.append((start, last))
+    return tuple(clauses)
+
+
+def letters(text: str) -> str:
+    """The letters, marks and digits of a text alone, in small letters."""
+    return "".join(letter for letter in text.casefold() if unicodedata.category(letter)[0] in "LMN")
+
+
+def stem(word: str) -> str:
+    """The stem of a word."""
+    return next(iter(terms(word)), word.casefold())
+
+
+def unspaced(text: str) -> bool:
+    """Whether a text is written in a script that puts no blanks between words."""
+    return _UNSPACED.search(text) is not None
