@@ -62,7 +62,7 @@ def _documents(rng: random.Random) -> Iterator[tuple[str, str]]:
     abstracts = [(passage.title, passage.text) for passage in read_corpus(scifact() / "corpus.jsonl")]
     yield from rng.sample(abstracts, _DOCUMENTS)
     for page in _PAGES:
-        text = (Path(__file__).parent.parent / page).read_text(encoding="utf-8")
+        text = (Path(__file__).resolve().parent.parent / page).read_text(encoding="utf-8")
         yield "", re.sub(r"[`*#|]", " ", text)
 
 

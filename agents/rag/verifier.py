@@ -97,6 +97,8 @@ class Verifier:
         Raises:
             CallFailed: the judge failed.
         """
+        if isinstance(self.judge, Overlap):
+            return [compare(second, first).outcome == "otherwise" for first, second in pairs]
         line = self.judge.thresholds["contradicts"]
         return [judgement.contradicts >= line for judgement in await self.judge.judge(pairs)]
 

@@ -128,7 +128,8 @@ class Overlap:
         what = "shared words, numbers and sentence vectors" if self.embedder is not None else "shared words and numbers"
         return (
             f"the {self.name}: a calibrated comparison of {what}, neither a language model nor a model of inference. It tells what"
-            " is off the point; it often cannot tell for from against."
+            " is off the point; whether a source speaks for a claim or against it is decided by rules, part by part: numbers, dates, names, negation,"
+            " opposites, roles and words."
         )
 
     async def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Judgement]:
