@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from ...agents.scene import SceneGraph
 from ...evaluators.stats import Unscorable
@@ -112,10 +112,20 @@ class _Search:
         """What else the same pictures could have bought; nothing where nothing was searched, or the budget is spent."""
         if not self.config.baselines or not held or len(trials) == 1 or self.session.budget.exhausted():
             return []
-        baselines = [
-            await blind_paraphrases(search, self.context.rewriter, trials, held["user"]),
-            await more_seeds(search, self.config.extra, trials, held["user"]),
-        ]
+        ways: Mapping[str, Callable[[], Awaitable[Baseline]]] = {
+            "blind paraphrases": lambda: blind_paraphrases(search, self.context.rewriter, trials, held["user"]),
+            "more seeds": lambda: more_seeds(search, self.config.extra, trials, held["user"]),
+        }
+        baselines = []
+        for way, spend in ways.items():
+            try:
+                baselines.append(await spend())
+            except CallFailed as error:
+                if error.retryable:
+                    raise
+                self._warn(f"the baseline of {way} could not be had: {error}")
+                nothing = dict.fromkeys(search.evaluators)
+                baselines.append(Baseline(way=way, text=self.text, gains=nothing, images=0, note="could not be had"))
         for baseline in baselines:
             self.session.emit(BaselineDone(task=self.id, **baseline.model_dump()))
         return baselines

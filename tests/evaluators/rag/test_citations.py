@@ -99,7 +99,9 @@ def test_correctness_as_squad_has_it():
 def test_ratios_are_over_all_trials_and_intervals_over_items():
     found = ratio([(1, 1), (0, 3), (0, 0)])
     assert found.value == 0.25 and found.n == 2 and found.unscored == 1
-    assert found.ci[0] <= 0.25 <= found.ci[1]
+    assert found.ci is None  # of two
+    found = ratio([(1, 1), (0, 3)] * 3)
+    assert found.value == 0.25 and found.ci[0] <= 0.25 <= found.ci[1]
     assert ratio([(0, 0)]).value is None
     gain = ratio_gain([(0, 2), (1, 2)] * 20, [(0, 0), (1, 1)] * 20)
     assert gain.value == 0.75 and gain.ci[0] > 0

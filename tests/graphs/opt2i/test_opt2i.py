@@ -286,6 +286,24 @@ class Refusing(StandInChat):
         return await super().complete(messages, **options)
 
 
+class NoParaphrases(StandInChat):
+    """A language model that rewrites with feedback, and refuses to paraphrase without."""
+
+    async def complete(self, messages, **options):
+        if (options.get("seed") or 0) >= 5_000:  # the seeds of the blind paraphrases
+            raise CallFailed("it refused")
+        return await super().complete(messages, **options)
+
+
+def test_a_baseline_that_cannot_be_had_takes_no_result_with_it(bench):
+    [task] = bench.run(DISC, iterations=1, with_={"chat": NoParaphrases}).tasks
+    assert len(task.trials) > 1 and task.heldout
+    refused, seeds = task.baselines
+    assert (refused.way, refused.note, set(refused.gains.values())) == ("blind paraphrases", "could not be had", {None})
+    assert seeds.way == "more seeds" and seeds.gains["dsg"] is not None
+    assert any("blind paraphrases could not be had" in warning for warning in task.warnings)
+
+
 def test_a_refused_rewrite_is_a_warning(bench):
     outcome = bench.run(DISC, iterations=9, with_={"chat": Refusing})
     assert outcome.tasks[0].stop == "nothing new was proposed" and "content filter" in bench.warnings()[0]
