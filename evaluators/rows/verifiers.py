@@ -16,13 +16,12 @@ import asyncio
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from importlib import util
 from pathlib import Path
 from typing import Any, Protocol
 
 from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed
-from ...runtime.own_code import at_line
+from ...runtime.own_code import at_line, run_file
 from ...runtime.protocols import Chat, Student
 from ...runtime.records import Message, Record, Row
 from ...runtime.run import settled
@@ -163,16 +162,7 @@ class Checker:
 
 def open_checker(path: Path) -> Checker:
     """The function `check(row)` of a Python file; the file is run. `BadInput` where there is no such function of one argument."""
-    found = util.spec_from_file_location(f"inloop_checker_{path.stem}", path) if path.is_file() else None
-    if found is None or found.loader is None:
-        raise BadInput(f"the checker {str(path)!r} does not exist.")
-    module = util.module_from_spec(found)
-    try:
-        found.loader.exec_module(module)
-    except Exception as error:
-        raise BadInput(
-            f"the checker {str(path)!r} does not run: {type(error).__name__}: {error}{at_line(error)}"
-        ) from error
+    module = run_file(path, "the checker")
     check = getattr(module, "check", None)
     if not callable(check) or len(inspect.signature(check).parameters) != 1:
         raise BadInput(

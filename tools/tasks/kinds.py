@@ -8,17 +8,15 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import types
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import util
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from ...runtime.errors import BadInput
-from ...runtime.own_code import at_line
+from ...runtime.own_code import run_file
 from ...runtime.records import Row
 from .answers import as_number, same_words
 from .base import NoAnswer, Task, Verdict
@@ -273,16 +271,7 @@ def open_task(spec: str, rows: Sequence[Row] = (), **options: Any) -> Task:
 
 
 def _own(path: Path) -> Task:
-    found = util.spec_from_file_location(f"inloop_task_{path.stem}", path) if path.is_file() else None
-    if found is None or found.loader is None:
-        raise BadInput(f"the task file {str(path)!r} does not exist.")
-    module: types.ModuleType = util.module_from_spec(found)
-    try:
-        found.loader.exec_module(module)
-    except Exception as error:  # a user's own code raises what it likes
-        raise BadInput(
-            f"the task file {str(path)!r} does not run: {type(error).__name__}: {error}{at_line(error)}"
-        ) from error
+    module = run_file(path, "the task file")
     task = getattr(module, "task", None)
     if not isinstance(task, Task):
         raise BadInput(f"the task file {str(path)!r} must define `task`, an instance of a subclass of Task.")
