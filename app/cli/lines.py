@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...runtime.errors import BadInput
-from ...runtime.text import is_blank, lines_of, read_text
+from ...runtime.text import decoded, is_blank, lines_of
 
 __all__ = ["read_lines"]
 
@@ -16,7 +16,12 @@ def read_lines(path: Path, what: str) -> list[str]:
     Raises:
         BadInput: the file is not there, is no text in UTF-8 or UTF-16, or holds no entry.
     """
-    lines = [line.strip() for line in lines_of(read_text(path))]
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BadInput(f"the {what}s cannot be read from {str(path)!r}: {why}.") from None
+    lines = [line.strip() for line in lines_of(decoded(data, repr(str(path))))]
     entries = [line for line in lines if not is_blank(line) and not line.startswith("#")]
     if not entries:
         raise BadInput(f"there is no {what} in {str(path)!r}: write one a line.")

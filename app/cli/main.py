@@ -63,10 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         dropped()
         return OK
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            return _unexpected(args, error)
-        dropped()
-        return _fail(args, "prerequisite", "the standard output cannot be written: the disk is full.", PREREQUISITE)
+        if error.errno == errno.ENAMETOOLONG:
+            return _fail(args, "bad input", f"{_clipped(error.filename)} is no path: {error.strerror}.", BAD_INPUT)
+        if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            dropped()
+            return _fail(args, "prerequisite", "the standard output cannot be written: the disk is full.", PREREQUISITE)
+        return _unexpected(args, error)
     except Exception as error:
         return _unexpected(args, error)
 
@@ -89,6 +91,11 @@ def _run(given: list[str], args: argparse.Namespace) -> int:
         parser().print_help()
         return BAD_INPUT
     return commands()[args.command].run(args)
+
+
+def _clipped(name: object) -> str:
+    text = str(name)
+    return repr(text if len(text) <= 80 else f"{text[:60]}...{text[-15:]}")
 
 
 def _unexpected(args: argparse.Namespace, error: Exception) -> int:

@@ -165,7 +165,10 @@ class Lines(Progress):
         self._stream = stream
 
     def __call__(self, event: Event) -> None:
-        for line in self.view.see(event):
+        lines = self.view.see(event)
+        if isinstance(event, ModelsOpened) and event.models:  # what a table shows by moving
+            lines = [*lines, "models are loaded when they are first asked: the first result takes the longest"]
+        for line in lines:
             print(f"[{self.view.elapsed:6.1f} s] {line}", file=self._stream, flush=True)
 
 

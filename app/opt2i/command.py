@@ -45,7 +45,7 @@ def _fields(args: argparse.Namespace) -> Mapping[str, Any]:
 
 
 def _view(config: Opt2iConfig) -> SearchView:
-    return SearchView(prompts=len(config.prompts), iterations=config.iterations)
+    return SearchView(prompts=len(config.prompts), iterations=config.iterations, baselines=config.baselines)
 
 
 opt2i = LoopCommand(

@@ -57,9 +57,11 @@ class SearchView(RunView):
 
     quiet = (IterationDone,)  # the table shows the iterations: as lines they would only scroll by
 
-    def __init__(self, *, prompts: int, iterations: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, prompts: int, iterations: int, baselines: bool = True, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__("prompts", clock=clock)
-        self.prompts, self.iterations = prompts, iterations
+        self.prompts, self.iterations, self.baselines = prompts, iterations, baselines
         self.tasks: dict[str, TaskView] = {}
         self.candidates = self.images = 0
 
@@ -88,7 +90,9 @@ class SearchView(RunView):
                 return self._iteration(task, event)
             case HeldOutDone():
                 task.state = "checking"
-                return [f"on unseen seeds: {points(event.user)} → {points(event.best)}; now the baselines"]
+                # a prompt that was perfect at once spent nothing that a baseline could spend too
+                onward = "; now the baselines" if self.baselines and task.iteration else ""
+                return [f"on unseen seeds: {points(event.user)} → {points(event.best)}{onward}"]
             case BaselineDone():
                 gains = ", ".join(
                     f"{evaluator_name(name)} {signed(None if gain is None else gain * 100)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ __all__ = ["DEFAULT_LIMIT", "Pictures"]
 
 DEFAULT_LIMIT = 16_000_000
 _THUMB = 256
+_SMALL = 32_768  # bytes
+_TALL = 4  # times as long as wide
 
 
 class Pictures:
@@ -55,14 +58,22 @@ class Pictures:
 
     def _encode(self, ref: BlobRef) -> str:
         data, kind = self._blobs.get(ref), ref.media_type
-        if len(data) > 32_768:
-            from PIL import Image
-
-            with Image.open(io.BytesIO(data)) as image:
-                if max(image.size) > self._side:
-                    small = image.convert("RGB")
-                    small.thumbnail((self._side, self._side))
-                    out = io.BytesIO()
-                    small.save(out, "WEBP", quality=85)
-                    data, kind = out.getvalue(), "image/webp"
+        with contextlib.suppress(OSError):  # what Pillow cannot open, a browser may
+            if (small := self._thumbnail(data)) is not None:
+                data, kind = small, "image/webp"
         return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+    def _thumbnail(self, data: bytes) -> bytes | None:
+        """The picture at the size of the page; None for one that may stand there as it is."""
+        from PIL import Image
+
+        with Image.open(io.BytesIO(data)) as image:
+            # a tall picture may have few bytes and the length of a page
+            tall = max(image.size) > _TALL * min(image.size)
+            if max(image.size) <= self._side or (len(data) <= _SMALL and not tall):
+                return None
+            small = image.convert("RGB")
+        small.thumbnail((self._side, self._side))
+        out = io.BytesIO()
+        small.save(out, "WEBP", quality=85)
+        return out.getvalue()

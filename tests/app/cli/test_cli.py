@@ -169,9 +169,8 @@ def test_bad_input_is_named_and_leaves_nothing(loop, home, capsys, argv, words):
 
 
 def test_wrong_arguments_exit_with_2(home, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        inloop("opt2i", PROMPT, "--iterations", "many")
-    assert stopped.value.code == cli.BAD_INPUT
+    assert cli.main(["opt2i", PROMPT, "--iterations", "many"]) == cli.BAD_INPUT
+    assert "--iterations: invalid int value: 'many'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -392,10 +391,13 @@ def test_the_list_of_commands_needs_no_command():
             "app",
             "app.cli",
             "app.cli.commands",
+            "app.cli.interrupts",
             "app.cli.main",
+            "app.cli.streams",
             "runtime",
             "runtime.privacy",
             "runtime.errors",
+            "runtime.own_code",
             "runtime.registry",
         )
     }

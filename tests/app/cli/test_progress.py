@@ -4,9 +4,9 @@ import io
 
 from inloop.app.cli.progress import Lines, Live, Progress, RunView, progress
 from inloop.app.opt2i.progress import SearchView
-from inloop.graphs.opt2i import IterationDone, Trial, TrialImage, TrialScored
+from inloop.graphs.opt2i import HeldOutDone, IterationDone, Trial, TrialImage, TrialScored
 from inloop.runtime.records import BlobRef
-from inloop.runtime.run import Event, RunStarted, TaskDone, TaskFailed, Warned
+from inloop.runtime.run import Event, ModelsOpened, RunStarted, TaskDone, TaskFailed, Warned
 
 
 def trial(iteration, text, objective, task="p1"):
@@ -86,3 +86,19 @@ def test_any_loop_is_shown_by_its_tasks():
     assert run.see(TaskDone(task="q1")) == ["1 of 3 questions"]
     assert run.see(TaskFailed(task="q2", why="too \x1blong")) == ["q2 failed: too  long"]
     assert run.see(TaskDone(task="q3")) == ["2 of 3 questions, 1 failed"] and run.begun
+
+
+def test_baselines_are_announced_where_there_are_some():
+    held = HeldOutDone(task="t", user=0.2, best=0.8, accepted=True)
+    for more, announced in (({}, True), ({"baselines": False}, False)):
+        shown = view(**more)
+        shown.see(IterationDone(task="t", iteration=1, best="b", objective=0.8, stop=""))
+        assert ("now the baselines" in shown.see(held)[0]) is announced
+    assert "baselines" not in view().see(held)[0], "perfect at once: nothing was spent"
+
+
+def test_lines_say_that_the_first_result_takes_the_longest():
+    out = io.StringIO()
+    with Lines(RunView("pictures"), out) as show:
+        show(ModelsOpened(models={"clip": {"id": "mini-clip", "revision": "1"}}))
+    assert "models: clip mini-clip" in out.getvalue() and "the first result takes the longest" in out.getvalue()

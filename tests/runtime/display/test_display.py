@@ -1,12 +1,14 @@
 """How a result shows itself: a table with pictures and intervals in a notebook, a data frame, a plot."""
 
+import base64
+import io
 import sys
 import warnings
 
 import pytest
 from PIL import Image
 
-from inloop.runtime.display import Forest, Interval, cells_of, draw, environment
+from inloop.runtime.display import Forest, Interval, Pictures, cells_of, draw, environment
 from inloop.runtime.display.plots import drawable
 from inloop.runtime.display.templates import soft
 from inloop.runtime.errors import BadInput, PrerequisiteError
@@ -167,3 +169,17 @@ def test_a_template_of_another_package(tmp_path, monkeypatch):
     assert draw("own_loop:page.html.j2", x="<") == "&lt;"
     with pytest.raises(PrerequisiteError, match="no_such_package"):
         environment("inloop.app").get_template("no_such_package:page.html.j2")
+
+
+def test_a_very_tall_picture_is_as_large_as_others_on_a_page(tmp_path):
+    blobs = BlobStore(tmp_path)
+    for size in ((20, 20_000), (20_000, 20), (300, 200)):
+        ref = blobs.put_image(Image.new("RGB", size, "red"))
+        pictures = Pictures(blobs)
+        pictures.embed([ref])
+        _, _, encoded = (pictures.uri(ref) or "").partition("base64,")
+        with Image.open(io.BytesIO(base64.b64decode(encoded))) as shown:
+            assert max(shown.size) == (256 if max(size) > 1000 else 300)
+    other = blobs.put(b"no picture that Pillow knows", "image/avif")
+    pictures.embed([other])
+    assert (pictures.uri(other) or "").startswith("data:image/avif")
