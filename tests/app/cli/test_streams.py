@@ -114,7 +114,7 @@ def test_an_error_in_ones_own_code_names_its_line(home):
     (home / "t.jsonl").write_text('{"image": "red.png", "prompt": "fail"}', encoding="utf-8")
     (home / "bad.py").write_text("x = 1\n1 / 0\n", encoding="utf-8")
     (home / "task.py").write_text(
-        "from inloop.tools.tasks import Task\nclass T(Task):\n    kind: str = 'x'\n    template: str = 'student_short_answer'\n"
+        "from inloop.tools.tasks import Task\nclass T(Task):\n    kind: str = 'x'\n    template: str = 'rows/student_short_answer'\n"
         "    def read(self, said, row=None):\n        return {}[said]\ntask = T()\n", encoding="utf-8",
     )  # fmt: skip
     (home / "rows.jsonl").write_text('{"text": "a", "label": "b"}\n{"text": "c", "label": "d"}', encoding="utf-8")

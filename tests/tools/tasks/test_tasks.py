@@ -177,7 +177,7 @@ def test_tasks_are_opened_by_name_file_or_code(tmp_path):
         "from inloop.tools.tasks.base import NoAnswer, Task\n"
         "class Parity(Task):\n"
         "    kind: str = 'parity'\n"
-        "    template: str = "rows/student_short_answer"\n"
+        "    template: str = 'rows/student_short_answer'\n"
         "    def read(self, said, row=None):\n"
         "        if said.strip() not in ('odd', 'even'):\n"
         "            raise NoAnswer('say odd or even')\n"
