@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from ...agents.opt2i import Rewriter
 from ...evaluators.stats import estimate, mean, verdict_of
 from ...runtime.errors import CallFailed
+from .assessment import assess, hold_out
 from .result import Baseline, Comparison, HeldOut, Opt2iTask, Trial, TrialImage
-from .search import SearchContext, assess, hold_out
+from .search import SearchContext
 
 __all__ = ["blind_paraphrases", "compare", "more_seeds"]
 

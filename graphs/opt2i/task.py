@@ -10,12 +10,14 @@ from ...evaluators.stats import Unscorable
 from ...evaluators.text_image import certainty
 from ...runtime.errors import CallFailed
 from ...runtime.run import Warned
+from .assessment import verdict_on
 from .baselines import blind_paraphrases, more_seeds
 from .context import Opt2iContext
 from .events import BaselineDone, QuestionsWritten
+from .graph import build, chapters
 from .parts import Painter, PromptProposer
 from .result import Baseline, HeldOut, Opt2iTask, Trial
-from .search import SearchContext, SearchState, build, chapters, first_state, verdict_on
+from .search import SearchContext, SearchState, first_state
 
 __all__ = ["work"]
 

@@ -10,14 +10,10 @@ A folder of another schema version is refused, never guessed at.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import re
 import shlex
 import socket
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,13 +23,13 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import BadInput, PrerequisiteError
 from ..settings import Settings
-from ..store import BlobStore, disk_problem, take, write_whole
-from ..text import json_bytes
+from ..store import BlobStore, disk_problem, take
+from .files import EventLog, fingerprint, plain, read_json, write_json
 from .places import found_from
 from .references import missing_blobs
 from .result import RunResult
 
-__all__ = ["SCHEMA_VERSION", "RunFolder", "RunInfo", "discarded_if_refused", "fingerprint", "latest", "list_runs"]
+__all__ = ["SCHEMA_VERSION", "RunFolder", "RunInfo", "discarded_if_refused", "latest", "list_runs"]
 
 SCHEMA_VERSION = 1
 
@@ -78,8 +74,7 @@ class RunFolder:
         self.created = created
         self.config = config
         self.about, self.brought = tuple(about), dict(brought or {})
-        self._events: int | None = None
-        self._guard = threading.Lock()
+        self._log = EventLog(path / "events.jsonl")
 
     @classmethod
     def create(
@@ -97,9 +92,9 @@ class RunFolder:
         """
         if not re.fullmatch(r"[a-z0-9_]+", loop):
             raise BadInput(f"loop name {loop!r}: use small letters, digits and underscores.")
-        plain = _plain(config)
+        content = plain(config)
         now = datetime.now(UTC)
-        stem = f"{loop}-{now:%Y%m%d-%H%M%S}-{fingerprint(plain)[:4]}"
+        stem = f"{loop}-{now:%Y%m%d-%H%M%S}-{fingerprint(content)[:4]}"
         number = 1
         while True:
             id = stem if number == 1 else f"{stem}-{number}"
@@ -119,15 +114,15 @@ class RunFolder:
             id=id,
             loop=loop,
             created=now.isoformat(timespec="seconds"),
-            config=plain,
+            config=content,
             about=about,
             brought=brought,
             begun_in=str(Path.cwd()),
         )
-        head = {"schema_version": SCHEMA_VERSION, "run_id": id, "loop": loop, "created": run.created, "config": plain}
+        head = {"schema_version": SCHEMA_VERSION, "run_id": id, "loop": loop, "created": run.created, "config": content}
         head["begun_in"] = run.begun_in
         head |= {"about": list(about)} | ({"brought": dict(brought)} if brought else {})
-        write_whole(path / "config.json", _json(head))
+        write_json(path / "config.json", head)
         return run
 
     @classmethod
@@ -150,7 +145,7 @@ class RunFolder:
                 f"there is no run {str(name)!r} in {str(runs_dir)!r}: no config.json under that name."
                 " `inloop runs` lists the runs of a folder, --out names the folder."
             )
-        head = _load(path / "config.json")
+        head = read_json(path / "config.json")
         version = head.get("schema_version")
         if version != SCHEMA_VERSION:
             raise PrerequisiteError(
@@ -226,43 +221,21 @@ class RunFolder:
 
     def event(self, event: Mapping[str, Any]) -> None:
         """Append one event with the time (UNIX seconds, unless it has an `at`); safe from any thread."""
-        line = json.dumps({"at": round(time.time(), 3), **event}, allow_nan=False, default=_record).encode() + b"\n"
-        path = self.path / "events.jsonl"
-        with self._guard:
-            try:
-                if self._events is None:
-                    torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
-                    self._events = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-                    line = b"\n" + line if torn else line
-                view = memoryview(line)
-                while view:
-                    view = view[os.write(self._events, view) :]
-            except OSError as error:
-                raise disk_problem(error, path) from error
+        self._log.append(event)
 
     def events(self) -> list[dict[str, Any]]:
         """The events so far; lines torn by a crash are left out."""
-        try:
-            lines = (self.path / "events.jsonl").read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return []
-        found = []
-        for line in lines:
-            with contextlib.suppress(ValueError):
-                event = json.loads(line)
-                if isinstance(event, dict):
-                    found.append(event)
-        return found
+        return self._log.read()
 
     def write_result(self, result: Mapping[str, Any] | BaseModel) -> None:
         """Write `result.json`, whole or not at all."""
-        write_whole(self.path / "result.json", _json(_plain(result)))
+        write_json(self.path / "result.json", plain(result))
 
     def result(self) -> dict[str, Any]:
         """The content of `result.json`; `BadInput` where the run has no result yet."""
         if not self.finished:
             raise BadInput(f"the run {self.id!r} has no result yet; `inloop resume {self.id}` goes on with it.")
-        return _load(self.path / "result.json")
+        return read_json(self.path / "result.json")
 
     def config_as(self, kind: type[ModelT]) -> ModelT:
         """The settings of the run; `PrerequisiteError` where `config.json` does not hold those of this loop.
@@ -339,10 +312,7 @@ class RunFolder:
 
     def close(self) -> None:
         """Close the event file; may be called twice."""
-        with self._guard:
-            if self._events is not None:
-                os.close(self._events)
-                self._events = None
+        self._log.close()
 
 
 @contextlib.contextmanager
@@ -366,12 +336,6 @@ def discarded_if_refused(folder: RunFolder) -> Iterator[RunFolder]:
         folder.close()
 
 
-def fingerprint(config: Mapping[str, Any] | BaseModel) -> str:
-    """The sha256 of a config as JSON, in hexadecimal: the same settings give the same fingerprint."""
-    text = json.dumps(_plain(config), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def latest(runs_dir: Path) -> RunFolder | None:
     """The newest readable run under `runs_dir`."""
     readable = [info for info in list_runs(runs_dir) if info.state != "unreadable"]
@@ -392,36 +356,3 @@ def list_runs(runs_dir: Path) -> list[RunInfo]:
             info = RunInfo(run.id, folder, run.loop, run.created, "running" if run.locked else state)
         found.append((info.created, path.stat().st_mtime_ns, info))
     return [info for _, _, info in sorted(found, key=lambda entry: entry[:2])]
-
-
-def _plain(value: Mapping[str, Any] | BaseModel) -> dict[str, Any]:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    plain: dict[str, Any] = json.loads(json.dumps(dict(value), default=_record))
-    return plain
-
-
-def _record(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} is not JSON: {value!r:.80}")
-
-
-def _json(value: Any) -> bytes:
-    return json_bytes(value, indent=1) + b"\n"
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(value, dict):
-            raise ValueError("it is no JSON object")
-    except OSError as error:
-        raise disk_problem(error, path) from error
-    except ValueError as error:
-        raise PrerequisiteError(
-            f"{path} cannot be read: {error}", remedy="restore the file from a backup, or start the run anew."
-        ) from None
-    return value

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from inloop.evaluators.run import score_items
-from inloop.graphs.opt2i.search import SearchContext, build, chapters, first_state, plateau_or_perfect
+from inloop.graphs.opt2i.graph import build, chapters
+from inloop.graphs.opt2i.search import SearchContext, first_state, plateau_or_perfect
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Score
 from inloop.runtime.run.runner import Runner

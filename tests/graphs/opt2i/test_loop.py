@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inloop.graphs.opt2i.events import HeldOutDone
+from inloop.graphs.opt2i.graph import build, chapters, ranked
 from inloop.graphs.opt2i.result import HeldOut
-from inloop.graphs.opt2i.search import Kept, SearchContext, build, chapters, first_state, plateau_or_perfect, ranked
+from inloop.graphs.opt2i.search import Kept, SearchContext, first_state, plateau_or_perfect
 from inloop.runtime.budget import Budget
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Cost, Part, Score
