@@ -26,17 +26,25 @@ _FLATTERING = "chosen by the score it is measured with: flattering on the object
 async def blind_paraphrases(
     search: SearchContext, rewriter: Rewriter, trials: Sequence[Trial], user: HeldOut
 ) -> Baseline:
-    """As many paraphrases as the loop had candidates, painted with its seeds; the best one (or the user's text) held out."""
+    """As many paraphrases as the loop had candidates, painted with its seeds; the best one (or the user's text) held out.
+
+    Raises:
+        CallFailed: no paraphrase could be had.
+    """
     own, count = trials[0], len(trials) - 1
     texts: dict[str, None] = {}
+    failure: CallFailed | None = None
     for turn in range(-(-count // search.candidates)):
         try:
             proposals = await rewriter.paraphrase(own.text, search.candidates, search.seed * 10_000 + 5_000 + turn)
         except CallFailed as error:
             if error.retryable:
                 raise
-            continue  # there are fewer paraphrases, which the note says; the search stands
+            failure = error  # there are fewer paraphrases, which the note says
+            continue
         texts.update(dict.fromkeys(proposals.texts))
+    if failure is not None and not texts:
+        raise failure
     tried = list(texts)[:count]
     scored = await assess(search, tried, await search.artefacts(tried, search.seeds), search.seeds) if tried else []
     ranked = [
