@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from langgraph.config import get_stream_writer
@@ -28,17 +29,18 @@ def exported(loop: Loop[Any, Any, Any, Any, Any]) -> CompiledStateGraph[Any, Any
     """A graph of one node that takes the fields of the loop's config, runs the whole loop, and gives its result.
 
     The run has its folder, its budget and its ledger as from any other caller; its events are streamed as `custom` parts.
-    The machine inside works with opened models, which no JSON can hold: `langgraph dev` could not call it by itself.
+    The machine inside works with opened models, which no JSON can hold: `langgraph dev` could not call it by itself. It runs in a thread with an
+    event loop of its own, so that the server answers meanwhile.
     """
 
     async def carried(state: RunConfig) -> Exported:
-        write = get_stream_writer()
+        write, server = get_stream_writer(), asyncio.get_running_loop()
 
         def on_event(event: Event) -> None:
-            write(event.model_dump(mode="json"))
+            server.call_soon_threadsafe(write, event.model_dump(mode="json"))
 
         options = {name: getattr(state, name) for name in state.model_fields_set}
-        result = await loop.run(on_event=on_event, **options)
+        result = await asyncio.to_thread(loop, on_event=on_event, **options)
         return {"result": result.model_dump(mode="json")}
 
     config: type[RunConfig] = loop.config
