@@ -5,10 +5,9 @@ Where a tie could belong to two things ("a cup left of a plate right of a fork")
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .noun_phrases import NotUnderstood, Noun, is_action, is_bare_noun, read
-from .scene import Scene, Tie
+from .noun_phrases import NotUnderstood, Noun, read
+from .noun_reader import NounReader, begins_noun, participle_tie, relation_of, time_of
+from .scene import Tie
 from .vocabulary import (
     ARTICLES,
     BEYOND,
@@ -17,26 +16,16 @@ from .vocabulary import (
     FILLERS,
     NUMBERS,
     OBJECT_VERBS,
-    PARTICIPLES,
     PARTICLES,
-    RELATIONS,
     TIMES,
     TYING,
 )
 
-__all__ = ["ClauseReader", "begins_noun"]
+__all__ = ["ClauseReader"]
 
 
-class ClauseReader:
+class ClauseReader(NounReader):
     """Reads the words of one piece from left to right."""
-
-    def __init__(self, words: list[str], scene: Scene, writings: list[str], first: bool) -> None:
-        self.words, self.scene, self.writings, self.first = words, scene, writings, first
-        self.lower = [word.lower() for word in words]
-        self.at = 0
-        self.own: list[Noun] = []  # the subjects of this piece
-        self.located = False  # a tie of place was read: what comes next could belong to its other end
-        self.negated = False
 
     def run(self) -> None:
         if self._absence():
@@ -89,83 +78,6 @@ class ClauseReader:
         self.at = end
         return noun
 
-    def _nouns(self, *, subject: bool = False) -> list[Noun]:
-        """One noun phrase or several with "and"; entities of the scene from here on."""
-        nouns = [self._noun(subject)]
-        while subject and self.lower[self.at : self.at + 1] == ["and"] and self._tie_ahead(self.at + 1) is None:
-            self.at += 1
-            if self._absence_at(self.at):
-                self.at -= 1
-                break
-            nouns.append(self._noun(subject))
-        return nouns
-
-    def _absence_at(self, place: int) -> bool:
-        return self.lower[place : place + 1] in (["no"], ["without"], ["zero"], ["not"])
-
-    def _noun(self, subject: bool = False) -> Noun:
-        end = self.at
-        while end < len(self.words) and not self._ends_noun(end):
-            end += 1
-        words = self.words[self.at : end]
-        # "the word §0": what is written is its name
-        if words and words[-1].startswith("§") and len(words) <= 3:
-            noun = Noun(name=f'word "{self.writings[int(words[-1][1:])]}"')
-            noun.proper = f"the {noun.name}"
-            if [word.lower() for word in words[:-1]] not in (["the", "word"], ["the", "words"], ["the", "text"]):
-                raise NotUnderstood(f"it is not said what {self.writings[int(words[-1][1:])]!r} is")
-        else:
-            followed = end < len(self.words) and subject and self._tie_ahead(end) in ("place", "action", "participle")
-            # after a tie a thing must follow: there a plural needs no article
-            plural = not subject and len(words) <= 3 and _is_plural(words[-1:])
-            noun = read(words, bare=(followed and self._plain(words)) or plural)
-        self.at = end
-        known = next((other for other in self.scene.nouns if other.name == noun.name), None)
-        if known is not None and words[0].lower() == "the" and not (noun.color or noun.size):
-            return known
-        self.scene.nouns.append(noun)
-        return noun
-
-    def _plain(self, words: Sequence[str]) -> bool:
-        """Whether words without an article may be one noun phrase before a relation to a thing with one."""
-        following = self.lower[self.at + len(words) :]
-        return len(words) <= 3 and any(word in ARTICLES for word in following) and words[0].isascii()
-
-    def _ends_noun(self, place: int) -> bool:
-        word = self.lower[place]
-        if word == "and" and place > self.at:
-            # "black and white"
-            around = (self.lower[place - 1], self.lower[place + 1] if place + 1 < len(self.lower) else "")
-            return not (around[0] in COLORS and around[1] in COLORS and place + 2 < len(self.lower))
-        return place > self.at and (self._tie_ahead(place) is not None or word == "but")
-
-    def _tie_ahead(self, place: int) -> str | None:
-        """Which kind of tie begins at a place, None for none."""
-        rest = self.lower[place:]
-        if not rest:
-            return None
-        if rest[0] in ("with", "without", "between", "not", "is", "are", "isn't", "aren't") or rest[0] in FILLERS:
-            return rest[0]
-        if rest[0] in ("that", "which", "who"):
-            return "that"
-        if rest[0] == "and" and len(rest) > 1 and (is_action(rest[1]) or rest[1] == "not"):
-            return "and"
-        if rest[0] == "but" and rest[1:2] not in (["no"], ["without"], ["zero"]):
-            return "but"
-        if _time(rest):
-            return "time"
-        if _relation(rest):
-            return "place"
-        if rest[0] in ("says", "reads", "saying") and len(rest) > 1 and rest[1].startswith("§"):
-            return "writing"
-        before = self.lower[self.at : place]
-        nouny = [word for word in before if word not in ARTICLES and word not in COLORS and word not in NUMBERS]
-        if is_action(rest[0]) and (nouny or place == 0 or not before):
-            return "action"
-        if rest[0] in PARTICIPLES and (nouny or place == 0 or not before) and _participle_tie(rest[1:]):
-            return "participle"
-        return None
-
     def _tie(self) -> None:
         """Read one tie and what it ties to."""
         kind = self._tie_ahead(self.at)
@@ -185,7 +97,7 @@ class ClauseReader:
             self.located = False
             return None
         if kind == "time":
-            time = _time(self.lower[self.at :])
+            time = time_of(self.lower[self.at :])
             self.scene.whole.append((f"global - time ({time})", f"Is it {TIMES[time]} in the picture?"))
             self.at += len(time.split())
             return None
@@ -210,11 +122,11 @@ class ClauseReader:
             self.at += 2
             return None
         if kind == "place":
-            relation = _relation(self.lower[self.at :])
+            relation = relation_of(self.lower[self.at :])
             self.at += len(relation.split())
             return self._to(relation, "spatial", negated)
         if kind == "participle":
-            words = f"{word} {_participle_tie(self.lower[self.at + 1 :])}"
+            words = f"{word} {participle_tie(self.lower[self.at + 1 :])}"
             self.at += len(words.split())
             return self._to(words, "state", negated)
         return self._action(negated)
@@ -253,11 +165,6 @@ class ClauseReader:
         self.scene.ties.append(Tie(kind, " ".join(words), self._single(), negated=self.negated))
         self.negated = False
         self.at = end
-
-    def _single(self) -> list[Noun]:
-        if len(self.own) != 1:
-            raise NotUnderstood(f"it is not clear which of {', '.join(noun.name for noun in self.own)} is meant")
-        return self.own
 
     def _to(self, words: str, kind: str, negated: bool) -> None:
         """A relation of the subjects to one thing."""
@@ -380,7 +287,7 @@ class ClauseReader:
         if not rest or rest[0] in ("and", "that", "which", "with", "without"):
             self.scene.ties.append(Tie("state", " ".join(verb), list(self.own), negated=negated))
             return
-        if relation := _relation(rest):
+        if relation := relation_of(rest):
             self.at += len(relation.split())
             return self._to(" ".join([*verb, relation]), "action", negated)
         if rest[0] == "between":
@@ -412,27 +319,3 @@ class ClauseReader:
             while self.lower[self.at : self.at + 1] == ["and"] and self._tie_ahead(self.at) is None:
                 self.at += 1
                 self.scene.ties.append(Tie("action", "wearing", list(self.own), [self._noun()], negated))
-
-
-def _relation(rest: Sequence[str]) -> str:
-    """The relation of place that words begin with, "" for none."""
-    return next((relation for relation in RELATIONS if list(rest[: len(relation.split())]) == relation.split()), "")
-
-
-def _participle_tie(rest: Sequence[str]) -> str:
-    """What may follow "covered" or "written", "" where nothing of it does."""
-    return _relation(rest) or (rest[0] if rest[:1] and rest[0] in ("with", "of", "from", "to", "as", "like") else "")
-
-
-def _time(rest: Sequence[str]) -> str:
-    """The time or the weather that words begin with, "" for none."""
-    return next((time for time in TIMES if list(rest[: len(time.split())]) == time.split()), "")
-
-
-def _is_plural(last: Sequence[str]) -> bool:
-    return bool(last) and last[0].lower().endswith("s") and not last[0].lower().endswith(("ss", "us", "is"))
-
-
-def begins_noun(words: Sequence[str]) -> bool:
-    first = words[0].lower()
-    return first in ARTICLES or first in NUMBERS or first in COLORS or is_bare_noun(words[-1].lower())

@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .clause import ClauseReader, begins_noun
+from .clause import ClauseReader
 from .coverage import unasked
 from .noun_phrases import NotUnderstood
+from .noun_reader import begins_noun
 from .scene import Scene, questions_of
 from .scene_graph import SceneGraph
 from .vocabulary import ART_NOUNS, ARTICLES, BEYOND, FRAMES, MEDIA, NUMBERS, QUALITY, SEEN_FROM, STYLES, TYING
