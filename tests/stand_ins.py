@@ -142,6 +142,9 @@ def true_of(seen: Seen, question: str) -> bool:
     if found := re.match(r"(?:is there an?|are there) (.+)", words):
         return bool(those(seen, found[1]))
     _, _, rest = words.partition(" the ")
+    one, beside, other = rest.partition(" next to the ")
+    if beside:  # the world says it of any two things: it means no place
+        return bool(those(seen, one) and those(seen, other))
     for plain, ways in RELATIONS.items():
         for way in sorted(ways, key=len, reverse=True):
             one, middle, other = rest.partition(f" {way} the ")

@@ -89,7 +89,7 @@ def test_two_packages_with_one_name(colors, package):
         ("tint:GREEN", "'tint' has no 'GREEN', but 'GREN'."),
         ("tint:Box.lid", "'tint' has no 'lid'."),
         ("needy:GREEN", "'needy' needs 'no_such_library', which is not installed."),
-        ("torn:GREEN", "cannot be imported (ZeroDivisionError: division by zero)."),
+        ("torn:GREEN", "cannot be imported (ZeroDivisionError: division by zero ("),
     ],
 )
 def test_an_object_that_cannot_be_had(colors, tmp_path, monkeypatch, spec, words):

@@ -66,6 +66,7 @@ def test_a_data_frame_has_a_row_a_task(painted):
 
 @pytest.mark.parametrize(("name", "ask"), [("pandas", "to_pandas"), ("matplotlib.figure", "plot")])
 def test_what_is_not_installed_is_named(name, ask, painted, monkeypatch):
+    monkeypatch.delitem(sys.modules, "inloop.runtime.display.notebook_figure", raising=False)  # it has it already
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(PrerequisiteError, match=r"pip install 'inloop\[(notebook|plot)\]'"):
         getattr(result(tasks=painted), ask)()
