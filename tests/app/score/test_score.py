@@ -237,6 +237,7 @@ def test_every_metric_says_what_it_is_not_comparable_to():
         assert any(word in metric.about for word in ("Not ", "not ", "only")), metric.name
 
 
+@pytest.mark.slow
 async def test_ten_thousand_pictures_in_bounded_memory(tmp_path):
     """The same few files under ten thousand names: what is held must not grow with what was scored."""
     files = []

@@ -116,11 +116,14 @@ def test_what_is_read_as_a_quantity():
     ]  # fmt: skip
 
 
-@given(st.integers(0, 10**9), st.integers(0, 10**9))
+NUMBERS = st.integers(0, 999) | st.integers(2101, 10**9)  # between them a bare number may be a year
+
+
+@given(NUMBERS, NUMBERS)
 @settings(max_examples=60, deadline=None)
 def test_numbers_are_told_apart_however_they_are_written(one, other):
     outcome = compare(f"The town has {one:,} trees.", f"The town has {other} trees.").outcome
-    assert outcome == ("borne out" if one == other else "otherwise") or 1000 <= min(one, other) <= 2100
+    assert outcome == ("borne out" if one == other else "otherwise")
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
