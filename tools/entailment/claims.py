@@ -31,7 +31,7 @@ class Comparison(NamedTuple):
     why: str = ""
 
 
-_OTHERWORDS = Comparison(
+_OTHER_WORDS = Comparison(
     "not told", "the source does not say it in these words, and its language is read by its letters alone"
 )
 _DENIES = re.compile(
@@ -65,6 +65,7 @@ _JOINS = re.compile(
     r"\b(?:in|at|on|from|after|before|during|for|with|since|under|until|by|among|because|is|are|was|were)\b|,",
     re.IGNORECASE,
 )
+_SENTENCE_END = re.compile(r"[。！？!?\n]")
 _NEAR = 20  # characters between a quantity and the same one in another unit
 _MOST = 0.85  # share of a statement's words from which on a source speaks of the same thing
 
@@ -81,7 +82,8 @@ def compare(statement: str, source: str, *, title: str = "", before: str = "", w
             the other parts go: a model is to judge the rest.
     """
     if unspaced(statement):
-        return Comparison("borne out") if letters(statement) in letters(source) else _OTHERWORDS
+        said_whole = letters(statement) in {letters(line) for line in (source, *_SENTENCE_END.split(source))}
+        return Comparison("borne out") if said_whole else _OTHER_WORDS
     if letters(statement) == letters(source):
         return Comparison("borne out")
     said, told, above = Text.read(statement), Text.read(source), Text.read(title)

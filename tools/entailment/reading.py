@@ -113,8 +113,18 @@ def _clauses(text: str, tokens: Sequence[Token], amounts: Sequence[Quantity]) ->
 
 
 def letters(text: str) -> str:
-    """The letters, marks and digits of a text alone, in small letters."""
-    return "".join(letter for letter in text.casefold() if unicodedata.category(letter)[0] in "LMN")
+    """The letters, marks and digits of a text in small letters, with what stands in and before its numbers: 1.5 is not 15."""
+    return "".join(
+        character
+        for place, character in enumerate(text.casefold())
+        if unicodedata.category(character)[0] in "LMN" or _in_number(text.casefold(), place)
+    )
+
+
+def _in_number(text: str, place: int) -> bool:
+    """Whether a sign belongs to the number after it: "-5", "1.5", "1:2"; blanks and a dash after a letter do not."""
+    before, after = text[place - 1 : place], text[place + 1 : place + 2]
+    return not text[place].isspace() and after.isdigit() and not before.isalpha()
 
 
 def stem(word: str) -> str:

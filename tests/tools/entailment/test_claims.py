@@ -69,6 +69,9 @@ def test_what_a_source_says_is_borne_out(statement, source):
         ("The gate is open.", "The gate is not open.", "denies"),
         ("The harbour has about 100 boats.", "The harbour has 140 boats.", "about 100"),
         ("灯塔高四十米", "灯塔高四十一米。", ""),
+        ("灯塔高四十", "灯塔高四十一米。", ""),
+        ("The price is 15.", "The price is 1.5.", "15"),
+        ("The low is 5 degrees.", "The low is -5 degrees.", "5"),
     ],
 )
 def test_another_fact_is_never_borne_out_and_the_part_is_named(statement, source, why):
