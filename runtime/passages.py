@@ -214,4 +214,6 @@ class Manifest(Record):
     metric: Literal["cosine"] = "cosine"
     chunker: str = ""
     """The hash of the chunker's settings; empty: passages that were not cut by inloop."""
+    terms: str = ""
+    """The rules by which words were counted (`tools.documents.TERMS`); empty: those from before they had a number."""
     meta: dict[str, Any] = Field(default_factory=dict)

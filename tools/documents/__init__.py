@@ -2,6 +2,7 @@
 
 from .chunks import Chunker, Document
 from .readers import media_of, parse
-from .terms import RAG_REMEDY, terms
+from .scripts import word_count
+from .terms import RAG_REMEDY, TERMS, terms
 
-__all__ = ["Chunker", "Document", "RAG_REMEDY", "media_of", "parse", "terms"]
+__all__ = ["Chunker", "Document", "RAG_REMEDY", "TERMS", "media_of", "parse", "terms", "word_count"]

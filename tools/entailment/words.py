@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import regex
+
 __all__ = ["STOP", "content_words", "numbers", "words"]
 
-_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
+_WORD = regex.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")  # its \w knows vowel signs as parts of words (Hindi, Thai, Arabic)
 STOP = frozenset(
     """a about above after again all also although am among an and any are as at be because been before being below between both but
     by can could did do does doing done down during each either for from further had has have having he her here hers him his how i

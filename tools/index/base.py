@@ -4,6 +4,7 @@ Invariants:
 
 - A vector in the index was made by the embedder that the manifest names; opening it with another one is an error.
 - Vectors have length 1, so that the cosine is their product.
+- Words were counted by the rules that count them in a search (`tools.documents.TERMS`).
 - Rankings are joined as `tools.index.fusion` says, over the best `DEPTH` of each.
 """
 
@@ -19,6 +20,7 @@ from typing import Self
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.passages import Filter, Hit, Manifest, Mode, Passage, Query, Space, SpaceName
 from ...runtime.protocols import Embedder, Reranker, TextEmbedder
+from ..documents import TERMS
 from .fusion import DEPTH, Ranking, fuse, reranked
 
 __all__ = ["BaseIndex", "Row", "Vector"]
@@ -273,6 +275,11 @@ class BaseIndex(ABC):
                     f" {embedder.model} ({embedder.revision[:12]}) was given: their vectors cannot be compared. Give the"
                     " first one, or index anew under another URL."
                 )
+        if manifest.terms != TERMS:
+            raise BadInput(
+                f"the words of the index {self.url!r} were counted by other rules ({manifest.terms or 'terms 1'} and not"
+                f" {TERMS}), so that a search would miss some: index anew under another URL, what was embedded is not paid again."
+            )
         if self._chunker and manifest.chunker and self._chunker != manifest.chunker:
             raise BadInput(
                 f"the index {self.url!r} was cut with other chunk settings ({manifest.chunker} and not {self._chunker}):"
@@ -281,7 +288,7 @@ class BaseIndex(ABC):
 
     def _extended(self, texts: Mapping[str, Vector], images: Mapping[str, Vector]) -> Manifest:
         """The manifest with what these vectors add to it."""
-        old = self._manifest or Manifest(chunker=self._chunker)
+        old = self._manifest or Manifest(chunker=self._chunker, terms=TERMS)
         spaces: dict[str, Space | None] = {"text": old.text, "image": old.image}
         for name, vectors, embedder in (("text", texts, self._text), ("image", images, self._image)):
             lengths = {len(vector) for vector in vectors.values()}

@@ -16,6 +16,7 @@ from langchain_core.embeddings import Embeddings
 
 from ...runtime.errors import BadInput
 from ...runtime.passages import Filter, Manifest, Passage, Space, SpaceName
+from ..documents import TERMS
 from .base import BaseIndex, Row, Vector
 from .fusion import Ranking
 
@@ -80,7 +81,7 @@ class LangChainIndex(BaseIndex):
             [vector] = await self._embedder.texts(["a"], role="query")
             model, revision = self._embedder.model, self._embedder.revision
             self._space_of = Space(model=model, revision=revision, dimension=len(vector))
-        return Manifest(text=self._space_of, chunker=self._chunker)
+        return Manifest(text=self._space_of, chunker=self._chunker, terms=TERMS)
 
     async def _write(self, rows: Sequence[Row], manifest: Manifest) -> None:
         for row in rows:

@@ -198,3 +198,16 @@ async def test_an_index_of_ones_own(tmp_path, monkeypatch):
     assert type(index).__name__ == "Mine" and await index.count() == 0
     with pytest.raises(BadInput, match=r"'shelf:none' opens is no index: it has no close, no count"):
         await open_index("shelf:none")
+
+
+async def test_words_counted_by_other_rules_are_not_searched(tmp_path, monkeypatch):
+    pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+    url = f"lancedb://{tmp_path}/index"
+    with monkeypatch.context() as before:
+        before.setattr("inloop.tools.index.base.TERMS", "")  # an index from before the rules had a number
+        index = await open_index(url)
+        await index.upsert([Passage(id="a", document="d", text="ประภาคาร")])
+        await index.close()
+    with pytest.raises(BadInput, match=r"counted by other rules \(terms 1 and not .*index anew under another URL"):
+        await open_index(url)
+    assert local_path(url).is_dir(), "it is left as it is"
