@@ -5,15 +5,15 @@ from .caption_answerer import (
     CaptionAnswerer,
     PresetName,
     Vote,
-    is_untold,
-    nearest_choice,
-    short_answer,
     written_there,
 )
 from .caption_writer import CaptionJudge, CaptionReader, CaptionWriter
+from .choices import meant_choice
 from .follow_up import FollowUp, LLMFollowUp, PlainFollowUp
 from .neighbour_captioner import write_captions
+from .replies import is_untold, short_answer
 from .support import LLMSupport, Support, WordSupport
+from .word_stems import stem
 
 __all__ = [
     "CaptionAnswerer",
@@ -30,8 +30,9 @@ __all__ = [
     "Vote",
     "WordSupport",
     "is_untold",
-    "nearest_choice",
+    "meant_choice",
     "short_answer",
+    "stem",
     "write_captions",
     "written_there",
 ]

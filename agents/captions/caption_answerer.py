@@ -11,10 +11,8 @@ second), each greedy; without examples, samples of one prompt.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Literal, get_args
 
 from ...prompts import load
@@ -22,6 +20,8 @@ from ...runtime.errors import BadInput
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record, Reply
 from ...tools.data import Shot
+from .choices import meant_choice
+from .replies import is_untold, short_answer
 
 __all__ = [
     "PRESETS",
@@ -29,9 +29,6 @@ __all__ = [
     "Preset",
     "PresetName",
     "Vote",
-    "is_untold",
-    "nearest_choice",
-    "short_answer",
     "written_there",
 ]
 
@@ -40,16 +37,6 @@ PresetName = Literal["pica", "promptcap", "prophet"]
 _TEMPERATURE = 0.7  # of votes without examples
 _PASSAGE = 400  # characters of a passage that are shown
 _CANDIDATES = 10
-_UNTOLD = re.compile(
-    r"\b(unknown|unanswerable|unclear|not sure|no idea|don'?t know|do not know|can ?not (be )?(tell|told|say|said|determined?)"
-    r"|can'?t (be )?(tell|told|say|said|determined?)|not (enough|visible|mentioned|specified|stated|shown|clear|given))\b",
-    re.IGNORECASE,
-)
-_LEAD = re.compile(
-    r"^\W*(?:(?:the )?(?:short )?answer(?: is)?|a|it is|it's|they are|this is|that is)\s*[:=]?\s+(?=\S)|^\s*[aA]\s*:\s*",
-    re.I,
-)
-_LEADS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +121,7 @@ class CaptionAnswerer:
             )
         said = short_answer(reply.text)
         if choices and (not is_untold(said) or said in (choice.lower() for choice in choices)):
-            said = nearest_choice(reply.text.strip(), choices)
+            said = meant_choice(reply.text, choices)
         return Vote(text=said, logprob=None if choices else _logprob(reply), raw=reply.text)
 
     def prompt(
@@ -165,53 +152,9 @@ class CaptionAnswerer:
         return load(name).render(**values)
 
 
-def short_answer(reply: str) -> str:
-    """The answer in a reply, as VQA answers are written: its first line, lower case, without a lead ("the answer is"), the
-    article and the full stop.
-    """
-    line = next((line for line in reply.split("\n") if line.strip(" =")), "")
-    line = re.split(r"={3,}|\bQ:", line)[0]
-    for _ in range(_LEADS):
-        stripped = _LEAD.sub("", line)
-        line = stripped if stripped.strip() else line
-    line = line.strip().strip("\"'“”*").strip()
-    line = re.sub(r"[.\s]+$", "", line)
-    line = re.sub(r"^(?:an?|the)\s+(?=\S)", "", line, flags=re.IGNORECASE)
-    return " ".join(line.lower().split())[:200]
-
-
 def written_there(text: str) -> str:
     """What the context says of the text in a picture; nothing where there is none."""
     return f"Text in the picture: {text}" if text else ""
-
-
-def is_untold(answer: str) -> bool:
-    """Whether an answer says that it cannot be told."""
-    return bool(_UNTOLD.search(answer))
-
-
-def nearest_choice(reply: str, choices: Sequence[str]) -> str:
-    """The choice that a reply means: the very one, its letter or number, the one that stands in it, else the most alike.
-
-    An empty reply means none: "".
-    """
-    said = " ".join(reply.lower().split()).strip(" .\"'")
-    if not said:
-        return ""
-    plain = {choice: " ".join(choice.lower().split()) for choice in choices}
-    for choice, words in plain.items():
-        if words in (said, short_answer(reply)):
-            return choice
-    letter = re.match(r"^\(?([a-h]|[1-8])\)?(?:[.:)\s]|$)", said)
-    if letter:
-        place = "abcdefgh".find(letter[1]) if letter[1].isalpha() else int(letter[1]) - 1
-        # "a dog" begins with a letter too: it is one only where nothing, or a mark, follows
-        if 0 <= place < len(choices) and re.match(r"^\(?\w\)?(?:[.:)]|$)", said):
-            return choices[place]
-    inside = [choice for choice, words in plain.items() if re.search(rf"\b{re.escape(words)}\b", said)]
-    if inside:
-        return max(inside, key=lambda choice: len(plain[choice]))
-    return max(choices, key=lambda choice: SequenceMatcher(None, plain[choice], said).ratio())
 
 
 def _asked(question: str, choices: Sequence[str]) -> str:

@@ -2,6 +2,9 @@
 
 Two judges: one of words, which needs no language model (every word of the answer stands in what is known, or it is the answer that
 the picture itself gave), and a language model that says Yes or No. A judge that failed says None: neither borne out nor not.
+
+Before either, the words of the question bear nothing out: a caption for "the thing above the orange circle" names the orange circle whatever
+stands above it. An answer that has no other words is not borne out, but where the question offers it ("red or blue?").
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from ...runtime.answers import quotation
 from ...runtime.errors import CallFailed
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
+from .word_stems import stem, words
 
 __all__ = ["LLMSupport", "Support", "WordSupport"]
 
@@ -31,23 +35,30 @@ class Support(Protocol):
 
 
 class WordSupport:
-    """A rule: each word of the answer, but for its ending, stands in what is known.
+    """A rule: each word of the answer that is not the question's own, but for its ending, stands in what is known.
 
-    Of a question that was asked the picture only the answer counts, or both where the answer is yes. A bare yes or no has no
-    words to look for: None.
+    Of what a question offers the other must not stand there. Of a question that was asked the picture only the answer counts, or both
+    where the answer is yes. A bare yes or no has no words to look for: None.
     """
 
     name = "words"
 
     async def judge(self, question: str, answer: str, known: Sequence[str]) -> tuple[bool | None, str]:
         """See the class."""
-        wanted = [word for word in _words(answer) if word not in _STOP]
+        wanted = [word for word in words(answer) if word not in _STOP]
         if not wanted or all(word in _YES_NO for word in wanted):
             return None, "yes and no cannot be looked for by words"
-        there = {_stem(word) for text in known for word in _words(_said(text))}
-        lacking = [word for word in wanted if _stem(word) not in there]
+        if echo := _echo(question, answer):
+            return False, echo
+        there = {stem(word) for text in known for word in words(_stated(text))}
+        offered = _offered(question)
+        own = {stem(word) for word in words(question)} - {each for option in offered for each in option}
+        lacking = [word for word in wanted if stem(word) not in there | own]
         if lacking:
             return False, f"nothing that is known says {' '.join(lacking)!r}"
+        answered = {stem(word) for word in wanted}
+        if any(option & there and not option & answered for option in offered):
+            return False, "what is known says the other that the question offers, too"
         return True, "what is known says it"
 
 
@@ -64,6 +75,8 @@ class LLMSupport:
 
     async def judge(self, question: str, answer: str, known: Sequence[str]) -> tuple[bool | None, str]:
         """See the class."""
+        if echo := _echo(question, answer):
+            return False, echo
         shown = quotation("\n".join(known)) if known else "> (nothing)"
         text = load("captions/kbvqa_supported").render(known=shown, question=question, answer=answer)
         messages = [Message(role="user", content=text)]
@@ -79,16 +92,29 @@ class LLMSupport:
         return word[1].lower() == "yes", "the judge said so"
 
 
-def _said(text: str) -> str:
+def _echo(question: str, answer: str) -> str:
+    """Why an answer that only repeats the question is not borne out; "" where it says more, or what the question offers."""
+    wanted = [word for word in words(answer) if word not in _STOP and word not in _YES_NO]
+    own = {stem(word) for word in words(question)} - {each for option in _offered(question) for each in option}
+    if not wanted or any(stem(word) not in own for word in wanted):
+        return ""
+    return f"{' '.join(wanted)!r} are words of the question itself"
+
+
+def _offered(question: str) -> list[set[str]]:
+    """What a question offers to choose among ("a red ball or a blue one?"): of each option the stems that no other has."""
+    parts = re.split(r",|\bor\b", question.lower())
+    if not re.search(r"\bor\b", question.lower()):
+        return []
+    options = [[stem(word) for word in words(part) if word not in _STOP] for part in parts]
+    options = [option for option in options if option]
+    size = len(options[-1]) if options else 0  # before the first option stands the rest of the question
+    stems = [set(option[-size:]) for option in options]
+    return [own - {each for other in stems if other is not own for each in other} for own in stems]
+
+
+def _stated(text: str) -> str:
     """What a text says to be so: "is there a dog? no" says nothing."""
     _, mark, answer = text.rpartition("? ")
-    said = answer.strip().lower().rstrip(".")
-    return text if not mark or said == "yes" else "" if said == "no" else answer
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+", text.lower())
-
-
-def _stem(word: str) -> str:
-    return re.sub(r"(?<=\w{3})(?:ies|es|s|ing|ed|y|e)$", "", word)
+    word = answer.strip().lower().rstrip(".")
+    return text if not mark or word == "yes" else "" if word == "no" else answer

@@ -111,6 +111,7 @@ def _task_in_words(task: VQATask) -> list[str]:
         lines += [f"  {printable(task.answer)}" + (f"   ({borne})" if borne else "")]
     else:
         guess = f" (best guess: {printable(task.answer)})" if task.reason == "unsupported" else ""
+        guess += f" ({printable(clip(task.votes[0].raw, 80))!r})" if task.reason == "no_choice" else ""
         lines += [f"  No answer: {REASONS[task.reason]}{guess}."]
     lines += [""]
     lines += [f"  {caption.kind:8} {printable(caption.text)}" for caption in task.evidence.captions]

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+from ...agents.captions import stem
 from .accuracy import Asked, official_form
 
 __all__ = ["CAUSES", "RIGHT", "Cause", "cause_of", "counted", "same_meaning"]
@@ -80,7 +81,7 @@ def counted(causes: Sequence[Cause]) -> dict[str, int]:
 
 def _stems(text: str) -> list[str]:
     words = re.findall(r"[^\W_]+", official_form(text).replace("'", ""))
-    return [re.sub(r"(?<=\w{3})(?:ies|es|s|ing|ed|y|e)$", "", word) for word in words]
+    return [stem(word) for word in words]
 
 
 def _within(theirs: list[str], mine: list[str]) -> bool:

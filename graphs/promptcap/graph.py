@@ -23,7 +23,7 @@ from typing import Any, Literal
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
-from ...agents.captions import Vote, is_untold, nearest_choice, short_answer
+from ...agents.captions import Vote, is_untold, meant_choice, short_answer
 from ...evaluators.vqa import Ensembled, ensemble
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.run import settled
@@ -44,7 +44,7 @@ from .context import (
 )
 from .describe import Described, captioned, described, read, tagged
 from .events import Answered
-from .result import Caption, Evidence, Method
+from .result import Caption, Evidence
 
 __all__ = ["build", "task_fields"]
 
@@ -185,7 +185,7 @@ async def direct(state: VQAState, runtime: Runtime[VQAContext]) -> dict[str, Any
     context = runtime.context
     vqa = have(context.vqa, "a visual question answering model (--vqa)")
     [seen] = await vqa.answer([(image_of(state), state["question"])])
-    said = nearest_choice(seen.text, state["choices"]) if state["choices"] else short_answer(seen.text)
+    said = meant_choice(seen.text, state["choices"]) if state["choices"] else short_answer(seen.text)
     return _voted(context, state, [Vote(text=said, raw=seen.text)], vqa.model, step="direct")
 
 
@@ -235,7 +235,7 @@ async def look(state: VQAState, runtime: Runtime[VQAContext]) -> dict[str, Any]:
 
 async def conclude(state: VQAState, runtime: Runtime[VQAContext]) -> dict[str, Any]:
     """Say what the answer is, or that there is none."""
-    context, reason = runtime.context, _reason(runtime.context.method, state)
+    context, reason = runtime.context, _reason(runtime.context, state)
     said = f"no answer: {reason}" if reason else state["answer"]
     context.emit(Answered(task=state["task"], way=context.method.name, answer=state["answer"], told=not reason))
     return {"trace": trace(context, state, "conclude", "inloop", said, state["why"])}
@@ -244,7 +244,7 @@ async def conclude(state: VQAState, runtime: Runtime[VQAContext]) -> dict[str, A
 def task_fields(context: VQAContext, state: VQAState) -> dict[str, Any]:
     """The fields of a `VQATask` from the state of a machine at its end."""
     made = Ensembled.model_validate_json(context.blobs.get(state["made"])) if state["made"] else None
-    reason = _reason(context.method, state)
+    reason = _reason(context, state)
     return {
         "way": context.method.name,
         "question": state["question"],
@@ -258,17 +258,23 @@ def task_fields(context: VQAContext, state: VQAState) -> dict[str, Any]:
         "shares": made.shares if made else (),
         "rule": made.rule if made else "",
         "evidence": evidence_of(context, state),
-        "votes": tuple(json.loads(context.blobs.get(state["votes"]))) if state["votes"] else (),
+        "votes": _votes_of(context, state),
         "decisions": tuple(json.loads(context.blobs.get(state["trace"]))),
     }
 
 
-def _reason(method: Method, state: VQAState) -> str:
+def _reason(context: VQAContext, state: VQAState) -> str:
     if not state["answer"]:
-        return "empty" if state["made"] else "failed"
+        spoken = state["choices"] and any(vote.raw.strip() for vote in _votes_of(context, state))
+        return "no_choice" if spoken else "empty" if state["made"] else "failed"
     if _untold(state):
         return "cannot_tell"
-    return "unsupported" if method.strict and state["supported"] == "no" else ""
+    return "unsupported" if context.method.strict and state["supported"] == "no" else ""
+
+
+def _votes_of(context: VQAContext, state: VQAState) -> tuple[Vote, ...]:
+    votes = json.loads(context.blobs.get(state["votes"])) if state["votes"] else ()
+    return tuple(Vote.model_validate(vote) for vote in votes)
 
 
 def _untold(state: VQAState) -> bool:
@@ -280,6 +286,10 @@ def _voted(
     context: VQAContext, state: VQAState, votes: list[Vote], by: str, *, step: Step = "answer", lost: str = ""
 ) -> dict[str, Any]:
     made = ensemble(votes, context.method.rule)
+    spoken = list(dict.fromkeys(" ".join(vote.raw.split())[:80] for vote in votes if vote.raw.strip()))
+    why = (
+        f"none of the choices: {', '.join(map(repr, spoken))}" if state["choices"] and spoken and not made.text else ""
+    )
     made = made.model_copy(update={"note": "; ".join(filter(None, [made.note, lost]))})
     kept = json.dumps([vote.model_dump(mode="json") for vote in votes]).encode()
     shares = ", ".join(f"{text} ({share:.2f})" for text, share in made.shares[:5])
@@ -287,9 +297,9 @@ def _voted(
         "answer": made.text,
         "made": put(context, made),
         "votes": context.blobs.put(kept, "application/json").sha256,
-        "why": "",
+        "why": why,
         "trace": trace(
-            context, state, step, by, made.text or "nothing", made.note or (shares if len(votes) > 1 else "")
+            context, state, step, by, made.text or "nothing", why or made.note or (shares if len(votes) > 1 else "")
         ),
     }
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Caption", "CaptionKind", "Evidence", "Facts", "Method", "VQAResult", "VQATask"]
 
 CaptionKind = Literal["none", "generic", "aware", "both", "given", "oracle"]
-Reason = Literal["", "cannot_tell", "unsupported", "failed", "empty"]
+Reason = Literal["", "cannot_tell", "unsupported", "no_choice", "failed", "empty"]
 
 
 class Method(Record):

@@ -127,10 +127,36 @@ def test_several_questions_with_choices_and_a_picture(server, tmp_path, capsys):
         bundled("promptcap")
     except InloopError as error:
         pytest.skip(f"the bundled captioner is not trained yet: {error}")
+    server.behaviours = [lambda handler, body: handler.json(completion(["It is the blue one."], output_tokens=5))]
     assert main(["vqa", "p.png", "what is this?", "what colour is it?", "--choices", "red, blue", "--json"]) == 0
     found = told(capsys)
-    assert len(found["answers"]) == 2 and all(answer["answer"] in ("red", "blue") for answer in found["answers"])
+    assert [answer["answer"] for answer in found["answers"]] == ["blue", "blue"]
     assert found["answers"][0]["image"]["media_type"] == "image/png"
+
+
+@pytest.mark.parametrize(
+    ("choices", "answer"), [("two, three", "two"), ("2, 1", "2"), ("7, 5, 3", ""), ("one, none", "")]
+)
+def test_a_number_is_a_choice_before_it_is_a_place(server, capsys, choices, answer):
+    server.behaviours = [lambda handler, body: handler.json(completion(["2"], output_tokens=1))]
+    asked = ["vqa", "-", "how many bikes?", "--caption", "bikes", "--choices", choices]
+    assert main([*asked, "--json"]) == 0
+    task = told(capsys)["answers"][0]
+    assert (
+        task["answer"] == answer and task["told"] is bool(answer) and task["reason"] == ("" if answer else "no_choice")
+    )
+    assert main(asked) == 0
+    shown = answer or "No answer: what was answered is none of the choices ('2')."
+    assert f"\n  {shown}" in capsys.readouterr().out
+
+
+def test_the_words_of_the_question_bear_nothing_out(server, capsys):
+    server.behaviours = [lambda handler, body: handler.json(completion(["orange circle"], output_tokens=2))]
+    asked = ["vqa", "-", "can you name the thing above the orange circle?", "--caption", "a cat above an orange circle"]
+    assert main([*asked, "--judge", "words"]) == 0
+    assert "orange circle   (nothing that is known bears it out)" in capsys.readouterr().out
+    assert main([*asked, "--strict", "--json"]) == 0
+    assert told(capsys)["answers"][0]["reason"] == "unsupported"
 
 
 @pytest.mark.parametrize(
