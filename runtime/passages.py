@@ -28,6 +28,7 @@ __all__ = [
     "Or",
     "Passage",
     "Query",
+    "SPACES",
     "Space",
     "SpaceName",
     "Value",
@@ -42,6 +43,8 @@ Mode: TypeAlias = Literal["dense", "bm25", "hybrid"]
 
 SpaceName: TypeAlias = Literal["text", "image"]
 """Which of a passage's two vectors: that of its words, or that of its picture."""
+
+SPACES: tuple[SpaceName, ...] = ("text", "image")
 
 _FIELDS = ("id", "document", "version", "title", "source", "media", "page", "part")
 _META = re.compile(r"meta\.[A-Za-z_][A-Za-z0-9_-]{0,63}")
@@ -97,6 +100,10 @@ class Passage(Record):
             return ""
         above = [line for line in dict.fromkeys([self.title, *self.headings]) if line and line not in self.text]
         return "\n".join([*above, self.text])
+
+    def fills(self, space: SpaceName) -> bool:
+        """Whether a vector of this kind can be made of it: it has words, or a picture."""
+        return bool(self.text.strip()) if space == "text" else self.image is not None
 
 
 def passage_id(document: str, text: str, nth: int = 0) -> str:
@@ -217,3 +224,4 @@ class Manifest(Record):
     terms: str = ""
     """The rules by which words were counted (`tools.documents.TERMS`); empty: those from before they had a number."""
     meta: dict[str, Any] = Field(default_factory=dict)
+    """Records that are kept beside the passages (`Index.annotate`), such as which folder was indexed when."""

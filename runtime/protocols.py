@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from .passages import Filter, Hit, Manifest, Mode, Passage, Query
+from .passages import Filter, Hit, Manifest, Mode, Passage, Query, SpaceName
 from .records import Answer, BlobRef, Detection, ImageRequest, Message, Prediction, Reply, Row, Sample, Score, Training
 
 __all__ = [
@@ -159,8 +159,24 @@ class Index(Protocol):
         """How many passages `where` finds, exactly."""
         ...
 
-    def iterate(self, where: Filter | None = None) -> AsyncIterator[Passage]:
-        """Every passage once, by id, a page at a time."""
+    def iterate(self, where: Filter | None = None, *, without: SpaceName | None = None) -> AsyncIterator[Passage]:
+        """Every passage once, by id, a page at a time; with `without` only those that hold no vector of that kind."""
+        ...
+
+    async def embeds(self) -> frozenset[SpaceName]:
+        """The kinds of vectors that a passage gets when it is put in now.
+
+        Raises:
+            BadInput: it holds vectors of a kind that a passage put in now would not get, or cannot take those that it would.
+        """
+        ...
+
+    async def annotate(self, name: str, value: Any) -> None:
+        """Keep a JSON value in the manifest's `meta`; while it is empty and new nothing is kept."""
+        ...
+
+    async def size(self) -> int | None:
+        """Bytes on the disk; None where that is not known."""
         ...
 
     async def optimise(self) -> None:

@@ -45,6 +45,10 @@ def _no_further_fields(args: argparse.Namespace) -> Mapping[str, Any]:
     return {}
 
 
+def _a_run(args: argparse.Namespace) -> int | None:
+    return None
+
+
 def _nothing_beside(result: Any, folder: RunFolder, blobs: BlobStore) -> Mapping[str, Path]:
     return {}
 
@@ -62,7 +66,9 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         page: the HTML report; by default one that serves any loop.
         view: what is shown while the run works.
         flags: adds flags that are no fields of the config; `fields` turns them into fields.
+        instead: something else that the flags can ask for, and its exit code; None where they ask for a run.
         settings: settings that have a flag here, besides those that fill the config.
+        instead: something else that the flags may ask for, and its exit code; None: a run.
         export: writes what lies in the run's folder beside result and report; the paths by name.
         dry_run: what would be done, as a record and, by its `str`, in words; gives the command `--dry-run`.
         exit_code: 0 or 1 where no budget stopped the run.
@@ -77,6 +83,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
     view: Callable[[ConfigT], RunView]
     flags: Callable[[argparse.ArgumentParser], None] = _no_further_flags
     fields: Callable[[argparse.Namespace], Mapping[str, Any]] = _no_further_fields
+    instead: Callable[[argparse.Namespace], int | None] = _a_run
     settings: tuple[str, ...] = ("device",)
     export: Callable[[ResultT, RunFolder, BlobStore], Mapping[str, Path]] = _nothing_beside
     dry_run: Callable[[ConfigT, Settings], Record] | None = None
@@ -98,6 +105,8 @@ class LoopCommand(Generic[ConfigT, ResultT]):
 
     def run(self, args: argparse.Namespace) -> int:
         """Run it from its flags; the exit code."""
+        if (code := self.instead(args)) is not None:
+            return code
         fields = {**given_flags(args, self.config), **self.fields(args)}
         flags = {name: fields[name] for name in self.config.FROM_SETTINGS if name in fields}
         flags |= {name: getattr(args, name) for name in self.settings}

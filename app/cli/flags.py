@@ -85,7 +85,8 @@ def _count(field: FieldInfo) -> dict[str, Any]:
     kind = _plain(field.annotation)
     if get_origin(kind) is tuple:
         return {"nargs": "*", "default": argparse.SUPPRESS}
-    return {"choices": [str(choice) for choice in get_args(kind)]} if get_origin(kind) is Literal else {}
+    choices = {"choices": [str(choice) for choice in get_args(kind)]} if get_origin(kind) is Literal else {}
+    return choices | ({"nargs": "?", "default": argparse.SUPPRESS} if _extra(field).get("optional") else {})
 
 
 def _kind(field: FieldInfo) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class IndexConfig(RunConfig):
     SUBJECT: ClassVar[str] = "folder"
     FROM_SETTINGS: ClassVar[tuple[str, ...]] = ("clip",)
 
-    folder: Annotated[str, option("a folder of documents, or one file", metavar="FOLDER")]
+    folder: Annotated[str, option("a folder of documents, or one file", metavar="FOLDER", optional=True)]
     to: Annotated[
         str, option("lancedb:///PATH, qdrant://HOST/NAME, qdrant+file:///PATH, postgresql://HOST/DB", metavar="URL")
     ] = "lancedb:///./index"

@@ -53,6 +53,7 @@ class _Indexing:
         chunker = Chunker(size=config.chunk)
         opened = await open_index(config.to, text=text, image=image, chunker=chunker.key)
         session.close_later(opened)
+        await opened.embeds()  # refuses what would leave the index half
         return cls(config, session, opened, chunker, captioner)
 
     async def work(self, id: str, folder: Path) -> IndexedFolder | None:

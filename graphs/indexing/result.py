@@ -37,6 +37,7 @@ class IndexResult(RunResult[IndexedFolder]):
             "added": done.added,
             "changed": done.changed,
             "unchanged": done.unchanged,
+            "given the vectors that they lacked": done.embedded,
             "deleted": done.deleted,
             "could not be read": len(done.failed),
             "not looked at": done.left,

@@ -23,6 +23,7 @@ def option(
     *,
     flag: str | bool = True,
     repeat: bool = False,
+    optional: bool = False,
     **bounds: Any,
 ) -> Any:
     """What a field of a config says of itself, in its annotation.
@@ -35,9 +36,10 @@ def option(
         metavar: how help names the value.
         flag: the flag's name where it is not the field's; False: there is none.
         repeat: the flag of a tuple is given once a value, instead of values between commas.
+        optional: the positional argument may be left out, since the command does something else then.
         bounds: those of `pydantic.Field`: `ge`, `le`, `min_length`, `pattern`, ...
     """
-    extra: dict[str, Any] = {"group": group, "metavar": metavar, "flag": flag, "repeat": repeat}
+    extra: dict[str, Any] = {"group": group, "metavar": metavar, "flag": flag, "repeat": repeat, "optional": optional}
     return Field(description=description, json_schema_extra=extra, **bounds)
 
 

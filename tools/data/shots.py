@@ -80,6 +80,10 @@ class Shots:
         if self._index is None:
             return
         have = {passage.id: passage async for passage in self._index.iterate() if passage.id in self._pool}
+        for space in await self._index.embeds():
+            async for passage in self._index.iterate(without=space):
+                if passage.fills(space):
+                    have.pop(passage.id, None)
         wanted = [_passage(shot, self.by) for shot in self._pool.values()]
         missing = [passage for passage in wanted if not _is_held(passage, have.get(passage.id))]
         for start in range(0, len(missing), _BATCH):

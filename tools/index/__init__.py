@@ -1,9 +1,22 @@
 """Vector and keyword indexes behind one protocol: memory, LanceDB, Qdrant, PostgreSQL, LangChain."""
 
+from .contents import Collection, Contents, contents
 from .corpus import fill
 from .ingestion import Ingested, ingest, listing
 from .neighbours import Neighbours, Selection
 from .open import open_index
 from .reranker import open_reranker
 
-__all__ = ["Ingested", "Neighbours", "Selection", "fill", "ingest", "listing", "open_index", "open_reranker"]
+__all__ = [
+    "Collection",
+    "Contents",
+    "Ingested",
+    "Neighbours",
+    "Selection",
+    "contents",
+    "fill",
+    "ingest",
+    "listing",
+    "open_index",
+    "open_reranker",
+]

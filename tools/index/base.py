@@ -15,10 +15,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from ...runtime.errors import BadInput, PrerequisiteError
-from ...runtime.passages import Filter, Hit, Manifest, Mode, Passage, Query, Space, SpaceName
+from ...runtime.passages import SPACES, Filter, Hit, Manifest, Mode, Passage, Query, Space, SpaceName
 from ...runtime.protocols import Embedder, Reranker, TextEmbedder
 from ..documents import TERMS
 from .fusion import DEPTH, Ranking, fuse, reranked
@@ -82,6 +82,10 @@ class BaseIndex(ABC):
         """Put rows with different ids in, all or none; make the place where it is new; keep a changed manifest."""
 
     @abstractmethod
+    async def _keep(self, manifest: Manifest) -> None:
+        """Keep a manifest whose spaces are those that are stored."""
+
+    @abstractmethod
     async def _remove(self, ids: Sequence[str], where: Filter | None) -> int: ...
     @abstractmethod
     async def _near(
@@ -98,8 +102,43 @@ class BaseIndex(ABC):
         """How many passages `where` finds, exactly."""
 
     @abstractmethod
-    def iterate(self, where: Filter | None = None) -> AsyncIterator[Passage]:
-        """Every passage once, by id, a page at a time."""
+    def iterate(self, where: Filter | None = None, *, without: SpaceName | None = None) -> AsyncIterator[Passage]:
+        """Every passage once, by id, a page at a time; with `without` only those that hold no vector of that kind."""
+
+    async def embeds(self) -> frozenset[SpaceName]:
+        """The kinds of vectors that a passage gets when it is put in now.
+
+        Raises:
+            BadInput: the index holds vectors of a kind that a passage put in now would not get: it would be found by half.
+        """
+        await self._refresh()
+        embedders = {"text": self._text, "image": self._image}
+        for name in SPACES:
+            space: Space | None = getattr(self._manifest, name, None)
+            if space is not None and embedders[name] is None:
+                flag = {"text": "--embedder", "image": "--clip"}[name]
+                raise BadInput(
+                    f"the index {self.url!r} holds {name} vectors of {space.model} and was opened without that model: what"
+                    f" is put in now would not be found by them. Give it ({flag}, in Python {name}=), or index into another URL."
+                )
+        return frozenset(name for name in SPACES if embedders[name] is not None)
+
+    async def annotate(self, name: str, value: Any) -> None:
+        """Keep a JSON value in the manifest's `meta`; while the index is empty and new nothing is kept.
+
+        Raises:
+            PrerequisiteError: the store cannot be written.
+        """
+        async with self._writing():
+            await self._refresh()
+            if self._manifest is not None:
+                manifest = self._manifest.model_copy(update={"meta": {**self._manifest.meta, name: value}})
+                await self._keep(manifest)
+                self._manifest = manifest
+
+    async def size(self) -> int | None:
+        """Bytes on the disk; None where that is not known."""
+        return None
 
     async def optimise(self) -> None:  # noqa: B027
         """Tidy up; nothing to do unless the store says so."""
@@ -119,9 +158,10 @@ class BaseIndex(ABC):
         if not unique:
             return
         await self._refresh()
-        for name, embedder in (("text", self._text), ("image", self._image)):
+        embedders = {"text": self._text, "image": self._image}
+        for name in SPACES:
             space: Space | None = getattr(self._manifest, name, None)
-            if space is not None and embedder is None and any(_has(passage, name) for passage in unique):
+            if space is not None and embedders[name] is None and any(passage.fills(name) for passage in unique):
                 raise BadInput(
                     f"the index {self.url!r} holds {name} vectors of {space.model} and was opened without it: passages"
                     f" without such a vector would not be found. Open it with {name}=."
@@ -302,10 +342,6 @@ class BaseIndex(ABC):
                 )
             spaces[name] = space or Space(model=embedder.model, revision=embedder.revision, dimension=lengths.pop())
         return old.model_copy(update={**spaces, "chunker": old.chunker or self._chunker})
-
-
-def _has(passage: Passage, space: str) -> bool:
-    return bool(passage.indexed) if space == "text" else passage.image is not None
 
 
 def _query(query: Query | str) -> Query:

@@ -20,14 +20,17 @@ async def fill(
     progress: Callable[[int], None] = lambda documents: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Put the documents in that the index does not hold yet.
+    """Put the documents in that the index does not hold yet, or holds without a vector that they would get now.
 
     `progress` is told how many documents were read, and `stop` is asked, after each batch. What was put in until then is kept.
 
     Raises:
-        BadInput: a line of the corpus that cannot be read.
+        BadInput: a line of the corpus that cannot be read, or the index was opened without an embedder of vectors that it holds.
     """
+    embeds = await index.embeds()
     held = {passage.id async for passage in index.iterate()}
+    for space in embeds:
+        held -= {passage.id async for passage in index.iterate(without=space) if passage.fills(space)}
     batch, documents = [], 0
     for passage in read_corpus(corpus):
         documents += 1

@@ -5,14 +5,17 @@ Invariants:
 - A document is in the index whole, under one version, or it is done again: `version` is the hash of its bytes and of how
   they are cut, and every passage says how many there are. So a run that was killed is simply run again.
 - Passages of a new version are put in before those of the old one are taken out: a document never vanishes meanwhile.
+- A document is unchanged when it also has the vectors that it would get now: an index that was made without an embedder, or
+  by a run that was killed between two batches, gets what it lacks, in all its collections.
 - One file's fault stops no other: it is in the report with its reason, and what was indexed of it before stays.
-- Nothing else in the index is touched: a run's documents are those of its collection.
+- Else nothing in the index is touched: a run's documents are those of its collection.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,31 +24,24 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from ...runtime.errors import BadInput, CallFailed
-from ...runtime.passages import And, Compare, Passage
+from ...runtime.errors import BadInput, CallFailed, PrerequisiteError
+from ...runtime.passages import And, Compare, Passage, SpaceName
 from ...runtime.records import Record
 from ..documents import Chunker, Document, media_of, parse
+from .contents import COLLECTION, Collection, Noted, keep_collection
 
 if TYPE_CHECKING:
     from ...runtime.protocols import Captioner, Index
     from ...runtime.store import BlobStore
 
-__all__ = ["MAX_BYTES", "Ingested", "Listing", "Noted", "ingest", "listing"]
+__all__ = ["MAX_BYTES", "Ingested", "Listing", "ingest", "listing"]
 
 MAX_BYTES = 64_000_000
 """A larger file is reported and left out, unless a larger limit is given: it is read into memory whole."""
 _BATCH = 256
-_COLLECTION = "collection"
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of files done, of all files, and the name of the one that comes."""
-
-
-class Noted(Record):
-    """A file with what there is to say about it."""
-
-    file: str
-    reason: str
 
 
 class Ingested(Record):
@@ -55,6 +51,8 @@ class Ingested(Record):
     added: int = 0
     changed: int = 0
     unchanged: int = 0
+    embedded: int = 0
+    """Documents, of all collections, that were there unchanged and got vectors that they lacked."""
     deleted: int = 0
     passages: int = 0
     """Put in by this run."""
@@ -82,6 +80,7 @@ class _Run:
     """Passages of many documents, put in together: an embedder is fastest with full batches."""
 
     index: Index
+    collection: Collection
     replaced: set[str]
     """Documents of which the index holds something else."""
     waiting: list[Passage] = field(default_factory=list)
@@ -98,16 +97,20 @@ class _Run:
     async def flush(self) -> None:
         waiting, self.waiting = self.waiting, []
         try:
-            await self._put(waiting)
+            await self.put_in(waiting)
         except (BadInput, CallFailed):  # of one passage: find out whose, and keep the others
             for document in dict.fromkeys(passage.document for passage in waiting):
                 try:
-                    await self._put([passage for passage in waiting if passage.document == document])
+                    await self.put_in([passage for passage in waiting if passage.document == document])
                 except (BadInput, CallFailed) as error:
                     self.refused[document] = str(error)
 
-    async def _put(self, passages: list[Passage]) -> None:
+    async def put_in(self, passages: Sequence[Passage]) -> None:
+        """Put passages in; of a document that is whole now, what is of another version is taken out."""
+        new = self.index.manifest is None
         await self.index.upsert(passages)
+        if new and passages:
+            await keep_collection(self.index, self.collection)
         self.put += len(passages)
         for last in passages:
             if last.part == last.parts - 1 and last.document in self.replaced and last.document not in self.refused:
@@ -134,17 +137,21 @@ async def ingest(
     what was read until then is kept, and nothing is deleted.
 
     Raises:
-        BadInput: the folder is not there or holds nothing that can be read.
+        BadInput: the folder is not there or holds nothing that can be read, or the index was opened without an embedder of
+            vectors that it holds.
         PrerequisiteError: a package, a model or the store is missing.
     """
+    embeds = await index.embeds()
     chunker = chunker or Chunker()
     listed = listing(root)
     files, left = listed.files, 0
     collection = collection or _named(root.resolve().name) or "root"
     base = root if root.is_dir() else root.parent
-    mine = Compare(field=f"meta.{_COLLECTION}", value=collection)
-    known = await _known(index, mine)
-    run = _Run(index, replaced=set(known))
+    mine = Compare(field=f"meta.{COLLECTION}", value=collection)
+    known = await _known(index, mine, embeds)
+    record = Collection(name=collection, folder=str(root), chunk=chunker.size, begun=time.time(), files=len(files))
+    await keep_collection(index, record)
+    run = _Run(index, record, replaced=set(known))
     failed: list[Noted] = []
     notes: list[Noted] = []
     outcomes: dict[str, str] = {}
@@ -168,7 +175,7 @@ async def ingest(
                 outcomes[key] = "unchanged"
                 continue
             document = await _document(path, data, key, caption, blobs, captioner)
-            meta = {**document.meta, _COLLECTION: collection}
+            meta = {**document.meta, COLLECTION: collection}
             document = document.model_copy(update={"version": version, "source": str(path), "meta": meta})
             passages = chunker.passages(document)
             if not passages:
@@ -186,8 +193,10 @@ async def ingest(
             failed.append(Noted(file=name, reason=f"it cannot be read: {error.strerror or error}"))
             continue
         notes += [Noted(file=name, reason=note) for note in document.notes]
-        outcomes[key] = "changed" if key in known else "added"
+        outcomes[key] = "embedded" if known.get(key) == {_bare(version)} else "changed" if key in known else "added"
     await run.flush()
+    late, unembedded = (0, 0) if left else await _complete(run, embeds, stop)
+    left += unembedded
     for key, reason in run.refused.items():
         outcomes.pop(key, None)
         failed.append(Noted(file=key.removeprefix(f"{collection}/"), reason=reason))
@@ -197,11 +206,12 @@ async def ingest(
         await index.delete(where=And(of=(mine, Compare(field="document", value=key))))
     if run.put or gone:
         await index.optimise()
+    await keep_collection(index, record, failed=failed, left=left)
     if progress is not None and not left:
         progress(len(files), len(files), "")
     return Ingested(
         collection=collection, added=counts["added"], changed=counts["changed"], unchanged=counts["unchanged"],
-        deleted=len(gone), passages=run.put, failed=tuple(failed), notes=tuple(notes), skipped=listed.skipped,
+        embedded=counts["embedded"] + late, deleted=len(gone), passages=run.put, failed=tuple(failed), notes=tuple(notes), skipped=listed.skipped,
         left=left,
     )  # fmt: skip
 
@@ -283,13 +293,52 @@ async def _document(
     return document
 
 
-async def _known(index: Index, mine: Compare) -> dict[str, set[str]]:
-    """By document of the collection, the versions that the index holds; one that is there in part is named so."""
+async def _complete(run: _Run, embeds: frozenset[SpaceName], stop: Callable[[], bool]) -> tuple[int, int]:
+    """Give the vectors to what lacks them still: passages of other collections, and of files that can no longer be read.
+
+    How many documents got theirs, and how many did not because the run was to stop.
+    """
+    bare: dict[str, list[str]] = {}
+    for space in sorted(embeds):
+        async for passage in run.index.iterate(without=space):
+            if passage.fills(space) and passage.document not in run.refused:
+                bare.setdefault(passage.document, []).append(passage.id)
+    for done, (document, ids) in enumerate(bare.items()):
+        if stop():
+            await run.flush()
+            return done, len(bare) - done
+        passages = [passage for passage in await run.index.get(list(dict.fromkeys(ids))) if passage is not None]
+        if all(passage.image is None for passage in passages):
+            await run.add(passages)
+            continue
+        try:  # the picture itself may be in a store that is not this one
+            await run.put_in(passages)
+        except (BadInput, CallFailed, PrerequisiteError) as error:
+            run.refused[document] = f"it lacks a vector; index its folder again: {error}"
+    await run.flush()
+    return sum(document not in run.refused for document in bare), 0
+
+
+def _bare(version: str) -> str:
+    return f"{version} without a vector"
+
+
+async def _known(index: Index, mine: Compare, embeds: frozenset[SpaceName]) -> dict[str, set[str]]:
+    """By document of the collection, the versions that the index holds; one that is there in part, or lacks a vector of those that
+    it would get now, is named so.
+    """
+    bare = {
+        passage.document
+        for space in embeds
+        async for passage in index.iterate(mine, without=space)
+        if passage.fills(space)
+    }
     parts: dict[tuple[str, str], tuple[int, int]] = {}
     async for passage in index.iterate(mine):
         have, _ = parts.get((passage.document, passage.version), (0, 0))
         parts[passage.document, passage.version] = have + 1, passage.parts
     known: dict[str, set[str]] = {}
     for (document, version), (have, wanted) in parts.items():
-        known.setdefault(document, set()).add(version if have == wanted else f"{version} in part")
+        name = f"{version} in part" if have != wanted else _bare(version) if document in bare else version
+        known.setdefault(document, set()).add(name)
     return known

@@ -26,6 +26,7 @@ from ...runtime.run import settled
 from ...runtime.store import disk_problem, take, write_whole
 from ..documents import terms
 from .base import BaseIndex, Row, Vector
+from .contents import folder_size
 from .fusion import Ranking
 from .lancedb_sql import among, sql_of
 from .lancedb_table import PROBES, columns_of, furnish, lancedb_package, passage_of, pyarrow_package, schema_of, tidy
@@ -103,7 +104,7 @@ class LanceIndex(BaseIndex):
     async def _write(self, rows: Sequence[Row], manifest: Manifest) -> None:
         pa = pyarrow_package()
         if manifest != await self._stored():
-            write_whole(self.path / "manifest.json", manifest.model_dump_json(indent=1).encode("utf-8"))
+            await self._keep(manifest)
         try:
             table = await self._table(manifest)
             data = pa.Table.from_pylist([columns_of(row, manifest) for row in rows], schema=schema_of(manifest))
@@ -114,6 +115,9 @@ class LanceIndex(BaseIndex):
         self._untidy += len(rows)
         if self._untidy >= self._most:
             await self._tidy()
+
+    async def _keep(self, manifest: Manifest) -> None:
+        write_whole(self.path / "manifest.json", manifest.model_dump_json(indent=1).encode("utf-8"))
 
     async def _remove(self, ids: Sequence[str], where: Filter | None) -> int:
         table = await self._table(None)
@@ -183,13 +187,16 @@ class LanceIndex(BaseIndex):
         [number] = await self._gathered([table.count_rows(None if where is None else sql_of(where))])
         return int(number)
 
-    async def iterate(self, where: Filter | None = None) -> AsyncIterator[Passage]:
+    async def iterate(self, where: Filter | None = None, *, without: SpaceName | None = None) -> AsyncIterator[Passage]:
         """Every passage once, by id; the ids of all are held, the passages a page at a time."""
         table = await self._table(None)
         if table is None:
             return
+        conditions = [] if where is None else [sql_of(where)]
+        if without is not None and (column := f"{without}_vector") in (await table.schema()).names:
+            conditions.append(f"{column} IS NULL")
         query = table.query().select(["id"])
-        [rows] = await self._gathered([(query if where is None else query.where(sql_of(where))).to_arrow()])
+        [rows] = await self._gathered([(query.where(" AND ".join(conditions)) if conditions else query).to_arrow()])
         ids = sorted(rows.column("id").to_pylist())
         for start in range(0, len(ids), _PAGE):
             for passage in await self.get(ids[start : start + _PAGE]):
@@ -201,6 +208,10 @@ class LanceIndex(BaseIndex):
         if await self._table(None) is not None:
             async with self._writing():
                 await self._tidy()
+
+    async def size(self) -> int | None:
+        """Bytes of the folder's files."""
+        return folder_size(self.path)
 
     async def close(self) -> None:
         """Let go of the files."""

@@ -97,6 +97,9 @@ class LangChainIndex(BaseIndex):
             ids=[passage.id for passage in passages],
         )
 
+    async def _keep(self, manifest: Manifest) -> None:
+        raise BadInput(f"{self.url} has no place for records: LangChain's stores hold texts.")
+
     async def _remove(self, ids: Sequence[str], where: Filter | None) -> int:
         if where is not None:
             raise BadInput(f"{self.url} cannot delete by a filter: give ids.")
@@ -136,7 +139,7 @@ class LangChainIndex(BaseIndex):
         """Not in LangChain's contract: `BadInput`."""
         raise BadInput(f"{self.url} cannot be counted: LangChain's stores do not list what they hold.")
 
-    def iterate(self, where: Filter | None = None) -> AsyncIterator[Passage]:
+    def iterate(self, where: Filter | None = None, *, without: SpaceName | None = None) -> AsyncIterator[Passage]:
         """Not in LangChain's contract: `BadInput`."""
         raise BadInput(f"{self.url} cannot be listed: LangChain's stores do not list what they hold.")
 

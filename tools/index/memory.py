@@ -49,6 +49,9 @@ class MemoryIndex(BaseIndex):
         self._rows |= {row.passage.id: row for row in rows}
         self._matrices, self._bm25 = {}, None
 
+    async def _keep(self, manifest: Manifest) -> None:
+        return  # the base has it
+
     async def _remove(self, ids: Sequence[str], where: Filter | None) -> int:
         gone = {key for key in ids if key in self._rows}
         if where is not None:
@@ -91,11 +94,13 @@ class MemoryIndex(BaseIndex):
         """How many passages `where` finds."""
         return sum(matches(where, row.passage) for row in self._rows.values())
 
-    async def iterate(self, where: Filter | None = None) -> AsyncIterator[Passage]:
-        """Every passage once, by id."""
+    async def iterate(self, where: Filter | None = None, *, without: SpaceName | None = None) -> AsyncIterator[Passage]:
+        """Every passage once, by id; with `without` only those that hold no vector of that kind."""
         for key in sorted(self._rows):
             row = self._rows.get(key)
-            if row is not None and matches(where, row.passage):
+            if row is None or (without is not None and getattr(row, without) is not None):
+                continue
+            if matches(where, row.passage):
                 yield row.passage
 
 

@@ -147,7 +147,10 @@ class PostgresIndex(BaseIndex):
         for name in ("text", "image"):
             if space := getattr(manifest, name):
                 await do(f"ALTER TABLE {self._name} ADD COLUMN IF NOT EXISTS {name}_vector vector({space.dimension})")
-        await do(
+        await self._keep(manifest)
+
+    async def _keep(self, manifest: Manifest) -> None:
+        await self._writer.execute(
             f"INSERT INTO {self._name}_manifest (manifest) VALUES (%s) ON CONFLICT (one) DO UPDATE SET"
             " manifest = excluded.manifest",
             (manifest.model_dump_json(),),
@@ -201,10 +204,12 @@ class PostgresIndex(BaseIndex):
         [(number,)] = await self._rows(f"SELECT count(*) FROM {self._name} x WHERE {condition}", given)
         return int(number)
 
-    async def iterate(self, where: Filter | None = None) -> AsyncIterator[Passage]:
-        """Every passage once, by id, a page at a time."""
+    async def iterate(self, where: Filter | None = None, *, without: SpaceName | None = None) -> AsyncIterator[Passage]:
+        """Every passage once, by id, a page at a time; with `without` only those that hold no vector of that kind."""
         await self._refresh()
         condition, given = ("true", []) if where is None else _sql(where)
+        if without is not None and getattr(self._manifest, without, None) is not None:
+            condition = f"{condition} AND x.{without}_vector IS NULL"
         last = ""
         while self._manifest is not None:
             rows = await self._rows(
@@ -224,6 +229,17 @@ class PostgresIndex(BaseIndex):
         if self._manifest is not None:
             async with self._writing():
                 await self._writer.execute(f"ANALYZE {self._name}, {self._name}_postings")
+
+    async def size(self) -> int | None:
+        """Bytes of the tables with what is kept beside them."""
+        await self._refresh()
+        if self._manifest is None:
+            return None
+        tables = [self._name, f"{self._name}_postings", f"{self._name}_manifest"]
+        [(number,)] = await self._rows(
+            "SELECT sum(pg_total_relation_size(t::regclass)) FROM unnest(%s::text[]) t", (tables,)
+        )
+        return int(number)
 
     async def _rows(self, query: str, given: Sequence[Any]) -> list[Any]:
         async with self._readers:

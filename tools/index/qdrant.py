@@ -14,16 +14,17 @@ import urllib.parse
 import uuid
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.http import direct_routes
-from ...runtime.passages import And, Compare, Filter, In, Manifest, Not, Or, Passage, SpaceName, Value
+from ...runtime.passages import SPACES, And, Compare, Filter, In, Manifest, Not, Or, Passage, SpaceName, Value
 from ..documents import terms
 from .base import BaseIndex, Row, Vector
+from .contents import folder_size
 from .filter import kind_of
 from .fusion import Ranking
 
@@ -78,10 +79,36 @@ class QdrantIndex(BaseIndex):
         models = _models()
         await self._furnish(manifest)
         if manifest != await self._stored():
-            point = models.PointStruct(id=_MANIFEST_ID, vector={}, payload=manifest.model_dump(mode="json"))
-            await self._call("upsert", f"{self._name}.manifest", points=[point], wait=True)
+            await self._keep(manifest)
         points = [models.PointStruct(id=_key(r.passage.id), vector=_vectors(r), payload=_payload(r)) for r in rows]
         await self._call("upsert", self._name, points=points, wait=True)
+
+    async def _keep(self, manifest: Manifest) -> None:
+        point = _models().PointStruct(id=_MANIFEST_ID, vector={}, payload=manifest.model_dump(mode="json"))
+        await self._call("upsert", f"{self._name}.manifest", points=[point], wait=True)
+
+    async def embeds(self) -> frozenset[SpaceName]:
+        """The kinds of vectors that a passage gets when it is put in now.
+
+        Raises:
+            BadInput: a passage would not get vectors of a kind that are held, or the collection cannot take those that it would.
+        """
+        kinds = await super().embeds()
+        if self._manifest is not None:
+            self._refuse_new(kinds, await self._kinds())
+        return kinds
+
+    async def _kinds(self) -> set[str]:
+        """The kinds of vectors that the collection was made for."""
+        return set((await self._call("get_collection", self._name)).config.params.vectors or {})
+
+    def _refuse_new(self, wanted: Collection[str], held: Collection[str]) -> None:
+        for name in wanted:
+            if name not in held:
+                raise BadInput(
+                    f"the index {self.url!r} was begun without {name} vectors, and Qdrant cannot add them to a collection:"
+                    " index anew under another name, with both embedders from the start."
+                )
 
     async def _furnish(self, manifest: Manifest) -> None:
         """Make the collections. The kinds of vectors cannot be added to later, so all that may come are asked for."""
@@ -101,13 +128,7 @@ class QdrantIndex(BaseIndex):
                 },
                 sparse_vectors_config={"words": models.SparseVectorParams(modifier=models.Modifier.IDF)},
             )
-        held = (await self._call("get_collection", self._name)).config.params.vectors or {}
-        for name in ("text", "image"):
-            if getattr(manifest, name) is not None and name not in held:
-                raise BadInput(
-                    f"the index {self.url!r} was begun without {name} vectors, and Qdrant cannot add them to a collection:"
-                    " index anew under another name, with both embedders from the start."
-                )
+        self._refuse_new([name for name in SPACES if getattr(manifest, name) is not None], await self._kinds())
         if not await self._call("collection_exists", f"{self._name}.manifest"):
             await self._call("create_collection", f"{self._name}.manifest", vectors_config={})
 
@@ -172,10 +193,14 @@ class QdrantIndex(BaseIndex):
         condition = None if where is None else _filter(where)
         return int((await self._call("count", self._name, count_filter=condition, exact=True)).count)
 
-    async def iterate(self, where: Filter | None = None) -> AsyncIterator[Passage]:
+    async def iterate(self, where: Filter | None = None, *, without: SpaceName | None = None) -> AsyncIterator[Passage]:
         """Every passage once, by id; the ids of all are held, the passages a page at a time."""
         await self._refresh()
         condition = None if where is None else _filter(where)
+        if without is not None and self._manifest is not None and without in await self._kinds():
+            models = _models()
+            bare = models.Filter(must_not=[models.HasVectorCondition(has_vector=without)])
+            condition = bare if condition is None else models.Filter(must=[condition, bare])
         ids: list[str] = []
         offset: Any = None
         while self._manifest is not None:
@@ -190,6 +215,10 @@ class QdrantIndex(BaseIndex):
             for passage in await self.get(ids[start : start + _PAGE]):
                 if passage is not None:
                     yield passage
+
+    async def size(self) -> int | None:
+        """Bytes of the folder's files in local mode; a server does not say."""
+        return folder_size(self._path) if self._path is not None else None
 
     async def _call(self, name: str, *args: Any, **given: Any) -> Any:
         """A method of the client; what it raises becomes ours."""

@@ -18,7 +18,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from .expectations import Lacks, Opener
-from .keeping import deletes_delete, manifest, many_at_once, put_and_get, widening
+from .keeping import (
+    deletes_delete,
+    manifest,
+    many_at_once,
+    put_and_get,
+    records,
+    vectors_added,
+    vectors_later,
+    widening,
+)
 from .samples import LetterEmbedder
 from .searching import dense_search, filters, hybrid_search, pictures, word_search
 
@@ -37,6 +46,9 @@ CHECKS: dict[str, Callable[[Opener, Lacks], Awaitable[None]]] = {
         filters,
         pictures,
         widening,
+        vectors_later,
+        vectors_added,
+        records,
         manifest,
         many_at_once,
     )

@@ -10,7 +10,15 @@ from ..filter import matches
 from .expectations import Lacks, Opener, modes, opened, refuses, same
 from .samples import LetterEmbedder, corpus
 
-__all__ = ["deletes_delete", "manifest", "many_at_once", "put_and_get", "widening"]
+__all__ = [
+    "deletes_delete",
+    "manifest",
+    "many_at_once",
+    "put_and_get",
+    "vectors_added",
+    "vectors_later",
+    "widening",
+]
 
 
 async def put_and_get(opener: Opener, lacks: Lacks) -> None:
@@ -91,6 +99,77 @@ async def widening(opener: Opener, lacks: Lacks) -> None:
     async with opened(opener) as index:
         same("number without the picture model", await index.count(), len(corpus()) + 1)
         await refuses("a picture without the picture model", index.upsert([shot]))
+
+
+async def vectors_later(opener: Opener, lacks: Lacks) -> None:
+    """What was put in without an embedder is told apart, and gets its vectors when it is put in with one."""
+    if lacks.listing or lacks.manifest:
+        return
+    async with opened(opener) as index:
+        same("kinds of vectors with an embedder of texts", await index.embeds(), {"text"})
+        await index.upsert(corpus())
+        same("without a vector", [p.id async for p in index.iterate(without="text")], [])
+        bare = sorted(p.id for p in corpus())
+        same("without a picture's vector", [p.id async for p in index.iterate(without="image")], bare)
+        some = Compare(field="document", value="a.md")
+        wanted = sorted(p.id for p in corpus() if p.document == "a.md")
+        same("of those that a filter finds", [p.id async for p in index.iterate(some, without="image")], wanted)
+        await index.delete(bare)
+    if lacks.persistence:
+        return
+    index = await opener()
+    try:
+        await refuses("to write without the embedder of the vectors that are held", index.embeds())
+    finally:
+        await index.close()
+
+
+async def vectors_added(opener: Opener, lacks: Lacks) -> None:
+    """An index that was begun without an embedder takes one later, or says that it cannot before anything is put in."""
+    if lacks.listing or lacks.manifest or lacks.persistence or lacks.bm25:
+        return
+    index = await opener()
+    try:
+        same("kinds of vectors without an embedder", await index.embeds(), set())
+        await index.upsert(corpus())
+    finally:
+        await index.close()
+    async with opened(opener) as index:
+        if lacks.widening:
+            await refuses("vectors in an index without vectors", index.embeds())
+            return
+        same("kinds of vectors", await index.embeds(), {"text"})
+        bare = [p async for p in index.iterate(without="text")]
+        same("without a vector", bare, sorted(corpus(), key=lambda p: p.id))
+        await index.upsert(bare[:4])
+        same("without a vector", [p async for p in index.iterate(without="text")], bare[4:])
+        [hits] = await index.search(["apple banana"], k=50, mode="dense")
+        same("found by vectors", {h.passage.id for h in hits}, {p.id for p in bare[:4]})
+        await index.upsert(bare[4:])
+        same("without a vector", [p.id async for p in index.iterate(without="text")], [])
+        [hits] = await index.search(["apple banana"], k=50, mode="dense")
+        same("found by vectors", {h.passage.id for h in hits}, {p.id for p in corpus()})
+
+
+async def records(opener: Opener, lacks: Lacks) -> None:
+    """Records are kept beside the passages, one under each name; none in an index that is empty and new."""
+    if lacks.manifest:
+        return
+    async with opened(opener) as index:
+        await index.annotate("a", 1)
+        same("manifest of a new index", index.manifest, None)
+        await index.upsert(corpus()[:1])
+        await index.annotate("a", {"b": [1, "two"]})
+        await index.annotate("c", None)
+        await index.upsert(corpus()[1:])
+        size = await index.size()
+        if size is not None and size <= 0:
+            raise AssertionError(f"an index with passages has {size} bytes")
+        kept = index.manifest.meta if index.manifest is not None else {}
+        same("kept", kept, {"a": {"b": [1, "two"]}, "c": None})
+    if not lacks.persistence:
+        async with opened(opener) as index:
+            same("kept after reopening", index.manifest.meta if index.manifest is not None else {}, kept)
 
 
 async def manifest(opener: Opener, lacks: Lacks) -> None:
