@@ -37,9 +37,12 @@ def main() -> int:
     parser.add_argument(
         "--draw", type=int, default=0, metavar="N", help="of the pictures and seeds of retrieval-vision"
     )
+    parser.add_argument(
+        "--makers", choices=("all", "hand"), default="all", help="hand: of statements, the hand-written ones"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="where the figures go")
     given = vars(parser.parse_args())
-    names, out = [name.replace("-", "_") for name in given.pop("names")] or MEASUREMENTS, given.pop("out")
+    names, out = [name.replace("-", "_") for name in given.pop("names")] or MEASUREMENTS, given["out"]
     unknown = sorted(set(names) - set(MEASUREMENTS))
     if unknown:
         parser.error(f"there is no measurement {unknown[0]!r}; there are {', '.join(MEASUREMENTS)}")

@@ -19,7 +19,9 @@ __all__ = ["Figure", "Options", "keep", "machine", "seconds", "table"]
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What is measured: model specs as in `inloop opt2i`; `repeats`: how often each time is taken; a `student`, None for the one
-    that the benchmark is about; `claims` and `answerer`: of `rag_answers`; `draw`: of the pictures and seeds of `retrieval_vision`."""
+    that the benchmark is about; `claims` and `answerer`: of `rag_answers`; `makers`: of
+    `statements`, "hand" for those that were written by hand alone; `draw`: of the pictures and seeds of `retrieval_vision`;
+    `out`: the folder of the figures, where a measurement may keep its cases as well."""
 
     images: str
     vqa: str
@@ -32,6 +34,8 @@ class Options:
     claims: int = 100
     answerer: str = "quote"
     draw: int = 0
+    makers: str = "all"
+    out: Path = Path("runs/bench")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,15 @@ class Figure:
     def of(cls, name: str, values: Sequence[float], unit: str, note: str = "") -> Figure:
         """The median of repeated measurements."""
         return cls(name=name, value=statistics.median(values), unit=unit, low=min(values), high=max(values), note=note)
+
+    @classmethod
+    def share(cls, name: str, hits: Sequence[bool], unit: str = "%", note: str = "") -> Figure:
+        """The share of `hits` in percent with its 95 % interval (Wilson 1927), which holds for few and for none as well."""
+        from scipy.stats import binomtest
+
+        low, high = binomtest(sum(hits), len(hits)).proportion_ci(method="wilson")
+        value, counted = 100 * sum(hits) / len(hits), f"{sum(hits)} of {len(hits)}"
+        return cls(name=name, value=value, unit=unit, low=100 * low, high=100 * high, note=f"{counted}{note}")
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -1,120 +1,134 @@
-"""Statements made of sentences by rule, true and false ones: what is called supported by the document that they were made of.
+"""True and false statements about documents, asked of `inloop.ask` with its offline defaults: which does it say the sources support?
 
-Sentences of 60 abstracts of SciFact and of this repository's pages; a fixed draw. True: a copy, without its last clause, its first phrase
-moved to the end, without a parenthesis. False: another number, name or word, a "not" more or less, two words exchanged; what remains true
-by chance ("structure" for "structures") counts as false too. The peer is the calibrated overlap alone, on the document's best sentence.
+Two sets, over one index of all documents: 60 abstracts of SciFact, five pages of this repository, and the twelve texts of
+`data/texts` (news, recipe, lease, biography, questions and answers, price list, minutes, manual, guide, report, history, letter),
+which were written for this and are in no training. `data/statements.json` holds statements about the twelve that were written by
+hand; of the sentences of all documents more are made by rule (`perturbations`). A statement counts as supported where any citation
+that is shown is said to support it. The peer of those by rule is the calibrated overlap alone, on the document's best sentence.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import inloop
+from inloop.runtime.settings import Settings
 from inloop.tools.data import read_corpus
-from inloop.tools.entailment import Overlap, compare, content_words, quantities, sentences
+from inloop.tools.entailment import Overlap, sentences
 
 from .figures import Figure, Options
+from .perturbations import perturbed
 from .rag_answers import scifact
 
-__all__ = ["measure", "statements"]
+__all__ = ["Statement", "by_hand", "measure"]
 
-_DOCUMENTS, _SENTENCES, _SEED = 60, 6, 7
+_DATA = Path(__file__).parent / "data"
+_ABSTRACTS, _SENTENCES, _SEED = 60, 6, 7
 _PAGES = ("README.md", "docs/serving.md", "docs/llm2llm.md", "docs/rag.md", "docs/promptcap.md")
-_AUXILIARY = r"(?:is|are|was|were|can|did|does|do|will|has|have)"
-_WORD = re.compile(r"[A-Za-z][a-z]{3,}")
-_NAME = re.compile(r"(?<=[a-z,] )[A-Z][A-Za-z0-9-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """What is asked; `kind`: how it differs from the text that it is about; `lines`: that text's sentences, of those by rule."""
+
+    text: str
+    true: bool
+    kind: str
+    document: str
+    lines: tuple[str, ...] = ()
+
+    @property
+    def maker(self) -> str:
+        """Who made it."""
+        return "by rule" if self.lines else "by hand"
 
 
 def measure(options: Options) -> list[Figure]:
-    """Shares of the statements that are called supported, by kind and by who calls them so."""
+    """Shares of the statements that are called supported, by maker and kind; each with its outcome in `statements-cases.json`."""
+    with TemporaryDirectory() as scratch:
+        library, url = Path(scratch) / "library", f"lancedb:{scratch}/index"
+        documents = dict(_documents(library))
+        asked = [*by_hand(), *(_by_rule(documents) if options.makers == "all" else ())]
+        settings = Settings.load(llm=options.llm, device=options.device, runs_dir=Path(scratch) / "runs")
+        inloop.index(str(library), to=url, clip="none", settings=settings)
+        answers = inloop.ask(*(statement.text for statement in asked), index=url, settings=settings).answers
+    cited = [(*answer.citations, *(answer.abstained.citations if answer.abstained else ())) for answer in answers]
+    supported = [any(citation.stance == "supports" for citation in citations) for citations in cited]
+    _keep_cases(options.out, asked, [[each.model_dump(mode="json") for each in citations] for citations in cited])
+    ruled = [statement for statement in asked if statement.lines]
+    alone = dict(zip(ruled, asyncio.run(_overlap(ruled)), strict=True))
+    groups: dict[str, list[tuple[Statement, bool]]] = defaultdict(list)
+    for statement, outcome in zip(asked, supported, strict=True):
+        side = "true" if statement.true else "false"
+        for name in (f"{statement.maker}, {side}: {statement.kind}", f"{statement.maker}, {side}", f"all {side} ones"):
+            groups[name].append((statement, outcome))
+    figures = []
+    for name, group in sorted(groups.items()):
+        peers = [alone[statement] for statement, _ in group if statement in alone]
+        note = f"; the overlap alone: {100 * sum(peers) / len(peers):.1f} %" if len(peers) == len(group) else ""
+        figures.append(Figure.share(name, [outcome for _, outcome in group], "% supported", note))
+    return figures
+
+
+def by_hand() -> Iterator[Statement]:
+    """The statements about `data/texts` that were written by hand."""
+    documents = json.loads((_DATA / "statements.json").read_text(encoding="utf-8"))
+    for document, sides in documents.items():
+        for side, kinds in sides.items():
+            for kind, texts in kinds.items():
+                for text in texts:
+                    yield Statement(text=text, true=side == "true", kind=kind, document=document)
+
+
+def _by_rule(documents: dict[str, str]) -> Iterator[Statement]:
     rng = random.Random(_SEED)
-    asked: list[tuple[str, bool, str, str, list[str]]] = []
-    for title, text in _documents(rng):
+    for document, text in documents.items():
         lines = [line for span in sentences(text) if 6 <= len((line := " ".join(span.text.split())).split()) <= 45]
         for line in rng.sample(lines, min(len(lines), _SENTENCES)):
-            asked += [
-                (kind, true, statement, title, lines)
-                for kind, true, statement in statements(line, " ".join(lines), rng)
-            ]
-    peer = asyncio.run(_overlap([(statement, lines) for _, _, statement, _, lines in asked]))
-    ours, theirs = defaultdict(list), defaultdict(list)
-    for (kind, true, statement, title, lines), supported in zip(asked, peer, strict=True):
-        befores = ["", *lines]
-        said = (compare(statement, line, title=title, before=befores[place]) for place, line in enumerate(lines))
-        for name in (f"{'true' if true else 'false'}: {kind}", f"all {'true' if true else 'false'} ones"):
-            theirs[name].append(supported)
-            ours[name].append(False)
-        if any(comparison.outcome == "borne out" for comparison in said):
-            for name in (f"{'true' if true else 'false'}: {kind}", f"all {'true' if true else 'false'} ones"):
-                ours[name][-1] = True
-    return [
-        Figure(name=name, value=100 * sum(ours[name]) / len(ours[name]), unit="% supported",
-               note=f"{len(ours[name])} statements; the overlap alone: {100 * sum(theirs[name]) / len(theirs[name]):.1f} %")
-        for name in sorted(ours)
-    ]  # fmt: skip
+            for kind, true, statement in perturbed(line, " ".join(lines), rng):
+                yield Statement(text=statement, true=true, kind=kind, document=document, lines=tuple(lines))
 
 
-def _documents(rng: random.Random) -> Iterator[tuple[str, str]]:
+def _documents(library: Path) -> Iterator[tuple[str, str]]:
+    """Every document as a file of `library`; gives its name and its text without marks."""
+    library.mkdir()
     abstracts = [(passage.title, passage.text) for passage in read_corpus(scifact() / "corpus.jsonl")]
-    yield from rng.sample(abstracts, _DOCUMENTS)
-    for page in _PAGES:
-        text = (Path(__file__).resolve().parent.parent / page).read_text(encoding="utf-8")
-        yield "", re.sub(r"[`*#|]", " ", text)
+    files = {
+        f"abstract-{place:02}.md": f"# {title}\n\n{text}\n"
+        for place, (title, text) in enumerate(random.Random(_SEED).sample(abstracts, _ABSTRACTS))
+    }
+    root = Path(__file__).resolve().parent.parent
+    for path in (*(root / page for page in _PAGES), *sorted((_DATA / "texts").iterdir())):
+        files[path.name] = path.read_text(encoding="utf-8")
+    for name, content in files.items():
+        (library / name).write_text(content, encoding="utf-8")
+        body = content.partition("\n\n")[2] if name.startswith("abstract-") else content
+        yield name, re.sub(r"<[^>]*>|[`*#|]", " ", body)
 
 
-def statements(sentence: str, document: str, rng: random.Random) -> Iterator[tuple[str, bool, str]]:
-    """Kind, whether it is true, and the statement; `document` gives other numbers, names and words."""
-    yield "copy", True, sentence
-    if (match := re.search(r",\s+(?:which|where|although|but|and)\b[^,]*[.]$", sentence)) and match.start() > 30:
-        yield "without its last clause", True, sentence[: match.start()] + "."
-    if match := re.match(r"((?:In|At|On|After|Before|During|For|With)\b[^,]{4,50}),\s+(.*)[.]$", sentence):
-        yield "first phrase last", True, f"{match[2][0].upper()}{match[2][1:]} {match[1][0].lower()}{match[1][1:]}."
-    if match := re.search(r"\s\([^()]*\)", sentence):
-        yield "without a parenthesis", True, sentence[: match.start()] + sentence[match.end() :]
-    if counted := [quantity for quantity in quantities(sentence) if quantity.scale in ("number", "date")]:
-        quantity = rng.choice(counted)
-        rivals = [
-            other.text for other in quantities(document) if other.scale == quantity.scale and other.apart(quantity)
-        ]
-        if rivals:
-            yield "number", False, sentence[: quantity.start] + rng.choice(rivals) + sentence[quantity.end :]
-    if match := re.search(rf"\b{_AUXILIARY}\b(?! not)", sentence):
-        yield "a not more", False, f"{sentence[: match.end()]} not{sentence[match.end() :]}"
-    if match := re.search(rf"\b({_AUXILIARY}) not\b", sentence):
-        yield "a not less", False, sentence[: match.start()] + match[1] + sentence[match.end() :]
-    words = [match for match in _WORD.finditer(sentence) if content_words(match[0])]
-    others = [
-        word for word in content_words(document) if word.isalpha() and len(word) > 3 and word not in sentence.lower()
-    ]
-    if words and others:
-        match = rng.choice(words)
-        yield "word", False, sentence[: match.start()] + rng.choice(others) + sentence[match.end() :]
-    names = list(_NAME.finditer(sentence))
-    others = [name for name in _NAME.findall(document) if name not in sentence]
-    if names and others:
-        match = rng.choice(names)
-        yield "name", False, sentence[: match.start()] + rng.choice(others) + sentence[match.end() :]
-    if len(words) >= 3:
-        place = rng.randrange(len(words) - 2)
-        one, two = words[place], words[rng.randrange(place + 2, len(words))]
-        if one[0].lower() != two[0].lower():
-            between = sentence[one.end() : two.start()]
-            yield (
-                "two words exchanged",
-                False,
-                sentence[: one.start()] + two[0] + between + one[0] + sentence[two.end() :],
-            )
-
-
-async def _overlap(asked: list[tuple[str, list[str]]]) -> list[bool]:
+async def _overlap(statements: Sequence[Statement]) -> list[bool]:
     overlap = Overlap()
     supported = []
-    for statement, lines in asked:
-        best = max(await overlap.judge([(line, statement) for line in lines]), key=lambda judged: judged.evidence)
+    for statement in statements:
+        judged = await overlap.judge([(line, statement.text) for line in statement.lines])
+        best = max(judged, key=lambda judgement: judgement.evidence)
         enough = best.evidence >= overlap.thresholds["pertinent"]
         supported.append(enough and best.supports / best.evidence >= overlap.thresholds["stance"])
     return supported
+
+
+def _keep_cases(folder: Path, statements: Sequence[Statement], citations: Sequence[list[dict[str, object]]]) -> None:
+    cases = [
+        {key: value for key, value in asdict(statement).items() if key != "lines"} | {"citations": shown}
+        for statement, shown in zip(statements, citations, strict=True)
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "statements-cases.json").write_text(json.dumps(cases, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -165,7 +165,7 @@ def test_the_packages_are_those_that_there_are():
 
 
 TEXTS = [
-    *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*"), *ROOT.glob("examples/**/*.ipynb"), *FILES.values(),
+    *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.*"), *ROOT.glob("examples/**/*.ipynb"), *FILES.values(),
 ]  # fmt: skip
 DOTTED = re.compile(rf"`(?:inloop\.)?((?:{'|'.join(FLOORS)})(?:\.[A-Za-z_]\w*)+)(?:\([^`]*)?`")
 
