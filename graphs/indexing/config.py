@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import field_validator
 
 from ...runtime.run import RunConfig, option
+from ...tools.documents import known_encoding
 
 __all__ = ["IndexConfig"]
 
@@ -34,6 +35,9 @@ class IndexConfig(RunConfig):
     ] = ""
     chunk: Annotated[int, option("most characters of a passage", ge=100)] = 900
     max_mb: Annotated[float, option("megabytes; larger files are named and not read", gt=0)] = 64.0
+    encoding: Annotated[str, option("of texts that are not UTF-8 and do not say theirs, as cp1252", metavar="NAME")] = (
+        ""
+    )
     in_flight: Annotated[int, option("one folder at a time", flag=False, ge=1, le=1)] = 1
 
     @field_validator("folder")
@@ -41,6 +45,14 @@ class IndexConfig(RunConfig):
     def _absolute(cls, folder: str) -> str:
         """A run may be resumed from another folder."""
         return str(Path(folder).absolute())
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, encoding: str) -> str:
+        """A name that no codec has would be told of every file."""
+        if encoding and known_encoding(encoding) is None:
+            raise ValueError(f"{encoding!r} is no encoding that is known: give one such as cp1252, shift_jis or koi8-r")
+        return encoding
 
     @classmethod
     def subjects(cls, *values: object) -> Mapping[str, Any]:

@@ -66,7 +66,7 @@ class _Indexing:
             return None
         ingested = await ingest(
             folder, self.index, collection=config.name, chunker=self.chunker, blobs=session.store.blobs,
-            captioner=self.captioner, max_bytes=int(config.max_mb * 1e6),
+            captioner=self.captioner, encoding=config.encoding, max_bytes=int(config.max_mb * 1e6),
             progress=lambda done, files, name: session.emit(Progressed(text="files", done=done, of=files)),
             stop=lambda: session.budget.exhausted() is not None,
         )  # fmt: skip

@@ -27,7 +27,7 @@ from pydantic import Field
 from ...runtime.errors import BadInput, CallFailed, PrerequisiteError
 from ...runtime.passages import And, Compare, Passage, SpaceName
 from ...runtime.records import Record
-from ..documents import Chunker, Document, media_of, parse
+from ..documents import Chunker, Document, Hints, kinds_in_words, media_of, parse, rules_of
 from .contents import COLLECTION, Collection, Noted, keep_collection
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ async def ingest(
     chunker: Chunker | None = None,
     blobs: BlobStore | None = None,
     captioner: Captioner | None = None,
+    encoding: str = "",
     max_bytes: int = MAX_BYTES,
     progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
@@ -133,7 +134,8 @@ async def ingest(
     """Bring the documents of a folder (or one file) into an index, so that they are as the folder is.
 
     A document's id is `COLLECTION/path`, with the folder's name as the collection unless one is given. A picture's
-    caption is the text file beside it (`x.png.txt` or `x.txt`), else what `captioner` says. `stop` is asked before each file;
+    caption is the text file beside it (`x.png.txt` or `x.txt`), else what `captioner` says. `encoding` is that of texts that
+    are not UTF-8 and do not say theirs. `stop` is asked before each file;
     what was read until then is kept, and nothing is deleted.
 
     Raises:
@@ -170,11 +172,11 @@ async def ingest(
                 raise BadInput(f"the path {_named(str(path))!r} is not UTF-8: rename it.")
             data = _read(path, max_bytes)
             caption = _caption(path, listed.captions)
-            version = _version(data, caption, chunker, captioner)
+            version = _version(path, data, caption, chunker, captioner, encoding)
             if known.get(key) == {version}:
                 outcomes[key] = "unchanged"
                 continue
-            document = await _document(path, data, key, caption, blobs, captioner)
+            document = await _document(path, data, key, caption, blobs, captioner, Hints(encoding=encoding))
             meta = {**document.meta, COLLECTION: collection}
             document = document.model_copy(update={"version": version, "source": str(path), "meta": meta})
             passages = chunker.passages(document)
@@ -242,8 +244,8 @@ def listing(root: Path) -> Listing:
     if not files:
         kinds = ", ".join(f"{count} {end or 'without an ending'}" for end, count in sorted(skipped.items()))
         raise BadInput(
-            f"there is nothing to index in {str(root)!r}{f' ({kinds})' if kinds else ', it is empty'}: text, Markdown, HTML,"
-            " PDF and pictures are read. The index was left as it is."
+            f"there is nothing to index in {str(root)!r}{f' ({kinds})' if kinds else ', it is empty'}: {kinds_in_words()}"
+            " are read. The index was left as it is."
         )
     return Listing(files, skipped, captions)
 
@@ -275,18 +277,21 @@ def _caption(path: Path, captions: set[Path]) -> str:
     return ""
 
 
-def _version(data: bytes, caption: str, chunker: Chunker, captioner: Captioner | None) -> str:
-    how = f"{chunker.key}\0{caption}\0{f'{captioner.model} {captioner.revision}' if captioner else ''}\0"
+def _version(
+    path: Path, data: bytes, caption: str, chunker: Chunker, captioner: Captioner | None, encoding: str
+) -> str:
+    rules = f"rules {rules_of(media_of(path) or '')} {encoding}"
+    how = f"{chunker.key}\0{rules}\0{caption}\0{f'{captioner.model} {captioner.revision}' if captioner else ''}\0"
     return hashlib.sha256(how.encode("utf-8", "surrogatepass") + data).hexdigest()[:32]
 
 
 async def _document(
-    path: Path, data: bytes, key: str, caption: str, blobs: BlobStore | None, captioner: Captioner | None
+    path: Path, data: bytes, key: str, caption: str, blobs: BlobStore | None, captioner: Captioner | None, hints: Hints
 ) -> Document:
     media = media_of(path)
     if media is None:
-        raise BadInput(f"{path.name!r} is of no kind that is read: text, Markdown, HTML, PDF and pictures are.")
-    document = parse(data, media, id=key, name=path.name, blobs=blobs, caption=caption)
+        raise BadInput(f"{path.name!r} is of no kind that is read: {kinds_in_words()} are.")
+    document = parse(data, media, id=key, name=path.name, blobs=blobs, caption=caption, hints=hints)
     if document.image is not None and not caption and captioner is not None:
         [said] = await captioner.caption([(document.image, None)])
         document = document.model_copy(update={"text": said.strip()})

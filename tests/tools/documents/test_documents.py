@@ -3,16 +3,12 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rag_files import pdf, png
+from rag_files import png, read
 
-from inloop.runtime.errors import BadInput
+from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.store.blobs import BlobStore
 from inloop.tools.documents.chunks import Chunker, Document, Section
-from inloop.tools.documents.readers import media_of, parse
-
-
-def read(data, media, **given):
-    return parse(data if isinstance(data, bytes) else data.encode(), media, id="d", name="file", **given)
+from inloop.tools.documents.readers import KINDS, Hints, media_of
 
 
 def passages(document, **given):
@@ -97,50 +93,6 @@ words [with](http://a.b) a link
     assert [p.text for p in passages(windows)] == ["x\ny"]
 
 
-def test_html():
-    pytest.importorskip("bs4", reason="the extra rag is not installed: pip install 'inloop[rag]'")
-    page = """<!doctype html><html><head><title>A  page</title><style>p {}</style></head><body><nav>menu</nav>
-      <h1>Head <em>line</em></h1><p>One <b>bold</b> word,<br>next line.</p><ul><li>first<li>second</ul>
-      <h2>Under</h2><table><tr><th>a</th><td>b</td></tr></table><pre>  x =
-  1</pre><script>alert(1)</script><!-- hidden --><p>caf&eacute;</body>"""
-    document = read(page.encode("latin-1"), "text/html")
-    assert document.title == "A page"
-    first, second = passages(document)
-    assert first.headings == ("Head line",) and second.headings == ("Head line", "Under")
-    assert "One bold word,\nnext line." in first.text and "first\nsecond" in first.text
-    assert "a | b" in second.text and "  x =\n  1" in second.text and "café" in second.text
-    assert not any(word in document.text for word in ("menu", "alert", "hidden", "p {}"))
-    deep = read("<div>" * 3000 + "deep words" + "</div>" * 3000, "text/html")
-    assert deep.text.strip() == "deep words"
-
-
-def test_pdf():
-    pytest.importorskip("pypdf", reason="the extra rag is not installed: pip install 'inloop[rag]'")
-    document = read(pdf("First page (with) words.", "", "Third page.", title="Report"), "application/pdf")
-    assert document.title == "Report" and document.notes == ("no text on page 2",)
-    assert [(p.page, p.text) for p in passages(document)] == [(1, "First page (with) words."), (3, "Third page.")]
-    with pytest.raises(BadInput, match=r"no text on its 2 pages: it is a scan.*ocrmypdf"):
-        read(pdf("", ""), "application/pdf")
-    for broken in (b"", b"no pdf", pdf("words")[:200], pdf("words").replace(b"/Pages 2 0 R", b"/Pages 9 0 R")):
-        with pytest.raises(BadInput, match="'file' is damaged"):
-            read(broken, "application/pdf")
-
-
-def test_encodings():
-    assert read("\ufeffplain é", "text/plain").text == "plain é"
-    assert read("sechzehn é".encode("utf-16"), "text/plain").text == "sechzehn é"
-    german = "Der Bär läuft über die Straße und grüßt höflich die Jäger im Wald.\n" * 5
-    document = read(german.encode("cp1252"), "text/plain")
-    assert document.text == german and "not UTF-8" in document.notes[0]
-    mixed = read("utf é line\n".encode() + "latin é line\n".encode("latin-1"), "text/plain")
-    assert mixed.text == "utf é line\nlatin é line\n" and "the first is 2" in mixed.notes[0]
-    for binary in (b"\x00\x01\x02" * 100, bytes(range(1, 32)) * 20 + b"\xff\xfe\xfd" * 300, png()):
-        with pytest.raises(BadInput, match="binary file"):
-            read(binary, "text/plain")
-    with pytest.raises(BadInput, match="no text"):
-        read(b"  \n", "text/plain")
-
-
 def test_pictures(tmp_path):
     document = read(png(), "image/*", blobs=BlobStore(tmp_path), caption=" a red box ")
     [passage] = passages(document)
@@ -155,3 +107,18 @@ def test_kinds(tmp_path):
     assert media_of(tmp_path / "A.MD") == "text/markdown" and media_of(tmp_path / "a.bin") is None
     with pytest.raises(BadInput, match="not read"):
         read(b"x", "application/zip")
+
+
+BYTES = st.binary(max_size=400) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.media)
+@settings(deadline=None, max_examples=60)
+@given(data=BYTES, encoding=st.sampled_from(["", "cp1252", "shift_jis"]))
+def test_bytes_are_read_or_refused_with_a_reason(kind, data, encoding):
+    try:
+        document = read(data, kind.media, hints=Hints(encoding=encoding))
+    except (BadInput, PrerequisiteError) as error:
+        assert "file" in str(error)
+    else:
+        assert passages(document) and document.text == document.text.encode().decode()

@@ -67,5 +67,6 @@ def test_words_are_counted_in_every_script(text):
 def test_any_text_has_terms_and_a_count(text):
     found = terms(text)
     assert all(term and not term.isspace() for term in found)
-    assert (word_count(text) > 0) == any(letter.isalnum() for letter in text) or not text.isascii()
+    if text.isascii():
+        assert (word_count(text) > 0) == any(letter.isalnum() for letter in text)
     assert terms(f"{text} {text}")[: len(found)] == found

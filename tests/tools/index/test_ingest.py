@@ -105,7 +105,7 @@ async def test_collections_do_not_touch_each_other(docs, tmp_path, index):
 
 
 async def test_faults_of_files_are_told(docs, index, embedder, tmp_path):
-    pytest.importorskip("pypdf", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+    pytest.importorskip("pypdfium2", reason="the extra rag is not installed: pip install 'inloop[rag]'")
     (docs / "scan.pdf").write_bytes(pdf("", ""))
     (docs / "broken.pdf").write_bytes(b"%PDF-1.4 broken")
     (docs / "binary.txt").write_bytes(b"\0\1\2" * 50)
@@ -119,7 +119,7 @@ async def test_faults_of_files_are_told(docs, index, embedder, tmp_path):
     assert set(reasons) == {
         "scan.pdf", "broken.pdf", "binary.txt", "large.txt", "gone.txt", "nan.txt", "pipe.txt",
     }  # fmt: skip
-    assert "ocrmypdf" in reasons["scan.pdf"] and "damaged" in reasons["broken.pdf"]
+    assert "--ocr" in reasons["scan.pdf"] and "damaged" in reasons["broken.pdf"]
     assert "binary" in reasons["binary.txt"] and "1 MB" in reasons["large.txt"] and "--max-mb" in reasons["large.txt"]
     assert "a link" in reasons["gone.txt"] and "NaN" in reasons["nan.txt"] and "no ordinary file" in reasons["pipe.txt"]
     assert done.added == 3 and await index.count() == 4

@@ -1,0 +1,7 @@
+"""Readers: what files of each kind say, as text in sections."""
+
+from .encodings import known_encoding
+from .kinds import KINDS, kinds_in_words, media_of, parse, rules_of
+from .outline import Hints
+
+__all__ = ["KINDS", "Hints", "kinds_in_words", "known_encoding", "media_of", "parse", "rules_of"]
