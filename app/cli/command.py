@@ -107,13 +107,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         """Run it from its flags; the exit code."""
         if (code := self.instead(args)) is not None:
             return code
-        fields = {**given_flags(args, self.config), **self.fields(args)}
-        flags = {name: fields[name] for name in self.config.FROM_SETTINGS if name in fields}
-        flags |= {name: getattr(args, name) for name in self.settings}
-        settings = Settings.load(runs_dir=None if "out" in self.config.model_fields else args.out, **flags)
-        with flags_checked(flag_names(self.config)):
-            config = self.config(**{**self.config.defaults(settings), **fields})
-        Budget.parse(config.budget)
+        config, settings = self.configured(args)
         loop = self.loop()
         loop.inputs(config)
         if self.dry_run is not None and args.dry_run:
@@ -123,6 +117,17 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         new = RunFolder.create(settings.runs_dir, loop.name, config, about=config.topics())
         with discarded_if_refused(new) as folder:
             return self._carry(config, settings, folder, resumed=False, json_output=args.json)
+
+    def configured(self, args: argparse.Namespace) -> tuple[ConfigT, Settings]:
+        """The config and the settings that the flags give; `BadInput` for values that cannot be."""
+        fields = {**given_flags(args, self.config), **self.fields(args)}
+        flags = {name: fields[name] for name in self.config.FROM_SETTINGS if name in fields}
+        flags |= {name: getattr(args, name) for name in self.settings}
+        settings = Settings.load(runs_dir=None if "out" in self.config.model_fields else args.out, **flags)
+        with flags_checked(flag_names(self.config)):
+            config = self.config(**{**self.config.defaults(settings), **fields})
+        Budget.parse(config.budget)
+        return config, settings
 
     def resume(self, folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
         """Go on with a run; of a finished one the result is shown again."""

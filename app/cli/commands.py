@@ -101,7 +101,9 @@ COMMANDS = {
     "models": Command(
         "list, fetch and verify the models that inloop knows by name", "cli.models", "models", "add_models_arguments"
     ),
-    "serve": Command("serve a language model on this machine behind the OpenAI API", "serving.serve", "serve"),
+    "serve": Command(
+        "serve a language model, or an index, on this machine behind the OpenAI API", "serving.serve", "serve"
+    ),
     "bench-llm": Command("what a language model server can do, and how fast it is", "serving.bench_llm", "bench_llm"),
     "config": Command("show every setting and where its value comes from", "cli.models", "config", ""),
     "doctor": Command("check this machine and say what to do", "cli.doctor", "doctor", ""),

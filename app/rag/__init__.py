@@ -1,5 +1,6 @@
-"""`inloop index`, `inloop ask` and `inloop eval-rag`."""
+"""`inloop index`, `inloop ask`, `inloop eval-rag`, and an index behind a chat API."""
 
 from .eval_answers import both_ways
+from .serve_index import add_index_arguments, serve_index
 
-__all__ = ["both_ways"]
+__all__ = ["add_index_arguments", "both_ways", "serve_index"]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...graphs import rag as room
-from ...runtime.errors import BadInput
 from ..cli import LoopCommand, RunView, clip, printable, read_lines
 from .ask_report import render
 from .reasons import REASONS
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from ...runtime.answers import CitedAnswer
     from ...runtime.run import Event
 
-__all__ = ["AskView", "ask"]
+__all__ = ["AskView", "answer_data", "answer_lines", "ask"]
 
 _FAILED, _BUDGET = 1, 4
 _FAILURES = ("verifier_failed", "answerer_failed", "failed")
@@ -53,9 +52,16 @@ def _fields(args: argparse.Namespace) -> Mapping[str, Any]:
     questions = list(getattr(args, "questions", ()))
     if args.file is not None:
         questions += read_lines(Path(args.file), "question")
-    if not questions:
-        raise BadInput('no question: give one, as in inloop ask "who built the bridge?" --index lancedb:///./index.')
     return {"questions": tuple(dict.fromkeys(questions))}
+
+
+def _session(args: argparse.Namespace) -> int | None:
+    """A session where no question is given and somebody is there to ask: a terminal, or lines that come through a pipe."""
+    if getattr(args, "questions", ()) or args.file is not None:
+        return None
+    from .ask_session import hold_session
+
+    return hold_session(*ask.configured(args), json_output=args.json)
 
 
 def _exit_code(result: RagResult) -> int:
@@ -67,18 +73,20 @@ def _exit_code(result: RagResult) -> int:
 
 
 def _data(result: RagResult) -> Mapping[str, Any]:
-    answers = [
-        {**answer.model_dump(mode="json"), "answered": answer.answered, "text": answer.text}
-        for answer in result.answers
-    ]
-    return {"answers": answers}
+    return {"answers": [answer_data(answer) for answer in result.answers]}
+
+
+def answer_data(answer: CitedAnswer) -> dict[str, Any]:
+    """An answer as `--json` has it."""
+    return {**answer.model_dump(mode="json"), "answered": answer.answered, "text": answer.text}
 
 
 def _words(result: RagResult, bold: bool) -> list[str]:
-    return [line for answer in result.answers for line in _answer(answer, headed=len(result.answers) > 1)]
+    return [line for answer in result.answers for line in answer_lines(answer, headed=len(result.answers) > 1)]
 
 
-def _answer(answer: CitedAnswer, *, headed: bool) -> list[str]:
+def answer_lines(answer: CitedAnswer, *, headed: bool = False) -> list[str]:
+    """An answer as lines for a terminal, with its citations; `headed` by its question."""
     lines = ["", f"  {printable(answer.question)}", ""] if headed else [""]
     if answer.abstained is not None:
         lines += [f"  No answer: {REASONS[answer.abstained.reason]}.", *_wrapped(answer.abstained.explanation, "  ")]
@@ -118,5 +126,6 @@ ask = LoopCommand(
     view=AskView,
     flags=_flags,
     fields=_fields,
+    instead=_session,
     exit_code=_exit_code,
 )

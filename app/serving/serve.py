@@ -1,4 +1,4 @@
-"""`inloop serve`: a language model on this machine behind the OpenAI API, with vLLM or with the embedded server.
+"""`inloop serve`: a language model on this machine behind the OpenAI API, with vLLM or with the embedded server; or an index.
 
 In the foreground the command is the keeper of its server and ends it with itself; `--detach` makes the same command run on
 its own, and `--status` and `--stop` find it again. The standard output holds the address, everything else goes to the
@@ -21,6 +21,7 @@ from ...runtime.models import download_bar
 from ...runtime.serving import Served, all_served, check_numbers, find_served, kept, update
 from ...runtime.settings import Settings
 from ..cli import clip, json_text, printable
+from ..rag import add_index_arguments, serve_index
 
 __all__ = ["add_arguments", "serve"]
 
@@ -54,6 +55,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--slots", type=int, default=1, metavar="N", help="requests at once of the embedded server; 1 keeps seeds exact"
     )
     command.add_argument("--detach", action="store_true", help="come back when it is ready, and leave it running")
+    add_index_arguments(command)
     managed = command.add_argument_group("servers that run, and vLLM itself")
     managed.add_argument("--status", action="store_true", help="list the servers")
     managed.add_argument("--stop", nargs="?", type=int, const=0, metavar="PORT", help="stop a server")
@@ -64,6 +66,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def serve(args: argparse.Namespace) -> int:
     """The command."""
+    if args.index is not None:
+        return serve_index(args)
     settings = Settings.load(threads=args.threads)
     say = _silent if args.json else _say
     if args.status:

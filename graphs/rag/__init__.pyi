@@ -1,3 +1,4 @@
+from .answering import Answering
 from .config import RagConfig
 from .context import open_for_search
 from .events import Answered, Decided, SentenceChecked
@@ -6,6 +7,7 @@ from .result import RagResult, RagTask
 
 __all__ = [
     "Answered",
+    "Answering",
     "Decided",
     "RagConfig",
     "RagResult",

@@ -23,9 +23,10 @@ class RagConfig(RunConfig):
     questions: Annotated[
         tuple[str, ...],
         option(
-            "a question, or a statement to be checked; several are answered at once", metavar="QUESTION", min_length=1
+            "a question, or a statement to be checked; several are answered at once; none: a session",
+            metavar="QUESTION",
         ),
-    ]
+    ] = ()
     index: Annotated[
         str, option("lancedb:///PATH, qdrant://HOST/NAME, postgresql://HOST/DB, ...", metavar="URL", min_length=1)
     ]

@@ -14,7 +14,7 @@ from .graph import build
 from .result import RagResult, RagTask
 from .state import first_state, task_fields
 
-__all__ = ["ask", "graph"]
+__all__ = ["ask", "checked", "finish", "graph"]
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -25,16 +25,25 @@ _LONGEST = 4000
 def _questions(config: RagConfig) -> Mapping[str, str]:
     """The questions by id; `BadInput` for one that nothing can be done with."""
     of = len(config.questions)
-    for place, question in enumerate(config.questions, start=1):
-        name = "the question" if of == 1 else f"question {place} of {of}"
-        if not any(sign.isalnum() for sign in question):
-            raise BadInput(f"{name} has no word in it ({question[:60]!r}): write what you want to know.")
-        if len(question) > _LONGEST:
-            raise BadInput(f"{name} has {len(question)} characters, {question[:60]!r}...: give at most {_LONGEST}.")
-    return {f"q{place}": " ".join(question.split()) for place, question in enumerate(config.questions, start=1)}
+    if not of:
+        raise BadInput('no question: give one, as in inloop ask "who built the bridge?" --index lancedb:///./index.')
+    return {
+        f"q{place}": checked(question, "the question" if of == 1 else f"question {place} of {of}")
+        for place, question in enumerate(config.questions, start=1)
+    }
 
 
-async def _answer(context: RagContext, id: str, question: str) -> RagTask:
+def checked(question: str, name: str = "the question") -> str:
+    """A question on one line; `BadInput`, with its `name`, for one that nothing can be done with."""
+    if not any(sign.isalnum() for sign in question):
+        raise BadInput(f"{name} has no word in it ({question[:60]!r}): write what you want to know.")
+    if len(question) > _LONGEST:
+        raise BadInput(f"{name} has {len(question)} characters, {question[:60]!r}...: give at most {_LONGEST}.")
+    return " ".join(question.split())
+
+
+async def finish(context: RagContext, id: str, question: str) -> RagTask:
+    """Work on one question to its end."""
     begun = time.monotonic()
     state = await context.session.finish(
         build(), context=context, id=id, start=first_state(id, question), max_steps=context.config.max_steps
@@ -53,7 +62,7 @@ ask = Loop(
     result=RagResult,
     inputs=_questions,
     open=open_context,
-    work=_answer,
+    work=finish,
     summary=_index,
     brings={
         "models": f"by role ({', '.join(MODELS)}): what `runtime.protocols` calls an Index, a Chat, a TextEmbedder, ...",

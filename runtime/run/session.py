@@ -14,6 +14,7 @@ from ..protocols import Identified
 from ..roles import close
 from ..settings import Settings
 from ..store import BlobStore, MemoryBlobs, Store
+from .accounting import charged_budget
 from .checkpoints import Checkpoints
 from .concurrency import Mapped, map_items
 from .events import Event, TaskDone, TaskFailed, Warned
@@ -57,14 +58,23 @@ class Session:
     @classmethod
     @asynccontextmanager
     async def aside(
-        cls, settings: Settings, id: str, *, parts: Mapping[str, Any] | None = None
+        cls,
+        settings: Settings,
+        id: str,
+        *,
+        parts: Mapping[str, Any] | None = None,
+        listen: Callable[[Event], None] = lambda event: None,
+        limits: str = "",
     ) -> AsyncIterator[Session]:
-        """A session outside of a run, for what is estimated or measured with a loop's models; `id` names it in the ledger."""
+        """A session outside of a run: for what is estimated or measured with a loop's models, or asked of them time and again.
+
+        `id` names it in the ledger; `limits` as a run's budget.
+        """
         with Store.open(settings, run_id=id) as store:
             async with AsyncExitStack() as stack:
                 yield cls(
-                    settings=settings, store=store, budget=Budget(), folder=None, checkpoints=None, stack=stack,
-                    listen=lambda event: None, parts=parts or {},
+                    settings=settings, store=store, budget=charged_budget(limits, store), folder=None, checkpoints=None,
+                    stack=stack, listen=listen, parts=parts or {},
                 )  # fmt: skip
 
     @property
