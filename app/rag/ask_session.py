@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from ...runtime.errors import InloopError
 from ..cli import json_text, log_to_stderr, printable, progress
-from .ask import AskView, answer_data, answer_lines
+from .answer import answer_data, answer_lines
+from .ask_view import AskView
 
 if TYPE_CHECKING:
     from ...graphs.rag import Answering, RagConfig

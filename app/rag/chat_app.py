@@ -29,13 +29,13 @@ from ...graphs.rag import Answering, RagTask
 from ...runtime.answers import Citation, CitedAnswer
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
 from ...runtime.http import is_loopback
+from .answer import STANCES
 from .reasons import REASONS
 
 __all__ = ["MODEL", "chat_app"]
 
 MODEL = "inloop-ask"
 _MOST_BYTES = 1_000_000
-_STANCES = {"supports": "The sources support it.", "contradicts": "The sources contradict it."}
 
 
 def chat_app(answering: Answering, *, key: str = "") -> Starlette:
@@ -182,7 +182,7 @@ def _pieces(answer: CitedAnswer) -> Iterator[str]:
         citations = answer.abstained.citations
         yield f"No answer: {REASONS[answer.abstained.reason]}. {answer.abstained.explanation}"
     elif answer.kind == "claim":
-        yield f"{_STANCES.get(answer.stance or '', 'What the sources say of it:')} "
+        yield f"{STANCES.get(answer.stance or '', 'What the sources say of it:')} "
     for place, sentence in enumerate(answer.sentences):
         marks = "".join(f" [{citation.number}]" for citation in sentence.citations)
         checked = "" if sentence.verdict == "supported" else " (not checked)"

@@ -19,8 +19,8 @@ from ...runtime.records import flags_checked
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
 from ..cli import add_flags, amount, clip, flag_names, given_flags, json_text, percent, progress
-from .ask import AskView
 from .ask_report import render
+from .ask_view import AskView
 
 if TYPE_CHECKING:
     from ...evaluators.rag import ClaimAnswers, Verified
