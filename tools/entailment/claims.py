@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .quantities import Quantity
-from .reading import WORD, Text, Token, leans, letters, stem, subject_of, unspaced
+from .reading import WORD, Text, Token, leans, letters, pronoun, stem, subject_of, unspaced
+from .roles import another_case, exchanged, moved, sides_exchanged, split
 
 __all__ = ["Comparison", "compare"]
 
@@ -53,20 +54,25 @@ _OPPOSITES = """rise/fall rose/fell risen/fallen increase/decrease increase/redu
     arrive/leave arrived/left enter/leave entered/left accept/reject include/exclude enable/disable present/absent alive/dead born/died
     public/private male/female man/woman men/women boy/girl husband/wife father/mother son/daughter brother/sister summer/winter
     day/night morning/evening black/white wet/dry full/empty rich/poor strong/weak easy/difficult safe/dangerous best/worst
-    better/worse maximum/minimum most/least always/never all/none everybody/nobody everyone/nobody both/neither many/few
+    on/off better/worse maximum/minimum most/least always/never all/none everybody/nobody everyone/nobody both/neither many/few
     required/optional mandatory/optional free/paid import/export add/remove build/demolish built/demolished create/destroy success/failure
     succeed/fail promote/inhibit upper/lower major/minor cause/prevent positive/negative positively/negatively activate/inhibit
     enhance/impair improve/worsen induce/suppress activate/suppress""".split()
-_PASSIVE = re.compile(
-    r"\b(?:is|are|was|were|be|been|being)\s+(?:\w+ly\s+)?(\w+(?:ed|en|wn|ne|lt|de|ung|ilt|ought|aught|ld))\b(?=.*\bby\b)",
-    re.IGNORECASE,
+_STRONG = {
+    name: re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
+    for name, words in {
+        "all": "all|every|each|always|everyone|everybody|everything|entire|entirely|whole|completely|both",
+        "only": "only|solely|exclusively|nothing but|no other",
+        "most": "most|mostly|majority",
+    }.items()
+}
+_STRONG_ENOUGH = {"all": ("all",), "only": ("only",), "most": ("most", "all")}
+_IDIOMS = re.compile(
+    r"\b(?:at all|after all|above all|first of all|of all|at most|the most|most \w+ly|not only)\b", re.IGNORECASE
 )
-_JOINS = re.compile(
-    r"\b(?:in|at|on|from|after|before|during|for|with|since|under|until|by|among|because|is|are|was|were)\b|,",
-    re.IGNORECASE,
-)
+_JOINTS = ("before", "after", "until", "because", "than")
+_TURNED = {"before": "after", "after": "before"}
 _SENTENCE_END = re.compile(r"[。！？!?\n]")
-_NEAR = 20  # characters between a quantity and the same one in another unit
 _MOST = 0.85  # share of a statement's words from which on a source speaks of the same thing
 
 
@@ -90,20 +96,42 @@ def compare(statement: str, source: str, *, title: str = "", before: str = "", w
     subject = subject_of(before) if leans(source) else ()
     known = _Known(told, above, subject)
     lacking = [token for token in said.tokens if not known.has(token)]
-    for decide in (_quantities, _names, _negation, _opposites):
-        if (comparison := decide(said, told, above, known, lacking)) is not None:
+    for decide in (_pronoun, _quantities, _names, _negation, _quantifiers, _opposites):
+        if (comparison := decide(_Sides(said, told, above, known, lacking, words))) is not None:
             return comparison
-    if words and (doubt := _DOUBTS.search(_spoken_of(said, told))) and not _DOUBTS.search(statement):
+    if (doubt := _DOUBTS.search(_spoken_of(said, told))) and not _DOUBTS.search(statement):
         return Comparison("not told", f"the source says it with {doubt[0].lower()!r}")
     if words and lacking:
         return Comparison("not told", f"{lacking[0].text!r} does not stand there")
-    if (exchanged := _exchanged(said, told)) is not None:
-        return Comparison("otherwise", f"{exchanged[0]!r} and {exchanged[1]!r} have each other's place")
-    if (split := _split(said, told)) is not None:
-        return Comparison("not told", f"{split[0]!r} and {split[1]!r} stand in different parts of the sentence")
-    if words and (moved := _moved(said, told)) is not None:
-        return Comparison("not told", f"{moved!r} stands in another place there")
-    return Comparison("borne out")
+    return _roles(said, told, words=words) or Comparison("borne out")
+
+
+def _roles(said: Text, told: Text, *, words: bool) -> Comparison | None:
+    compared = _opposites_in(said, told)
+    for joint in _JOINTS:
+        if sides_exchanged(said, told, joint, joint) and not (joint == "than" and compared):
+            return Comparison("otherwise", f"what is before {joint!r} and what is after it have each other's place")
+    if (pair := exchanged(said, told)) is not None:
+        return Comparison("otherwise", f"{pair[0]!r} and {pair[1]!r} have each other's place")
+    if (pair := split(said, told)) is not None:
+        return Comparison("not told", f"{pair[0]!r} and {pair[1]!r} stand in different parts of the sentence")
+    if (word := another_case(said, told)) is not None:
+        return Comparison("not told", f"the source says {word!r} of another case")
+    if words and (word := moved(said, told)) is not None:
+        return Comparison("not told", f"{word!r} stands in another place there")
+    return None
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """A statement and a source as they are held against each other; `lacking`: the statement's words that are nowhere there."""
+
+    said: Text
+    told: Text
+    above: Text
+    known: _Known
+    lacking: Sequence[Token]
+    words: bool
 
 
 @dataclass(frozen=True)
@@ -127,56 +155,113 @@ class _Known:
         return token.text.isupper() and 2 <= len(token.text) <= 6 and token.text in initials
 
 
-def _quantities(said: Text, told: Text, above: Text, known: _Known, lacking: Sequence[Token]) -> Comparison | None:
-    for quantity in said.quantities:
-        there = [other for other in told.quantities if quantity.same_kind(other)]
-        if quantity.scale == "date" and not there:
-            there = [other for other in above.quantities if quantity.same_kind(other)]
-        if any(other.within(quantity) for other in there):
+def _pronoun(sides: _Sides) -> Comparison | None:
+    """Of a statement like "They had children.", which says nothing that could be looked up, unless the source begins so, too."""
+    word = pronoun(sides.said.text)
+    if not word or pronoun(sides.told.text) == word:
+        return None
+    return Comparison("not told", f"the statement does not say whom or what it means by {word!r}")
+
+
+def _quantities(sides: _Sides) -> Comparison | None:
+    for quantity in sides.said.quantities:
+        # which things are counted is a word like others, so a model may judge it: "134 employees" are people
+        there = [other for other in sides.told.quantities if quantity.same_kind(other, counted=sides.words)]
+        above = sides.above.quantities if quantity.scale == "date" and not there else ()
+        if any(other.within(quantity, counted=sides.words) for other in (*there, *above)):
             continue
         what = "number" if quantity.scale == "number" else quantity.scale
         rival = next((other for other in there if other.apart(quantity)), None)
         if rival is None:
             return Comparison("not told", f"the {what} {quantity.text!r} does not stand there")
-        sure = _same_thing(said, lacking) and all(other.apart(quantity) for other in there)
+        sure = _same_thing(sides.said, sides.lacking) and all(other.apart(quantity) for other in there)
         why = f"the {what} {quantity.text!r}, and the source says {rival.text!r}"
         return Comparison("otherwise" if sure else "not told", why)
     return None
 
 
-def _names(said: Text, told: Text, above: Text, known: _Known, lacking: Sequence[Token]) -> Comparison | None:
-    if name := next((token for token in lacking if token.name), None):
+def _names(sides: _Sides) -> Comparison | None:
+    said, told = sides.said, sides.told
+    if name := next((token for token in sides.lacking if token.name), None):
         return Comparison("not told", f"the name {name.text!r} does not stand there")
     stems = {token.stem for token in said.tokens}
     leant = [token for token in said.tokens if token.name and not _Known(told, told, ()).has(token)]
-    other = next((token for token in told.tokens if token.name and token.stem not in stems), None)
+    # where a pronoun is whom the title names, the others that are named do something else there
+    named = subject_of(told.text) if leans(told.text) else told.tokens
+    other = next((token for token in named if token.name and token.stem not in stems), None)
     if leant and other is not None:  # "Her pupil Jon Falk carved it." says nothing of what she carved
         return Comparison("not told", f"the source says it of {other.text!r}, not of {leant[0].text!r}")
     return None
 
 
-def _negation(said: Text, told: Text, above: Text, known: _Known, lacking: Sequence[Token]) -> Comparison | None:
+def _negation(sides: _Sides) -> Comparison | None:
+    said, told = sides.said, sides.told
     denied, denies = len(_DENIES.findall(said.text)), len(_DENIES.findall(_spoken_of(said, told)))
     if denied == denies:
         return None
     one_sided = not denied or not denies
-    sure = one_sided and _same_thing(said, lacking) and _same_time(said, told)
+    sure = one_sided and _same_thing(said, sides.lacking) and _same_time(said, told)
     return Comparison(
         "otherwise" if sure else "not told", "the source denies it" if denies else "it denies what the source says"
     )
 
 
-def _opposites(said: Text, told: Text, above: Text, known: _Known, lacking: Sequence[Token]) -> Comparison | None:
+def _quantifiers(sides: _Sides) -> Comparison | None:
+    """Of "all", "only" and "most", which need a word as strong in the source."""
+    statement, source = (_IDIOMS.sub("", text) for text in (sides.said.text, sides.told.text))
+    for name, pattern in _STRONG.items():
+        word = pattern.search(statement)
+        if word is not None and not any(_STRONG[strong].search(source) for strong in _STRONG_ENOUGH[name]):
+            return Comparison("not told", f"the source does not say {word[0].lower()!r}")
+    return None
+
+
+def _opposites(sides: _Sides) -> Comparison | None:
+    said, told = sides.said, sides.told
     here, there = (
         {stem(match[0]): match[0] for match in WORD.finditer(text)} for text in (said.text, _spoken_of(said, told))
     )
     for pair in _opposite_stems():
         for one, other in (pair, pair[::-1]):
-            if one in here and other in there and one not in there and other not in here:
-                rest = [token for token in lacking if token.stem != one]
-                outcome: Outcome = "otherwise" if _same_thing(said, rest) and _same_time(said, told) else "not told"
-                return Comparison(outcome, f"{here[one]!r}, and the source says {there[other]!r}")
+            if one not in here or other not in there or other in here:
+                continue
+            why = f"{here[one]!r}, and the source says {there[other]!r}"
+            if one in there:  # both stand there: which of them is said of this?
+                if _nearer(said, told, other, one):
+                    return Comparison("not told", why)
+            elif not _turned_round(said, told, here[one], there[other]):
+                rest = [token for token in sides.lacking if token.stem != one]
+                sure = _same_thing(said, rest) and _same_time(said, told)
+                return Comparison("otherwise" if sure else "not told", why)
     return None
+
+
+def _nearer(said: Text, told: Text, one: str, other: str) -> bool:
+    """Whether the clause of a source with the word `one` speaks more of what a statement speaks of than that with `other`."""
+    shared = Counter(told.clause(token.start) for token in told.tokens if token.stem in said.stems - {one, other})
+    shared.update(
+        told.clause(quantity.start)
+        for quantity in told.quantities
+        if any(quantity.within(other) for other in said.quantities)
+    )
+    most = {one: 0, other: 0}
+    for clause, count in shared.items():
+        for word in most.keys() & {stem(match[0]) for match in WORD.finditer(told.words_of({clause}))}:
+            most[word] = max(most[word], count)
+    return most[one] > most[other]
+
+
+def _turned_round(said: Text, told: Text, here: str, there: str) -> bool:
+    """Whether an opposite says the same because what stands around it is turned round: "A is longer than B", "B is shorter than A"."""
+    if _TURNED.get(here.lower()) == there.lower():
+        return sides_exchanged(said, told, here, there) is True
+    return sides_exchanged(said, told, "than", "than") is True
+
+
+def _opposites_in(said: Text, told: Text) -> bool:
+    """Whether one says the opposite of a word of the other."""
+    here, there = ({stem(match[0]) for match in WORD.finditer(text.text)} for text in (said, told))
+    return any((one in here and other in there) or (other in here and one in there) for one, other in _opposite_stems())
 
 
 @functools.cache
@@ -212,111 +297,3 @@ def _spoken_of(said: Text, told: Text) -> str:
             chosen.add(clause)
             covered |= shared
     return told.words_of(chosen)
-
-
-def _passives(text: Text) -> set[str]:
-    """The stems of the verbs that are said in the passive, with who does it."""
-    return {stem(match[1]) for match in _PASSIVE.finditer(text.text)}
-
-
-def _exchanged(said: Text, told: Text) -> tuple[str, str] | None:
-    """Two words that stand around a third in the statement, and around it the other way in the source; the same way where the one says in
-    the passive what the other says in the active.
-    """
-    turned = _passives(said) ^ _passives(told)
-    places: dict[str, list[int]] = {}
-    for token in told.tokens:
-        places.setdefault(token.stem, []).append(token.start)
-    row = [token for token in said.tokens if len(places.get(token.stem, ())) == 1]
-    for i, first in enumerate(row):
-        for j in range(i + 2, len(row)):
-            for pivot in row[i + 1 : j]:
-                there = [places[token.stem][0] for token in (first, pivot, row[j])]
-                wrong = there if pivot.stem in turned else there[::-1]
-                if wrong[0] < wrong[1] < wrong[2] and len({told.clause(place) for place in there}) == 1:
-                    return first.text, row[j].text
-    return None
-
-
-def _standing(quantity: Quantity, told: Text) -> list[int]:
-    """Where a source says a quantity: one in a parenthesis after another, "1,204 m (3,950 ft)", stands where that does as well."""
-    places: list[int] = []
-    for before, other in zip((None, *told.quantities), told.quantities, strict=False):
-        if other.within(quantity):
-            between = "" if before is None else told.text[before.end : other.start].rstrip()
-            beside = between.endswith("(") and len(between) < _NEAR
-            places += [before.start, other.start] if before is not None and beside else [other.start]
-    return places
-
-
-def _moved(said: Text, told: Text) -> str | None:
-    """What stands elsewhere in the source than in the statement, where both have the same words.
-
-    Words may be left out. One block may change its place where a preposition, a comma or "is" joins it ("In 2020 ..." at the end, "the chair
-    is Olof Ek"); what is told in the active may be said in the passive.
-    """
-    places = [
-        (token.text, token.start, [other.start for other in told.tokens if other.stem == token.stem])
-        for token in said.tokens
-    ] + [(quantity.text, quantity.start, _standing(quantity, told)) for quantity in said.quantities]
-    last, used, breaks = -1, set[int](), list[tuple[str, str]]()
-    end = 0
-    row = sorted((row for row in places if row[2]), key=lambda row: row[1])
-    for text, start, candidates in row:
-        free = [place for place in candidates if place not in used]
-        if not free:
-            return text  # it is said once there, and twice here
-        place = next((place for place in free if place > last), free[0])
-        if place < last:
-            breaks.append((text, said.text[end:start]))
-        used.add(place)
-        last, end = place, start + len(text)
-    turned = bool(_passives(said) ^ _passives(told))
-    if not breaks or (turned and len(breaks) <= 2):
-        return None
-    joined = _JOINS.search(breaks[0][1]) is not None or _JOINS.match(said.text) is not None
-    rotated = last < min((place for _, _, candidates in row[:1] for place in candidates), default=-1)
-    return None if len(breaks) == 1 and joined and rotated else breaks[0][0]
-
-
-def _split(said: Text, told: Text) -> tuple[str, str] | None:
-    """Two parts of the statement that the source says of different things: where the one stands there, the other has a rival."""
-    parts: list[tuple[str, set[int], Callable[[int], bool]]] = []
-    for quantity in said.quantities:
-        same = [other for other in told.quantities if other.within(quantity)]
-        clauses = {told.clause(other.start) for other in same}
-        if any(other.start < min((token.start for token in told.tokens), default=0) for other in same):
-            continue  # "In 1913 ..." holds of all that follows
-        parts.append((quantity.text, clauses, _rival_quantity(quantity, told)))
-    names = {token.stem for token in said.tokens if token.name}
-    for token in said.tokens:
-        clauses = {told.clause(other.start) for other in told.tokens if other.stem == token.stem}
-        parts.append((token.text, clauses, _rival_name(names, told) if token.name else (lambda clause: False)))
-    for i, (first, here, first_rival) in enumerate(parts):
-        for second, there, second_rival in parts[i + 1 :]:
-            if here and there and not here & there and (all(map(second_rival, here)) or all(map(first_rival, there))):
-                return first, second
-    return None
-
-
-def _rival_quantity(quantity: Quantity, told: Text) -> Callable[[int], bool]:
-    rivals = {
-        told.clause(other.start)
-        for other in told.quantities
-        if quantity.same_kind(other) and not other.within(quantity)
-    }
-    return rivals.__contains__
-
-
-def _rival_name(names: set[str], told: Text) -> Callable[[int], bool]:
-    """Clauses that speak of somebody else; one without a name speaks of whom the one before it speaks of."""
-    spoken_of: dict[int, set[str]] = {}
-    for token in told.tokens:
-        if token.name:
-            spoken_of.setdefault(told.clause(token.start), set()).add(token.stem)
-
-    def rival(clause: int) -> bool:
-        nearest = next((spoken_of[number] for number in range(clause, -1, -1) if number in spoken_of), set())
-        return bool(nearest - names)
-
-    return rival

@@ -26,7 +26,8 @@ class Quantity:
     """A number, a date or a time, at `text[start:end]`: everything from `low` to `high`.
 
     A date is counted in days, a day of the year as month and day (512: 12 May), a time in minutes after midnight. `unit`: of a number,
-    by one name for each unit; of a word that is none, the word; "" where nothing follows.
+    by one name for each unit; of a word that is none, the word; "" where nothing follows. `otherwise`: what a date like 4/5/2021
+    says where the month comes first. `limit`: it was said with "up to".
     """
 
     scale: Scale
@@ -36,18 +37,41 @@ class Quantity:
     end: int
     text: str
     unit: str = ""
+    otherwise: tuple[float, float] | None = None
+    limit: bool = False
 
-    def same_kind(self, other: Quantity) -> bool:
-        """Whether the two can be compared: of one scale, and numbers of one unit as far as both have one."""
-        return self.scale == other.scale and (not self.unit or not other.unit or self.unit == other.unit)
+    def same_kind(self, other: Quantity, *, counted: bool = True) -> bool:
+        """Whether the two can be compared: of one scale, and numbers of one unit as far as both have one.
 
-    def within(self, other: Quantity) -> bool:
-        """Whether it says at least what the other says."""
-        return self.same_kind(other) and other.low <= self.low + _LITTLE and self.high <= other.high + _LITTLE
+        Without `counted` the things that are counted may have other names, as "134 people" and "134 employees"; units may not.
+        """
+        if self.scale != other.scale or not self.unit or not other.unit or self.unit == other.unit:
+            return self.scale == other.scale
+        return not counted and self.unit not in _MEASURES and other.unit not in _MEASURES
+
+    def within(self, other: Quantity, *, counted: bool = True) -> bool:
+        """Whether it says at least what the other says. A limit ("up to 15") is borne out by itself alone: 5 are not up to 15."""
+        if not self.same_kind(other, counted=counted):
+            return False
+        if other.limit and abs(self.high - other.high) > _LITTLE:
+            return False
+        return any(
+            low <= mine_low + _LITTLE and mine_high <= high + _LITTLE
+            for low, high in other._readings
+            for mine_low, mine_high in self._readings
+        )
 
     def apart(self, other: Quantity) -> bool:
         """Whether both cannot be so."""
-        return self.same_kind(other) and (self.high < other.low - _LITTLE or other.high < self.low - _LITTLE)
+        return self.same_kind(other) and all(
+            mine_high < low - _LITTLE or high < mine_low - _LITTLE
+            for low, high in other._readings
+            for mine_low, mine_high in self._readings
+        )
+
+    @property
+    def _readings(self) -> tuple[tuple[float, float], ...]:
+        return ((self.low, self.high),) if self.otherwise is None else ((self.low, self.high), self.otherwise)
 
 
 _LITTLE = 1e-9
@@ -58,7 +82,9 @@ _DAY = r"(?P<day>3[01]|[12][0-9]|0?[1-9])(?:st|nd|rd|th)?"
 _DATES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"(?<![\d.-]){_YEAR}-(?P<number>1[0-2]|0[1-9])-(?P<day>3[01]|[12][0-9]|0[1-9])(?!\d)",
+        rf"(?<![\d./-]){_YEAR}([-/])(?P<number>1[0-2]|0[1-9])\2(?P<day>3[01]|[12][0-9]|0[1-9])(?!\d)",
+        rf"(?<![\d./])(?P<day>3[01]|[12][0-9]|0?[1-9])/(?P<number>3[01]|[12][0-9]|0?[1-9])/{_YEAR}(?!\d)",
+        rf"(?<![\d./])(?P<number>1[0-2]|0?[1-9])/{_YEAR}(?![\d/])",
         rf"(?<![\d.])(?P<day>3[01]|[12][0-9]|0?[1-9])\.\s?(?P<number>1[0-2]|0?[1-9])\.\s?{_YEAR}(?!\d)",
         rf"\b{_DAY}\s+(?:of\s+)?(?P<month>{_MONTH})\b\.?,?\s+{_YEAR}(?!\d)",
         rf"\b(?P<month>{_MONTH})\b\.?\s+{_DAY},?\s+{_YEAR}(?!\d)",
@@ -90,7 +116,8 @@ _TENS = {
 _SCALES = {"hundred": 100.0, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "m": 1e6, "bn": 1e9}
 _SPELT = "|".join(sorted([*_ONES, *_TENS, "hundred", "thousand", "million", "billion", "dozen"], key=len, reverse=True))
 _NUMBER = re.compile(
-    r"(?P<sign>[$€£]\s?)?(?<![\w.])(?<![A-Za-z][-–])(?P<digits>[-−+]?\d{1,3}(?:[,\u00a0\u202f' ]\d{3})+(?!\d)(?:\.\d+)?|[-−+]?\d+(?:\.\d+)?)"
+    r"(?P<sign>[$€£]\s?|\b(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|JPY)\s)?(?<![\w.])(?<![A-Za-z][-–])"
+    r"(?P<digits>[-−+]?\d{1,3}(?:[,\u00a0\u202f' ]\d{3})+(?!\d)(?:\.\d+)?|[-−+]?\d+(?:\.\d+)?)"
     r"(?:(?=[a-z%°]|\s|-)[\s-]?(?P<scale>hundred|thousand|million|billion|trillion|bn)\b)?(?P<percent>\s?(?:%|‰))?"
     rf"|\b(?P<spelt>(?:{_SPELT})(?:[\s-](?:and\s)?(?:{_SPELT}))*)\b",
     re.IGNORECASE,
@@ -121,6 +148,8 @@ _UNITS = {
         "$": "dollars dollar usd",
         "€": "euros euro eur",
         "£": "pounds pound gbp",
+        "watt": "w watts",
+        "volt": "v volts",
         "people": "person persons inhabitants residents",
         "kb": "kilobytes kib",
         "mb": "megabytes mib",
@@ -128,13 +157,25 @@ _UNITS = {
     }.items()
     for alias in (name, *aliases.split())
 }
+_MEASURES = frozenset(_UNITS.values()) - {"people"}
 _BEFORE = re.compile(
     r"(?P<over>more than|over|above|at least|no fewer than|no less than|exceed(?:s|ed|ing)?|greater than|minimum of)\s*$"
     r"|(?P<under>less than|fewer than|under|below|at most|up to|no more than|maximum of)\s*$"
     r"|(?P<about>about|around|approximately|some|roughly|nearly|almost|circa|c\.|ca\.|~)\s*$",
     re.IGNORECASE,
 )
+_OR_MORE = re.compile(
+    r"\s+(?:old\s+)?or\s+(?:(?P<more>more|older|longer|over|above|higher|larger|later|greater)|less|fewer|younger|under|below|shorter|lower)\b",
+    re.IGNORECASE,
+)
+_NO_NUMBER_BEFORE = re.compile(r"\b(?:no|each|any|this|that|which|every|another|the|some)[\s-]$", re.IGNORECASE)
+_NO_NUMBER_AFTER = re.compile(
+    r"\s(?:another|must|may|can|cannot|could|should|would|will|has to|needs?|is to|might|who)\b|['’]s\b", re.IGNORECASE
+)
 _SIDE = re.compile(r"\b(?:(?P<before>before|prior to|earlier than)|after|later than)\s*$", re.IGNORECASE)
+_AREA = re.compile(
+    r"\s*(?:(?P<sign>[kcdm]?m)(?P<power>[²³23])(?!\w)|(?P<kind>square|cubic)[\s-](?P<name>[a-z]+))", re.IGNORECASE
+)
 _FOLLOWS = re.compile(r"[\s-]*(?P<unit>[%°$€£]|[^\W\d_]+(?:-old)?)")
 _NO_UNIT = frozenset(
     """a an and are as at be been before but by for from had has have he her his if in into is it its more nor not of off on or our
@@ -181,7 +222,15 @@ def _dates(text: str) -> Iterator[Quantity]:
             if side is not None:
                 first, last = (-math.inf, first - 1) if side["before"] else (last + 1, math.inf)
             start = match.start() if side is None else side.start()
-            yield Quantity(scale, first, last, start, match.end(), text[start : match.end()])
+            otherwise = None if side is not None else _month_first(match, parts)
+            yield Quantity(scale, first, last, start, match.end(), text[start : match.end()], otherwise=otherwise)
+
+
+def _month_first(match: re.Match[str], parts: dict[str, str | None]) -> tuple[float, float] | None:
+    """What 4/5/2021 says in America."""
+    if match[0].count("/") != 2 or match[0].startswith(parts.get("year") or "-"):
+        return None
+    return _calendar({**parts, "day": parts["number"], "number": parts["day"]})
 
 
 def _calendar(parts: dict[str, str | None]) -> tuple[float, float] | None:
@@ -190,6 +239,10 @@ def _calendar(parts: dict[str, str | None]) -> tuple[float, float] | None:
     month = _MONTHS.index(next(name for name in _MONTHS if name[:3] == named[:3])) + 1 if named else 0
     month = month or int(parts.get("number") or 0)
     day = int(parts.get("day") or 0)
+    if month > 12:  # the month came first
+        month, day = day, month
+    if month > 12:
+        return None
     if not parts.get("year"):
         return 100.0 * month + (day or 1), 100.0 * month + (day or 31)
     year = int(parts["year"] or 0)
@@ -222,9 +275,16 @@ def _numbers(text: str) -> Iterator[Quantity]:
         else:
             digits = re.sub(r"[,\u00a0\u202f' ]", "", match["digits"]).replace("−", "-")
             value = float(digits) * _SCALES.get((match["scale"] or "").lower(), 1.0)
+        if match[0].lower() == "one" and (
+            _NO_NUMBER_BEFORE.search(text[: match.start()]) or _NO_NUMBER_AFTER.match(text, match.end())
+        ):
+            continue  # "no one", "one must"
         low, high, start = _span(value, text, match.start())
+        limit = "up to" in text[start : match.start()].lower()
         unit, end = _unit((match["sign"] or "").strip() or (match["percent"] or "").strip(), text, match.end())
-        yield Quantity("number", low, high, start, end, text[start:end].strip(), unit)
+        if low == high and (side := _OR_MORE.match(text, end)):  # "nine years or more"
+            low, high, end = (value, math.inf, side.end()) if side["more"] else (-math.inf, value, side.end())
+        yield Quantity("number", low, high, start, end, text[start:end].strip(), unit, limit=limit)
 
 
 def _spelt(text: str) -> float:
@@ -260,10 +320,14 @@ def _span(value: float, text: str, start: int) -> tuple[float, float, int]:
 def _unit(sign: str, text: str, end: int) -> tuple[str, int]:
     """The unit by one name, and where it ends; a word that is no unit that is known here is left to be read as a word."""
     if sign:
-        return _UNITS.get(sign, sign), end
+        return _UNITS.get(sign.lower(), sign.lower()), end
     match = _FOLLOWS.match(text, end)
     if match is None:
         return "", end
+    if area := _AREA.match(text, end):
+        base = _UNITS.get((area["name"] or area["sign"]).lower(), area["name"] or area["sign"])
+        cubic = (area["power"] or area["kind"]).lower() in ("³", "3", "cubic")
+        return f"{'cubic' if cubic else 'square'} {base}", area.end()
     if per_cent := re.compile(r"\s*per\s?cent\b", re.IGNORECASE).match(text, end):
         return "%", per_cent.end()
     word = match["unit"].lower()

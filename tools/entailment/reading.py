@@ -11,7 +11,7 @@ from ..documents import terms
 from .quantities import Quantity, quantities
 from .words import STOP
 
-__all__ = ["WORD", "Text", "Token", "leans", "letters", "stem", "subject_of", "unspaced"]
+__all__ = ["WORD", "Text", "Token", "leans", "letters", "pronoun", "stem", "subject_of", "unspaced"]
 
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -24,6 +24,7 @@ _PRONOUN = re.compile(
     r"|(?:this|these|that|those)\s(?:is|are|was|were|has|have|had|will|can|could|does|do|did|must)\b)",
     re.IGNORECASE,
 )
+_WEEKDAY = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?$")
 _AUXILIARY = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|will|can|could|may|might|must|shall|should|would|do|does|did)\b"
 )
@@ -79,14 +80,20 @@ class Text:
 
 def leans(sentence: str) -> bool:
     """Whether a sentence leans on the one before it, as "It was built in 1903." does."""
-    return _PRONOUN.match(sentence.strip()) is not None
+    return bool(pronoun(sentence))
+
+
+def pronoun(sentence: str) -> str:
+    """The pronoun that a sentence begins with, in small letters; "" where it begins with none."""
+    match = _PRONOUN.match(sentence.strip())
+    return match[0].split()[0].lower() if match else ""
 
 
 def subject_of(sentence: str) -> tuple[Token, ...]:
     """What a sentence begins with: its words before the first auxiliary, three where there is none."""
-    tokens = Text.read(sentence).tokens
+    tokens = [token for token in Text.read(sentence).tokens if not _WEEKDAY.match(token.text)]
     verb = _AUXILIARY.search(sentence)
-    return tuple(token for token in tokens if token.start < verb.start()) if verb else tokens[:3]
+    return tuple(token for token in tokens if token.start < verb.start()) if verb else tuple(tokens[:3])
 
 
 def _clauses(text: str, tokens: Sequence[Token], amounts: Sequence[Quantity]) -> tuple[tuple[int, int], ...]:

@@ -18,6 +18,15 @@ SUIT = "The mill sued the city in 1950."
     ("statement", "source"),
     [
         (TOWER, TOWER),
+        ("The mill opened on 04/05/1921.", "The mill opened on 4 May 1921."),
+        ("The mill opened on 05/04/1921.", "The mill opened on May 4, 1921."),
+        ("The mill opened on 1921/05/04.", "The mill opened on 4 May 1921."),
+        ("The mill opened in 05/1921.", "The mill opened in May 1921."),
+        ("The rent is EUR 1,850.", "The rent is 1,850 euros."),
+        ("The hall has 142 m² of floor.", "The hall has 142 square metres of floor."),
+        ("Children of nine years or more pay.", "Children of at least nine years pay."),
+        ("Falk paid the bill.", "The bill was paid by Falk."),
+        ("Falk put up the fence.", "The fence was put up by Falk."),
         ("The tower of Norvik is 1204.5 metres high.", TOWER),
         ("The tower of Norvik is more than 1,200 m high.", TOWER),
         ("The tower of Norvik is 3,952 feet high.", TOWER),
@@ -46,6 +55,25 @@ def test_what_a_source_says_is_borne_out(statement, source):
     ("statement", "source", "why"),
     [
         ("The tower of Norvik is 1,205 m high.", TOWER, "1,205 m"),
+        ("The mill opened on 04/06/1921.", "The mill opened on 4 May 1921.", "04/06/1921"),
+        ("All shops closed.", "Several shops closed.", "all"),
+        ("Only members may enter.", "Members may enter.", "only"),
+        ("Most guests left early.", "Some guests left early.", "most"),
+        ("A guest may take up to 15 films.", "A guest may take up to 20 books and 5 films.", "up to 15"),
+        ("They had seven children.", "She was the youngest of seven children.", "they"),
+        ("Leave the mill before you lock the door.", "Lock the door before you leave the mill.", "before"),
+        ("The gate is higher than the wall.", "The wall is higher than the gate.", "than"),
+        (
+            "The switch turns the fan on at noon.",
+            "The switch turns the fan off at noon, and it goes on at night.",
+            "off",
+        ),
+        (
+            "The lamp blinks when the tank is empty.",
+            "The lamp blinks when the lid is open, and it stays lit when the tank is empty.",
+            "blinks",
+        ),
+        ("The mill is closed on Tuesdays.", "The mill is closed on Sundays.", "Tuesdays"),
         ("The tower of Norvik is 1,204.5 ft high.", TOWER, "1,204.5 ft"),
         ("The tower of Norvik was built from 1890 to 12 May 1898.", TOWER, "12 May 1898"),
         ("The tower of Norvik was built from 1890 to 12 June 1897.", TOWER, "12 June 1897"),
@@ -90,6 +118,32 @@ def test_another_fact_is_never_borne_out_and_the_part_is_named(statement, source
 )
 def test_the_parts_stand_above_a_model_of_paraphrases_too(statement, source, words):
     assert compare(statement, source, words=words).outcome != "borne out"
+
+
+@pytest.mark.parametrize(
+    ("statement", "source"),
+    [
+        ("The north wall is higher than the gate.", "The gate is lower than the north wall."),
+        ("Lock the door before you leave the mill.", "You leave the mill after you lock the door."),
+        ("The mill employs 134 people.", "The mill has 134 employees."),
+    ],
+)
+def test_what_says_the_same_the_other_way_round_is_left_to_a_model(statement, source):
+    assert compare(statement, source, words=False).outcome == "borne out"
+
+
+def test_nothing_is_called_otherwise_that_is_only_turned_round_or_dated_elsewhere():
+    pairs = [
+        ("The bill was paid for by Falk.", "Falk paid the bill with ten crowns.", ""),
+        (
+            "The kiln takes fewer tiles than the oven.",
+            "It is older than the oven and takes fewer tiles: 48 instead of 70.",
+            "Kiln",
+        ),
+        ("The next meeting is on 8 November 2023.", "The next meeting is on 8 November.", "Minutes of 11 October 2023"),
+    ]
+    for statement, source, title in pairs:
+        assert compare(statement, source, title=title).outcome != "otherwise"
 
 
 def test_a_paraphrase_is_left_to_a_model():

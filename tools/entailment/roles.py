@@ -1,0 +1,202 @@
+"""Roles: who did what to whom, which number is whose, what was before what, what is so in which case.
+
+Words of a statement that a source has, in another arrangement there. The rules know the order of words, the passive, and the clauses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from .quantities import Quantity
+from .reading import Text, stem
+
+__all__ = ["another_case", "exchanged", "moved", "sides_exchanged", "split"]
+
+_IRREGULAR = (
+    "paid put cut set hit read led fed kept sent spent lost won met held sold told bought brought caught taught made done gone left laid"
+    " hurt shut split spread struck stuck swept swung hung dug sung rung begun run shot lit lent bent burst cast felt"
+).split()
+_PASSIVE = re.compile(
+    rf"\b(?:is|are|was|were|be|been|being)\s+(?:\w+ly\s+)?(\w+(?:ed|en|wn|ne|lt|de|ung|ilt|ought|aught|ld)|{'|'.join(_IRREGULAR)})\b"
+    r"(?=.*\bby\b)",
+    re.IGNORECASE,
+)
+_JOINS = re.compile(
+    r"\b(?:in|at|on|from|after|before|during|for|with|since|under|until|by|among|because|is|are|was|were)\b|,",
+    re.IGNORECASE,
+)
+_NEAR = 20  # characters between a quantity and the same one in another unit
+_CASES = re.compile(r"\b(?:when|whenever|if|unless|while|because|until|once)\b", re.IGNORECASE)
+_CASE_ENDS = re.compile(r"[,;.]|\band\b|\bbut\b")
+
+
+def _passives(text: Text) -> set[str]:
+    """The stems of the verbs that are said in the passive, with who does it."""
+    return {stem(match[1]) for match in _PASSIVE.finditer(text.text)}
+
+
+def exchanged(said: Text, told: Text) -> tuple[str, str] | None:
+    """Two words that stand around a third in the statement, and around it the other way in the source; the same way where the one says in
+    the passive what the other says in the active.
+    """
+    turned = _passives(said) ^ _passives(told)
+    places: dict[str, list[int]] = {}
+    for token in told.tokens:
+        places.setdefault(token.stem, []).append(token.start)
+    row = [token for token in said.tokens if len(places.get(token.stem, ())) == 1]
+    for i, first in enumerate(row):
+        for j in range(i + 2, len(row)):
+            for pivot in row[i + 1 : j]:
+                there = [places[token.stem][0] for token in (first, pivot, row[j])]
+                wrong = there if pivot.stem in turned else there[::-1]
+                if wrong[0] < wrong[1] < wrong[2] and len({told.clause(place) for place in there}) == 1:
+                    return first.text, row[j].text
+    return None
+
+
+def _standing(quantity: Quantity, told: Text) -> list[int]:
+    """Where a source says a quantity: one in a parenthesis after another, "1,204 m (3,950 ft)", stands where that does as well."""
+    places: list[int] = []
+    for before, other in zip((None, *told.quantities), told.quantities, strict=False):
+        if other.within(quantity):
+            between = "" if before is None else told.text[before.end : other.start].rstrip()
+            beside = between.endswith("(") and len(between) < _NEAR
+            places += [before.start, other.start] if before is not None and beside else [other.start]
+    return places
+
+
+def moved(said: Text, told: Text) -> str | None:
+    """What stands elsewhere in the source than in the statement, where both have the same words.
+
+    Words may be left out. One block may change its place where a preposition, a comma or "is" joins it ("In 2020 ..." at the end, "the chair
+    is Olof Ek"); what is told in the active may be said in the passive.
+    """
+    places = [
+        (token.text, token.start, [other.start for other in told.tokens if other.stem == token.stem])
+        for token in said.tokens
+    ] + [(quantity.text, quantity.start, _standing(quantity, told)) for quantity in said.quantities]
+    last, used, breaks = -1, set[int](), list[tuple[str, str]]()
+    end = 0
+    row = sorted((row for row in places if row[2]), key=lambda row: row[1])
+    for text, start, candidates in row:
+        free = [place for place in candidates if place not in used]
+        if not free:
+            return text  # it is said once there, and twice here
+        place = next((place for place in free if place > last), free[0])
+        if place < last:
+            breaks.append((text, said.text[end:start]))
+        used.add(place)
+        last, end = place, start + len(text)
+    turned = bool(_passives(said) ^ _passives(told))
+    if not breaks or (turned and len(breaks) <= 2):
+        return None
+    joined = _JOINS.search(breaks[0][1]) is not None or _JOINS.match(said.text) is not None
+    rotated = last < min((place for _, _, candidates in row[:1] for place in candidates), default=-1)
+    return None if len(breaks) == 1 and joined and rotated else breaks[0][0]
+
+
+def split(said: Text, told: Text) -> tuple[str, str] | None:
+    """Two parts of the statement that the source says of different things: where the one stands there, the other has a rival."""
+    parts: list[tuple[str, set[int], Callable[[int], bool]]] = []
+    for quantity in said.quantities:
+        same = [other for other in told.quantities if other.within(quantity)]
+        clauses = {told.clause(other.start) for other in same}
+        if any(other.start < min((token.start for token in told.tokens), default=0) for other in same):
+            continue  # "In 1913 ..." holds of all that follows
+        parts.append((quantity.text, clauses, _rival_quantity(quantity, told)))
+    names = {token.stem for token in said.tokens if token.name}
+    for token in said.tokens:
+        clauses = {told.clause(other.start) for other in told.tokens if other.stem == token.stem}
+        parts.append((token.text, clauses, _rival_name(names, told) if token.name else (lambda clause: False)))
+    for i, (first, here, first_rival) in enumerate(parts):
+        for second, there, second_rival in parts[i + 1 :]:
+            if here and there and not here & there and (all(map(second_rival, here)) or all(map(first_rival, there))):
+                return first, second
+    return None
+
+
+def _rival_quantity(quantity: Quantity, told: Text) -> Callable[[int], bool]:
+    rivals = {
+        told.clause(other.start)
+        for other in told.quantities
+        if quantity.same_kind(other) and not other.within(quantity)
+    }
+    return rivals.__contains__
+
+
+def _rival_name(names: set[str], told: Text) -> Callable[[int], bool]:
+    """Clauses that speak of somebody else; one without a name speaks of whom the one before it speaks of."""
+    spoken_of: dict[int, set[str]] = {}
+    for token in told.tokens:
+        if token.name:
+            spoken_of.setdefault(told.clause(token.start), set()).add(token.stem)
+
+    def rival(clause: int) -> bool:
+        nearest = next((spoken_of[number] for number in range(clause, -1, -1) if number in spoken_of), set())
+        return bool(nearest - names)
+
+    return rival
+
+
+def sides_exchanged(said: Text, told: Text, here: str, there: str) -> bool | None:
+    """Whether what stands on one side of the word `here` in a statement stands on the other side of `there` in a source.
+
+    None where one of them has no such word, or nothing of the statement stands around it there.
+    """
+    ours, theirs = _sides(said, here), _sides(told, there)
+    if ours is None or theirs is None:
+        return None
+    straight = len(ours[0] & theirs[0]) + len(ours[1] & theirs[1])
+    crossed = len(ours[0] & theirs[1]), len(ours[1] & theirs[0])
+    return None if straight == sum(crossed) else min(crossed) > 0 and sum(crossed) > straight
+
+
+def _sides(text: Text, word: str) -> tuple[set[str], set[str]] | None:
+    """The stems before and after a word; of a sentence that begins with it, those after its clause are before it."""
+    match = re.search(rf"\b{re.escape(word)}\b", text.text, re.IGNORECASE)
+    if match is None:
+        return None
+    start, end = match.span()
+    comma = text.text.find(",", end)
+    first = not text.text[:start].strip() and comma > 0
+    after = {token.stem for token in text.tokens if end <= token.start and (not first or token.start < comma)}
+    before = {token.stem for token in text.tokens if token.start < start or (first and token.start >= comma)}
+    return before - after, after - before
+
+
+def another_case(said: Text, told: Text) -> str | None:
+    """A word of what a statement says to be so in a case ("when ...", "if ..."), which the source says of another case."""
+    ours = _cases(said)
+    if len(ours) != 1:
+        return None
+    [(main, case)] = ours
+    theirs = _cases(told)
+    best = max(theirs, key=lambda each: len(each[1] & case), default=None)
+    if best is None or 2 * len(best[1] & case) < len(case) or not main:
+        return None
+    for other_main, other_case in theirs:
+        elsewhere = (main & other_main) - best[0]
+        if other_case != best[1] and elsewhere and len(main & other_main) > len(main & best[0]):
+            return next(token.text for token in reversed(said.tokens) if token.stem in elsewhere)
+    return None
+
+
+def _cases(text: Text) -> list[tuple[set[str], set[str]]]:
+    """What is said to be so, and in which case, by stems; a case that a sentence begins with holds of what follows."""
+    cases, begins = list[tuple[set[str], set[str]]](), 0
+    matches = list(_CASES.finditer(text.text))
+    for place, match in enumerate(matches):
+        stop = matches[place + 1].start() if place + 1 < len(matches) else len(text.text)
+        ended = _CASE_ENDS.search(text.text, match.end(), stop)
+        end = ended.start() if ended is not None else stop
+        main = _stems(text, begins, match.start()) or _stems(text, end, stop)
+        cases.append((main, _stems(text, match.end(), end)))
+        begins = end
+    return cases
+
+
+def _stems(text: Text, start: int, end: int) -> set[str]:
+    return {token.stem for token in text.tokens if start <= token.start < end} | {
+        f"{quantity.low:g}" for quantity in text.quantities if start <= quantity.start < end
+    }
