@@ -45,7 +45,7 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "installing inloop and its development tools into $(VENV)"
-	$(PIP) -e '.[dev,train,students,rag,detect,ocr,datasets,qdrant,pgvector,postgres,serve,docs]'
+	$(PIP) -e '.[dev,train,students,rag,office,detect,ocr,datasets,qdrant,pgvector,postgres,serve,docs]'
 	@touch $(VENV)/.installed $@
 
 fetch: install

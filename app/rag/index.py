@@ -17,8 +17,9 @@ __all__ = ["index"]
 
 _ABOUT = """A folder into an index; again, and only what changed is done.
 
-Text, Markdown, HTML, PDF and pictures are read. Words are embedded by --embedder, pictures by --clip; both are found
-again by `inloop ask --index URL`. A run that was stopped goes on with `inloop resume`: what is done is kept.
+Text, Markdown, reStructuredText, HTML, PDF, office files, CSV, EPUB, notebooks, e-mail and pictures are read. Words are
+embedded by --embedder, pictures by --clip; both are found again by `inloop ask --index URL`. A run that was stopped
+goes on with `inloop resume`: what is done is kept.
 `inloop index --status URL` says what is in an index, with which models, and what is missing."""
 
 _SHOWN = 20

@@ -1,6 +1,6 @@
 """`index`: a folder into an index; again, and only what changed is done.
 
-Text, Markdown, HTML, PDF and pictures are read. A run that was stopped or killed goes on with the files that are not in the
+What is read, `tools.documents.readers.kinds` says. A run that was stopped or killed goes on with the files that are not in the
 index whole; what was embedded is in the call ledger.
 """
 

@@ -14,10 +14,17 @@ from ....runtime.errors import BadInput
 from ....runtime.store import BlobStore
 from ...data import SUFFIXES, keep_picture
 from ..chunks import Document
+from .epub import read_epub
 from .html import read_html
+from .mail import read_box, read_message
 from .markdown import read_markdown, read_plain
+from .notebook import read_notebook
 from .outline import Hints, Reading
 from .pdf import read_pdf
+from .rst import read_rst
+from .sheets import read_csv, read_excel
+from .slides import read_slides
+from .word import read_word
 
 __all__ = ["KINDS", "Kind", "kinds_in_words", "media_of", "parse", "rules_of"]
 
@@ -35,8 +42,24 @@ class Kind(NamedTuple):
 KINDS = (
     Kind("text/plain", "text", (".txt", ".text", ".log", ".org", ".tex"), read_plain, 2),
     Kind("text/markdown", "Markdown", (".md", ".markdown", ".mdx"), read_markdown, 2),
+    Kind("text/x-rst", "reStructuredText", (".rst", ".rest"), read_rst),
     Kind("text/html", "HTML", (".html", ".htm", ".xhtml"), read_html, 2),
     Kind("application/pdf", "PDF", (".pdf",), read_pdf, 2),
+    Kind(
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "Word", (".docx", ".docm"), read_word
+    ),
+    Kind(
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        "PowerPoint",
+        (".pptx", ".pptm"),
+        read_slides,
+    ),
+    Kind("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "Excel", (".xlsx", ".xlsm"), read_excel),
+    Kind("text/csv", "CSV", (".csv", ".tsv", ".tab"), read_csv),
+    Kind("application/epub+zip", "EPUB", (".epub",), read_epub),
+    Kind("application/x-ipynb+json", "notebooks", (".ipynb",), read_notebook),
+    Kind("message/rfc822", "e-mail", (".eml",), read_message),
+    Kind("application/mbox", "mail boxes", (".mbox",), read_box),
 )
 _PICTURE = "image/*"
 _MEDIA = {**{end: kind.media for kind in KINDS for end in kind.suffixes}, **dict.fromkeys(SUFFIXES, _PICTURE)}
