@@ -29,6 +29,7 @@ __all__ = [
     "Student",
     "Tagger",
     "TextEmbedder",
+    "PageReader",
     "TextReader",
     "VisualQA",
 ]
@@ -94,6 +95,12 @@ class TextReader(Identified, Protocol):
     """Reads what is written in each picture, as one text; empty where nothing is."""
 
     async def read(self, images: Sequence[BlobRef]) -> list[str]: ...
+
+
+class PageReader(Identified, Protocol):
+    """Reads the page that each picture shows, line by line; empty where nothing is written."""
+
+    async def pages(self, images: Sequence[BlobRef]) -> list[str]: ...
 
 
 class Rewarder(Identified, Protocol):

@@ -35,6 +35,12 @@ class IndexConfig(RunConfig):
     ] = ""
     chunk: Annotated[int, option("most characters of a passage", ge=100)] = 900
     max_mb: Annotated[float, option("megabytes; larger files are named and not read", gt=0)] = 64.0
+    ocr: Annotated[
+        str,
+        option(
+            "reads PDF pages that have no text or a broken one: rapidocr, or your own; empty: none does", metavar="ID"
+        ),
+    ] = ""
     encoding: Annotated[str, option("of texts that are not UTF-8 and do not say theirs, as cp1252", metavar="NAME")] = (
         ""
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...runtime.protocols import Captioner, Embedder, Index, TextEmbedder
+from ...runtime.protocols import Captioner, Embedder, Index, PageReader, TextEmbedder
 from ...runtime.run import Loop, Mapped, Progressed, Session
 from ...tools.documents import Chunker
 from ...tools.encoders import open_clip, open_text_embedder
@@ -35,10 +35,11 @@ class _Indexing:
     index: Index
     chunker: Chunker
     captioner: Captioner | None
+    ocr: PageReader | None
 
     @classmethod
     async def open(cls, config: IndexConfig, session: Session) -> _Indexing:
-        given = session.brought("models", ("embedder", "clip", "captioner"))
+        given = session.brought("models", ("embedder", "clip", "captioner", "ocr"))
         text: TextEmbedder | None = None
         if config.embedder != "none" or "embedder" in given:
             text = session.open("embedder", open_text_embedder, config.embedder)
@@ -50,11 +51,16 @@ class _Indexing:
             from ...tools.vision import open_captioner
 
             captioner = session.open("captioner", open_captioner, config.captioner)
+        ocr: PageReader | None = None
+        if config.ocr or "ocr" in given:
+            from ...tools.vision import open_page_reader
+
+            ocr = session.open("ocr", open_page_reader, config.ocr)
         chunker = Chunker(size=config.chunk)
         opened = await open_index(config.to, text=text, image=image, chunker=chunker.key)
         session.close_later(opened)
         await opened.embeds()  # refuses what would leave the index half
-        return cls(config, session, opened, chunker, captioner)
+        return cls(config, session, opened, chunker, captioner, ocr)
 
     async def work(self, id: str, folder: Path) -> IndexedFolder | None:
         config, session = self.config, self.session
@@ -66,7 +72,7 @@ class _Indexing:
             return None
         ingested = await ingest(
             folder, self.index, collection=config.name, chunker=self.chunker, blobs=session.store.blobs,
-            captioner=self.captioner, encoding=config.encoding, max_bytes=int(config.max_mb * 1e6),
+            captioner=self.captioner, ocr=self.ocr, encoding=config.encoding, max_bytes=int(config.max_mb * 1e6),
             progress=lambda done, files, name: session.emit(Progressed(text="files", done=done, of=files)),
             stop=lambda: session.budget.exhausted() is not None,
         )  # fmt: skip
@@ -86,7 +92,7 @@ index = Loop(
     open=_Indexing.open,
     work=_Indexing.work,
     summary=_summary,
-    brings={"models": "by role: embedder (TextEmbedder), clip (Embedder), captioner (Captioner)"},
+    brings={"models": "by role: embedder (TextEmbedder), clip (Embedder), captioner (Captioner), ocr (PageReader)"},
     checkpoints=False,
     brief="a folder of documents brought into an index; again, and only what changed is done",
 )

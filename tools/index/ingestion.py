@@ -27,11 +27,21 @@ from pydantic import Field
 from ...runtime.errors import BadInput, CallFailed, PrerequisiteError
 from ...runtime.passages import And, Compare, Passage, SpaceName
 from ...runtime.records import Record
-from ..documents import Chunker, Document, Hints, kinds_in_words, media_of, parse, rules_of
+from ..documents import (
+    Chunker,
+    Document,
+    Hints,
+    kinds_in_words,
+    media_of,
+    parse,
+    pictures_of_pages,
+    rules_of,
+    unread_pages,
+)
 from .contents import COLLECTION, Collection, Noted, keep_collection
 
 if TYPE_CHECKING:
-    from ...runtime.protocols import Captioner, Index
+    from ...runtime.protocols import Captioner, Index, PageReader
     from ...runtime.store import BlobStore
 
 __all__ = ["MAX_BYTES", "Ingested", "Listing", "ingest", "listing"]
@@ -39,6 +49,8 @@ __all__ = ["MAX_BYTES", "Ingested", "Listing", "ingest", "listing"]
 MAX_BYTES = 64_000_000
 """A larger file is reported and left out, unless a larger limit is given: it is read into memory whole."""
 _BATCH = 256
+_PDF = "application/pdf"
+_LINK = "a link that leads out of the folder is not followed: index what it leads to by itself, or copy it here"
 
 Progress = Callable[[int, int, str], None]
 """Called with the number of files done, of all files, and the name of the one that comes."""
@@ -73,6 +85,8 @@ class Listing:
     skipped: dict[str, int]
     captions: set[Path]
     """Text files that are the captions of pictures beside them."""
+    links: tuple[Path, ...] = ()
+    """Links to files and folders that lead out of the folder: they are not followed."""
 
 
 @dataclass
@@ -126,6 +140,7 @@ async def ingest(
     chunker: Chunker | None = None,
     blobs: BlobStore | None = None,
     captioner: Captioner | None = None,
+    ocr: PageReader | None = None,
     encoding: str = "",
     max_bytes: int = MAX_BYTES,
     progress: Progress | None = None,
@@ -134,7 +149,8 @@ async def ingest(
     """Bring the documents of a folder (or one file) into an index, so that they are as the folder is.
 
     A document's id is `COLLECTION/path`, with the folder's name as the collection unless one is given. A picture's
-    caption is the text file beside it (`x.png.txt` or `x.txt`), else what `captioner` says. `encoding` is that of texts that
+    caption is the text file beside it (`x.png.txt` or `x.txt`), else what `captioner` says. `ocr` reads the pages of a
+    PDF that have no text or a broken one. A link that leads out of the folder is not followed. `encoding` is that of texts that
     are not UTF-8 and do not say theirs. `stop` is asked before each file;
     what was read until then is kept, and nothing is deleted.
 
@@ -155,7 +171,7 @@ async def ingest(
     await keep_collection(index, record)
     run = _Run(index, record, replaced=set(known))
     failed: list[Noted] = []
-    notes: list[Noted] = []
+    notes = [Noted(file=_named(path.relative_to(base).as_posix()), reason=_LINK) for path in listed.links]
     outcomes: dict[str, str] = {}
     seen: set[str] = set()
     for done, path in enumerate(files):
@@ -172,11 +188,12 @@ async def ingest(
                 raise BadInput(f"the path {_named(str(path))!r} is not UTF-8: rename it.")
             data = _read(path, max_bytes)
             caption = _caption(path, listed.captions)
-            version = _version(path, data, caption, chunker, captioner, encoding)
+            version = _version(path, data, caption, chunker, captioner, ocr, encoding)
             if known.get(key) == {version}:
                 outcomes[key] = "unchanged"
                 continue
-            document = await _document(path, data, key, caption, blobs, captioner, Hints(encoding=encoding))
+            hints = Hints(encoding=encoding, recognised=await _recognised(path, data, ocr, blobs))
+            document = await _document(path, data, key, caption, blobs, captioner, hints)
             meta = {**document.meta, COLLECTION: collection}
             document = document.model_copy(update={"version": version, "source": str(path), "meta": meta})
             passages = chunker.passages(document)
@@ -234,20 +251,32 @@ def listing(root: Path) -> Listing:
     if root.is_file():
         return Listing([root], {}, set())
     paths: list[Path] = []
+    links: list[Path] = []
+    inside = root.resolve()
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        paths += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
+        links += [path for name in folders if (path := Path(folder) / name).is_symlink() and _leads_out(path, inside)]
+        for name in sorted(names):
+            path = Path(folder) / name
+            if not name.startswith("."):
+                (links if path.is_symlink() and _leads_out(path, inside) else paths).append(path)
     there = set(paths)
     captions = {beside for path in paths if media_of(path) == "image/*" for beside in _beside(path) if beside in there}
     files = [path for path in paths if media_of(path) is not None and path not in captions]
     skipped = dict(Counter(path.suffix.lower() for path in paths if media_of(path) is None))
     if not files:
         kinds = ", ".join(f"{count} {end or 'without an ending'}" for end, count in sorted(skipped.items()))
+        kinds = ", ".join(filter(None, [kinds, f"{len(links)} links that lead out of it" if links else ""]))
         raise BadInput(
             f"there is nothing to index in {str(root)!r}{f' ({kinds})' if kinds else ', it is empty'}: {kinds_in_words()}"
             " are read. The index was left as it is."
         )
-    return Listing(files, skipped, captions)
+    return Listing(files, skipped, captions, tuple(links))
+
+
+def _leads_out(link: Path, folder: Path) -> bool:
+    """Whether a link leads to what is there, outside of the folder (a path without links)."""
+    return link.exists() and not link.resolve().is_relative_to(folder)
 
 
 def _beside(picture: Path) -> tuple[Path, Path]:
@@ -278,11 +307,28 @@ def _caption(path: Path, captions: set[Path]) -> str:
 
 
 def _version(
-    path: Path, data: bytes, caption: str, chunker: Chunker, captioner: Captioner | None, encoding: str
+    path: Path,
+    data: bytes,
+    caption: str,
+    chunker: Chunker,
+    captioner: Captioner | None,
+    ocr: PageReader | None,
+    encoding: str,
 ) -> str:
-    rules = f"rules {rules_of(media_of(path) or '')} {encoding}"
+    media = media_of(path) or ""
+    rules = f"rules {rules_of(media)} {encoding}{f' {ocr.model} {ocr.revision}' if ocr and media == _PDF else ''}"
     how = f"{chunker.key}\0{rules}\0{caption}\0{f'{captioner.model} {captioner.revision}' if captioner else ''}\0"
     return hashlib.sha256(how.encode("utf-8", "surrogatepass") + data).hexdigest()[:32]
+
+
+async def _recognised(path: Path, data: bytes, ocr: PageReader | None, blobs: BlobStore | None) -> dict[int, str]:
+    """By page, what `ocr` reads on the pages of a PDF that have no text of their own."""
+    if ocr is None or blobs is None or media_of(path) != _PDF:
+        return {}
+    recognised = {}
+    for number, picture in pictures_of_pages(data, path.name, unread_pages(data, path.name)):
+        [recognised[number]] = await ocr.pages([blobs.put_image(picture)])
+    return recognised
 
 
 async def _document(
@@ -291,7 +337,10 @@ async def _document(
     media = media_of(path)
     if media is None:
         raise BadInput(f"{path.name!r} is of no kind that is read: {kinds_in_words()} are.")
-    document = parse(data, media, id=key, name=path.name, blobs=blobs, caption=caption, hints=hints)
+    try:
+        document = parse(data, media, id=key, name=path.name, blobs=blobs, caption=caption, hints=hints)
+    except PrerequisiteError as error:  # a package that only files of this kind need: the others are read
+        raise BadInput(f"{error.problem}: {error.remedy}") from None
     if document.image is not None and not caption and captioner is not None:
         [said] = await captioner.caption([(document.image, None)])
         document = document.model_copy(update={"text": said.strip()})

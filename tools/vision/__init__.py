@@ -3,7 +3,7 @@
 from .captioners import each_caption, open_captioner
 from .detector import COCO, ObjectDetector, coco_name, open_detector
 from .local_captioner import promptcap_prompt
-from .ocr import READERS, RapidOCR, open_ocr
+from .ocr import READERS, RapidOCR, open_ocr, open_page_reader
 from .open import open_vqa
 from .questions import is_closed
 from .tags import DetectorTags, is_detector, open_tagger
@@ -24,6 +24,7 @@ __all__ = [
     "open_captioner",
     "open_detector",
     "open_ocr",
+    "open_page_reader",
     "open_tagger",
     "open_vqa",
     "promptcap_prompt",

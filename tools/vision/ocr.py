@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
-from ...runtime.protocols import TextReader
+from ...runtime.protocols import PageReader, TextReader
 from ...runtime.records import BlobRef, Cost, Record
 from ...runtime.roles import Role
 from ...runtime.run import settled
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...runtime.settings import Settings
     from ...runtime.store import Store
 
-__all__ = ["READERS", "RapidOCR", "TextLine", "open_ocr", "text_of"]
+__all__ = ["READERS", "RapidOCR", "TextLine", "open_ocr", "open_page_reader", "text_of"]
 
 READERS = ("rapidocr",)
 LEAST = 0.5
@@ -62,6 +62,19 @@ def open_ocr(spec: str, store: Store, settings: Settings) -> TextReader:
         BadInput: there is no such reader, or it is given options.
         PrerequisiteError: the extra `ocr` is not installed, or the package comes without the models.
     """
+    return _opened(spec, store, settings)
+
+
+PAGES: Role[PageReader] = Role("reader of pages", PageReader, own=READERS)
+
+
+@PAGES.opener
+def open_page_reader(spec: str, store: Store, settings: Settings) -> PageReader:
+    """The reader of whole pages behind `spec`. Raises as `open_ocr`."""
+    return _opened(spec, store, settings)
+
+
+def _opened(spec: str, store: Store, settings: Settings) -> RapidOCR:
     name, _, query = spec.strip().partition("?")
     if name.lower() not in READERS:
         raise BadInput(f"{spec!r} is no reader of text in pictures: give {' or '.join(READERS)}.")
@@ -83,7 +96,7 @@ def text_of(lines: Sequence[TextLine]) -> str:
 
 
 class RapidOCR(LocalModel[BlobRef, list[TextLine]]):
-    """A `TextReader`; see `open_ocr`."""
+    """A `TextReader` and a `PageReader`; see `open_ocr`."""
 
     def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
         super().__init__(weights, store, settings, max_batch=8, linger=0.02)
@@ -97,6 +110,10 @@ class RapidOCR(LocalModel[BlobRef, list[TextLine]]):
             PrerequisiteError: the models cannot be loaded, or a picture is not in the store.
         """
         return [text_of(lines) for lines in await self.lines(images)]
+
+    async def pages(self, images: Sequence[BlobRef]) -> list[str]:
+        """What is written on each page, a line a line. Raises as `read`."""
+        return ["\n".join(line.text for line in lines) for lines in await self.lines(images)]
 
     async def lines(self, images: Sequence[BlobRef]) -> list[tuple[TextLine, ...]]:
         """The lines of each picture, from top to bottom and from left to right. Raises as `read`."""

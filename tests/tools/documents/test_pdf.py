@@ -30,13 +30,15 @@ def read_pdf(*pages: list[Words], **given):
 def test_pages_and_their_numbers():
     document = read(pdf("First page (with) words.", "", "Third page.", title="Report"), "application/pdf")
     assert document.title == "Report"
-    assert document.notes == ("no text on page 2: --ocr recognises it",)
+    assert document.notes == ("no text on page 2: --ocr rapidocr recognises it",)
     found = Chunker().passages(document)
     assert [(p.page, p.text) for p in found] == [(1, "First page (with) words."), (3, "Third page.")]
 
 
 def test_a_scan_says_what_would_help():
-    with pytest.raises(BadInput, match=r"no text on its 2 pages: it is a scan.*--ocr \(pip install 'inloop\[ocr\]'\)"):
+    with pytest.raises(
+        BadInput, match=r"no text on its 2 pages: it is a scan.*--ocr rapidocr \(pip install 'inloop\[ocr\]'\)"
+    ):
         read(pdf("", ""), "application/pdf")
 
 
@@ -142,7 +144,7 @@ def test_text_that_looks_broken_is_noted():
     apart = " ".join("the lighthouse keeper")
     for words in (apart, "thelighthousekeeperofbrunmoorwentouttotheharbour"):
         notes = read_pdf([Words(60, 700 - 20 * place, words) for place in range(3)]).notes
-        assert notes == ("the text of page 1 looks broken: --ocr recognises it",)
+        assert notes == ("the text of page 1 looks broken: --ocr rapidocr recognises it",)
     assert read_pdf(column(LEFT, 60)).notes == ()
     with pytest.raises(BadInput, match="no text on its 1 pages"):
         read_pdf([Words(60, 700, "\x80\x8d" * 20)])

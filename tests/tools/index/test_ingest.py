@@ -1,6 +1,7 @@
 """A folder into an index, again and again."""
 
 import os
+import sys
 
 import pytest
 from rag_files import pdf, png
@@ -208,3 +209,63 @@ async def test_progress_is_told(docs, index):
     told = []
     await ingest(docs, index, progress=lambda done, files, name: told.append((done, files, name)))
     assert told == [(0, 3, "a.md"), (1, 3, "c.txt"), (2, 3, "sub/b.txt"), (3, 3, "")]
+
+
+async def test_links_that_lead_out_are_not_followed(docs, tmp_path, index):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.txt").write_text("the password is tern", encoding="utf-8")
+    (docs / "link.txt").symlink_to(outside / "secret.txt")
+    (docs / "folder").symlink_to(outside)
+    (docs / "within.txt").symlink_to(next(docs.glob("*.txt")))
+    done = await ingest(docs, index)
+    assert {note.file for note in done.notes} == {"link.txt", "folder"}
+    assert all("leads out of the folder is not followed" in note.reason for note in done.notes)
+    assert not [p async for p in index.iterate() if "password" in p.text] and done.failed == ()
+    assert [p async for p in index.iterate(Compare(field="document", value="docs/within.txt"))]
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "link.txt").symlink_to(outside / "secret.txt")
+    with pytest.raises(BadInput, match="1 links that lead out of it"):
+        await ingest(only, index)
+
+
+class Pages:
+    model, revision = "pages", "1"
+
+    def __init__(self):
+        self.read = 0
+
+    async def pages(self, images):
+        self.read += len(images)
+        return ["The harbour was dredged in 1902." for _ in images]
+
+
+async def test_pages_without_text_are_recognised(docs, index, tmp_path):
+    pytest.importorskip("pypdfium2", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+    (docs / "scan.pdf").write_bytes(pdf("The first page has words.", ""))
+    reader, blobs = Pages(), BlobStore(tmp_path / "blobs")
+    bare = await ingest(docs, index)
+    assert [note.file for note in bare.notes] == ["scan.pdf"] and "--ocr rapidocr" in bare.notes[0].reason
+    done = await ingest(docs, index, ocr=reader, blobs=blobs)
+    assert (done.changed, done.notes, reader.read) == (1, (), 1)
+    found = [(p.page, p.text) async for p in index.iterate(Compare(field="document", value="docs/scan.pdf"))]
+    assert sorted(found) == [(1, "The first page has words."), (2, "The harbour was dredged in 1902.")]
+    again = await ingest(docs, index, ocr=reader, blobs=blobs)
+    assert again.changed == 0 and reader.read == 1
+
+
+async def test_a_lacking_package_stops_no_other_file(docs, index, monkeypatch):
+    (docs / "rules.docx").write_bytes(b"PK")
+    monkeypatch.setitem(sys.modules, "docx", None)
+    done = await ingest(docs, index)
+    [note] = done.failed
+    assert note.file == "rules.docx" and "pip install 'inloop[office]'" in note.reason and done.added > 1
+
+
+async def test_rules_of_a_reader_are_part_of_what_is_unchanged(docs, index, monkeypatch):
+    first = await ingest(docs, index)
+    assert (await ingest(docs, index)).unchanged == first.added
+    monkeypatch.setattr("inloop.tools.index.ingestion.rules_of", lambda media: 99)
+    assert (await ingest(docs, index)).changed == first.added
+    assert (await ingest(docs, index, encoding="cp1252")).changed == first.added

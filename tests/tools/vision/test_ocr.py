@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import io
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -12,6 +13,7 @@ from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.fakes import ScriptedDetector
 from inloop.runtime.records import Detection
 from inloop.runtime.store.open import Store
+from inloop.tools.documents import pictures_of_pages, unread_pages
 from inloop.tools.vision.ocr import TextLine, open_ocr, text_of
 from inloop.tools.vision.tags import DetectorTags, is_detector, open_tagger
 
@@ -132,3 +134,17 @@ async def test_the_real_detector_tags_a_photograph(store, settings):
     assert cat.startswith("cat") and cup.startswith("cup")
     assert store.ledger.counts()["detection"]["paid"] == 2
     await tagger.aclose()
+
+
+async def test_a_scanned_page_of_a_pdf(reader, store):
+    pytest.importorskip("pypdfium2", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+    page = Image.new("RGB", (1240, 700), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(40)
+    draw.text((100, 100), "The harbour of Brunmoor", "black", font=font)
+    draw.text((100, 200), "was dredged in 1902.", "black", font=font)
+    out = io.BytesIO()
+    page.save(out, "PDF", resolution=150)
+    assert unread_pages(out.getvalue(), "scan.pdf") == [1]
+    [(number, picture)] = pictures_of_pages(out.getvalue(), "scan.pdf", [1])
+    [text] = await reader.pages([store.blobs.put_image(picture)])
+    assert number == 1 and text.split("\n") == ["The harbour of Brunmoor", "was dredged in 1902."]

@@ -57,7 +57,7 @@ def read_pdf(data: bytes, name: str, hints: Hints) -> Reading:
         title = clean(str(pdf.get_metadata_value("Title"))).strip()
         for number, page in enumerate(_pages(pdf, name), start=1):
             if number in hints.recognised:
-                pages.append([Line(text, 1, 0, 0, 0) for text in hints.recognised[number].split("\n")])
+                pages.append([Line(text, 0, 0, 0, 0) for text in hints.recognised[number].split("\n")])
             else:
                 pages.append(_lines(page))
             fields.append(_values(page, pdf))
@@ -65,14 +65,16 @@ def read_pdf(data: bytes, name: str, hints: Hints) -> Reading:
     broken = [number for number, lines in enumerate(pages, 1) if number not in hints.recognised and _is_broken(lines)]
     if len(bare) == len(pages):
         tried = (
-            "OCR read nothing there" if hints.recognised else "recognise them with --ocr (pip install 'inloop[ocr]')"
+            "OCR read nothing there"
+            if hints.recognised
+            else "recognise them with --ocr rapidocr (pip install 'inloop[ocr]')"
         )
         raise BadInput(
             f"the PDF {name!r} holds no text on its {len(bare)} pages: it is a scan, or its words are drawn: {tried}."
         )
     outline = Outline()
     _put(_without_heads(pages), fields, outline)
-    remedy = "" if hints.recognised else ": --ocr recognises it"
+    remedy = "" if hints.recognised else ": --ocr rapidocr recognises it"
     notes = [f"no text on page {_listed(bare)}{remedy}"] if bare else []
     notes += [f"the text of page {_listed(broken)} looks broken{remedy}"] if broken else []
     return outline.reading(title="" if _PLACEHOLDERS.fullmatch(title) else title, notes=notes)
@@ -140,7 +142,7 @@ def _lines(page: Any) -> list[Line]:
         lines = lines_of(letters)
         if not lines and letters:
             rows = text.get_text_range().replace("\r\n", "\n").replace("\r", "\n").split("\n")
-            lines = [Line(row.strip(), 1, 0, 0, 0) for row in rows]
+            lines = [Line(row.strip(), 0, 0, 0, 0) for row in rows]
     return [line for line in lines if clean(line.text).strip()]
 
 
@@ -244,7 +246,8 @@ def _put(pages: list[list[Line]], fields: list[list[str]], outline: Outline) -> 
     sizes = Counter[float]()
     for lines in pages:
         for line in lines:
-            sizes[round(line.height, 1)] += len(line.text)
+            if line.height:  # of what was recognised, or is in the order of the file, the size is not known
+                sizes[round(line.height, 1)] += len(line.text)
     usual = sizes.most_common(1)[0][0] if sizes else 1.0
     large = sorted(
         {round(line.height) for lines in pages for line in lines if line.height >= _HEADING * usual}, reverse=True
