@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import field_validator
 
 from ...runtime.run import RunConfig, option
-from ...tools.documents import known_encoding
 
 __all__ = ["IndexConfig"]
 
@@ -56,6 +55,8 @@ class IndexConfig(RunConfig):
     @classmethod
     def _known(cls, encoding: str) -> str:
         """A name that no codec has would be told of every file."""
+        from ...tools.documents import known_encoding  # readers of documents are not needed to describe the flags
+
         if encoding and known_encoding(encoding) is None:
             raise ValueError(f"{encoding!r} is no encoding that is known: give one such as cp1252, shift_jis or koi8-r")
         return encoding
