@@ -13,7 +13,7 @@ from .figures import Options, keep, machine, table
 
 MEASUREMENTS = (
     *("start", "nodes", "models", "loops", "serving", "scorers"),
-    *("students", "llm2llm", "retrieval", "rag_answers", "statements", "retrieval_vision", "promptcap"),
+    *("students", "llm2llm", "retrieval", "rag_answers", "statements", "questions", "retrieval_vision", "promptcap"),
 )
 
 
@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument(
         "--makers", choices=("all", "hand"), default="all", help="hand: of statements, the hand-written ones"
     )
+    parser.add_argument("--embedder", default="minilm", metavar="ID", help="of questions; none: found by words alone")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="where the figures go")
     given = vars(parser.parse_args())
     names, out = [name.replace("-", "_") for name in given.pop("names")] or MEASUREMENTS, given["out"]

@@ -14,6 +14,7 @@ import pytest
 from servers import serving
 from stand_ins import answering
 
+from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.store.open import Store
 from inloop.tools.encoders.clip import open_clip
 
@@ -123,3 +124,48 @@ def test_promptcap_measurements(tmp_path):
     found = figures(tmp_path, "promptcap")
     assert len(found) == 9 and min(found.values()) > 0
     assert "64 questions; 64 of them with the same outputs" in done.stdout
+
+
+def test_questions_and_statements_are_those_that_the_goals_speak_of(monkeypatch):
+    """Enough of them, each with what it is judged by, about documents that are there."""
+    monkeypatch.syspath_prepend(ROOT)
+    questions = importlib.import_module("benchmarks.questions")
+    packages, asked = questions.questions()
+    formats = {name for package in packages for name in package.formats}
+    assert formats == {"RST", "Markdown", "HTML", "PDF"} and {q.package for q in asked} == {p.name for p in packages}
+    assert len([q for q in asked if q.keys]) >= 45 and len([q for q in asked if not q.keys]) >= 15
+    assert len({q.text for q in asked}) == len(asked) and all(bool(q.keys) == bool(q.file) for q in asked)
+    statements = list(importlib.import_module("benchmarks.statements").by_hand())
+    texts = ROOT / "benchmarks" / "data" / "texts"
+    assert {statement.document for statement in statements} == {path.name for path in texts.iterdir()}
+    assert len(statements) >= 300 and len({statement.text for statement in statements}) == len(statements)
+
+
+def test_a_quotation_is_right_by_its_key_and_not_by_repeating_the_question(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    question = importlib.import_module("benchmarks.questions").Question(
+        text="How do I get rid of old data?", package="p", kind="how-to", file="f", keys=("coverage erase",)
+    )
+    assert question.keyed(["Use ``coverage\n  erase`` for that."]) and not question.keyed(["Erase the coverage."])
+    assert question.repeated_by("How do I erase data with coverage erase?") and question.repeated_by(
+        "Get rid of old data"
+    )
+    assert not question.repeated_by("Get rid of old data with coverage erase.")
+
+
+def test_a_package_is_taken_only_with_the_hash_that_is_written_down(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    package = importlib.import_module("benchmarks.packages").Package(
+        name="p",
+        registry="PyPI",
+        version="1",
+        file="p-1.tar.gz",
+        sha256="0" * 64,
+        licence="MIT",
+        formats={"RST": ("*.rst",)},
+    )
+    (tmp_path / "p-1").mkdir()
+    (tmp_path / "p-1" / "p-1.tar.gz").write_bytes(b"something else")
+    with pytest.raises(PrerequisiteError, match="with the hash that the questions were written for"):
+        package.unpacked(tmp_path)
+    assert not (tmp_path / "p-1" / "p-1.tar.gz").exists()
