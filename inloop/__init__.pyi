@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from . import protocols as protocols, records as records, testing as testing
-from .agents.captions.caption_answerer import PresetName as PresetName
+from .agents.captions.answer_prompt import PresetName as PresetName
 from .evaluators.vqa.sets import SetName as SetName
 from .graphs.captioning.result import (
     CaptionSynthesisResult as CaptionSynthesisResult,
@@ -649,6 +649,7 @@ class _VqaEval(Protocol):
         captions: str = ...,
         oracle: str = ...,
         candidates: str = ...,
+        predictions: str = ...,
         multiple_choice: bool = ...,
         limit: int | None = ...,
         way: Method = ...,
@@ -688,6 +689,7 @@ class _VqaEval(Protocol):
         captions: str = ...,
         oracle: str = ...,
         candidates: str = ...,
+        predictions: str = ...,
         multiple_choice: bool = ...,
         limit: int | None = ...,
         way: Method = ...,

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..runtime.errors import InloopError
 
 HERE = Path(__file__).parent
-NAMES = ("painter", "vqa", "clip", "writer", "promptcap")
+NAMES = ("painter", "vqa", "clip", "writer", "answerer", "promptcap")
 
 
 def main() -> None:

@@ -1,12 +1,7 @@
 """Language models around pictures: captions written for a question, answers from captions, follow-ups and support."""
 
-from .caption_answerer import (
-    PRESETS,
-    CaptionAnswerer,
-    PresetName,
-    Vote,
-    written_there,
-)
+from .answer_prompt import PRESETS, PresetName, answering_messages, written_there
+from .caption_answerer import CaptionAnswerer, Vote
 from .caption_writer import CaptionJudge, CaptionReader, CaptionWriter
 from .choices import meant_choice
 from .follow_up import FollowUp, LLMFollowUp, PlainFollowUp
@@ -29,6 +24,7 @@ __all__ = [
     "Support",
     "Vote",
     "WordSupport",
+    "answering_messages",
     "is_untold",
     "meant_choice",
     "short_answer",

@@ -1,10 +1,5 @@
 """The answerer of questions about pictures it cannot see: from captions, tags, what is written, passages, and worked examples.
 
-The prompts are those published with PICa, PromptCap and Prophet; a preset also says what its paper did around them. Passages
-stand in the context, after what the picture shows: no published prompt has a place of their own for them.
-
-Without examples a chat model is told, before the published words, to answer shortly; with examples it sees that.
-
 Several votes on one question are, with examples, prompts with different examples (the most similar first vote, the next ones the
 second), each greedy; without examples, samples of one prompt.
 """
@@ -12,51 +7,18 @@ second), each greedy; without examples, samples of one prompt.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
 
-from ...prompts import load
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Chat
-from ...runtime.records import Message, Record, Reply
+from ...runtime.records import Record, Reply
 from ...tools.data import Shot
+from .answer_prompt import PRESETS, PresetName, answering_messages
 from .choices import meant_choice
 from .replies import is_untold, short_answer
 
-__all__ = [
-    "PRESETS",
-    "CaptionAnswerer",
-    "Preset",
-    "PresetName",
-    "Vote",
-    "written_there",
-]
-
-PresetName = Literal["pica", "promptcap", "prophet"]
+__all__ = ["CaptionAnswerer", "Vote"]
 
 _TEMPERATURE = 0.7  # of votes without examples
-_PASSAGE = 400  # characters of a passage that are shown
-_CANDIDATES = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preset:
-    """What a paper did: its prompt, and its settings but for the numbers of examples and votes, whose price is the user's."""
-
-    prompt: str
-    caption: Literal["generic", "aware"]
-    rule: Literal["max", "sum", "majority"]
-    max_tokens: int = 10
-    tags: bool = False
-    candidates: bool = False
-
-
-PRESETS: dict[PresetName, Preset] = {
-    "pica": Preset(prompt="captions/kbvqa_context", caption="generic", rule="max", max_tokens=5, tags=True),
-    "promptcap": Preset(prompt="captions/kbvqa_context", caption="aware", rule="max", max_tokens=20),
-    "prophet": Preset(prompt="captions/kbvqa_candidates", caption="generic", rule="sum", max_tokens=8, candidates=True),
-}
-assert set(PRESETS) == set(get_args(PresetName))
 
 
 class Vote(Record):
@@ -99,11 +61,8 @@ class CaptionAnswerer:
         Raises:
             CallFailed: the chat model failed.
         """
-        text = self.prompt(question, context, shots, choices=choices, candidates=candidates)
+        messages = answering_messages(self.preset, question, context, shots, choices=choices, candidates=candidates)
         sampled = number > 0 and not shots
-        messages = [Message(role="user", content=text)]
-        if not shots:  # nothing else tells a chat model how short an answer is
-            messages.insert(0, Message(role="system", content=load("captions/kbvqa_short").render()))
         temperature, seed = (_TEMPERATURE if sampled else 0.0), self.seed + (number if sampled else 0)
         if choices:
             # held to the choices where the server can be; probabilities of the JSON around a choice would mean nothing
@@ -123,55 +82,6 @@ class CaptionAnswerer:
         if choices and (not is_untold(said) or said in (choice.lower() for choice in choices)):
             said = meant_choice(reply.text, choices)
         return Vote(text=said, logprob=None if choices else _logprob(reply), raw=reply.text)
-
-    def prompt(
-        self,
-        question: str,
-        context: Sequence[str] | None,
-        shots: Sequence[Shot],
-        *,
-        choices: Sequence[str] = (),
-        candidates: Sequence[tuple[str, float]] = (),
-    ) -> str:
-        """The words that the language model is sent."""
-        with_candidates = self.preset.candidates and context is not None
-        name = "captions/kbvqa_blind" if context is None else self.preset.prompt
-        blocks = []
-        for shot in reversed(shots):
-            values = {"question": _asked(shot.question, shot.choices if choices else ()), "answer": shot.answer}
-            if context is not None:
-                values["context"] = _context([shot.caption, shot.tags, written_there(shot.ocr), *shot.known])
-            if with_candidates:
-                values["candidates"] = _candidates(shot.candidates)
-            blocks.append(load(f"{name}_shot").render(**values))
-        values = {"question": _asked(question, choices), "shots": "".join(_block(block, name) for block in blocks)}
-        if context is not None:
-            values["context"] = _context(context)
-        if with_candidates:
-            values["candidates"] = _candidates(candidates)
-        return load(name).render(**values)
-
-
-def written_there(text: str) -> str:
-    """What the context says of the text in a picture; nothing where there is none."""
-    return f"Text in the picture: {text}" if text else ""
-
-
-def _asked(question: str, choices: Sequence[str]) -> str:
-    return f"{question}\nChoices: {', '.join(choices)}" if choices else question
-
-
-def _context(pieces: Sequence[str]) -> str:
-    clean = [" ".join(piece.split())[:_PASSAGE] for piece in pieces if piece.strip()]
-    return " ".join(piece if piece[-1] in ".!?" else f"{piece}." for piece in clean)
-
-
-def _candidates(given: Sequence[tuple[str, float]]) -> str:
-    return ", ".join(f"{text}({sure:.2f})" for text, sure in given[:_CANDIDATES])
-
-
-def _block(block: str, name: str) -> str:
-    return block + ("\n\n" if name == "captions/kbvqa_candidates" else "\n")
 
 
 def _logprob(reply: Reply) -> float | None:

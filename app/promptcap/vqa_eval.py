@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ...graphs import vqa_eval as room
@@ -53,6 +54,8 @@ def _fields(args: argparse.Namespace) -> Mapping[str, Any]:
     with flags_checked():
         method = Method(**fields)
         config = VQAEvalConfig(**{**given, **files, "way": method})
+    if config.predictions:
+        files["predictions"] = str(Path(config.predictions).expanduser().resolve())
     tools = {"tagger": _tool(args.tags_from), "ocr": _tool(args.ocr_from)}
     if "given" in (args.tags_from, args.ocr_from):
         asked, _ = room.read_data(config)
@@ -95,6 +98,7 @@ def _in_words(result: VQAEvalResult, bold: bool) -> list[str]:
     if result.causes:
         lines += ["", "why (ours): " + ", ".join(f"{cause} {count}" for cause, count in result.causes.items())]
     lines += [f"  {result.unexplained}"] if result.unexplained else []
+    lines += [f"  predictions  {result.predictions}"] if result.predictions else []
     return lines + ([f"  stopped: {result.stopped}"] if result.stopped else [])
 
 

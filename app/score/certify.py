@@ -157,6 +157,8 @@ def _vqa(args: argparse.Namespace) -> int:
                 continue
             if rule.name.endswith(("_easy_only", "_all")) and not any(question.choices for question in asked):
                 continue  # A-OKVQA's rules: for other files they repeat what is there
+            if rule.count == "any" and not any(find_rule("official").lacks_people(question) for question in asked):
+                continue
             if not has_answers(Path(args.predictions), rule):
                 continue
         made.append((rule, accuracy_of(read_predictions(Path(args.predictions), rule), asked, rule=rule.name)))
@@ -168,6 +170,8 @@ def _vqa(args: argparse.Namespace) -> int:
         extra = f", {found.missing} without a prediction" if found.missing else ""
         extra += f", {found.left_out} left out" if found.left_out else ""
         extra += f", {found.unknown} predictions for no question" if found.unknown else ""
+        if found.sparse:
+            extra += f", {found.sparse} with fewer than {rule.people} human answers, which can have no full score (any_human_answer can)"
         print(f"{found.score:8.4f}  {rule.name} over {found.n} questions{extra}\n{'':10}{rule.about}")
     return 0
 

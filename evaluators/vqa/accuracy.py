@@ -8,6 +8,9 @@ nothing. A rule is made of three things: how texts are normalised, how agreement
 - always: the same in every case, as lmms-eval does it; on OK-VQA this is also what the port in Prophet gives.
 - SQuAD (Rajpurkar et al. 2016): lower case, no ASCII punctuation, no articles.
 - leave one out: the mean over the people of min(1, matches among the others / 3); else min(1, matches / 3).
+
+These rules are made for ten answers a question. Of fewer than `VQARule.people` an answer cannot score 1, though everybody gave it; of
+one answer alone, leave one out is 0 whatever is answered. `any_human_answer` is for such questions.
 """
 
 from __future__ import annotations
@@ -54,7 +57,8 @@ class Asked(Record):
 
 
 Normal = Literal["official", "always", "squad", "lower", "none"]
-Count = Literal["leave one out", "thirds", "tenths", "choice"]
+Count = Literal["leave one out", "thirds", "tenths", "any", "choice"]
+_PEOPLE: dict[Count, int] = {"leave one out": 4, "thirds": 3, "tenths": 4, "any": 1, "choice": 0}
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,19 @@ class VQARule:
     count: Count
     easy_only: bool
     about: str
+
+    @property
+    def people(self) -> int:
+        """The fewest people whose agreement is a full score."""
+        return _PEOPLE[self.count]
+
+    def can_score(self, asked: Asked) -> bool:
+        """Whether the question has what the rule needs: the right choice, or a human answer."""
+        return asked.correct is not None if self.count == "choice" else bool(asked.humans)
+
+    def lacks_people(self, asked: Asked) -> bool:
+        """Whether so few people answered the question that no answer can score 1."""
+        return self.can_score(asked) and len({(human.text, human.id) for human in asked.humans}) < self.people
 
 
 _AOKVQA: tuple[tuple[tuple[str, str], Normal, Count, str], ...] = (
@@ -120,6 +137,9 @@ RULES: dict[str, VQARule] = {
         ),
         VQARule("multiple_choice", "none", "choice", False, "the very text of the right choice"),
         VQARule("multiple_choice_easy_only", "none", "choice", True, "the very text of the right choice" + _EASY),
+        VQARule(
+            "any_human_answer", "always", "any", False, "normalised always; 1 where anybody said so, for few people"
+        ),
     )
 }
 
@@ -159,6 +179,8 @@ def vqa_accuracy(prediction: str, asked: Asked, *, rule: str) -> float:
     matches = sum(text == said for text, _ in humans)
     if how.count == "thirds":
         return min(1.0, matches / 3)
+    if how.count == "any":
+        return float(matches > 0)
     if how.count == "tenths":
         return min(1.0, 0.3 * matches)
     # whoever gave the same answer under the same id counts as the same person, as in the official script
@@ -169,7 +191,8 @@ def vqa_accuracy(prediction: str, asked: Asked, *, rule: str) -> float:
 class Accuracy(Record):
     """What a prediction file comes to. `score` in percent; `missing` questions had no prediction and count 0.
 
-    `left_out`: questions that the rule does not count; `unknown`: predictions for questions that are not there.
+    `left_out`: questions that the rule does not count; `unknown`: predictions for questions that are not there; `sparse`: questions
+    with so few human answers that none can score in full.
     """
 
     rule: str
@@ -178,6 +201,7 @@ class Accuracy(Record):
     missing: int
     left_out: int
     unknown: int
+    sparse: int = 0
 
 
 def accuracy_of(predictions: Mapping[str, str], asked: Sequence[Asked], *, rule: str) -> Accuracy:
@@ -205,6 +229,7 @@ def accuracy_of(predictions: Mapping[str, str], asked: Sequence[Asked], *, rule:
         missing=sum(question.id not in predictions for question in counted),
         left_out=len(asked) - len(counted),
         unknown=len(set(predictions) - known),
+        sparse=sum(how.lacks_people(question) for question in counted),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from typing import Any
 
 from ...runtime.errors import BadInput
 from ...runtime.text import decoded, json_of
+from ...tools.data import human_answers
 from .accuracy import Asked, Human, VQARule
 
 __all__ = ["asked_of", "has_answers", "read_asked", "read_json", "read_predictions"]
@@ -95,17 +95,7 @@ def _answers(path: Path) -> list[tuple[str, Any]]:
 def asked_of(row: dict[str, Any]) -> Asked:
     """One annotated question; KeyError, TypeError, IndexError or ValueError for a row of another form."""
     given = row["direct_answers"] if "direct_answers" in row else row["answers"]
-    if isinstance(given, str):  # some exports of A-OKVQA write the list as text, as Python does
-        try:
-            given = ast.literal_eval(given)
-        except SyntaxError as error:
-            raise ValueError(f"the answers are no list: {error.msg}") from None
-    humans = tuple(
-        Human(text=str(one["answer"]), id=one.get("answer_id", place))
-        if isinstance(one, dict)
-        else Human(text=str(one), id=place)
-        for place, one in enumerate(given)
-    )
+    humans = tuple(Human(text=text, id=id) for text, id in human_answers(given))
     choices = tuple(str(choice) for choice in row.get("choices") or ())
     place = row.get("correct_choice_idx")
     return Asked(

@@ -86,11 +86,13 @@ class VQAItem(Record):
         return self.asked.question
 
 
-def read_items(name: SetName, questions: Path, annotations: Path | None = None) -> list[VQAItem]:
+def read_items(
+    name: SetName, questions: Path, annotations: Path | None = None, *, unanswered: bool = False
+) -> list[VQAItem]:
     """The questions of a data set with their answers.
 
     `questions` may hold the answers too (a list of questions with `answers` or `direct_answers`); then `annotations` is not
-    needed.
+    needed. With `unanswered`, questions need no answers, as those of a test set have none.
 
     Raises:
         BadInput: a file cannot be read, a row has another form, a question is empty or has more than `LONGEST` characters,
@@ -104,7 +106,7 @@ def read_items(name: SetName, questions: Path, annotations: Path | None = None) 
     subset = str(content.get("data_subtype") or "") if official else ""
     answered = _annotations(annotations) if annotations is not None else None
     items: dict[str, VQAItem] = {}
-    unanswered: list[str] = []
+    lacking: list[str] = []
     for place, row in enumerate(rows):
         where = f"{str(questions)!r}: row {place}"
         if not isinstance(row, dict) or "question_id" not in row or "question" not in row:
@@ -113,10 +115,7 @@ def read_items(name: SetName, questions: Path, annotations: Path | None = None) 
         check_question(str(row["question"]), f"{where}, question {key!r}")
         if key in items:
             raise BadInput(f"{where}: the question {key!r} comes twice; keep one of them.")
-        given = row if answered is None else answered.get(key)
-        if given is None or not ("answers" in given or "direct_answers" in given):
-            unanswered.append(key)
-            continue
+        given = row if answered is None else answered.get(key, {})
         if (
             answered is not None
             and "image_id" in row
@@ -126,16 +125,22 @@ def read_items(name: SetName, questions: Path, annotations: Path | None = None) 
                 f"{str(annotations)!r} is of another data set: its question {key!r} is about picture"
                 f" {given.get('image_id')!r}, in {str(questions)!r} it is about {row['image_id']!r}."
             )
-        items[key] = _item(name, where, {**given, **row}, subset)
-    if unanswered:
-        some = ", ".join(unanswered[:3])
+        item = _item(name, where, {**given, **row}, subset)
+        if not item.asked.humans and item.asked.correct is None:
+            lacking.append(key)
+            if not unanswered:
+                continue
+        items[key] = item
+    if lacking and not unanswered:
+        some = ", ".join(lacking[:3])
         if annotations is None:
             raise BadInput(
-                f"{len(unanswered)} questions of {str(questions)!r} have no answers ({some}): give --annotations."
+                f"{len(lacking)} questions of {str(questions)!r} have no answers ({some}): give --annotations, or for a test set"
+                " --predictions FILE."
             )
         whole = "is of another data set: it" if not items else "does not belong to these questions: it"
         raise BadInput(
-            f"{str(annotations)!r} {whole} has no answers to {len(unanswered)} of the {len(rows)} questions of"
+            f"{str(annotations)!r} {whole} has no answers to {len(lacking)} of the {len(rows)} questions of"
             f" {str(questions)!r} (such as {some})."
         )
     return list(items.values())
@@ -149,9 +154,11 @@ def check_question(question: str, where: str = "the question") -> None:
         raise BadInput(f"{where} has {len(question)} characters ({question[:60]!r}...): give at most {LONGEST}.")
 
 
-def need_choices(items: Sequence[VQAItem]) -> None:
-    """Raise `BadInput` where a question has no choices to choose among, or no right one."""
-    lacking = [item.id for item in items if len(item.asked.choices) < 2 or item.asked.correct is None]
+def need_choices(items: Sequence[VQAItem], *, unanswered: bool = False) -> None:
+    """Raise `BadInput` where a question has no choices to choose among, or (but with `unanswered`) no right one."""
+    lacking = [
+        item.id for item in items if len(item.asked.choices) < 2 or (item.asked.correct is None and not unanswered)
+    ]
     if lacking:
         raise BadInput(
             f"{len(lacking)} of {len(items)} questions have no choices ({', '.join(lacking[:3])}): multiple choice needs"
@@ -221,7 +228,7 @@ def rules_of(name: SetName, *, multiple_choice: bool = False) -> tuple[str, ...]
     """The rules that a data set's answers are scored by."""
     if multiple_choice:
         return ("multiple_choice", "multiple_choice_easy_only")
-    own = [rule.name for rule in RULES.values() if rule.count != "choice"]
+    own = [rule.name for rule in RULES.values() if rule.count not in ("choice", "any")]
     first = own.index("official_exact_easy_only")
     return tuple(own[first:] if name == "aokvqa" else own[:first])
 
@@ -246,7 +253,7 @@ def _annotations(path: Path) -> dict[str, dict[str, Any]]:
 
 def _item(name: SetName, where: str, row: dict[str, Any], subset: str) -> VQAItem:
     try:
-        asked = asked_of(row)
+        asked = asked_of({"answers": (), **row})
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise BadInput(f"{where} is no annotated question ({type(error).__name__}: {error}): {row!r:.200}") from None
     kind = str(row.get("question_type") or "")

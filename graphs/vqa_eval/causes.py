@@ -38,7 +38,9 @@ async def explain(
     why, complete = "", True
     has_caption = any(item.oracle_caption for item in plan.asked)
     has_passage = any(item.oracle_passages for item in plan.asked) and config.way.knowledge != "none"
-    if not config.causes:
+    if not any(value is not None for value in ours.values()):
+        why = "nothing was scored"
+    elif not config.causes:
         why = "causes were not asked for"
     elif not (has_caption or has_passage):
         why = "there is no oracle (--oracle): causes other than the form of the answer could not be told"

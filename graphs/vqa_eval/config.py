@@ -42,6 +42,10 @@ class VQAEvalConfig(PromptCapConfig):
     candidates: Annotated[str, option("answers with confidences by question, for --preset prophet", metavar="FILE")] = (
         ""
     )
+    predictions: Annotated[
+        str,
+        option("write our answers here, as leaderboards take them; questions need no answers then", metavar="FILE"),
+    ] = ""
     multiple_choice: Annotated[bool, option("choose among the choices of A-OKVQA")] = False
     limit: Annotated[int | None, option("so many questions, drawn with the seed", ge=1)] = None
     way: Annotated[Method, option("", flag=False)] = Method()

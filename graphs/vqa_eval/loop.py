@@ -15,9 +15,11 @@ from ...runtime.errors import BadInput
 from ...runtime.run import Loop, Mapped, Session, Warned
 from ...runtime.store import write_whole
 from ..promptcap import BRINGS, MethodStarted, Question, VQAModels, VQATask, answer, shots_of, store_pictures
+from .ablations import OURS
 from .causes import explain
 from .config import VQAEvalConfig
 from .plan import Plan
+from .predictions import need_place, write_predictions
 from .result import Answers, VQAEvalResult, method_report, pairs_of, rows_of, score_tasks, worst_of
 
 __all__ = ["vqa_eval"]
@@ -48,6 +50,8 @@ class Evaluation:
 
 async def _open(config: VQAEvalConfig, session: Session) -> Evaluation:
     plan = Plan.of(config)
+    if config.predictions:
+        need_place(config.predictions)
     seen = bool(config.tagger or config.ocr)
     seen |= any(method.selection == "image+question" and method.shots for method in plan.methods)
     lacking = [item.picture for item in plan.pool if seen or not item.captions]
@@ -94,7 +98,10 @@ async def _summary(evaluation: Evaluation, mapped: Mapped[VQATask]) -> Mapping[s
         method_report(method, plan.asked, answers[method.name], scores[method.name], headline, failures[method.name])
         for method in plan.methods
     )
-    for note in dict.fromkeys(note for report in reports for note in report.notes):
+    notes = [note for report in reports for note in report.notes]
+    if plan.config.predictions:
+        notes.append(await write_predictions(plan, answers[OURS], evaluation.ask))
+    for note in filter(None, dict.fromkeys(notes)):
         session.emit(Warned(text=note))
     rows = rows_of(plan.asked, answers, scores, explained.causes, headline)
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -109,6 +116,7 @@ async def _summary(evaluation: Evaluation, mapped: Mapped[VQATask]) -> Mapping[s
         "causes": counted(list(explained.causes.values())),
         "unexplained": explained.why,
         "worst": worst_of(rows),
+        "predictions": plan.config.predictions,
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...evaluators.vqa import (
     VQAItem,
+    find_rule,
     headline_rule,
     need_choices,
     read_items,
@@ -25,7 +26,9 @@ from ..promptcap import Facts, Method, Question, need_index, read_examples
 from .ablations import ladder
 from .config import VQAEvalConfig
 
-__all__ = ["Plan", "due", "read_data"]
+__all__ = ["ANY_HUMAN", "Plan", "due", "read_data"]
+
+ANY_HUMAN = "any_human_answer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +55,9 @@ class Plan:
         ocr = config.way.ocr and bool(config.ocr or any(item.ocr for item in asked))
         method = config.way.model_copy(update={"tags": tags, "ocr": ocr})
         oracle = any(item.oracle_caption for item in asked)
-        methods = ladder(method, pictures=bool(config.images), oracle=oracle, baselines=config.baselines)
+        # without answers there is nothing to compare by
+        baselines = config.baselines if any(_scored(config, item) for item in asked) else "none"
+        methods = ladder(method, pictures=bool(config.images), oracle=oracle, baselines=baselines)
         need_index(config, methods)
         pool: Sequence[VQAItem] = ()
         if any(each.shots for each in methods):
@@ -62,21 +67,35 @@ class Plan:
         )
 
     @property
-    def headline(self) -> str:
+    def own_rule(self) -> str:
         """The rule of the data set's own script."""
         return headline_rule(self.config.data, multiple_choice=self.config.multiple_choice)
 
     @property
-    def rules(self) -> Sequence[str]:
-        """All rules that answers are scored by."""
-        return rules_of(self.config.data, multiple_choice=self.config.multiple_choice)
+    def headline(self) -> str:
+        """The rule that methods are compared by: the data set's own, unless most questions have too few human answers for it."""
+        return ANY_HUMAN if 2 * len(self.sparse) > len(self.asked) else self.own_rule
 
-    def questions(self, methods: Sequence[Method], items: Sequence[VQAItem]) -> Mapping[str, Question]:
-        """What the methods can be asked of the items, by task id, a method after the other."""
+    @property
+    def rules(self) -> Sequence[str]:
+        """All rules that answers are scored by; one for few human answers where some questions have few."""
+        own = rules_of(self.config.data, multiple_choice=self.config.multiple_choice)
+        return (*own, ANY_HUMAN) if self.sparse else own
+
+    @property
+    def sparse(self) -> Sequence[VQAItem]:
+        """The questions with too few human answers for the data set's own rule."""
+        return [item for item in self.asked if find_rule(self.own_rule).lacks_people(item.asked)]
+
+    def questions(
+        self, methods: Sequence[Method], items: Sequence[VQAItem], *, choosing: bool | None = None
+    ) -> Mapping[str, Question]:
+        """What the methods can be asked of the items, by task id, a method after the other; `choosing` among choices or not."""
+        choosing = self.config.multiple_choice if choosing is None else choosing
         questions = [
             Question(
                 id=item.id, method=method, text=" ".join(item.question.split()), picture=item.picture,
-                choices=item.asked.choices if self.config.multiple_choice else (), facts=_facts(item),
+                choices=item.asked.choices if choosing else (), facts=_facts(item),
             )
             for method in methods
             for item in due(method, items)
@@ -86,6 +105,22 @@ class Plan:
     def notes(self, shots: Sequence[Shot]) -> list[str]:
         """What a reader must know about how the answers were made."""
         config, notes = self.config, []
+        rule = find_rule(self.own_rule)
+        if sparse := self.sparse:
+            fewest = min(len(item.asked.humans) for item in sparse)
+            never = ", and with one answer 0 whatever is answered" * (rule.count == "leave one out" and fewest == 1)
+            notes.append(
+                f"{len(sparse)} of {len(self.asked)} questions have fewer than {rule.people} human answers, of which {rule.name} can"
+                f" make no full score{never}: see {ANY_HUMAN}, which is 1 where anybody said so"
+                + (", and by which methods are compared here." if self.headline == ANY_HUMAN else ".")
+            )
+        if bare := sum(not _scored(config, item) for item in self.asked):
+            rest = (
+                "there is nothing to score, and ours alone is asked"
+                if bare == len(self.asked)
+                else "these are not scored"
+            )
+            notes.append(f"{bare} of {len(self.asked)} questions have no answers: {rest}.")
         if not config.images:
             notes.append("Text-only mode: no picture was looked at, captions were given.")
         if config.way.shots and not config.examples:
@@ -105,6 +140,10 @@ class Plan:
         return notes
 
 
+def _scored(config: VQAEvalConfig, item: VQAItem) -> bool:
+    return find_rule(headline_rule(config.data, multiple_choice=config.multiple_choice)).can_score(item.asked)
+
+
 def due(method: Method, items: Sequence[VQAItem]) -> list[VQAItem]:
     """What a method can be asked."""
     return [item for item in items if method.caption != "oracle" or item.oracle_caption]
@@ -118,14 +157,15 @@ def read_data(config: VQAEvalConfig) -> tuple[list[VQAItem], list[VQAItem]]:
     Raises:
         BadInput: see `evaluators.vqa`; or there are neither pictures nor captions.
     """
-    items = read_items(config.data, Path(config.questions), Path(config.annotations) if config.annotations else None)
+    annotations = Path(config.annotations) if config.annotations else None
+    items = read_items(config.data, Path(config.questions), annotations, unanswered=bool(config.predictions))
     chosen = set(range(len(items)))
     if config.limit is not None and config.limit < len(items):
         chosen = set(random.Random(config.seed).sample(range(len(items)), config.limit))
     asked = [item for place, item in enumerate(items) if place in chosen]
     rest = [item for place, item in enumerate(items) if place not in chosen]
     if config.multiple_choice:
-        need_choices(asked)
+        need_choices(asked, unanswered=bool(config.predictions))
     if config.captions:
         asked = with_captions(asked, Path(config.captions))
     if config.images:

@@ -65,8 +65,9 @@ class Pair(Record):
 class VQAEvalResult(RunResult[VQATask]):
     """The whole evaluation. `causes`: of ours, how many questions each; `unexplained` says why there is none.
 
-    `headline`: the rule of the data set's own script, by which methods are compared and errors told. `tasks` stays empty: every
-    question with its answers is a line of `items.jsonl`.
+    `headline`: the rule by which methods are compared and errors told: that of the data set's own script, or `any_human_answer`
+    where most questions have too few human answers for it. `tasks` stays empty: every question with its answers is a line of
+    `items.jsonl`. `predictions`: the file of answers that was written, "" for none.
     """
 
     tasks: tuple[VQATask, ...] = ()
@@ -77,6 +78,7 @@ class VQAEvalResult(RunResult[VQATask]):
     causes: dict[str, int] = Field(default_factory=dict)
     unexplained: str = ""
     worst: tuple[dict[str, Any], ...] = ()
+    predictions: str = ""
 
     @property
     def rival(self) -> Pair | None:
@@ -138,12 +140,13 @@ def score_tasks(rules: Sequence[str], asked: Sequence[VQAItem], tasks: Mapping[s
     """The accuracy of every question under every rule; what was not answered is None."""
     scores: Scores = {}
     for name in rules:
-        easy = find_rule(name).easy_only
+        rule = find_rule(name)
         scores[name] = {
             item.id: vqa_accuracy(task.answer, item.asked, rule=name)
             if (task := tasks.get(item.id)) is not None
             and task.reason != "failed"
-            and not (easy and item.asked.difficult)
+            and rule.can_score(item.asked)
+            and not (rule.easy_only and item.asked.difficult)
             else None
             for item in asked
         }

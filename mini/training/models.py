@@ -17,6 +17,7 @@ STEPS = {
     "vqa": 15_650,
     "clip": 1_050,
     "writer": 260,
+    "answerer": 400,
     "promptcap": 2_000,
 }
 
@@ -40,7 +41,7 @@ def train(
     def report(line: str) -> None:
         print(line, flush=True)
 
-    for name in models or ("painter", "vqa", "clip", "writer", "promptcap"):
+    for name in models or ("painter", "vqa", "clip", "writer", "answerer", "promptcap"):
         count = STEPS[name] if steps is None else steps
         begun = start / name if start is not None else None
         if name == "painter":
@@ -69,6 +70,10 @@ def train(
             from .train_writer import train_writer
 
             train_writer(work, out / "writer", steps=count, device=device, report=report)
+        elif name == "answerer":
+            from .train_answerer import train_answerer
+
+            train_answerer(work, out / "answerer", steps=count, device=device, report=report)
         elif name == "promptcap":
             from .train_promptcap import train_promptcap
 

@@ -1,6 +1,6 @@
 from .drawing import SIZE, Group, Placed, Scene, Spec, draw, place
 from .grammar import Node, Phrase, Wording, article, plain, word
-from .knowledge import TEMPLATES, generic, items, many_things, pairs, views
+from .knowledge import TEMPLATES, Asked, corpus, facts, generic, items, many_things, pairs, views
 from .knowledge_set import write_knowledge
 from .parse import spec_of
 from .questions import ask
@@ -9,6 +9,7 @@ from .scenes import is_held_out, pixels, scenes, specs
 from .vocabulary import BACKGROUNDS, COLORS, COUNTS, KINDS, OPPOSITE, RELATIONS, SHAPES, SIZES, THINGS, plain_of, plural
 
 __all__ = [
+    "Asked",
     "BACKGROUNDS",
     "COLORS",
     "COUNTS",
@@ -31,7 +32,9 @@ __all__ = [
     "article",
     "ask",
     "check",
+    "corpus",
     "draw",
+    "facts",
     "generic",
     "is_held_out",
     "items",

@@ -5,6 +5,7 @@ from .caption_rows import CaptionRow, read_caption_rows
 from .claims import Claim, locate, read_claims, read_sentences
 from .downloads import fetched
 from .held_rows import kept_rows
+from .human_answers import human_answers
 from .pictures import SUFFIXES, Picture, content_sha256, keep_picture, read_picture
 from .prompted_pictures import Item, Items, picture_files, read_items
 from .rows import drop_overlaps, folds, per_class, read_rows, text_key
@@ -25,6 +26,7 @@ __all__ = [
     "content_sha256",
     "drop_overlaps",
     "fetched",
+    "human_answers",
     "folds",
     "json_lines",
     "keep_picture",

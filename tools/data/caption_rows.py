@@ -1,6 +1,6 @@
 """Rows that caption data is made of: a picture, what is asked about it, what people answer, and what people say of it.
 
-A file is JSONL, or Parquet where pyarrow is there. Columns: `question` and `answers` (texts; one text will do), `captions`
+A file is JSONL, or Parquet where pyarrow is there. Columns: `question` and `answers` (texts, one text, or VQA's `[{"answer": ...}]`), `captions`
 (what people say of the picture without being asked), `caption` (the one to learn), `image` (a path from the file's folder)
 and `id`. Which of them a row must have is for the caller to say.
 """
@@ -14,6 +14,7 @@ from typing import Any
 from ...runtime.errors import BadInput
 from ...runtime.records import Record
 from ...runtime.text import json_of, lines_of, read_text
+from .human_answers import human_answers
 from .tables import read_table
 
 __all__ = ["CaptionRow", "read_caption_rows"]
@@ -83,7 +84,7 @@ def _row(content: Any, place: int, path: Path) -> CaptionRow:
         id=_text(content, "id", where) or str(place),
         image=None if image is None else str((path.parent / image).resolve()),
         question=question,
-        answers=_texts(content, "answers", where),
+        answers=_answers(content, where),
         captions=_texts(content, "captions", where),
         caption=_text(content, "caption", where),
     )
@@ -96,6 +97,15 @@ def _text(content: dict[str, Any], name: str, where: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise BadInput(f"{where}: {name!r} is {value!r:.80}, and must be a text.")
     return " ".join(value.split()) or None if value is not None else None
+
+
+def _answers(content: dict[str, Any], where: str) -> tuple[str, ...]:
+    value = content.get("answers") or []
+    try:
+        texts = [value] if isinstance(value, str) else [text for text, _ in human_answers(value)]
+    except (KeyError, TypeError, ValueError):
+        raise BadInput(f"{where}: 'answers' is {value!r:.80}, and must be a list of texts.") from None
+    return tuple(clean for text in texts if (clean := " ".join(text.split())))
 
 
 def _texts(content: dict[str, Any], name: str, where: str) -> tuple[str, ...]:
