@@ -45,7 +45,12 @@ def _words(result: IndexResult, bold: bool) -> list[str]:
 def _data(result: IndexResult) -> Mapping[str, Any]:
     if not result.tasks:
         return {"url": result.config["to"]}
-    return {**result.ingested.model_dump(mode="json"), "url": result.config["to"], "held": result.held}
+    whole = {
+        "url": result.config["to"],
+        "held": result.held,
+        "run_notes": list(result.notes),
+    }  # `notes` are those of files
+    return {**result.ingested.model_dump(mode="json"), **whole}
 
 
 def _flags(command: argparse.ArgumentParser) -> None:

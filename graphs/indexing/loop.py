@@ -6,15 +6,19 @@ index whole; what was embedded is in the call ledger.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from ...runtime.protocols import Captioner, Embedder, Index, PageReader, TextEmbedder
-from ...runtime.run import Loop, Mapped, Progressed, Session
-from ...tools.documents import Chunker
+from ...runtime.run import Loop, Mapped, Progressed, Session, Warned
+from ...tools.documents import Chunker, media_of
 from ...tools.encoders import open_clip, open_text_embedder
 from ...tools.index import ingest, listing, open_index
+from ...tools.vision import foreign_note, open_captioner, open_page_reader
 from .config import IndexConfig
 from .result import IndexedFolder, IndexResult
 
@@ -36,6 +40,7 @@ class _Indexing:
     chunker: Chunker
     captioner: Captioner | None
     ocr: PageReader | None
+    clip: Embedder | None
 
     @classmethod
     async def open(cls, config: IndexConfig, session: Session) -> _Indexing:
@@ -48,19 +53,15 @@ class _Indexing:
             image = session.open("clip", open_clip, config.clip)
         captioner: Captioner | None = None
         if config.captioner or "captioner" in given:
-            from ...tools.vision import open_captioner
-
             captioner = session.open("captioner", open_captioner, config.captioner)
         ocr: PageReader | None = None
         if config.ocr or "ocr" in given:
-            from ...tools.vision import open_page_reader
-
             ocr = session.open("ocr", open_page_reader, config.ocr)
         chunker = Chunker(size=config.chunk)
         opened = await open_index(config.to, text=text, image=image, chunker=chunker.key)
         session.close_later(opened)
         await opened.embeds()  # refuses what would leave the index half
-        return cls(config, session, opened, chunker, captioner, ocr)
+        return cls(config, session, opened, chunker, captioner, ocr, image)
 
     async def work(self, id: str, folder: Path) -> IndexedFolder | None:
         config, session = self.config, self.session
@@ -70,6 +71,7 @@ class _Indexing:
                 return before.tasks[0]
         if session.budget.exhausted():
             return None
+        self._tell_foreign(folder)
         ingested = await ingest(
             folder, self.index, collection=config.name, chunker=self.chunker, blobs=session.store.blobs,
             captioner=self.captioner, ocr=self.ocr, encoding=config.encoding, max_bytes=int(config.max_mb * 1e6),
@@ -77,6 +79,18 @@ class _Indexing:
             stop=lambda: session.budget.exhausted() is not None,
         )  # fmt: skip
         return IndexedFolder(id=id, ingested=ingested, held=await self.index.count())
+
+    def _tell_foreign(self, folder: Path) -> None:
+        """Say, once, that bundled models are given pictures that they cannot know; broken files are told by the reading."""
+
+        def pictures() -> Iterator[Image.Image]:
+            for path in listing(folder).files:
+                if media_of(path) == "image/*":
+                    with contextlib.suppress(OSError, ValueError), Image.open(path) as picture:
+                        yield picture
+
+        if note := foreign_note({"--clip": self.clip, "--captioner": self.captioner}, pictures()):
+            self.session.emit(Warned(text=note))
 
 
 def _summary(indexing: _Indexing, mapped: Mapped[IndexedFolder]) -> Mapping[str, object]:

@@ -26,7 +26,7 @@ from ...runtime.run import Session, Warned
 from ...tools.data import Selection, Shot, Shots, read_corpus
 from ...tools.encoders import open_clip, open_text_embedder
 from ...tools.index import open_index
-from ...tools.vision import open_captioner, open_ocr, open_tagger, open_vqa
+from ...tools.vision import foreign_note, open_captioner, open_ocr, open_tagger, open_vqa
 from ..rag import open_for_search
 from .config import PromptCapConfig
 from .context import VQAContext
@@ -128,6 +128,13 @@ class VQAModels:
         for by in [each for each in order if each in wanted]:
             self.shots[by] = Shots(pool, by=by, index=None if by == "random" else index, seed=config.seed)
             await self.shots[by].fill(stop=lambda: session.budget.exhausted() is not None)
+
+    def tell_foreign(self) -> None:
+        """Say, once, that a bundled model is shown what it cannot know (`tools.vision.foreign_note`)."""
+        pictures = {picture.sha256: picture for picture in self.pictures.values()}
+        shown = map(self.session.store.blobs.get_image, pictures.values())
+        if note := foreign_note({"--captioner": self.captioner, "--vqa": self.vqa}, shown):
+            self.session.emit(Warned(text=note))
 
     def context(self, method: Method) -> VQAContext:
         """What the machine works with for one question of a method."""

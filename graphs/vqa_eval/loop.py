@@ -58,6 +58,7 @@ async def _open(config: VQAEvalConfig, session: Session) -> Evaluation:
     pictures = store_pictures([*(item.picture for item in plan.asked), *lacking], session.store.blobs)
     models = VQAModels(config, session, plan.methods)
     models.pictures = pictures
+    models.tell_foreign()
     models.examples_are = "generic" if config.way.caption == "generic" else "aware"
     await models.open_knowledge()
     await _check_oracle(plan, models)

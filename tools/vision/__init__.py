@@ -2,6 +2,7 @@
 
 from .captioners import each_caption, open_captioner
 from .detector import COCO, ObjectDetector, coco_name, open_detector
+from .drawn_world import foreign_note, is_drawn
 from .local_captioner import promptcap_prompt
 from .ocr import READERS, RapidOCR, open_ocr, open_page_reader
 from .open import open_vqa
@@ -19,8 +20,10 @@ __all__ = [
     "RapidOCR",
     "coco_name",
     "each_caption",
+    "foreign_note",
     "is_closed",
     "is_detector",
+    "is_drawn",
     "open_captioner",
     "open_detector",
     "open_ocr",

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from servers import completion, serving
 
 from inloop.app.cli.main import main
+from inloop.mini.world import draw, scenes
 from inloop.runtime.store.open import Store
 
 ANIMALS = {"cow": "calf", "sheep": "lamb", "dog": "puppy", "cat": "kitten", "horse": "foal", "goose": "gosling"}
@@ -132,6 +133,11 @@ def test_several_questions_with_choices_and_a_picture(server, tmp_path, capsys):
     found = told(capsys)
     assert [answer["answer"] for answer in found["answers"]] == ["blue", "blue"]
     assert found["answers"][0]["image"]["media_type"] == "image/png"
+    [note] = [note for note in found["notes"] if "drawn world" in note]
+    assert "mini-promptcap and mini-vqa know nothing but the drawn world" in note and "--captioner and --vqa" in note
+    draw(next(iter(scenes(1)))).save(tmp_path / "drawn.png")
+    assert main(["vqa", "drawn.png", "what is this?", "--json"]) == 0
+    assert not any("drawn world" in note for note in told(capsys)["notes"])
 
 
 @pytest.mark.parametrize(

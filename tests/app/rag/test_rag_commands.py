@@ -88,6 +88,21 @@ def test_a_picture_that_nothing_can_find_is_named_and_stops_no_other_file(here, 
     assert failed["file"] == "plain.png" and "without an embedder of pictures" in failed["reason"]
 
 
+def test_photographs_in_an_index_by_the_bundled_clip_are_told_once(here, capsys):
+    for name in ("one", "two"):
+        Image.new("RGB", (200, 100), "red").save(here / "docs" / f"{name}.png")
+    code, out, _ = run(capsys, "index", "docs", "--embedder", "none", "--json")
+    told = json.loads(out)
+    [note] = told["run_notes"]
+    assert (
+        code == 0
+        and told["held"] == 4
+        and note.startswith("mini-clip knows")
+        and "2 of 2 pictures" in note
+        and "--clip" in note
+    )
+
+
 def test_a_spent_budget_keeps_what_was_done_and_deletes_nothing(here, capsys):
     flags = ("--embedder", "none", "--clip", "none", "--json")
     run(capsys, "index", "docs", *flags)

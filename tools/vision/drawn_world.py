@@ -1,0 +1,63 @@
+"""The drawn world of the bundled models, and what to say where they are shown another picture.
+
+`mini-promptcap`, `mini-vqa` and `mini-clip` were trained on that world alone, and have an answer to every picture. What is drawn or
+painted there is 64 x 64 pixels, on one plain ground of five; a picture that is not is none of that world. The reverse is not
+sure: a small photograph before a white wall would pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+__all__ = ["foreign_note", "is_drawn"]
+
+_MODELS = ("mini-promptcap", "mini-vqa", "mini-clip")
+_SIDE = 64
+_GROUNDS = ((252, 252, 252), (176, 178, 182), (236, 220, 188), (196, 240, 216), (216, 206, 246))
+_NEAR = 26  # of 255: noise that a median of 25 pixels leaves
+_EDGE, _ALL = (
+    0.8,
+    0.35,
+)  # shares of the outermost pixels and of all that are the ground; four large things leave so much
+
+
+def is_drawn(picture: Image.Image) -> bool:
+    """Whether a picture may be of the drawn world."""
+    if picture.size != (_SIDE, _SIDE):
+        return False
+    smooth = np.asarray(picture.convert("RGB").filter(ImageFilter.MedianFilter(5)), dtype=np.int16)
+    edge = np.ones((_SIDE, _SIDE), dtype=bool)
+    edge[2:-2, 2:-2] = False
+    for ground in _GROUNDS:
+        near = (np.abs(smooth - np.array(ground)) <= _NEAR).all(2)
+        if near[edge].mean() >= _EDGE and near.mean() >= _ALL:
+            return True
+    return False
+
+
+def foreign_note(models: Mapping[str, object], pictures: Iterable[Image.Image]) -> str:
+    """What to say, once a run, of pictures that its models of the drawn world cannot know; "" for nothing.
+
+    `models`: by the flag that sets it, each model of the run; None for one that is not used. Pictures are looked at only where one of
+    the models is of that world.
+    """
+    bundled = {flag: str(name) for flag, model in models.items() if (name := getattr(model, "model", "")) in _MODELS}
+    if not bundled:
+        return ""
+    drawn = [is_drawn(picture) for picture in pictures]
+    if all(drawn):
+        return ""
+    several = len(bundled) > 1
+    shown = (
+        "the picture is none of it"
+        if len(drawn) == 1
+        else f"{drawn.count(False)} of {len(drawn)} pictures are none of it"
+    )
+    return (
+        f"{' and '.join(bundled.values())} {'know' if several else 'knows'} nothing but the drawn world (64 x 64 pixels, shapes and things on"
+        f" a plain ground), and {shown}: what {'they say' if several else 'it says'} of such a picture means nothing. A model that knows"
+        f" photographs is set by {' and '.join(bundled)}."
+    )
