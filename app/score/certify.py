@@ -157,8 +157,8 @@ def _vqa(args: argparse.Namespace) -> int:
                 continue
             if rule.name.endswith(("_easy_only", "_all")) and not any(question.choices for question in asked):
                 continue  # A-OKVQA's rules: for other files they repeat what is there
-            if rule.count == "any" and not any(find_rule("official").lacks_people(question) for question in asked):
-                continue
+            if rule.count == "any" and all(len(question.humans) != 1 for question in asked):
+                continue  # of one human answer the official rule is 0 whatever is predicted
             if not has_answers(Path(args.predictions), rule):
                 continue
         made.append((rule, accuracy_of(read_predictions(Path(args.predictions), rule), asked, rule=rule.name)))

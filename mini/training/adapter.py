@@ -68,6 +68,7 @@ def train_adapter(
     rate: float,
     device: str,
     first_layer: int = FIRST_LAYER,
+    warm_up: int = 100,
     report: Callable[[str], None] = print,
 ) -> None:
     """Train the adapter `name` and write it in fp16 into the folder `out`.
@@ -82,6 +83,7 @@ def train_adapter(
         rate: the highest learning rate.
         device: as torch names it.
         first_layer: the layers below it stay as they are.
+        warm_up: steps in which the rate rises.
         report: is told how far it is.
     """
     from peft import LoraConfig, get_peft_model
@@ -121,7 +123,8 @@ def train_adapter(
         return F.cross_entropy(logits.float(), ids[:, 1:][answer[:, 1:]])
 
     fit(
-        model, loss_of, name=name, steps=steps, rate=rate, checkpoint=work / f"{name}.pt", weight_decay=0.0, report=report
+        model, loss_of, name=name, steps=steps, rate=rate, checkpoint=work / f"{name}.pt", weight_decay=0.0, warm_up=warm_up,
+        report=report,
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     model.peft_config[

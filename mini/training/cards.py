@@ -43,6 +43,15 @@ _ABOUT = {
         " dependency is right and none is missing. Where the rules for simple English understand a whole prompt they write its graph"
         " instead, unless `--questioner mini-writer` is given.",
     ),
+    "answerer": (
+        "mini-answerer",
+        "A LoRA adapter (rank 16, the upper twelve layers) of SmolLM2-135M-Instruct (Hugging Face, Apache-2.0) that answers questions about"
+        " pictures from what is told of them, in the words that `inloop vqa` sends: shortly, and \"unknown\" where the answer is not there."
+        " It was taught on captions of the drawn world, passages of its corpus, worked examples, and captions of everyday things by rule."
+        " `answerer.gguf` is for the embedded server, the safetensors file for peft.",
+        "On phrasings, (thing, fact) pairs and sets of things that were not taught; what is told is the world's truth, so that the captioner is"
+        " not measured with it. \"base\" is SmolLM2-135M-Instruct without the adapter.",
+    ),
     "promptcap": (
         "mini-promptcap",
         "`BlipForQuestionAnswering` as a captioner: it reads PromptCap's prompt and writes a caption for the question instead of an"

@@ -22,7 +22,7 @@ from ..world import KINDS, Scene, Spec, Verdict, Wording, ask, check, draw, plai
 __all__ = ["evaluate", "graph_right"]
 
 Figures = dict[str, dict[str, float]]
-MODELS = ("painter", "vqa", "clip", "writer", "promptcap")
+MODELS = ("painter", "vqa", "clip", "writer", "promptcap")  # what is bundled
 
 
 def evaluate(models: Sequence[str], *, weights: Path, count: int = 400, cards: bool = False) -> Figures:
@@ -171,6 +171,22 @@ class _Bench:
                 )
         await close(model)
         return out
+
+    async def answerer(self) -> dict[str, float]:
+        """Answers of the answerer and of its base to questions that were not taught."""
+        from ...runtime.llm import open_chat
+        from ...runtime.serving import serve
+        from .answerer_evaluation import measure_answerer
+
+        out: dict[str, float] = {}
+        count = min(self.count, 100)
+        adapter = f"mini-answerer={self.weights / 'answerer'}"
+        for prefix, loras in (("", [adapter]), ("base: ", [])):
+            with serve("smollm2", loras=loras, engine="embedded", settings=self.settings) as server:
+                chat = open_chat(server.served.llm, self.store, self.settings)
+                out |= {prefix + key: value for key, value in (await measure_answerer(chat, count=count)).items()}
+                await close(chat)
+        return out | {"questions": float(count)}
 
     async def writer(self) -> dict[str, float]:
         """Scene graphs of held-out prompts, by the writer and by rules, that are right and complete; rewrites true to them."""

@@ -28,15 +28,16 @@ def fit(
     rate: float,
     checkpoint: Path,
     weight_decay: float = 0.01,
+    warm_up: int = 100,
     report: Callable[[str], None] = print,
 ) -> None:
     """Train `model` to `steps`, from the file `checkpoint` where there is one, and put the average of its weights into it.
 
-    The checkpoint stays, so that the finished weights can be written again.
+    The rate rises for `warm_up` steps. The checkpoint stays, so that the finished weights can be written again.
     """
 
     def schedule(step: int) -> float:
-        warm = min(1.0, (step + 1) / 100)
+        warm = min(1.0, (step + 1) / warm_up)
         return warm * max(0.02, 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
 
     def progress(at: Progress) -> None:

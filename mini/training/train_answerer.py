@@ -18,8 +18,8 @@ _FIRST_LAYER = (
 def train_answerer(work: Path, out: Path, *, steps: int, device: str, report: Callable[[str], None] = print) -> None:
     """Train the adapter and write it in fp16."""
     train_adapter(
-        work, out, name="answerer", exchanges=_exchanges, seed=5, steps=steps, rate=2e-3, device=device,
-        first_layer=_FIRST_LAYER, report=report,
+        work, out, name="answerer", exchanges=_exchanges, seed=5, steps=steps, rate=1.5e-3, device=device,
+        first_layer=_FIRST_LAYER, warm_up=10, report=report,
     )  # fmt: skip
 
 

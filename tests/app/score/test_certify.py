@@ -212,6 +212,11 @@ def test_vqa_rules_in_the_command(capsys, tmp_path):
     _, out, _ = certify(capsys, "vqa", *files, "--rule", "all", "--json")
     results = json.loads(out)["results"]
     assert [r["rule"] for r in results][:1] == ["official_leave_one_out"] and len(results) == 6
+    alone = tmp_path / "one.json"
+    alone.write_text('[{"question_id": 1, "answers": [{"answer": "cat"}]}]', encoding="utf-8")
+    code, out, _ = certify(capsys, "vqa", "--predictions", predictions, "--annotations", alone, "--rule", "all")
+    assert code == 0 and "  0.0000  official_leave_one_out over 1 questions, 1 with fewer than 4 human answers" in out
+    assert "100.0000  any_human_answer over 1 questions\n" in out
     annotations.write_text(
         '[{"question_id": 1, "direct_answers": ["cat"], "choices": ["cat", "dog"], "correct_choice_idx": 0}]',
         encoding="utf-8",
