@@ -13,7 +13,17 @@ from .figures import Options, keep, machine, table
 
 MEASUREMENTS = (
     *("start", "nodes", "models", "loops", "serving", "scorers"),
-    *("students", "llm2llm", "retrieval", "rag_answers", "statements", "questions", "retrieval_vision", "promptcap"),
+    *(
+        "students",
+        "llm2llm",
+        "retrieval",
+        "indexing",
+        "rag_answers",
+        "statements",
+        "questions",
+        "retrieval_vision",
+        "promptcap",
+    ),
 )
 
 

@@ -3,8 +3,8 @@
 A folder in the layout of sentence-transformers says how its token vectors are pooled (mean, cls, max, last token; default
 mean) and how many tokens it reads. A longer text is read in windows and pooled over all of them, so nothing is cut.
 
-Invariants: fp32; unit vectors; batches of one fixed shape, padded, so a vector does not depend on its company. The
-ledger keeps the float32 bits.
+Invariants: fp32; unit vectors; a text is padded to a length of its own and computed in batches of one fixed size, so a vector does not
+depend on its company. The ledger keeps the float32 bits.
 """
 
 from __future__ import annotations
@@ -35,7 +35,13 @@ if TYPE_CHECKING:
 __all__ = ["LocalTextEmbedder", "ServedTextEmbedder", "open_text_embedder", "text_weights"]
 
 _BATCH = 8
-_LENGTHS = (16, 32, 64, 128)  # a batch is padded to the first that holds its longest text, else to the model's most
+_LENGTHS = (
+    16,
+    32,
+    48,
+    64,
+    *range(96, 513, 32),
+)  # a text is padded to the first that holds it, else to the model's most
 _MOST = 512  # tokens of a window, where the model does not say
 _POOLS = ("cls", "max", "mean", "lasttoken")
 _ENDS = ("", "_token", "_tokens")  # of the names of modes in pooling configs
@@ -80,7 +86,7 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
 
     def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
         self.pool, self.window, self.batch, self._prompts = _layout(weights)
-        super().__init__(weights, store, settings, max_batch=16 * self.batch, linger=0.02)
+        super().__init__(weights, store, settings, max_batch=64 * self.batch, linger=0.02)
         self._model: Any = None
         self._tokenizer: Any = None
         self._special: tuple[list[int], list[int]] = ([], [])  # the tokens that stand before and after every text
@@ -122,15 +128,16 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
         self._model = self.weights.load(AutoModel, dtype=torch.float32).eval().to(device)
 
     def _serve(self, items: list[str]) -> list[list[float] | InloopError]:
-        windows: list[tuple[int, list[int]]] = []  # (item, token ids with the special ones)
+        windows: dict[int, list[tuple[int, list[int]]]] = {}  # by length: (item, token ids with the special ones)
         for place, text in enumerate(items):
-            windows += [(place, ids) for ids in self._windows(text)]
-        windows.sort(key=lambda window: len(window[1]))
+            for ids in self._windows(text):
+                windows.setdefault(self._length(len(ids)), []).append((place, ids))
         sums: dict[int, Any] = {}
-        for rows in chunks(windows, self.batch):
-            pooled, counts = self._pooled([ids for _, ids in rows])
-            for (place, _), vector, count in zip(rows, pooled, counts, strict=True):
-                sums[place] = self._joined(sums.get(place), vector, count)
+        for length, alike in sorted(windows.items()):
+            for rows in chunks(alike, self.batch):
+                pooled, counts = self._pooled([ids for _, ids in rows], length)
+                for (place, _), vector, count in zip(rows, pooled, counts, strict=True):
+                    sums[place] = self._joined(sums.get(place), vector, count)
         outcomes: list[list[float] | InloopError] = []
         for place, text in enumerate(items):
             vector = sums[place]
@@ -153,12 +160,14 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
         ).input_ids
         return ids
 
-    def _pooled(self, rows: list[list[int]]) -> tuple[list[Any], list[int]]:
+    def _length(self, tokens: int) -> int:
+        """What a window of so many tokens is padded to."""
+        return next((size for size in _LENGTHS if tokens <= size <= self.window), self.window)
+
+    def _pooled(self, rows: list[list[int]], length: int) -> tuple[list[Any], list[int]]:
         """For each window its pooled vector in double precision (the sum, where the mean is taken) and its tokens."""
         import torch
 
-        longest = max(len(ids) for ids in rows)
-        length = next((size for size in _LENGTHS if longest <= size <= self.window), self.window)
         padded = rows + [rows[0]] * (self.batch - len(rows))
         pad = self._tokenizer.pad_token_id or 0
         ids = torch.tensor([row + [pad] * (length - len(row)) for row in padded], device=self._device)
