@@ -8,7 +8,7 @@ from pathlib import Path
 from ..runtime.errors import InloopError
 
 HERE = Path(__file__).parent
-NAMES = ("painter", "vqa", "clip", "writer", "answerer", "promptcap")
+NAMES = ("painter", "vqa", "clip", "writer", "answerer", "promptcap", "verifier")
 
 
 def main() -> None:
@@ -27,6 +27,7 @@ def main() -> None:
     evaluate.add_argument("models", nargs="*", choices=[*NAMES, []])
     evaluate.add_argument("--weights", type=Path, default=HERE / "weights")
     evaluate.add_argument("--cards", action="store_true", help="write the figures into the model cards")
+    evaluate.add_argument("--work", type=Path, default=Path("runs/mini"), help="where the verifier's texts are kept")
     evaluate.add_argument("--count", type=int, default=400, help="held-out captions per figure")
     knowledge = commands.add_parser("knowledge", help="write the knowledge question set about drawn pictures")
     knowledge.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -58,7 +59,7 @@ def main() -> None:
     else:
         from .training import evaluate as measure
 
-        measure(options.models, weights=options.weights, count=options.count, cards=options.cards)
+        measure(options.models, weights=options.weights, count=options.count, cards=options.cards, work=options.work)
 
 
 if __name__ == "__main__":

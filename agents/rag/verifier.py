@@ -10,9 +10,10 @@ Four checks a sentence, in this order; the first that fails decides:
    the overlap also weighs how their passages were found: that is what was calibrated, and questions were not
 
 The judge of 3 and 4 is an `Entailment`: the calibrated overlap (not an LLM, not an NLI model), an NLI cross-encoder, or a
-language model. Whether a quotation speaks for a claim is decided part by part as well: a judge's "supports" stands only where every
-part of the claim is borne out, and the overlap, which cannot tell for from against, leaves it to the parts alone. A judge that failed
-leaves the sentence "unscored": it is not shown as supported, and not called wrong.
+language model. Whether a quotation speaks for a claim is decided part by part, and by a model of `inference` where the parts leave it
+open, as a paraphrase does: a model's "supports" stands only where no part of the claim is lacking or said otherwise. The overlap cannot
+tell for from against; beside it the inference may be another model, or none. A judge that failed leaves the sentence "unscored": it is
+not shown as supported, and not called wrong.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from ...tools.entailment import (
     Span,
     Standing,
     compare,
+    leans,
     quantities,
     sentences,
 )
@@ -56,17 +58,22 @@ class Verifier:
     """Checks drafts with `judge`.
 
     `pertinence` judges check 4 of questions, of which nothing can be entailed; default: the overlap. Of claims `judge` does.
+    `inference` says what a quotation says of a claim where the parts alone leave it open; default: `judge`, if it can.
     """
 
-    def __init__(self, judge: Entailment, *, pertinence: Entailment | None = None) -> None:
+    def __init__(
+        self, judge: Entailment, *, pertinence: Entailment | None = None, inference: Entailment | None = None
+    ) -> None:
         self.judge = judge
+        self.inference = inference or (None if isinstance(judge, Overlap) else judge)
         self._words = Overlap()
         self.pertinence = pertinence or (judge if isinstance(judge, Overlap) else self._words)
 
     @property
     def name(self) -> str:
         """What the report says."""
-        return self.judge.name if self.pertinence is self.judge else f"{self.judge.name}, {self.pertinence.name}"
+        judges = (self.judge, self.pertinence, self.inference)
+        return ", ".join(dict.fromkeys(judge.name for judge in judges if judge is not None))
 
     async def verify(
         self, question: str, kind: Kind, drafted: Sequence[DraftSentence], passages: Sequence[Passage]
@@ -158,11 +165,12 @@ class Verifier:
                 need = about.found_line
             else:
                 judged = await about.judge(pairs)
+            sides = await self._sides(question, cited, judged) if kind == "claim" else [(None, "")] * len(cited)
         except CallFailed as error:
             return Checked(text=text, verdict="unscored", why=f"the check against the request failed: {error}")
         citations = tuple(
-            _citation(passage, span, judgement, about, claim=question if kind == "claim" else "")
-            for (passage, span), judgement in zip(cited, judged, strict=True)
+            _citation(passage, span, judgement, side)
+            for (passage, span), judgement, side in zip(cited, judged, sides, strict=True)
         )
         best_about = max(judgement.evidence for judgement in judged)
         support = best_about if support is None else min(support, best_about)
@@ -172,6 +180,31 @@ class Verifier:
         return Checked(
             text=text, verdict="supported", why=f"{how} (P = {support:.2f})", citations=citations, support=support
         )
+
+    async def _sides(
+        self, claim: str, cited: Sequence[tuple[Passage, Span]], judged: Sequence[Judgement]
+    ) -> list[tuple[Stance | None, str]]:
+        """Whether each quotation speaks for a claim or against it, and what decided.
+
+        Raises:
+            CallFailed: the inference failed.
+        """
+        need = self.judge.thresholds["pertinent"]
+        sides: list[tuple[Stance | None, str]] = [(None, "")] * len(cited)
+        for place, judgement in enumerate(judged):
+            if judgement.evidence >= need:
+                sides[place] = _by_parts(claim, cited[place])
+        if self.inference is None:
+            return sides
+        unsure = [place for place, (stance, why) in enumerate(sides) if stance is None and why]
+        if self.inference is self.judge:
+            inferred = [judged[place] for place in unsure]
+        else:
+            inferred = await self.inference.judge([(_with_context(*cited[place]), claim) for place in unsure])
+        for place, judgement in zip(unsure, inferred, strict=True):
+            stance, why = _inferred(claim, cited[place], judgement, self.inference)
+            sides[place] = (stance, why or sides[place][1])
+        return sides
 
     async def _best(self, text: str, pool: Sequence[Passage]) -> tuple[list[tuple[Passage, Span]], float] | None:
         """The one or two sentences of each cited passage that entail `text`, with the probability; None: none does.
@@ -223,10 +256,14 @@ def _titled(passage: Passage, text: str) -> str:
     return f"{passage.title}\n{line}" if passage.title and passage.title not in line else line
 
 
-def _citation(passage: Passage, span: Span, judged: Judgement, judge: Entailment, *, claim: str) -> Citation:
-    stance, decided = None, ""
-    if claim and judged.evidence >= judge.thresholds["pertinent"]:
-        stance, decided = _stance(claim, (passage, span), judged, judge)
+def _with_context(passage: Passage, span: Span) -> str:
+    """A sentence under its title, after the one that it leans on where it leans on one ("It was built in 1903.")."""
+    before = next((each.text for each in reversed(sentences(passage.text[: span.start]))), "")
+    return _titled(passage, f"{before} {span.text}" if before and leans(span.text) else span.text)
+
+
+def _citation(passage: Passage, span: Span, judged: Judgement, side: tuple[Stance | None, str]) -> Citation:
+    stance, decided = side
     return Citation(
         passage=passage.id,
         document=passage.document,
@@ -242,15 +279,24 @@ def _citation(passage: Passage, span: Span, judged: Judgement, judge: Entailment
     )
 
 
-def _stance(claim: str, cited: tuple[Passage, Span], judged: Judgement, judge: Entailment) -> tuple[Stance | None, str]:
-    """Whether a quotation speaks for a claim or against it, and the part of the claim that decided where one did."""
-    rules_alone = isinstance(judge, Overlap)
-    comparison = _compared(claim, [cited], words=rules_alone)
-    share = judged.supports / max(judged.evidence, 1e-9)
-    sure = judge.thresholds["stance"]
-    if rules_alone or share >= sure:
-        stances: dict[str, Stance] = {"borne out": "supports", "otherwise": "contradicts"}
-        return stances.get(comparison.outcome), comparison.why
-    if share <= 1 - sure and _compared(claim, [cited], words=True).outcome != "borne out":
-        return "contradicts", comparison.why if comparison.outcome == "otherwise" else ""
+def _by_parts(claim: str, cited: tuple[Passage, Span]) -> tuple[Stance | None, str]:
+    """Whether a quotation speaks for a claim or against it by its parts alone, every word among them; else what is lacking."""
+    comparison = _compared(claim, [cited], words=True)
+    stances: dict[str, Stance] = {"borne out": "supports", "otherwise": "contradicts"}
+    return stances.get(comparison.outcome), comparison.why
+
+
+def _inferred(
+    claim: str, cited: tuple[Passage, Span], judgement: Judgement, inference: Entailment
+) -> tuple[Stance | None, str]:
+    """What a model says where the parts leave it open: a "supports" that a part stands against is none."""
+    sure = inference.thresholds["stance"]
+    share = judgement.supports / max(judgement.evidence, 1e-9)
+    if share >= sure and judgement.supports >= inference.thresholds["entails"]:
+        comparison = _compared(claim, [cited])
+        if comparison.outcome == "borne out":
+            return "supports", f"{inference.name} (P = {judgement.supports:.2f})"
+        return None, comparison.why
+    if share <= 1 - sure and judgement.contradicts >= inference.thresholds["contradicts"]:
+        return "contradicts", f"{inference.name} (P = {judgement.contradicts:.2f})"
     return None, ""

@@ -53,11 +53,12 @@ class RagConfig(RunConfig):
     verifier: Annotated[
         str,
         option(
-            "auto, overlap, llm, nli:MODEL (a cross-encoder by folder or hub id) or none; auto: the language model in every"
-            " role, but overlap and quotations where it is a small one",
+            "auto, mini (overlap, and mini-verifier where the parts of a claim leave it open), overlap, llm, nli:MODEL (a"
+            " cross-encoder by folder or hub id) or none; auto: the language model in every role, but mini and quotations where it is a"
+            " small one",
             "who does what",
             "WHO",
-            pattern=r"^(auto|overlap|llm|none|nli:.+)$",
+            pattern=r"^(auto|mini|overlap|llm|none|nli:.+)$",
         ),
     ] = "auto"
     embedder: Annotated[
@@ -90,7 +91,7 @@ class RagConfig(RunConfig):
         chosen = str(getattr(self, name))
         if chosen != "auto":
             return chosen
-        bare = {"grader": "overlap", "rewriter": "terms", "answerer": "quote", "verifier": "overlap"}
+        bare = {"grader": "overlap", "rewriter": "terms", "answerer": "quote", "verifier": "mini"}
         return bare[name] if small else "llm"
 
     @property

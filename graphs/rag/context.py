@@ -29,7 +29,7 @@ from ...runtime.run import Session
 from ...runtime.settings import Settings
 from ...runtime.store import BlobStore, Store
 from ...tools.encoders import open_text_embedder
-from ...tools.entailment import Entailment, Overlap, open_nli
+from ...tools.entailment import Overlap, open_nli
 from ...tools.index import open_index, open_reranker
 from .config import RagConfig
 
@@ -153,12 +153,13 @@ def _verifier(config: RagConfig, chat: Chat, overlap: Overlap, session: Session)
     who = config.role("verifier", small=chat.small)
     if who == "none":
         return None
-    judge: Entailment = overlap
     if who == "llm":
-        judge = Entailer(chat)
-    elif who.startswith("nli:"):
-        judge = session.open("nli", open_nli, who.removeprefix("nli:"))
-    return Verifier(judge, pertinence=overlap)
+        return Verifier(Entailer(chat), pertinence=overlap)
+    if who.startswith("nli:"):
+        return Verifier(session.open("nli", open_nli, who.removeprefix("nli:")), pertinence=overlap)
+    # without vectors nothing is fetched, so its base is not either
+    inferred = config.verifier == "mini" or (who == "mini" and overlap.embedder is not None)
+    return Verifier(overlap, inference=session.open("nli", open_nli, "mini") if inferred else None)
 
 
 def _notes(context: RagContext, overlap: Overlap) -> list[str]:
@@ -168,6 +169,11 @@ def _notes(context: RagContext, overlap: Overlap) -> list[str]:
         notes.append("No citation was checked: the verifier is off.")
     elif isinstance(context.verifier, Verifier) and context.verifier.judge is overlap:
         notes.append(f"Citations were checked by {overlap.about}")
+        if context.verifier.inference is not None:
+            notes.append(
+                "Where the parts leave it open, as a paraphrase does, mini-verifier decides: a small model of inference, right where it says"
+                " so in most cases and not in all (its model card has the figures)."
+            )
     if isinstance(context.answerer, QuotingAnswerer):
         notes.append("The answers are quotations: the language model wrote none of their words.")
     return notes

@@ -22,14 +22,16 @@ from ..world import KINDS, Scene, Spec, Verdict, Wording, ask, check, draw, plai
 __all__ = ["evaluate", "graph_right"]
 
 Figures = dict[str, dict[str, float]]
-MODELS = ("painter", "vqa", "clip", "writer", "promptcap")  # what is bundled
+MODELS = ("painter", "vqa", "clip", "writer", "promptcap", "verifier")  # what is bundled
 
 
-def evaluate(models: Sequence[str], *, weights: Path, count: int = 400, cards: bool = False) -> Figures:
+def evaluate(
+    models: Sequence[str], *, weights: Path, count: int = 400, cards: bool = False, work: Path = Path("runs/mini")
+) -> Figures:
     """Measure `models` (default: all), print the figures and, with `cards`, write them into `weights/*/figures.json` and the cards."""
     found: Figures = {}
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
-        bench = _Bench(weights, store, count)
+        bench = _Bench(weights, store, count, work)
         for name in models or MODELS:
             found[name] = asyncio.run(getattr(bench, name)())
             print(f"{name}: " + ", ".join(f"{key} {value:.3f}" for key, value in found[name].items()), flush=True)
@@ -47,8 +49,8 @@ def _rate(values: Sequence[bool]) -> float:
 
 
 class _Bench:
-    def __init__(self, weights: Path, store: Store, count: int) -> None:
-        self.weights, self.store, self.count = weights, store, count
+    def __init__(self, weights: Path, store: Store, count: int, work: Path) -> None:
+        self.weights, self.store, self.count, self.work = weights, store, count, work
         self.settings = Settings.load()
 
     async def _paint(self, texts: list[str]) -> list[Image.Image]:
@@ -222,6 +224,17 @@ class _Bench:
             "rewrites that keep the meaning": _rate(kept),
             "prompts": float(count),
         }
+
+    async def verifier(self) -> dict[str, float]:
+        """On statements about documents, and on claims, that it was not trained on."""
+        from ...tools.entailment import open_nli
+        from .verifier import measure_verifier
+
+        judge = open_nli("mini", self.store, self.settings)
+        self.work.mkdir(parents=True, exist_ok=True)
+        figures = await measure_verifier(judge, self.work, count=self.count)
+        await close(judge)
+        return figures
 
 
 def _words(kind: str, text: str) -> bool:

@@ -19,6 +19,7 @@ STEPS = {
     "writer": 260,
     "answerer": 400,
     "promptcap": 2_000,
+    "verifier": 1_600,
 }
 
 
@@ -41,7 +42,7 @@ def train(
     def report(line: str) -> None:
         print(line, flush=True)
 
-    for name in models or ("painter", "vqa", "clip", "writer", "answerer", "promptcap"):
+    for name in models or ("painter", "vqa", "clip", "writer", "answerer", "promptcap", "verifier"):
         count = STEPS[name] if steps is None else steps
         begun = start / name if start is not None else None
         if name == "painter":
@@ -80,3 +81,7 @@ def train(
             train_promptcap(
                 work, out / "promptcap", steps=count, device=device, start=(start or WEIGHTS) / "vqa", report=report
             )
+        elif name == "verifier":
+            from .verifier import train_verifier
+
+            train_verifier(work, out / "verifier", steps=count, device=device, report=report)

@@ -2,11 +2,13 @@
 
 from .cache import MODELS, Model, ModelFile, Progress, bundled, fetch, find, verify
 from .catalog import chat_model
+from .delta import DELTA, whole, write_delta
 from .download_bar import download_bar
 from .hub import hub_gguf
 from .pip import PipFailed, pip
 
 __all__ = [
+    "DELTA",
     "MODELS",
     "Model",
     "ModelFile",
@@ -20,4 +22,6 @@ __all__ = [
     "hub_gguf",
     "pip",
     "verify",
+    "whole",
+    "write_delta",
 ]

@@ -31,7 +31,17 @@ class Model(Record):
     """
 
     name: str
-    kind: Literal["llm", "llm adapter", "text-to-image", "vqa", "clip", "captioner", "detector", "text embedder"]
+    kind: Literal[
+        "llm",
+        "llm adapter",
+        "text-to-image",
+        "vqa",
+        "clip",
+        "captioner",
+        "detector",
+        "text embedder",
+        "judge of entailment",
+    ]
     source: str
     author: str
     licence: str
@@ -67,7 +77,9 @@ class Model(Record):
 _OURS = "inloop, trained by `python -m inloop.mini`"
 
 
-def _mini(name: str, kind: Literal["text-to-image", "vqa", "clip", "captioner"], note: str) -> Model:
+def _mini(
+    name: str, kind: Literal["text-to-image", "vqa", "clip", "captioner", "judge of entailment"], note: str
+) -> Model:
     return Model(
         name=name, kind=kind, source=f"mini/weights/{name}", author=_OURS, licence="Apache-2.0", note=note
     )  # fmt: skip
@@ -192,6 +204,9 @@ MODELS: dict[str, Model] = {
         _mini("painter", "text-to-image", "paints the small drawn world, 64x64"),
         _mini("vqa", "vqa", "answers questions about the small drawn world"),
         _mini("clip", "clip", "embeds pictures and captions of the small drawn world"),
+        _mini(
+            "verifier", "judge of entailment", "mini-verifier: whether a source supports a statement; a delta on minilm"
+        ),
         _mini("promptcap", "captioner", "mini-promptcap: captions for questions about the small drawn world"),
     )
 }

@@ -5,6 +5,7 @@ from .judgement import Entailment, Judgement
 from .nli import open_nli
 from .overlap import Overlap, Standing, evidence_features, found_features, passage_features
 from .quantities import quantities
+from .reading import leans
 from .sentences import Span, sentences
 from .words import content_words, numbers
 
@@ -19,6 +20,7 @@ __all__ = [
     "content_words",
     "evidence_features",
     "found_features",
+    "leans",
     "numbers",
     "open_nli",
     "passage_features",

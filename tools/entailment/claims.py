@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .reading import WORD, Text, Token, leans, letters, pronoun, stem, subject_of, unspaced
-from .roles import another_case, exchanged, moved, sides_exchanged, split
+from .roles import another_case, exchanged, moved, other_agent, other_date, other_object, sides_exchanged, split
 
 __all__ = ["Comparison", "compare"]
 
@@ -35,9 +35,18 @@ class Comparison(NamedTuple):
 _OTHER_WORDS = Comparison(
     "not told", "the source does not say it in these words, and its language is read by its letters alone"
 )
+
+
+def _graded(adjective: str, end: str) -> str:
+    """An adjective with an ending: "easy" and "er" are "easier", "big" and "est" are "biggest"."""
+    if end and re.search(r"[^aeiou][aeiou][bdgnmt]$", adjective):
+        return adjective + adjective[-1] + end
+    return re.sub(r"e$", "", re.sub(r"y$", "i", adjective)) + end if end else adjective
+
+
 _DENIES = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|nowhere|neither|nor|without|cannot|lacks?|lacked|lacking|fail(?:s|ed)?\sto|refus(?:es|ed)\sto"
-    r"|no\slonger|unable|nicht|keine?[mnrs]?|nie|niemals|ohne|ne|pas|jamais|sans|nunca|jamás|sin|non|mai|senza)\b|n['’]t\b",
+    r"|no\slonger|unable|except(?:ing)?|excluding|nicht|keine?[mnrs]?|nie|niemals|ohne|ne|pas|jamais|sans|nunca|jamás|sin|non|mai|senza)\b|n['’]t\b",
     re.IGNORECASE,
 )
 _DOUBTS = re.compile(
@@ -58,10 +67,21 @@ _OPPOSITES = """rise/fall rose/fell risen/fallen increase/decrease increase/redu
     required/optional mandatory/optional free/paid import/export add/remove build/demolish built/demolished create/destroy success/failure
     succeed/fail promote/inhibit upper/lower major/minor cause/prevent positive/negative positively/negatively activate/inhibit
     enhance/impair improve/worsen induce/suppress activate/suppress""".split()
+_GRADABLE = """big/small large/small great/small long/short high/low tall/short old/young old/new early/late near/far wide/narrow deep/shallow
+    thick/thin strong/weak soft/hard loud/quiet bright/dark clean/dirty dry/wet hot/cold warm/cool rich/poor sharp/blunt tight/loose
+    rough/smooth sweet/sour fast/slow quick/slow light/heavy cheap/dear steep/flat easy/hard safe/risky""".split()
+_OPPOSITES += [
+    "/".join(_graded(word, end) for word in pair.split("/")) for pair in _GRADABLE for end in ("", "er", "est")
+]
+_CONTRAST = re.compile(
+    r"(?:\band|\bbut|,)\s*not\s+(?:an?\s|the\s|to\s)?(\w+)|\bnot\s+(?:an?\s|the\s|to\s)?(\w+)\b[\w\s,]{0,20}\bbut\b"
+    r"|\b(?:instead\sof|rather\sthan)\s+(?:an?\s|the\s)?(\w+)",
+    re.IGNORECASE,
+)
 _STRONG = {
     name: re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
     for name, words in {
-        "all": "all|every|each|always|everyone|everybody|everything|entire|entirely|whole|completely|both",
+        "all": "all|every|each|any|anyone|anybody|anything|always|everyone|everybody|everything|entire|entirely|whole|completely|both",
         "only": "only|solely|exclusively|nothing but|no other",
         "most": "most|mostly|majority",
     }.items()
@@ -70,6 +90,7 @@ _STRONG_ENOUGH = {"all": ("all",), "only": ("only",), "most": ("most", "all")}
 _IDIOMS = re.compile(
     r"\b(?:at all|after all|above all|first of all|of all|at most|the most|most \w+ly|not only)\b", re.IGNORECASE
 )
+_SPEAKER = re.compile(r"(?:we|i|our|my)\b", re.IGNORECASE)
 _JOINTS = ("before", "after", "until", "because", "than")
 _TURNED = {"before": "after", "after": "before"}
 _SENTENCE_END = re.compile(r"[。！？!?\n]")
@@ -113,6 +134,10 @@ def _roles(said: Text, told: Text, *, words: bool) -> Comparison | None:
             return Comparison("otherwise", f"what is before {joint!r} and what is after it have each other's place")
     if (pair := exchanged(said, told)) is not None:
         return Comparison("otherwise", f"{pair[0]!r} and {pair[1]!r} have each other's place")
+    if (agent := other_agent(said, told)) is not None:
+        return Comparison("otherwise", f"the source does not say that {agent!r} did it")
+    if (thing := other_object(said, told)) is not None or (thing := other_date(said, told)) is not None:
+        return Comparison("not told", f"the source says it otherwise of {thing!r}")
     if (pair := split(said, told)) is not None:
         return Comparison("not told", f"{pair[0]!r} and {pair[1]!r} stand in different parts of the sentence")
     if (word := another_case(said, told)) is not None:
@@ -157,6 +182,10 @@ class _Known:
 
 def _pronoun(sides: _Sides) -> Comparison | None:
     """Of a statement like "They had children.", which says nothing that could be looked up, unless the source begins so, too."""
+    if (speaker := _SPEAKER.match(sides.said.text)) is not None:
+        if re.search(rf"\b{speaker[0]}\b", sides.told.text, re.IGNORECASE):
+            return None
+        return Comparison("not told", f"the source does not say that {speaker[0].lower()!r} did it")
     word = pronoun(sides.said.text)
     if not word or pronoun(sides.told.text) == word:
         return None
@@ -166,9 +195,11 @@ def _pronoun(sides: _Sides) -> Comparison | None:
 def _quantities(sides: _Sides) -> Comparison | None:
     for quantity in sides.said.quantities:
         # which things are counted is a word like others, so a model may judge it: "134 employees" are people
-        there = [other for other in sides.told.quantities if quantity.same_kind(other, counted=sides.words)]
+        there = [other for other in sides.told.quantities if quantity.same_kind(other)]
+        if not sides.words and not any(other.unit == quantity.unit for other in there):
+            there = [other for other in sides.told.quantities if quantity.same_kind(other, counted=False)]
         above = sides.above.quantities if quantity.scale == "date" and not there else ()
-        if any(other.within(quantity, counted=sides.words) for other in (*there, *above)):
+        if any(other.within(quantity, counted=False) for other in (*there, *above)):
             continue
         what = "number" if quantity.scale == "number" else quantity.scale
         rival = next((other for other in there if other.apart(quantity)), None)
@@ -186,9 +217,10 @@ def _names(sides: _Sides) -> Comparison | None:
         return Comparison("not told", f"the name {name.text!r} does not stand there")
     stems = {token.stem for token in said.tokens}
     leant = [token for token in said.tokens if token.name and not _Known(told, told, ()).has(token)]
-    # where a pronoun is whom the title names, the others that are named do something else there
+    # where a pronoun is whom the title names, the others that are named do something else there; without one, all that are named do
     named = subject_of(told.text) if leans(told.text) else told.tokens
-    other = next((token for token in named if token.name and token.stem not in stems), None)
+    outside = leans(told.text)
+    other = next((token for token in named if token.name and not (outside and token.stem in stems)), None)
     if leant and other is not None:  # "Her pupil Jon Falk carved it." says nothing of what she carved
         return Comparison("not told", f"the source says it of {other.text!r}, not of {leant[0].text!r}")
     return None
@@ -198,12 +230,24 @@ def _negation(sides: _Sides) -> Comparison | None:
     said, told = sides.said, sides.told
     denied, denies = len(_DENIES.findall(said.text)), len(_DENIES.findall(_spoken_of(said, told)))
     if denied == denies:
+        if denied and (word := _denied_elsewhere(said, told)):
+            return Comparison("not told", f"the source does not deny {word!r} but something else")
         return None
     one_sided = not denied or not denies
     sure = one_sided and _same_thing(said, sides.lacking) and _same_time(said, told)
     return Comparison(
         "otherwise" if sure else "not told", "the source denies it" if denies else "it denies what the source says"
     )
+
+
+def _denied_elsewhere(said: Text, told: Text) -> str | None:
+    """The word that a statement denies beside another, where the source says it: "boil and not simmer" of "simmer and not boil"."""
+    ours, theirs = (
+        {stem(each) for match in _CONTRAST.finditer(text.text) for each in match.groups() if each}
+        for text in (said, told)
+    )
+    wrong = ((ours & told.stems) - theirs) | ((theirs & said.stems) - ours)
+    return next((token.text for token in said.tokens if token.stem in wrong), None)
 
 
 def _quantifiers(sides: _Sides) -> Comparison | None:

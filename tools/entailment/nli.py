@@ -1,8 +1,10 @@
 """Natural language inference by a cross-encoder: does a premise entail a hypothesis, contradict it, or neither?
 
 Any sequence classification model of transformers whose labels say which class is which (`entailment`, `contradiction`,
-`neutral`; two-class models without a contradiction too), behind the call ledger. A pair that is longer than the model reads is
-cut at the end of its premise, never of its hypothesis.
+`neutral`; two-class models without a contradiction too), behind the call ledger; `mini` is the bundled one. A pair that is longer
+than the model reads is cut at the end of its premise, never of its hypothesis.
+
+A pair is padded to one of a few lengths by its own length alone, so that its probabilities do not depend on the others of a batch.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ __all__ = ["NLI", "open_nli"]
 
 _BATCH = 8
 _MOST = 512  # tokens of a pair, where the model does not say
+_LENGTHS = (64, 128, 256)  # tokens that a pair is padded to, below the most
 _EXAMPLE = "cross-encoder/nli-deberta-v3-base"
 
 
@@ -34,21 +37,17 @@ JUDGE: Role[Entailment] = Role("judge of entailment", Entailment)
 
 @JUDGE.opener
 def open_nli(spec: str, store: Store, settings: Settings) -> Entailment:
-    """The model behind `spec`: a folder, a hub id, or your own.
+    """The model behind `spec`: `mini` (mini-verifier), a folder, a hub id, or your own.
 
     Raises:
         BadInput: no such model, or one whose labels are not those of natural language inference.
         PrerequisiteError: the model cannot be fetched.
     """
-    return NLI(find_weights(spec, "text", settings.cache_dir), store, settings)
+    return NLI(find_weights(spec, "verifier", settings.cache_dir), store, settings)
 
 
 class NLI(LocalModel[tuple[str, str], list[float]]):
-    """An `Entailment`; see `open_nli`."""
-
-    thresholds: Mapping[str, float] = {
-        "entails": 0.5, "pertinent": 0.5, "stance": 0.5, "contradicts": 0.5, "weakest": 0.0,
-    }  # fmt: skip
+    """An `Entailment`; see `open_nli`. A model's `config.json` may name its own `thresholds`."""
 
     def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
         labels = {int(key): str(value).lower() for key, value in (weights.config().get("id2label") or {}).items()}
@@ -60,6 +59,8 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
                 f" 'entailment'. Give one such as {_EXAMPLE}."
             )
         super().__init__(weights, store, settings, max_batch=16 * _BATCH, linger=0.02)
+        usual = {"entails": 0.5, "pertinent": 0.5, "stance": 0.5, "contradicts": 0.5, "weakest": 0.0}
+        self.thresholds: Mapping[str, float] = usual | (weights.config().get("thresholds") or {})
         self._model: Any = None
         self._tokenizer: Any = None
 
@@ -79,7 +80,13 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
 
     async def _one(self, premise: str, hypothesis: str) -> Judgement:
         inputs = {"premise": premise, "hypothesis": hypothesis}
-        call = Call(kind="nli", model=self.model, revision=self.revision, params={"batch": _BATCH}, inputs=inputs)
+        call = Call(
+            kind="nli",
+            model=self.model,
+            revision=self.revision,
+            params={"batch": _BATCH, "lengths": list(_LENGTHS)},
+            inputs=inputs,
+        )
 
         async def keep(value: list[float]) -> list[float]:
             return value
@@ -96,20 +103,32 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
         self._model = model.eval().to(device)
 
     def _serve(self, items: list[tuple[str, str]]) -> list[list[float] | InloopError]:
+        longest = min(self._tokenizer.model_max_length, self._model.config.max_position_embeddings, _MOST)
+        by_length: dict[int, list[int]] = {}
+        for place, (premise, hypothesis) in enumerate(items):
+            size = len(self._tokenizer(premise, hypothesis, verbose=False).input_ids)
+            length = next((each for each in _LENGTHS if size <= each < longest), longest)
+            by_length.setdefault(length, []).append(place)
+        outcomes: dict[int, list[float] | InloopError] = {}
+        for length, places in by_length.items():
+            for batch in chunks(places, _BATCH):
+                for place, probabilities in zip(
+                    batch, self._probabilities([items[i] for i in batch], length), strict=True
+                ):
+                    fine = all(value == value for value in probabilities)
+                    failed = CallFailed(f"{self.model} gave NaN for {items[place][1][:80]!r}")
+                    outcomes[place] = probabilities if fine else failed
+        return [outcomes[place] for place in range(len(items))]
+
+    def _probabilities(self, pairs: list[tuple[str, str]], length: int) -> list[list[float]]:
+        """Of each pair, that it entails and that it contradicts; at most a batch of pairs, padded to `length` tokens."""
         import torch
 
-        longest = min(self._tokenizer.model_max_length, self._model.config.max_position_embeddings, _MOST)
-        outcomes: list[list[float] | InloopError] = []
-        for rows in chunks(items, _BATCH):
-            padded = rows + [rows[0]] * (_BATCH - len(rows))
-            coded = self._tokenizer(
-                [premise for premise, _ in padded], [hypothesis for _, hypothesis in padded],
-                padding="max_length", truncation="only_first", max_length=longest, return_tensors="pt",
-            ).to(self._device)  # fmt: skip
-            with torch.inference_mode():
-                probabilities = self._model(**coded).logits.double().softmax(-1).tolist()
-            for (_, hypothesis), found in zip(rows, probabilities, strict=False):
-                made = [found[self._entails or 0], 0.0 if self._contradicts is None else found[self._contradicts]]
-                fine = all(value == value for value in made)
-                outcomes.append(made if fine else CallFailed(f"{self.model} gave NaN for {hypothesis[:80]!r}"))
-        return outcomes
+        padded = pairs + [pairs[0]] * (_BATCH - len(pairs))
+        coded = self._tokenizer(
+            [premise for premise, _ in padded], [hypothesis for _, hypothesis in padded],
+            padding="max_length", truncation="only_first", max_length=length, return_tensors="pt",
+        ).to(self._device)  # fmt: skip
+        with torch.inference_mode():
+            rows = self._model(**coded).logits.double().softmax(-1).tolist()[: len(pairs)]
+        return [[row[self._entails or 0], 0.0 if self._contradicts is None else row[self._contradicts]] for row in rows]

@@ -27,7 +27,8 @@ class Quantity:
 
     A date is counted in days, a day of the year as month and day (512: 12 May), a time in minutes after midnight. `unit`: of a number,
     by one name for each unit; of a word that is none, the word; "" where nothing follows. `otherwise`: what a date like 4/5/2021
-    says where the month comes first. `limit`: it was said with "up to".
+    says where the month comes first. `limit`: it was said with "up to". `rate`: per what
+    it is, as "hour" of "3 litres an hour".
     """
 
     scale: Scale
@@ -39,12 +40,15 @@ class Quantity:
     unit: str = ""
     otherwise: tuple[float, float] | None = None
     limit: bool = False
+    rate: str = ""
 
     def same_kind(self, other: Quantity, *, counted: bool = True) -> bool:
         """Whether the two can be compared: of one scale, and numbers of one unit as far as both have one.
 
         Without `counted` the things that are counted may have other names, as "134 people" and "134 employees"; units may not.
         """
+        if self.rate and other.rate and self.rate != other.rate:
+            return False
         if self.scale != other.scale or not self.unit or not other.unit or self.unit == other.unit:
             return self.scale == other.scale
         return not counted and self.unit not in _MEASURES and other.unit not in _MEASURES
@@ -172,6 +176,10 @@ _NO_NUMBER_BEFORE = re.compile(r"\b(?:no|each|any|this|that|which|every|another|
 _NO_NUMBER_AFTER = re.compile(
     r"\s(?:another|must|may|can|cannot|could|should|would|will|has to|needs?|is to|might|who)\b|['’]s\b", re.IGNORECASE
 )
+_RATE = re.compile(
+    r"\s*(?:[a-z]+\s)?(?:an?\s|per\s|each\s|/\s?)(?P<per>seconds?|minutes?|hours?|days?|weeks?|months?|years?|km|kilometres?|miles?|kg|litres?|person|min|h|s)\b",
+    re.IGNORECASE,
+)
 _SIDE = re.compile(r"\b(?:(?P<before>before|prior to|earlier than)|after|later than)\s*$", re.IGNORECASE)
 _AREA = re.compile(
     r"\s*(?:(?P<sign>[kcdm]?m)(?P<power>[²³23])(?!\w)|(?P<kind>square|cubic)[\s-](?P<name>[a-z]+))", re.IGNORECASE
@@ -284,7 +292,14 @@ def _numbers(text: str) -> Iterator[Quantity]:
         unit, end = _unit((match["sign"] or "").strip() or (match["percent"] or "").strip(), text, match.end())
         if low == high and (side := _OR_MORE.match(text, end)):  # "nine years or more"
             low, high, end = (value, math.inf, side.end()) if side["more"] else (-math.inf, value, side.end())
-        yield Quantity("number", low, high, start, end, text[start:end].strip(), unit, limit=limit)
+        yield Quantity(
+            "number", low, high, start, end, text[start:end].strip(), unit, limit=limit, rate=_rate(text, end)
+        )
+
+
+def _rate(text: str, end: int) -> str:
+    match = _RATE.match(text, end)
+    return _UNITS.get(match["per"].lower(), match["per"].lower()) if match else ""
 
 
 def _spelt(text: str) -> float:

@@ -24,6 +24,9 @@ _PRONOUN = re.compile(
     r"|(?:this|these|that|those)\s(?:is|are|was|were|has|have|had|will|can|could|does|do|did|must)\b)",
     re.IGNORECASE,
 )
+_ACTS = re.compile(
+    r"(?!\w+(?:s|ing|ed|ly)\b)[A-Z]\w{2,}\s(?:is|was|has|had|will|can|would|did|does|\w+ed|led|wrote|won|sold|bought)\b"
+)
 _WEEKDAY = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?$")
 _AUXILIARY = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|will|can|could|may|might|must|shall|should|would|do|does|did)\b"
@@ -59,7 +62,8 @@ class Text:
                 continue
             first = not text[: match.start()].strip() or text[: match.start()].rstrip()[-1:] in ".!?\n"
             leads = first and re.match(r"\s+[A-Z]", text[match.end() :]) is not None  # Olof Ek is ...
-            name = (word[0].isupper() and (not first or leads)) or any(letter.isupper() for letter in word[1:])
+            acts = first and _ACTS.match(text, match.start()) is not None  # Petra seconded ...
+            name = (word[0].isupper() and (not first or leads or acts)) or any(letter.isupper() for letter in word[1:])
             tokens.append(Token(stem(word), word, match.start(), name))
         return cls(text, tuple(tokens), amounts, _clauses(text, tokens, amounts))
 

@@ -9,9 +9,18 @@ import re
 from collections.abc import Callable
 
 from .quantities import Quantity
-from .reading import Text, stem
+from .reading import Text, leans, stem
 
-__all__ = ["another_case", "exchanged", "moved", "sides_exchanged", "split"]
+__all__ = [
+    "another_case",
+    "exchanged",
+    "moved",
+    "other_agent",
+    "other_date",
+    "other_object",
+    "sides_exchanged",
+    "split",
+]
 
 _IRREGULAR = (
     "paid put cut set hit read led fed kept sent spent lost won met held sold told bought brought caught taught made done gone left laid"
@@ -27,6 +36,16 @@ _JOINS = re.compile(
     re.IGNORECASE,
 )
 _NEAR = 20  # characters between a quantity and the same one in another unit
+_DATED_BY = re.compile(
+    r"\b(until|till|since|from|by|to)\s+(?:(?:the\s)?(?:spring|summer|autumn|winter|end|beginning)(?:\sof)?\s+)?$",
+    re.IGNORECASE,
+)
+_BESIDE = 8  # characters after a preposition in which its object begins
+_LABEL = re.compile(
+    r"\b(?:model|type|version|room|number|no\.|chapter|section|figure|table|route|line|group|class|level|grade|platform|gate|flight|bus|page|step"
+    r"|part|phase|series|mark|unit)\s$",
+    re.IGNORECASE,
+)
 _CASES = re.compile(r"\b(?:when|whenever|if|unless|while|because|until|once)\b", re.IGNORECASE)
 _CASE_ENDS = re.compile(r"[,;.]|\band\b|\bbut\b")
 
@@ -44,14 +63,21 @@ def exchanged(said: Text, told: Text) -> tuple[str, str] | None:
     places: dict[str, list[int]] = {}
     for token in told.tokens:
         places.setdefault(token.stem, []).append(token.start)
-    row = [token for token in said.tokens if len(places.get(token.stem, ())) == 1]
+    row = [(token.stem, token.text, token.start) for token in said.tokens]
+    for quantity in said.quantities:
+        if quantity.scale != "number" or not _LABEL.search(said.text[: quantity.start]):
+            continue  # dates and measures have their place by a preposition; "model 250" is named by its number
+        key = f"number {quantity.low:g}"
+        places[key] = [other.start for other in told.quantities if other.within(quantity)]
+        row.append((key, quantity.text, quantity.start))
+    row = sorted((each for each in row if len(places.get(each[0], ())) == 1), key=lambda each: each[2])
     for i, first in enumerate(row):
         for j in range(i + 2, len(row)):
             for pivot in row[i + 1 : j]:
-                there = [places[token.stem][0] for token in (first, pivot, row[j])]
-                wrong = there if pivot.stem in turned else there[::-1]
+                there = [places[key][0] for key, _, _ in (first, pivot, row[j])]
+                wrong = there if pivot[0] in turned else there[::-1]
                 if wrong[0] < wrong[1] < wrong[2] and len({told.clause(place) for place in there}) == 1:
-                    return first.text, row[j].text
+                    return first[1], row[j][1]
     return None
 
 
@@ -137,6 +163,58 @@ def _rival_name(names: set[str], told: Text) -> Callable[[int], bool]:
         return bool(nearest - names)
 
     return rival
+
+
+def other_agent(said: Text, told: Text) -> str | None:
+    """Who a statement says did it, in the passive, where the source says in the active that this was done to somebody by what it was
+    done to: "The town is owned by the library." of "The town owned it."; and the other way round.
+    """
+    for one, other, passive_here in ((said, told, True), (told, said, False)):
+        for match in _PASSIVE.finditer(one.text):
+            by = re.search(r"\bby\b", one.text[match.end() :], re.IGNORECASE)
+            verb = stem(match[1])
+            active = next((token for token in other.tokens if token.stem == verb), None)
+            if by is None or active is None or verb in _passives(other):
+                continue
+            patient = {token.stem for token in one.tokens if token.start < match.start()}
+            agent = [token for token in one.tokens if token.start > match.end() + by.start()]
+            subject = {token.stem for token in other.tokens if token.start < active.start}
+            if patient & subject and not any(token.stem in subject for token in agent):
+                return agent[0].text if passive_here and agent else active.text
+    return None
+
+
+def other_object(said: Text, told: Text) -> str | None:
+    """What a statement says something came from or went to, where the source says that of another thing of the statement."""
+    for word in ("from", "to"):
+        ours, theirs = _objects(said, word), _objects(told, word)
+        if ours and theirs and not ours & theirs and theirs & said.stems and (ours <= told.stems or leans(told.text)):
+            return next(token.text for token in said.tokens if token.stem in ours)
+    return None
+
+
+def _objects(text: Text, word: str) -> set[str]:
+    """The stems of the words that follow a preposition directly; none where there are none or two of it."""
+    matches = list(re.finditer(rf"\b{word}\b(?:\s(?:the|an?|his|her|its|their|our|my)\b)?", text.text))
+    if len(matches) != 1:
+        return set()
+    nearest = [token for token in text.tokens if 0 <= token.start - matches[0].end() <= _BESIDE]
+    return {token.stem for token in nearest}
+
+
+def other_date(said: Text, told: Text) -> str | None:
+    """A date "until" or "since" which a statement says that something was, where the source names another one."""
+    for quantity in said.quantities:
+        word = _dated_by(quantity, said)
+        theirs = [other for other in told.quantities if word and _dated_by(other, told) == word]
+        if theirs and all(other.apart(quantity) for other in theirs):
+            return quantity.text
+    return None
+
+
+def _dated_by(quantity: Quantity, text: Text) -> str:
+    match = _DATED_BY.search(text.text[: quantity.start]) if quantity.scale != "number" else None
+    return match[1].lower() if match else ""
 
 
 def sides_exchanged(said: Text, told: Text, here: str, there: str) -> bool | None:

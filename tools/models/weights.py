@@ -87,6 +87,10 @@ KINDS: Registry[WeightKind] = Registry(
             markers=("med_config.json",),
             field="",
         ),
+        "verifier": WeightKind(
+            wanted="a cross-encoder of natural language inference such as cross-encoder/nli-deberta-v3-base",
+            bundled="mini-verifier",
+        ),
         "text": WeightKind(
             wanted="a text model of transformers, such as BAAI/bge-small-en-v1.5 to embed or HuggingFaceTB/SmolLM2-360M to train"
         ),
@@ -162,7 +166,10 @@ def find_weights(spec: str, kind: str, cache_dir: Path) -> Weights:
 
         if not about.bundled:
             raise BadInput(f"there is no bundled model for this: give {about.wanted}.")
-        return _folder(models.bundled(kind), spec, about.markers[0], options, about, about.bundled, cache_dir)
+        root = models.bundled(kind)
+        if (root / models.DELTA).is_file():
+            root = models.whole(kind, cache_dir)
+        return _folder(root, spec, about.markers[0], options, about, about.bundled, cache_dir)
     root = Path(name).expanduser()
     if name and root.is_dir():
         marker = next((marker for marker in about.markers if (root / marker).is_file()), about.markers[0])

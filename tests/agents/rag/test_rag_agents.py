@@ -15,7 +15,12 @@ from inloop.agents.rag.verifier import Verifier
 from inloop.runtime.answers import DraftSentence, quotation
 from inloop.runtime.errors import CallFailed
 from inloop.runtime.fakes import ScriptedChat
+from inloop.runtime.models import find
 from inloop.runtime.passages import Passage
+from inloop.runtime.settings import Settings
+from inloop.runtime.store.open import Store
+from inloop.tools.entailment import open_nli
+from inloop.tools.entailment.judgement import Judgement
 from inloop.tools.entailment.overlap import Overlap, against
 from inloop.tools.entailment.sentences import sentences
 from inloop.tools.entailment.words import content_words, numbers
@@ -278,3 +283,68 @@ def test_sentences_cover_every_word(text):
 def test_numbers_are_not_names():
     assert numbers("COX-2 and p53 fell by 1,000 to 3.5 in two years, -4 degrees") == [1000.0, 3.5, -4.0, 2.0]
     assert content_words("What is the capital of France?") == ["capital", "france"]
+
+
+class Inference:
+    """A judge of entailment that says the same of every pair, and keeps what it was asked."""
+
+    name = "inference"
+    thresholds = {"entails": 0.9, "pertinent": 0.5, "stance": 0.9, "contradicts": 0.9, "weakest": 0.0}  # noqa: RUF012
+
+    def __init__(self, supports: float, contradicts: float = 0.0) -> None:
+        self.judgement = Judgement(supports=supports, contradicts=contradicts)
+        self.asked: list[tuple[str, str]] = []
+
+    async def judge(self, pairs):
+        self.asked += pairs
+        return [self.judgement for _ in pairs]
+
+
+MILL = "The mill stood at the river. It was put up by Jon Falk in 1913 and burnt down in 1950."
+
+
+@pytest.mark.parametrize(
+    ("claim", "judgement", "stance", "decided"),
+    [
+        ("Jon Falk constructed the mill in 1913.", (0.97, 0.01), "supports", "inference (P = 0.97)"),
+        ("Jon Falk constructed the mill in 1913.", (0.6, 0.01), None, "'constructed' does not stand there"),
+        ("Jon Falk constructed the mill at the river in 1931 and it burnt down.", (0.99, 0.0), None, "1931"),
+        ("The mill put up by Eva Holm in 1913 burnt to ashes in 1950.", (0.99, 0.0), None, "Eva"),
+        ("Jon Falk admired the mill in 1913.", (0.01, 0.95), "contradicts", "inference (P = 0.95)"),
+    ],
+)
+async def test_a_model_decides_what_the_parts_leave_open_and_no_more(claim, judgement, stance, decided):
+    passage = Passage(id="p", document="d", text=MILL, end=len(MILL))
+    quote = "It was put up by Jon Falk in 1913 and burnt down in 1950."
+    drafted = [DraftSentence(text=quote, cites=("p",), quoted=True, start=MILL.index(quote))]
+    inference = Inference(*judgement)
+    [checked] = await Verifier(Overlap(), inference=inference).verify(claim, "claim", drafted, [passage])
+    [citation] = checked.citations
+    assert citation.stance == stance and decided in citation.decided
+    assert all(premise.startswith("The mill stood") for premise, _ in inference.asked)  # what "It" leans on
+
+
+async def test_what_the_parts_bear_out_is_asked_of_no_model():
+    text = "Jon Falk built the mill in 1913."
+    inference = Inference(0.0)
+    drafted = [DraftSentence(text=text, cites=("p",), quoted=True, start=0)]
+    passage = Passage(id="p", document="d", text=text, end=len(text))
+    [checked] = await Verifier(Overlap(), inference=inference).verify(text, "claim", drafted, [passage])
+    assert checked.citations[0].stance == "supports" and not inference.asked
+
+
+async def test_the_bundled_verifier_knows_a_paraphrase_from_another_fact(tmp_path):
+    settings = Settings.load()
+    if find("minilm", settings.cache_dir) is None:
+        pytest.skip("minilm is not in the cache: inloop models --fetch minilm")
+    with Store(tmp_path) as store:
+        judge = open_nli("mini", store, settings)
+        source = "The mill at the river was built by Jon Falk."
+        statements = (
+            "Jon Falk built the mill at the river.",
+            "The mill was full of flour.",
+            "The mill at the river was not built by Jon Falk.",
+        )
+        same, other, opposite = await judge.judge([(source, statement) for statement in statements])
+        await judge.aclose()
+    assert same.supports > 0.5 > max(other.supports, opposite.supports)

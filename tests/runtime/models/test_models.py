@@ -358,7 +358,17 @@ def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path, monkeypatch
 
 
 def test_what_is_known_is_named_in_full() -> None:
-    assert set(models.MODELS) == {"smollm2", "ssd", "minilm", "writer", "painter", "vqa", "clip", "promptcap"}
+    assert set(models.MODELS) == {
+        "smollm2",
+        "ssd",
+        "minilm",
+        "writer",
+        "painter",
+        "vqa",
+        "clip",
+        "promptcap",
+        "verifier",
+    }
     for name, model in models.MODELS.items():
         assert model.name == name and model.author and model.licence == "Apache-2.0" and model.source
         assert model.is_bundled == (model.sha256 is None)

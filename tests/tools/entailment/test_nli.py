@@ -54,6 +54,34 @@ async def test_labels_are_read_by_name_and_nothing_is_paid_twice(nli_folder, set
         assert judged.contradicts == pytest.approx(against, abs=1e-5)
 
 
+async def test_a_pair_is_judged_alike_in_any_company(nli_folder, settings, tmp_path):
+    long = " ".join(["tea is hot ."] * 5)
+    pairs = [("tea is hot .", "tea is cold ."), (long, "tea is hot .")]
+    together, alone = [], []
+    with Store.open(settings) as store:
+        judge = open_nli(str(nli_folder), store, settings)
+        together = await judge.judge(pairs)
+        await judge.aclose()
+    for place, pair in enumerate(pairs):
+        with Store(tmp_path / f"alone{place}") as store:
+            judge = open_nli(str(nli_folder), store, settings)
+            alone += await judge.judge([pair])
+            await judge.aclose()
+    assert [each.supports for each in together] == pytest.approx([each.supports for each in alone], abs=1e-6)
+
+
+async def test_a_model_names_its_own_lines(nli_folder, settings, tmp_path):
+    import shutil
+
+    folder = tmp_path / "own"
+    shutil.copytree(nli_folder, folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "thresholds": {"entails": 0.8}}), encoding="utf-8")
+    with Store.open(settings) as store:
+        judge = open_nli(str(folder), store, settings)
+        assert judge.thresholds["entails"] == 0.8 and judge.thresholds["contradicts"] == 0.5
+
+
 def test_a_model_of_another_kind_is_refused(nli_folder, settings, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
