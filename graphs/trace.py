@@ -25,7 +25,9 @@ class Decision(Record):
 
 
 class Seen(Record):
-    """A passage that was found: by which query (0: the first), how similar, and its grade (None: not graded)."""
+    """A passage that was found: by which query (0: the first), how similar, its grade (None: not graded), and where its
+    copies are.
+    """
 
     id: str
     document: str
@@ -37,3 +39,4 @@ class Seen(Record):
     graded: str = ""
     shown: bool = False
     excerpt: str = ""
+    also: tuple[str, ...] = ()

@@ -30,9 +30,17 @@ Kind = Literal["question", "claim"]
 """What was asked: a question to be answered, or a statement to be held against the sources."""
 
 Reason = Literal[
-    "nothing_found", "does_not_say", "contradicting_sources", "verifier_failed", "answerer_failed", "failed", "budget"
+    "nothing_found",
+    "does_not_say",
+    "not_sure",
+    "contradicting_sources",
+    "verifier_failed",
+    "answerer_failed",
+    "failed",
+    "budget",
 ]
-"""Why there is no answer: no passage that has to do with it; passages, but none that says it; sources that contradict each
+"""Why there is no answer: no passage that has to do with it; passages, but none that says it; a
+passage that may say it, which is shown, but no sentence of it that surely does; sources that contradict each
 other; a check that could not be made; an answerer that gave nothing usable; another step that failed; a budget that was spent before there was an answer."""
 
 Stance = Literal["supports", "contradicts"]
@@ -63,7 +71,8 @@ class Draft(Record):
 class Citation(Record):
     """A quotation from a source. `number` is the one in brackets; `support` the checker's probability, None if unknown.
 
-    `stance` is set for claims only, where the checker could tell it; `decided`: the part of the claim that decided, in words.
+    `stance` is set for claims only, where the checker could tell it; `decided`: the part of the claim that decided, in words;
+    `also`: the sources in which the same passage stands as well.
     """
 
     number: int = 0
@@ -78,12 +87,14 @@ class Citation(Record):
     support: float | None = None
     stance: Stance | None = None
     decided: str = ""
+    also: tuple[str, ...] = ()
 
 
 class Checked(Record):
     """One sentence with what the check of its citations came to.
 
     `verdict`: "supported" by its citations, "unsupported", or "unscored" where the check failed; `why` is for the reader.
+    `near`: that it is not refused for being wrong, but for not being surely the answer.
     """
 
     text: str
@@ -91,6 +102,7 @@ class Checked(Record):
     why: str
     citations: tuple[Citation, ...] = ()
     support: float | None = None
+    near: bool = False
 
 
 class Abstention(Record):

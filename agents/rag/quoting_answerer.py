@@ -1,7 +1,8 @@
-"""The quoting answerer: the sentences of the passages that say most about the request, as quotations. Not an LLM.
+"""The quoting answerer: what answers the request, as quotations of the passages. Not an LLM.
 
 For where the language model is too weak to answer in words of its own: what it "writes" stands in the source letter for
-letter, so that only one thing is left to check, whether it answers the request.
+letter, so that only one thing is left to check, whether it answers the request. A question is answered by what a picker thinks likeliest, with a
+command, a list or a table where a sentence leads to one; a claim by the sentences that say most about it.
 """
 
 from __future__ import annotations
@@ -11,20 +12,24 @@ from collections.abc import Sequence
 from ...runtime.answers import Checked, Draft, DraftSentence, Kind
 from ...runtime.errors import BadInput
 from ...runtime.passages import Passage
-from ...tools.entailment import Overlap, Span, sentences
+from ...tools.entailment import CalibratedPicker, Overlap, Picker, Quotation, compare, quotations, rival_answers
 
 __all__ = ["QuotingAnswerer"]
 
-_SHORTEST, _LONGEST = 3, 120  # words of a sentence that is worth quoting
+_SHORTEST = 3  # words of a sentence that says something about a claim
 
 
 class QuotingAnswerer:
-    """Quotes the `most` best sentences by `overlap`; asked to repair, the next best that were not refused."""
+    """Quotes the `most` best: of a question by `picker`, of a claim by `overlap`; asked to repair, the next best that were not refused.
 
-    def __init__(self, overlap: Overlap, *, most: int = 3) -> None:
+    `picker`: by default the calibrated one, with the vectors that the overlap has.
+    """
+
+    def __init__(self, overlap: Overlap, *, picker: Picker | None = None, most: int = 3) -> None:
         if most < 1:
             raise BadInput(f"most={most!r} sentences cannot be quoted: give 1 or more.")
         self.overlap, self.most = overlap, most
+        self.picker: Picker = picker or CalibratedPicker()
 
     @property
     def name(self) -> str:
@@ -34,39 +39,85 @@ class QuotingAnswerer:
     async def answer(
         self, question: str, kind: Kind, passages: Sequence[Passage], *, checked: Sequence[Checked] = ()
     ) -> Draft:
-        """At most `most` quotations, in the order of their passages.
+        """At most `most` quotations, in the order of their passages; of a question one more, where another document says something else.
 
         Raises:
             CallFailed: the embedder failed.
         """
-        kept = sum(sentence.verdict == "supported" for sentence in checked)
-        if kept:  # a quotation cannot be said better; what stands is enough
+        if any(sentence.verdict == "supported" for sentence in checked):  # a quotation cannot be said better
             return Draft(by=self.name, note="nothing to add to the quotations that stand")
-        seen = {_folded(sentence.text) for sentence in checked}
-        pool: list[tuple[int, Passage, Span]] = []
-        for place, passage in enumerate(passages):
-            for span in sentences(passage.text):
-                if _SHORTEST <= len(span.text.split()) <= _LONGEST and _folded(span.text) not in seen:
-                    seen.add(_folded(span.text))
-                    pool.append((place, passage, span))
-        if not pool:
+        if checked and kind == "question":
+            return Draft(by=self.name, note="nothing is likelier to be the answer")
+        refused = {_folded(sentence.text) for sentence in checked}
+        ranked = await self._ranked(question, passages) if kind == "question" else await self._about(question, passages)
+        ranked = [each for each in ranked if _folded(each.text) not in refused]
+        chosen = _apart(ranked, self.most)
+        if kind == "question":
+            chosen += _rival(question, chosen, ranked, passages)
+        if not chosen:
             return Draft(by=self.name, note="there is no sentence to quote")
-        scores = await self.overlap.evidence(
-            [(f"{passage.title}\n{_line(span.text)}", question) for _, passage, span in pool]
-        )
-        best = sorted(range(len(pool)), key=lambda i: (-scores[i], pool[i][0], pool[i][2].start))[: self.most]
-        chosen = sorted((pool[i] for i in best), key=lambda item: (item[0], item[2].start))
+        chosen.sort(key=lambda each: (each.place, each.start))
         return Draft(
             sentences=tuple(
-                DraftSentence(text=span.text, cites=(passage.id,), quoted=True, start=span.start)
-                for _, passage, span in chosen
+                DraftSentence(text=each.text, cites=(passages[each.place].id,), quoted=True, start=each.start)
+                for each in chosen
             ),
             by=self.name,
         )
 
+    async def _ranked(self, question: str, passages: Sequence[Passage]) -> list[Quotation]:
+        """What answers a question, the likeliest first; where nothing is an answer, what comes nearest."""
+        picked = sorted(await self.picker.pick(question, passages), key=lambda each: -each.probability)
+        return [
+            each.quotation for place, each in enumerate(picked) if each.probability >= self.picker.line or not place
+        ]
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
+    async def _about(self, claim: str, passages: Sequence[Passage]) -> list[Quotation]:
+        """The sentences that say most about a claim, the best first."""
+        pool = [
+            each
+            for place, passage in enumerate(passages)
+            for each in quotations(passage, place)
+            if len(each.text.split()) >= _SHORTEST and not each.leads and each.kind != "code"
+        ]
+        scores = await self.overlap.evidence(
+            [(f"{passages[each.place].title}\n{' '.join(each.text.split())}", claim) for each in pool]
+        )
+        return [pool[i] for i in sorted(range(len(pool)), key=lambda i: -scores[i])]
+
+
+def _apart(ranked: Sequence[Quotation], most: int) -> list[Quotation]:
+    """The first `most` that are neither the same words nor parts of one another."""
+    chosen: list[Quotation] = []
+    for each in ranked:
+        if len(chosen) == most:
+            break
+        if not any(
+            _folded(each.text) == _folded(other.text)
+            or (each.place == other.place and each.start < other.end and other.start < each.end)
+            for other in chosen
+        ):
+            chosen.append(each)
+    return chosen
+
+
+def _rival(
+    question: str, chosen: Sequence[Quotation], ranked: Sequence[Quotation], passages: Sequence[Passage]
+) -> list[Quotation]:
+    """The likeliest answer of another document that says something else than one that was chosen; none where all agree.
+
+    However many places a document takes, by saying a thing often or by repeating the question, it does not hide what another says.
+    """
+    told = {passages[each.place].document for each in chosen}
+    for each in ranked:
+        if passages[each.place].document not in told and any(_differ(question, each.text, one.text) for one in chosen):
+            return [each]
+    return []
+
+
+def _differ(question: str, first: str, second: str) -> bool:
+    both_ways = (compare(first, second), compare(second, first))
+    return rival_answers(question, first, second) or all(each.outcome == "otherwise" for each in both_ways)
 
 
 def _folded(text: str) -> str:

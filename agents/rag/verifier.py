@@ -7,7 +7,8 @@ Four checks a sentence, in this order; the first that fails decides:
 3. the cited text entails the sentence: its best sentence, or the best two together (natural language inference), and no part of the
    sentence is lacking there or said otherwise (`tools.entailment.claims`): a rule that stands above every judge
 4. what is cited has to do with the request; a quotation far weaker than the best one is dropped. Of quotations for a claim
-   the overlap also weighs how their passages were found: that is what was calibrated, and questions were not
+   the overlap also weighs how their passages were found; whether a quotation answers a question is up to a picker
+   (`tools.entailment.picker`), whose line was set on questions
 
 The judge of 3 and 4 is an `Entailment`: the calibrated overlap (not an LLM, not an NLI model), an NLI cross-encoder, or a
 language model. Whether a quotation speaks for a claim is decided part by part, and by a model of `inference` where the parts leave it
@@ -29,6 +30,7 @@ from ...tools.entailment import (
     Entailment,
     Judgement,
     Overlap,
+    Picker,
     Span,
     Standing,
     compare,
@@ -57,14 +59,20 @@ class Verifies(Protocol):
 class Verifier:
     """Checks drafts with `judge`.
 
-    `pertinence` judges check 4 of questions, of which nothing can be entailed; default: the overlap. Of claims `judge` does.
-    `inference` says what a quotation says of a claim where the parts alone leave it open; default: `judge`, if it can.
+    Check 4 of claims is made by `judge`, of quotations for a question by `picker`, of other sentences for one by `pertinence`, for of a
+    question nothing can be entailed; default of both: the overlap. `inference` says what a quotation says of a claim where the parts alone
+    leave it open; default: `judge`, if it can.
     """
 
     def __init__(
-        self, judge: Entailment, *, pertinence: Entailment | None = None, inference: Entailment | None = None
+        self,
+        judge: Entailment,
+        *,
+        pertinence: Entailment | None = None,
+        inference: Entailment | None = None,
+        picker: Picker | None = None,
     ) -> None:
-        self.judge = judge
+        self.judge, self.picker = judge, picker
         self.inference = inference or (None if isinstance(judge, Overlap) else judge)
         self._words = Overlap()
         self.pertinence = pertinence or (judge if isinstance(judge, Overlap) else self._words)
@@ -82,15 +90,16 @@ class Verifier:
         by_id = {passage.id: passage for passage in passages}
         try:
             standings = await self._standings(question, kind, drafted, passages)
+            picked = await self._picked(question, kind, drafted, passages)
         except CallFailed as error:
             why = f"the check against the request failed: {error}"
             return [Checked(text=sentence.text, verdict="unscored", why=why) for sentence in drafted]
-        checked = [await self._one(question, kind, sentence, by_id, standings) for sentence in drafted]
+        checked = [await self._one(question, kind, sentence, by_id, standings, picked) for sentence in drafted]
         quoted = [
             c.support or 0.0 for c, d in zip(checked, drafted, strict=True) if d.quoted and c.verdict == "supported"
         ]
         best, lines = max(quoted, default=0.0), self._about(kind).thresholds
-        line = min(best, lines["beside"]) if standings else lines["weakest"] * best
+        line = min(best, lines["beside"]) if standings else 0.0 if picked else lines["weakest"] * best
         for place, sentence in enumerate(drafted):
             found = checked[place]
             if sentence.quoted and found.verdict == "supported" and (found.support or 0.0) < line:
@@ -121,9 +130,20 @@ class Verifier:
         found = await self.judge.standings(question, [passage.indexed for passage in passages])
         return {passage.id: standing for passage, standing in zip(passages, found, strict=True)}
 
+    async def _picked(
+        self, question: str, kind: Kind, drafted: Sequence[DraftSentence], passages: Sequence[Passage]
+    ) -> dict[tuple[str, int, str], float]:
+        """How likely each quotation of the passages answers a question, by passage, place and words; empty where no picker decides."""
+        if self.picker is None or kind != "question" or not any(sentence.quoted for sentence in drafted):
+            return {}
+        return {
+            (passages[each.quotation.place].id, each.quotation.start, each.quotation.text): each.probability
+            for each in await self.picker.pick(question, passages)
+        }
+
     async def _one(
         self, question: str, kind: Kind, sentence: DraftSentence, passages: dict[str, Passage],
-        standings: dict[str, Standing],
+        standings: dict[str, Standing], picked: dict[tuple[str, int, str], float],
     ) -> Checked:  # fmt: skip
         text = sentence.text
         if sentence.unknown:
@@ -134,7 +154,10 @@ class Verifier:
             start = passage.text.find(text) if sentence.start is None else sentence.start
             if start < 0 or passage.text[start : start + len(text)] != text:
                 return Checked(text=text, verdict="unsupported", why="the quotation does not stand in its source")
-            cited = [(passage, Span(start, start + len(text), text))]
+            span = Span(start, start + len(text), text)
+            if self.picker is not None and (probability := picked.get((passage.id, start, text))) is not None:
+                return self._answers(passage, span, probability, self.picker)
+            cited = [(passage, span)]
             support, how = None, "quoted letter for letter"
         else:
             traced = not sentence.cites
@@ -205,6 +228,18 @@ class Verifier:
             stance, why = _inferred(claim, cited[place], judgement, self.inference)
             sides[place] = (stance, why or sides[place][1])
         return sides
+
+    def _answers(self, passage: Passage, span: Span, probability: float, picker: Picker) -> Checked:
+        """A quotation for a question, judged by the picker."""
+        citations = (_citation(passage, span, Judgement(supports=probability), (None, "")),)
+        stands = probability >= picker.line
+        why = f"quoted letter for letter (P = {probability:.2f})"
+        if not stands:
+            why = f"quoted letter for letter, but it is not surely the answer (P = {probability:.2f}, needed {picker.line:.2f})"
+        return Checked(
+            text=span.text, verdict="supported" if stands else "unsupported", why=why, citations=citations,
+            support=probability, near=not stands and probability >= picker.near,
+        )  # fmt: skip
 
     async def _best(self, text: str, pool: Sequence[Passage]) -> tuple[list[tuple[Passage, Span]], float] | None:
         """The one or two sentences of each cited passage that entail `text`, with the probability; None: none does.

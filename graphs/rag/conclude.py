@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from ...runtime.answers import Abstention, Checked, Citation, CitedAnswer, DraftSentence, Kind, Reason, Stance
 from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
+from ...tools.entailment import rival_answers
 
 __all__ = ["abstention", "concluded", "contradiction", "uncheckable"]
 
 _MOST_PAIRS = 20
 
 
-def concluded(question: str, kind: Kind, kept: Sequence[Checked], abstained: Abstention | None) -> CitedAnswer:
-    """The answer with its citations numbered in the order of their first use; one quotation has one number."""
+def concluded(
+    question: str,
+    kind: Kind,
+    kept: Sequence[Checked],
+    abstained: Abstention | None,
+    *,
+    also: Mapping[str, tuple[str, ...]],
+) -> CitedAnswer:
+    """The answer with its citations numbered in the order of their first use; one quotation has one number.
+
+    `also`: by passage the sources of its copies.
+    """
     numbers: dict[tuple[str, int, int], int] = {}
 
     def numbered(citation: Citation) -> Citation:
         place = (citation.document, citation.start, citation.end)
-        return citation.model_copy(update={"number": numbers.setdefault(place, len(numbers) + 1)})
+        number = numbers.setdefault(place, len(numbers) + 1)
+        return citation.model_copy(update={"number": number, "also": also.get(citation.passage, ())})
 
     sentences = tuple(
         sentence.model_copy(update={"citations": tuple(numbered(citation) for citation in sentence.citations)})
@@ -35,18 +47,23 @@ def concluded(question: str, kind: Kind, kept: Sequence[Checked], abstained: Abs
 
 
 def abstention(
-    checked: Sequence[Checked], *, failed: str | None, shown: bool, spent: str | None, tried: int
+    checked: Sequence[Checked], *, failed: str | None, shown: Sequence[Passage], spent: str | None, tried: int
 ) -> Abstention:
     """Why nothing stands, by the most telling reason.
 
-    `failed`: what the answerer failed with; `shown`: there were passages to answer from; `spent`: what ended the budget.
+    `failed`: what the answerer failed with; `shown`: the passages to answer from; `spent`: what ended the budget.
     """
     reason: Reason
+    near = max((s for s in checked if s.near), key=lambda sentence: sentence.support or 0.0, default=None)
     unscored = next((sentence.why for sentence in checked if sentence.verdict == "unscored"), None)
     if failed is not None:
         reason, why = "answerer_failed", f"the answerer gave nothing usable: {failed}"
     elif unscored is not None:
         reason, why = "verifier_failed", f"an answer was written and could not be checked: {unscored}"
+    elif near is not None:
+        why = "no sentence of what was found is surely the answer; it may be in this passage"
+        [passage] = (each for each in shown if each.id == near.citations[0].passage)
+        return Abstention(reason="not_sure", explanation=why, citations=(_whole(passage, near.support),))
     elif checked:
         reason = "does_not_say"
         why = f"passages were found, but they do not bear out what was written: {checked[0].why}"
@@ -62,12 +79,16 @@ def abstention(
 
 
 async def contradiction(
-    contradict: Callable[[Sequence[tuple[str, str]]], Awaitable[list[bool]]], kind: Kind, kept: Sequence[Checked]
+    contradict: Callable[[Sequence[tuple[str, str]]], Awaitable[list[bool]]],
+    question: str,
+    kind: Kind,
+    kept: Sequence[Checked],
 ) -> Abstention | None:
     """An abstention where two documents of the answer contradict each other, with a quotation of each.
 
     Of a claim: one document speaks for it and another against it. Of a question: what one quotation says contradicts what
-    one of another document says, judged both ways. Within one document nothing is a contradiction of sources.
+    one of another document says, judged both ways, or the two give different dates, numbers or names and
+    nothing else. Within one document nothing is a contradiction of sources.
     """
     citations = [citation for sentence in kept for citation in sentence.citations]
     if kind == "claim":
@@ -89,7 +110,7 @@ async def contradiction(
         return None
     half = len(different)
     for place, pair in enumerate(different):
-        if found[place] and found[place + half]:
+        if (found[place] and found[place + half]) or rival_answers(question, pair[0].quote, pair[1].quote):
             return _against(*pair, "two sources contradict each other")
     return None
 
@@ -99,17 +120,21 @@ def uncheckable(sentence: DraftSentence, passages: Sequence[Passage]) -> Checked
     by_id = {passage.id: passage for passage in passages}
     citations = []
     for passage in (by_id[key] for key in sentence.cites):
-        start = sentence.start or 0 if sentence.quoted else 0
-        quote = sentence.text if sentence.quoted else passage.text
-        citations.append(
-            Citation(
-                passage=passage.id, document=passage.document, title=passage.title, source=passage.source, page=passage.page,
-                start=passage.start + start, end=passage.start + start + len(quote), quote=quote,
-            )
-        )  # fmt: skip
+        whole = _whole(passage, None)
+        if sentence.quoted:
+            start = passage.start + (sentence.start or 0)
+            whole = whole.model_copy(update={"start": start, "end": start + len(sentence.text), "quote": sentence.text})
+        citations.append(whole)
     return Checked(
         text=sentence.text, verdict="unscored", why="not checked: there is no verifier", citations=tuple(citations)
     )
+
+
+def _whole(passage: Passage, support: float | None) -> Citation:
+    return Citation(
+        passage=passage.id, document=passage.document, title=passage.title, source=passage.source, page=passage.page,
+        start=passage.start, end=passage.start + len(passage.text), quote=passage.text, support=support,
+    )  # fmt: skip
 
 
 def _against(first: Citation, second: Citation, why: str) -> Abstention:

@@ -29,7 +29,7 @@ from ...runtime.run import Session
 from ...runtime.settings import Settings
 from ...runtime.store import BlobStore, Store
 from ...tools.encoders import open_text_embedder
-from ...tools.entailment import Overlap, open_nli
+from ...tools.entailment import CalibratedPicker, Overlap, open_nli
 from ...tools.index import open_index, open_reranker
 from .config import RagConfig
 
@@ -153,13 +153,16 @@ def _verifier(config: RagConfig, chat: Chat, overlap: Overlap, session: Session)
     who = config.role("verifier", small=chat.small)
     if who == "none":
         return None
+    picker = CalibratedPicker()
     if who == "llm":
-        return Verifier(Entailer(chat), pertinence=overlap)
+        return Verifier(Entailer(chat), pertinence=overlap, picker=picker)
     if who.startswith("nli:"):
-        return Verifier(session.open("nli", open_nli, who.removeprefix("nli:")), pertinence=overlap)
+        judge = session.open("nli", open_nli, who.removeprefix("nli:"))
+        return Verifier(judge, pertinence=overlap, picker=picker)
     # without vectors nothing is fetched, so its base is not either
     inferred = config.verifier == "mini" or (who == "mini" and overlap.embedder is not None)
-    return Verifier(overlap, inference=session.open("nli", open_nli, "mini") if inferred else None)
+    inference = session.open("nli", open_nli, "mini") if inferred else None
+    return Verifier(overlap, inference=inference, picker=picker)
 
 
 def _notes(context: RagContext, overlap: Overlap) -> list[str]:

@@ -26,6 +26,7 @@ from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
 from .conclude import abstention, concluded, contradiction, uncheckable
 from .context import RagContext
+from .copies import copy_key, place_of, search
 from .events import Answered, SentenceChecked
 from .state import Pooled, RagState, checked_of, pool_of, put, shown_of, trace
 
@@ -45,26 +46,26 @@ async def route(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]
 
 async def retrieve(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]:
     """Search with the newest query; what was found before stays."""
-    context, config, query = runtime.context, runtime.context.config, state["queries"][-1]
-    [hits] = await context.index.search(
-        [query], k=config.k, mode=state["mode"], where=config.where, reranker=context.reranker
-    )
-    pool = pool_of(context, state)
-    known = {entry["passage"]["id"] for entry in pool}
-    new = [hit for hit in hits if hit.passage.id not in known and hit.passage.text.strip()]
-    pool += [
-        Pooled(
-            passage=hit.passage.model_dump(mode="json"),
-            query=len(state["queries"]) - 1,
-            similarity=round(hit.similarity, 4),
-            grade=None,
-            graded="",
-        )
-        for hit in new
-    ]
-    counts = f"{len(hits)} passages, {len(new)} new"
+    context, query = runtime.context, state["queries"][-1]
+    hits, pool = await search(context, query, state["mode"]), pool_of(context, state)
+    by_text = {copy_key(Passage.model_validate(entry["passage"])): entry for entry in pool}
+    new = copies = 0
+    for hit in hits:
+        passage = hit.passage
+        entry = by_text.get(copy_key(passage))
+        if entry is None and passage.text.strip():
+            new += 1
+            by_text[copy_key(passage)] = Pooled(
+                passage=passage.model_dump(mode="json"), query=len(state["queries"]) - 1,
+                similarity=round(hit.similarity, 4), grade=None, graded="", also=[],
+            )  # fmt: skip
+        elif entry is not None and entry["passage"]["id"] != passage.id:
+            copies += 1
+            if place_of(passage) not in (place_of(Passage.model_validate(entry["passage"])), *entry["also"]):
+                entry["also"].append(place_of(passage))
+    counts = f"{len(hits)} passages, {new} new" + (f", {copies} copies" if copies else "")
     decisions = trace(context, state, "retrieve", by=context.index.url, said=counts, why=f"query: {query}")
-    return {"pool": put(context, pool), "trace": decisions}
+    return {"pool": put(context, list(by_text.values())), "trace": decisions}
 
 
 async def grade(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]:
@@ -161,7 +162,7 @@ async def verify(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any
         by = context.verifier.name
         checked = await context.verifier.verify(state["question"], state["kind"], fresh, passages)
     for sentence in checked:
-        fields = sentence.model_dump(exclude={"citations"})
+        fields = sentence.model_dump(exclude={"citations", "near"})
         context.session.emit(SentenceChecked(task=state["task"], **fields))
     verdicts = [sentence.verdict for sentence in checked]
     counts = ", ".join(f"{verdicts.count(kind)} {kind}" for kind in ("supported", "unsupported", "unscored"))
@@ -185,12 +186,13 @@ async def conclude(state: RagState, runtime: Runtime[RagContext]) -> dict[str, A
     abstained: Abstention | None = None
     if not kept:
         abstained = abstention(
-            checked, failed=state["why"] if state["reason"] == "answerer_failed" else None, shown=bool(state["shown"]),
+            checked, failed=state["why"] if state["reason"] == "answerer_failed" else None, shown=shown_of(context, state),
             spent=context.session.budget.exhausted(), tried=len(state["queries"]),
         )  # fmt: skip
     elif context.verifier is not None:
-        abstained = await contradiction(context.verifier.contradict, state["kind"], kept)
-    cited = concluded(state["question"], state["kind"], () if abstained else kept, abstained)
+        abstained = await contradiction(context.verifier.contradict, state["question"], state["kind"], kept)
+    also = {entry["passage"]["id"]: tuple(entry["also"]) for entry in pool_of(context, state)}
+    cited = concluded(state["question"], state["kind"], () if abstained else kept, abstained, also=also)
     context.session.emit(Answered(task=state["task"], answer=cited))
     counts = f"{len(cited.sentences)} sentences, {len(cited.citations)} citations"
     said, why = (f"no answer: {abstained.reason}", abstained.explanation) if abstained else (counts, "")

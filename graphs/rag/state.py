@@ -15,7 +15,7 @@ from .events import Decided
 
 __all__ = ["Pooled", "RagState", "checked_of", "first_state", "pool_of", "put", "shown_of", "task_fields", "trace"]
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 T = TypeVar("T")
 
 
@@ -52,13 +52,14 @@ def first_state(task: str, question: str) -> RagState:
 
 
 class Pooled(TypedDict):
-    """A passage that was found: by which query, how near, and its grade with a reason (None and "": not graded)."""
+    """A passage that was found: by which query, how near, its grade with a reason (None and "": not graded), and where its copies are."""
 
     passage: dict[str, Any]
     query: int
     similarity: float
     grade: float | None
     graded: str
+    also: list[str]
 
 
 def put(context: RagContext, value: Any) -> str:
@@ -97,7 +98,7 @@ def task_fields(context: RagContext, state: RagState) -> dict[str, Any]:
         Seen(
             id=entry["passage"]["id"], document=entry["passage"]["document"], title=entry["passage"]["title"],
             source=entry["passage"]["source"], query=entry["query"], similarity=entry["similarity"], grade=entry["grade"],
-            graded=entry["graded"], shown=entry["passage"]["id"] in shown, excerpt=entry["passage"]["text"][:300],
+            also=tuple(entry["also"]), graded=entry["graded"], shown=entry["passage"]["id"] in shown, excerpt=entry["passage"]["text"][:300],
         )
         for entry in pool_of(context, state)
     ]  # fmt: skip

@@ -1,11 +1,12 @@
-"""Documents as text: readers of formats, chunks, terms."""
+"""Documents as text: readers of formats, blocks, chunks, terms."""
 
+from .blocks import Block, BlockKind, blocks
 from .chunks import Chunker, Document
 from .readers import Hints, kinds_in_words, known_encoding, media_of, parse, pictures_of_pages, rules_of, unread_pages
 from .scripts import word_count
 from .terms import RAG_REMEDY, TERMS, terms
 
 __all__ = [
-    "Chunker", "Document", "Hints", "RAG_REMEDY", "TERMS", "kinds_in_words", "known_encoding", "media_of", "parse",
-    "pictures_of_pages", "rules_of", "terms", "unread_pages", "word_count",
+    "Block", "BlockKind", "Chunker", "Document", "Hints", "RAG_REMEDY", "TERMS", "blocks", "kinds_in_words",
+    "known_encoding", "media_of", "parse", "pictures_of_pages", "rules_of", "terms", "unread_pages", "word_count",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
-"""Documents cut into passages where their structure says so: at headings and pages, then paragraphs, then sentences.
+"""Documents cut into passages where their structure says so: at headings and pages, then blocks, then items and sentences.
 
 Invariants: a passage's text is exactly `document.text[start:end]`, and every word of the document is in one; a passage
-does not cross a heading or a page; the same document and settings give the same passages with the same ids.
+does not cross the border of a section, nor part a title or a colon from what follows where both fit; the same document and settings
+give the same passages with the same ids.
 """
 
 from __future__ import annotations
@@ -15,13 +16,24 @@ from pydantic import Field
 
 from ...runtime.passages import Passage, Value, passage_id
 from ...runtime.records import BlobRef, Record
+from .blocks import Block, BlockKind, blocks
 
 __all__ = ["Chunker", "Document", "Section"]
 
-_PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
+_EMPTY = re.compile(r"\n[ \t]*\n\s*")
+_ITEM = re.compile(r"\n+(?=\s*(?:[-*•+]|\(?\d{1,3}[.)])\s)")
 _LINE = re.compile(r"\n+")
 _SENTENCE = re.compile(r"(?<=[.!?。！？…])[\"'”’)\]]*(?:\s+|(?<=[。！？]))")
 _WORD = re.compile(r"\s+")
+_BORDERS: dict[BlockKind, tuple[re.Pattern[str], ...]] = {
+    "paragraph": (_SENTENCE, _LINE, _WORD),
+    "title": (_LINE, _WORD),
+    "code": (_EMPTY, _LINE, _WORD),
+    "table": (_LINE, _WORD),
+    "contents": (_EMPTY, _LINE, _WORD),
+    "markup": (_LINE, _WORD),
+    "list": (_ITEM, _EMPTY, _SENTENCE, _LINE, _WORD),
+}
 
 
 class Section(Record):
@@ -61,19 +73,21 @@ class Chunker(Record):
     @property
     def key(self) -> str:
         """The hash of the settings and of the rules themselves (their number is raised when they change)."""
-        return hashlib.sha256(f"rules 1, size {self.size}, least {self.least}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"rules 2, size {self.size}, least {self.least}".encode()).hexdigest()[:16]
 
     def passages(self, document: Document) -> list[Passage]:
         """The passages of a document in its order; a picture is one passage, whatever its caption."""
-        spans: list[tuple[int, int, Section]]
         if document.image is not None:
-            whole = Section(start=0, end=len(document.text))
-            spans = [(0, len(document.text), whole)]
+            spans = [(0, len(document.text), Section(start=0, end=len(document.text)), "")]
         else:
-            spans = [(a, b, section) for section in document.sections for a, b in self._cut(document.text, section)]
+            spans = [
+                (start, end, section, title)
+                for section in document.sections
+                for start, end, title in self._cut(document.text, section)
+            ]
         seen: Counter[str] = Counter()
         found = []
-        for part, (start, end, section) in enumerate(spans):
+        for part, (start, end, section, title) in enumerate(spans):
             text = document.text[start:end]
             found.append(
                 Passage(
@@ -83,7 +97,7 @@ class Chunker(Record):
                     start=start,
                     end=end,
                     title=document.title,
-                    headings=section.headings,
+                    headings=(*section.headings, title) if title else section.headings,
                     source=document.source,
                     media=document.media,
                     page=section.page,
@@ -97,19 +111,44 @@ class Chunker(Record):
             seen[text] += 1
         return found
 
-    def _cut(self, text: str, section: Section) -> Iterator[tuple[int, int]]:
-        """Runs of whole paragraphs, of sentences where a paragraph is too long, of words where a sentence is."""
-        start = end = -1
-        for a, b in self._pieces(text, section.start, section.end, (_PARAGRAPH, _LINE, _SENTENCE, _WORD)):
-            if start < 0:
-                start, end = a, b
-            elif b - start <= self.size or (b - a < self.least and b - start <= self.size + self.least):
-                end = b
+    def _cut(self, text: str, section: Section) -> Iterator[tuple[int, int, str]]:
+        """Runs of whole groups of blocks; of blocks, lines or sentences, and words, where a group is too long; each with the title in the
+        text that it goes on under. What ends in a colon begins a passage sooner than it ends one.
+        """
+        run: list[tuple[int, int, str]] = []
+        for piece in self._groups(text, section):
+            a, b, _ = piece
+            start = run[0][0] if run else a
+            if b - start <= self.size or (run and b - a < self.least and b - start <= self.size + self.least):
+                run.append(piece)
+                continue
+            last = run[-1]
+            keep = len(run) > 1 and text[last[1] - 1] == ":" and b - last[0] <= self.size
+            yield start, run[-2][1] if keep else last[1], run[0][2]
+            run = [last, piece] if keep else [piece]
+        if run:
+            yield run[0][0], run[-1][1], run[0][2]
+
+    def _groups(self, text: str, section: Section) -> Iterator[tuple[int, int, str]]:
+        """Blocks; a title with what is under it, and a colon with what is behind it, are one where they are not too long."""
+        here = text[section.start : section.end]
+        group: list[Block] = []
+        read = blocks(here)
+        for place, block in enumerate(read):
+            group.append(block)
+            leads = block.kind in ("title", "markup") or here[block.end - 1] == ":"
+            if leads and place + 1 < len(read) and read[place + 1].end - group[0].start <= self.size:
+                continue
+            start, end = section.start + group[0].start, section.start + block.end
+            title = next((one.title for one in group if one.kind != "markup"), "") if group[0].kind != "title" else ""
+            if end - start <= self.size:
+                yield start, end, title
             else:
-                yield start, end
-                start, end = a, b
-        if start >= 0:
-            yield start, end
+                for one in group:
+                    begin, stop = section.start + one.start, section.start + one.end
+                    for a, b in self._pieces(text, begin, stop, _BORDERS[one.kind]):
+                        yield a, b, one.title if one.kind != "title" else ""
+            group = []
 
     def _pieces(
         self, text: str, start: int, end: int, borders: tuple[re.Pattern[str], ...]

@@ -1,19 +1,26 @@
 """Whether a text follows from another: part by part, by overlap, or by an NLI model."""
 
+from .answer_types import rival_answers
 from .claims import Comparison, compare
 from .judgement import Entailment, Judgement
 from .nli import open_nli
 from .overlap import Overlap, Standing, evidence_features, found_features, passage_features
+from .picker import CalibratedPicker, Picked, Picker, vector_features, word_features
 from .quantities import quantities
+from .quotations import Quotation, quotations
 from .reading import leans
 from .sentences import Span, sentences
 from .words import content_words, numbers
 
 __all__ = [
+    "CalibratedPicker",
     "Comparison",
     "Entailment",
     "Judgement",
     "Overlap",
+    "Picked",
+    "Picker",
+    "Quotation",
     "Span",
     "Standing",
     "compare",
@@ -25,5 +32,9 @@ __all__ = [
     "open_nli",
     "passage_features",
     "quantities",
+    "quotations",
+    "rival_answers",
     "sentences",
+    "vector_features",
+    "word_features",
 ]

@@ -122,7 +122,7 @@ def test_the_page_in_a_browser(place, capsys):
     result = RagResult.model_validate(json.loads(Path(told(capsys)["result"]).read_text(encoding="utf-8")))
     looked_at(render(result), place / "ask.html")
     assert set(result.to_pandas()["ending"]) <= {"answered", "answered, not checked"} | {
-        f"no answer: {reason}" for reason in ("nothing found", "does not say", "contradicting sources")
+        f"no answer: {reason}" for reason in ("nothing found", "does not say", "not sure", "contradicting sources")
     }
     assert result.finding() == f"{len(result.to_pandas()['answer'].dropna())} of 2 questions answered"
     [axes] = result.plot().axes

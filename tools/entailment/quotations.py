@@ -1,0 +1,146 @@
+"""What can be quoted from a passage: sentences, and a sentence that leads to a command, a list or a table together with it.
+
+Invariants: a quotation is `passage.text[start:end]`, always. It is never a title, an entry of a table of contents, a line of navigation, a question,
+a mere reference to another place, or a sentence that breaks off at its colon; and no order to whoever reads it as a machine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ...runtime.passages import Passage
+from ..documents import Block, BlockKind, blocks
+from .sentences import Span, sentences
+
+__all__ = ["Quotation", "is_question", "quotations"]
+
+_LONGEST = 1400  # characters of a quotation: more is no answer but a page
+_MOST_LINES = 12  # of code that nothing leads to
+_LONGEST_SENTENCE = 120  # words
+_ENDS_OPEN = re.compile(r":[\"'”’)\]*_`]*$|：$")
+_QUESTION = re.compile(r"[?？][^\w?]*$|^[¿؟]|[؟;]$")
+_REFERENCE = re.compile(
+    r"^\W*(?:(?:please )?see(?: also)?\b|refer to|cf\.|compare (?:also )?(?:section|chapter)|(?:for )?(?:more|further|additional|full) (?:details?|information)"
+    r"|(?:more|details|examples) (?:about|on|of|can)|(?:read|learn) more|references?\b.{0,3}:|siehe|voir|véase)",
+    re.IGNORECASE,
+)
+_REFERS = re.compile(r"\b(?:see|refer to|described|documented|explained|found|listed)\b", re.IGNORECASE)
+_NAVIGATION = re.compile(
+    r"^\W*(?:(?:prev(?:ious)?|next|up|home|top|back(?: to (?:the )?top)?|index|search|menu|contents|skip to (?:main )?content|edit this page"
+    r"|last (?:updated|modified)|copyright|©|all rights reserved|page \d+)\b[^.]*)$|\S\s*[»›→»]\s*\S.*[»›→]|©",
+    re.IGNORECASE,
+)
+_TO_MACHINES = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|prompts?|rules|passages?|sources?|documents?|context|above|previous)\b"
+    r"|\byou are (?:now )?(?:an? )?(?:ai|assistant|language model|chatbot|llm|gpt)\b|\b(?:system|developer) (?:prompt|message)\b"
+    r"|\b(?:ai|language) (?:models?|assistants?)[,:]|^\W*(?:assistant|system|instructions?|note to (?:the )?(?:ai|assistant|model)s?)\s*:"
+    r"|\b(?:always|only|must|should) (?:answer|reply|respond|cite|quote)\b|\b(?:answer|reply|respond|cite|quote) (?:only|with|that|this)\b"
+    r"|\bdo not (?:mention|cite|quote|use) (?:the |any )?other\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_FOLLOWS: frozenset[BlockKind] = frozenset(("code", "list", "table", "paragraph"))
+_CELL = re.compile(r"[^|+=\s-][^|]*")
+_LETTER = re.compile(r"\w")
+
+
+class Quotation(NamedTuple):
+    """`text[start:end]` of the passage at `place` among those it was read with.
+
+    `title`: the heading or the question that it stands under, in the text or above it; `order`: how many quotations stand before it under that title;
+    `kind`: of the block that it ends in; `lead`: its first sentence where that was taken with a block, else the whole; `before`: the
+    sentence before it.
+    """
+
+    place: int
+    start: int
+    end: int
+    text: str
+    kind: BlockKind
+    title: str
+    order: int
+    lead: str
+    before: str
+
+    @property
+    def leads(self) -> bool:
+        """Whether a sentence was taken with the block that it leads to."""
+        return len(self.lead) < len(self.text)
+
+
+def quotations(passage: Passage, place: int = 0) -> list[Quotation]:
+    """What can be quoted from a passage, in its order; those of one place may overlap.
+
+    `place`: the place of the passage among others, kept with each.
+    """
+    above = passage.headings[-1] if passage.headings else passage.title
+    found: list[Quotation] = []
+    order, title, before = 0, None, ""
+    read = blocks(passage.text)
+    for number, block in enumerate(read):
+        if block.title != title:
+            order, title, before = 0, block.title, ""
+        heading = block.title or above
+        for start, end, kind, leads in _parts(passage.text, read, number):
+            text = passage.text[start:end]
+            lead = _first(text) if leads else text
+            if is_question(lead):  # "Q: May I bring a dog? A: Yes."
+                order, heading = 0, lead
+            elif _worth(text, lead):
+                found.append(Quotation(place, start, end, text, kind, heading, order, lead, before))
+                order += 1
+            before = lead
+    return found
+
+
+def is_question(text: str) -> bool:
+    """Whether a line asks, as a title such as "Can I bring a dog?" does."""
+    return _QUESTION.search(text.strip()) is not None
+
+
+def _parts(text: str, read: Sequence[Block], number: int) -> Iterator[tuple[int, int, BlockKind, bool]]:
+    """Start, end, kind, and whether a sentence leads to a block, of what a block gives."""
+    block = read[number]
+    after = read[number + 1] if number + 1 < len(read) else None
+    if after is not None and (after.kind not in _FOLLOWS or after.end - block.start > _LONGEST):
+        after = None
+    if block.kind in ("paragraph", "list"):
+        spans = [
+            Span(span.start + block.start, span.end + block.start, span.text)
+            for span in sentences(text[block.start : block.end])
+        ]
+        for i, span in enumerate(spans):
+            last = i + 1 == len(spans)
+            if not _ENDS_OPEN.search(span.text):
+                yield span.start, span.end, block.kind, False
+                if last and after is not None and after.kind == "code":
+                    yield span.start, after.end, "code", True
+            elif not last and spans[i + 1].end - span.start <= _LONGEST:
+                yield span.start, spans[i + 1].end, block.kind, True
+            elif last and after is not None:
+                yield span.start, after.end, after.kind, True
+    elif block.kind == "code" and text.count("\n", block.start, block.end) < _MOST_LINES:
+        yield block.start, block.end, "code", False
+    elif block.kind == "table":
+        start = block.start
+        for line in text[block.start : block.end].split("\n"):
+            if len(_CELL.findall(line)) > 1:
+                yield start, start + len(line), "table", False
+            start += len(line) + 1
+
+
+def _worth(text: str, lead: str) -> bool:
+    """Whether something is said; `lead`: the sentence with which it begins."""
+    if not _LETTER.search(text) or text != text.strip() or len(text) > _LONGEST:
+        return False
+    if len(lead.split()) > _LONGEST_SENTENCE or _TO_MACHINES.search(text):
+        return False
+    if _NAVIGATION.search(lead) and len(lead.split()) <= 12:
+        return False
+    refers = _REFERENCE.match(lead) or (lead.startswith("(") and _REFERS.search(lead))
+    return not refers or len(lead.split()) > 25
+
+
+def _first(text: str) -> str:
+    return next((span.text for span in sentences(text)), text)
