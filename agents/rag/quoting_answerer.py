@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from ...runtime.answers import Checked, Draft, DraftSentence, Kind
 from ...runtime.errors import BadInput
 from ...runtime.passages import Passage
+from ...tools.documents import word_count
 from ...tools.entailment import CalibratedPicker, Overlap, Picker, Quotation, compare, quotations, rival_answers
 
 __all__ = ["QuotingAnswerer"]
@@ -78,7 +79,7 @@ class QuotingAnswerer:
             each
             for place, passage in enumerate(passages)
             for each in quotations(passage, place)
-            if len(each.text.split()) >= _SHORTEST and not each.leads and each.kind != "code"
+            if word_count(each.text) >= _SHORTEST and not each.leads and each.kind != "code"
         ]
         scores = await self.overlap.evidence(
             [(f"{passages[each.place].title}\n{' '.join(each.text.split())}", claim) for each in pool]
