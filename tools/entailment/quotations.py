@@ -76,7 +76,8 @@ def quotations(passage: Passage, place: int = 0) -> list[Quotation]:
     """
     above = passage.headings[-1] if passage.headings else passage.title
     found: list[Quotation] = []
-    order, title, before = 0, None, ""
+    order, before = 0, ""
+    title: str | None = None
     read = blocks(passage.text)
     for number, block in enumerate(read):
         if block.title != title:
