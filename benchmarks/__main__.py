@@ -50,7 +50,9 @@ def main() -> int:
     parser.add_argument(
         "--makers", choices=("all", "hand"), default="all", help="hand: of statements, the hand-written ones"
     )
-    parser.add_argument("--embedder", default="minilm", metavar="ID", help="of questions; none: found by words alone")
+    parser.add_argument(
+        "--embedder", default="minilm", metavar="ID", help="of statements and questions; none: found by words alone"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="where the figures go")
     given = vars(parser.parse_args())
     names, out = [name.replace("-", "_") for name in given.pop("names")] or MEASUREMENTS, given["out"]

@@ -21,7 +21,7 @@ class Options:
     """What is measured: model specs as in `inloop opt2i`; `repeats`: how often each time is taken; a `student`, None for the one
     that the benchmark is about; `claims` and `answerer`: of `rag_answers`; `makers`: of
     `statements`, "hand" for those that were written by hand alone; `draw`: of the pictures and seeds of `retrieval_vision`;
-    `embedder`: of `questions`; `out`: the folder of the figures, where a measurement may keep its cases as well."""
+    `embedder`: of `statements` and `questions`; `out`: the folder of the figures, where a measurement may keep its cases as well."""
 
     images: str
     vqa: str

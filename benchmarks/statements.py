@@ -58,8 +58,10 @@ def measure(options: Options) -> list[Figure]:
         documents = dict(_documents(library))
         asked = [*by_hand(), *(_by_rule(documents) if options.makers == "all" else ())]
         settings = Settings.load(llm=options.llm, device=options.device, runs_dir=Path(scratch) / "runs")
-        inloop.index(str(library), to=url, clip="none", settings=settings)
-        answers = inloop.ask(*(statement.text for statement in asked), index=url, settings=settings).answers
+        inloop.index(str(library), to=url, clip="none", embedder=options.embedder, settings=settings)
+        answers = inloop.ask(
+            *(statement.text for statement in asked), index=url, embedder=options.embedder, settings=settings
+        ).answers
     cited = [(*answer.citations, *(answer.abstained.citations if answer.abstained else ())) for answer in answers]
     supported = [any(citation.stance == "supports" for citation in citations) for citations in cited]
     _keep_cases(options.out, asked, [[each.model_dump(mode="json") for each in citations] for citations in cited])
