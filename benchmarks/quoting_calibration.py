@@ -27,11 +27,8 @@ import numpy as np
 
 from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.passages import Passage
-from inloop.runtime.settings import Settings
-from inloop.runtime.store import Store
 from inloop.tools.documents import Chunker, media_of, parse
-from inloop.tools.encoders import open_text_embedder
-from inloop.tools.entailment import Overlap, Quotation, vector_features, word_features
+from inloop.tools.entailment import Overlap, word_features
 from inloop.tools.index import open_index
 
 from .overlap_calibration import auc, fit, predict
@@ -44,7 +41,7 @@ SOURCES = {
     "python-faq": ("python3.11-doc", ("usr/share/doc/python3.11/html/faq/[dglpw]*.html",)),
     "apt-doc": ("apt-doc", ("usr/share/doc/apt-doc/guide.html/*.html", "usr/share/doc/apt-doc/offline.html/*.html")),
 }
-SHOWN, REFINED = 5, 10
+SHOWN = 5
 
 
 @dataclass
@@ -56,9 +53,6 @@ class Asked:
     answerable: bool
     rows: list[list[float]] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)
-    found: list[Quotation] = field(default_factory=list)
-    shown: list[Passage] = field(default_factory=list)
-    cosines: dict[int, list[float]] = field(default_factory=dict)
 
 
 def fetch(source: str, to: Path) -> Path:
@@ -121,7 +115,7 @@ async def asked(source: str, held: Sequence[Passage], questions: Sequence[dict[s
         found, rows = word_features(question["question"], shown)
         right = [own and any(key in _folded(each.text) for key in question["keys"]) for each in found]
         answerable = bool(own and question["keys"])
-        made.append(Asked(source, question["question"], answerable, rows=rows, right=right, found=found, shown=shown))
+        made.append(Asked(source, question["question"], answerable, rows=rows, right=right))
     await index.close()
     return made
 
@@ -170,45 +164,14 @@ def report(name: str, every: Sequence[Asked], held: Sequence[Any]) -> None:
         print(f"  {line:.2f}   {right[0]:3} / {right[1]:3} of {len(able)}          {counts}")
 
 
-async def with_vectors(every: Sequence[Asked], held: Sequence[Any]) -> None:
-    """Fit and report the second regression, over the likeliest quotations by words."""
-    settings = Settings.load()
-    with Store.open(settings) as store:
-        embedder: Any = open_text_embedder("minilm", store, settings)
-        try:
-            for one, likely in zip(every, held, strict=True):
-                best = sorted(range(len(likely)), key=lambda i: -likely[i])[:REFINED]
-                if best:
-                    rows = await vector_features(one.question, one.shown, [one.found[i] for i in best], embedder)
-                    odds = np.log(np.clip(likely[best], 1e-4, 1 - 1e-4) / (1 - np.clip(likely[best], 1e-4, 1 - 1e-4)))
-                    one.cosines = {i: [float(odd), *row] for i, odd, row in zip(best, odds, rows, strict=True)}
-        finally:
-            await embedder.aclose()
-
-    def rows(some: Sequence[Asked]) -> tuple[Any, Any]:
-        pairs = [(row, one.right[i]) for one in some for i, row in one.cosines.items()]
-        return np.array([row for row, _ in pairs]), np.array([right for _, right in pairs], float)
-
-    fits = {source: fit(*rows([one for one in every if one.source != source])) for source in SOURCES}
-    refined = []
-    for one in every:
-        values = np.zeros(len(one.rows))
-        if one.cosines:
-            values[list(one.cosines)] = predict(np.array(list(one.cosines.values())), fits[one.source])
-        refined.append(values)
-    report("vectors", every, refined)
-    print(f"    {fit(*rows(every))}")
-
-
 def _questions() -> list[dict[str, Any]]:
     return [json.loads(line) for line in QUESTIONS.read_text(encoding="utf-8").splitlines()]
 
 
 async def main() -> None:
-    """Fit both heads and print them."""
+    """Fit the picker and print what it gives."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("runs/bench/quoting"), metavar="DIR", help="for the sources")
-    parser.add_argument("--embedder", choices=("minilm", "none"), default="minilm", help="none: words alone")
     args = parser.parse_args()
     every, names = list[Asked](), list(SOURCES)
     for place, source in enumerate(names):
@@ -218,8 +181,6 @@ async def main() -> None:
     held = held_out(every)
     report("words", every, held)
     print(f"    {fit(*_rows(every))}")
-    if args.embedder == "minilm":
-        await with_vectors(every, held)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,14 @@ from ...tools.entailment import CalibratedPicker, Overlap, Picker, Quotation, co
 
 __all__ = ["QuotingAnswerer"]
 
+_BESIDE = 0.25  # the share of the best one's probability that another answer needs
 _SHORTEST = 3  # words of a sentence that says something about a claim
 
 
 class QuotingAnswerer:
     """Quotes the `most` best: of a question by `picker`, of a claim by `overlap`; asked to repair, the next best that were not refused.
 
-    `picker`: by default the calibrated one, with the vectors that the overlap has.
+    `picker`: by default the calibrated one.
     """
 
     def __init__(self, overlap: Overlap, *, picker: Picker | None = None, most: int = 3) -> None:
@@ -69,9 +70,8 @@ class QuotingAnswerer:
     async def _ranked(self, question: str, passages: Sequence[Passage]) -> list[Quotation]:
         """What answers a question, the likeliest first; where nothing is an answer, what comes nearest."""
         picked = sorted(await self.picker.pick(question, passages), key=lambda each: -each.probability)
-        return [
-            each.quotation for place, each in enumerate(picked) if each.probability >= self.picker.line or not place
-        ]
+        line = max(self.picker.line, _BESIDE * picked[0].probability) if picked else 0.0
+        return [each.quotation for place, each in enumerate(picked) if each.probability >= line or not place]
 
     async def _about(self, claim: str, passages: Sequence[Passage]) -> list[Quotation]:
         """The sentences that say most about a claim, the best first."""

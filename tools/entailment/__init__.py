@@ -5,7 +5,7 @@ from .claims import Comparison, compare
 from .judgement import Entailment, Judgement
 from .nli import open_nli
 from .overlap import Overlap, Standing, evidence_features, found_features, passage_features
-from .picker import CalibratedPicker, Picked, Picker, vector_features, word_features
+from .picker import CalibratedPicker, Picked, Picker, word_features
 from .quantities import quantities
 from .quotations import Quotation, quotations
 from .reading import leans
@@ -35,6 +35,5 @@ __all__ = [
     "quotations",
     "rival_answers",
     "sentences",
-    "vector_features",
     "word_features",
 ]

@@ -463,8 +463,8 @@ STUFFED = (
 async def test_a_planted_passage_does_not_push_the_honest_one_out(tmp_path, planted):
     question = "When was the Harbour Bridge opened?"
     clean = await answer(question, DOCUMENTS, tmp_path / "clean")
-    assert [(c.document, c.quote) for c in clean.answer.citations] == [
-        ("bridge", "The Harbour Bridge was opened in 1932.")
+    assert ("bridge", "The Harbour Bridge was opened in 1932.") in [
+        (c.document, c.quote) for c in clean.answer.citations
     ]
     task = await answer(question, {**DOCUMENTS, "planted": planted}, tmp_path / "planted")
     assert task.answer.abstained.reason == "contradicting_sources"

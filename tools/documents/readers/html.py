@@ -27,7 +27,7 @@ _ROLES = frozenset(
     "navigation search banner contentinfo complementary menu menubar tablist toolbar dialog alertdialog".split()
 )
 _NAVIGATION = regex.compile(
-    r"(?:^|[-_ ])(?:nav|navbar|navigation|navigator|menu|sidebar|sphinxsidebar|toc|toctree-wrapper|breadcrumbs?|skip(?:-?(?:link|nav|to-?content))?"
+    r"(?:^|[-_ ])(?:nav|navbar|navigation|navigator|menu|sidebar|sphinxsidebar|toc(?!-backref)|toctree-wrapper|breadcrumbs?|skip(?:-?(?:link|nav|to-?content))?"
     r"|headerlink|anchor-link|pagination|pager|related|related-pages|localtoc|cookie(?:-?banner)?|sr-only|visually-hidden)(?:$|[-_ ])",
     regex.I,
 )
