@@ -1,6 +1,7 @@
 """What kind of answer a question expects, and whether a text has it: a date for "when", a name for "who", a definition for "what is".
 
-After the answer types of question answering (Li and Roth 2002, "Learning Question Classifiers"), as far as a rule can read them from English.
+After the answer types of question answering (Li and Roth 2002, "Learning Question Classifiers"), as far as a rule can read them from English; of Chinese and
+Japanese numbers and dates.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ AnswerType = Literal[
 
 _DATE = re.compile(
     r"^\W*(?:since |until |by |in |on )?(?:when (?:was|were|did|had|has|will|won['’]t)\b|(?:what|which) (?:year|date|day|month"
-    r"|time|century|decade)\b|at what time)",
+    r"|time|century|decade)\b|at what time|.*(?:何时|何時|什么时候|什麼時候|哪一?年|いつ))",
     re.I,
 )
 _NUMBER = re.compile(
     r"\bhow (?:many|much|long|far|tall|high|deep|wide|old|often|large|big|heavy|hot|cold)\b"
     r"|\b(?:what|which) (?:is |are |was |were )?(?:the )?(?:\w+ )?(?:number|percentage|share|size|price|cost|age|height|length|weight|speed"
     r"|port|limit|version)\b"
-    r"|\bwhat does .+ cost\b",
+    r"|\bwhat does .+ cost\b|多(?:高|长|長|大|久|远|遠|深|宽|重|快|少)|几[个個只年月天米岁]|いくつ|いくら|何(?:人|個|年|歳)",
     re.I,
+)
+_HAN_NUMBER = re.compile(
+    r"[〇零一二三四五六七八九十百千万萬亿億两\d]+\s?(?=[米里公年月日个個只元块岁歳度克升人天小分倍円メキ%])"
 )
 _NAME = re.compile(
     r"^\W*(?:who|whose|whom|(?:by|to|from|with) whom|(?:what|which) (?:person|company|author|engineer|city|country)\b)",
@@ -95,7 +99,7 @@ def has_type(kind: AnswerType, text: str, question: str) -> bool:
     """Whether a text has something of the kind, beyond what the question says already."""
     match kind:
         case "date" | "number":
-            return bool(values(kind, text, question))
+            return bool(values(kind, text, question)) or (kind == "number" and _HAN_NUMBER.search(text) is not None)
         case "occasion":
             return _SOMETIME.search(text) is not None or bool(values("date", text, question))
         case "name":

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from ...runtime.passages import Passage
-from ..documents import terms
+from ..documents import terms, word_count
 from .answer_types import answer_type, has_type
 from .quotations import Quotation, is_question, quotations
 from .reading import leans
@@ -27,6 +27,9 @@ from .words import content_words
 __all__ = ["CalibratedPicker", "Picked", "Picker", "word_features"]
 
 _NAMED = re.compile(r"\b(?:[A-Z]\w*[A-Z]\w*|\w*\d\w*|\w+_\w+|(?<!^)(?<![.!?] )[A-Z]\w+)\b")
+_HAN = re.compile(
+    r"(?![的是了吗呢在有多少几什么谁哪怎样为何和与及这那个])[\u3400-\u9fff]"
+)  # without those that ask and join
 _LONG = 40  # words
 _CLOSED = re.compile(r"[.!。！][\"'”’)\]*_`]*$")
 
@@ -115,7 +118,7 @@ class _Asked:
         alike = 2 * len(title.intersection(self.terms)) / max(1, len(title) + len(self.terms))
         first, asks = 1 / (1 + quotation.order), is_question(quotation.title)
         fits = has_type(self.kind, quotation.text, self.question)
-        code, many = quotation.kind == "code", len(quotation.text.split())
+        code, many = quotation.kind == "code", word_count(quotation.text)
         return [
             self.covered(own),
             self.covered(block),
@@ -149,6 +152,9 @@ class _Asked:
 
 @lru_cache(maxsize=32768)
 def _terms(text: str) -> tuple[str, ...]:
+    """The terms of a text; of Chinese and Japanese the letters one by one, for a question has other pairs of them than its answer."""
+    if letters := _HAN.findall(text):
+        return (*letters, *terms(" ".join(content_words(_HAN.sub(" ", text)))))
     return tuple(terms(" ".join(content_words(text))))
 
 

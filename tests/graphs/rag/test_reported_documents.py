@@ -106,3 +106,9 @@ def test_the_reported_copies(asked):
     [text] = reported("dup_links/copy1.txt").values()
     [answer] = asked({f"copy{number}.txt": text for number in range(6)}, "What colour is the lighthouse painted?")
     assert len(answer.citations) == 1 and len(answer.citations[0].also) == 5
+
+
+@needs_files
+def test_the_reported_text_without_blanks(asked):
+    [answer] = asked(reported("zh/zh.txt"), "灯塔有多高？")
+    assert "灯塔高四十一米。" in [sentence.text for sentence in answer.sentences]

@@ -125,3 +125,15 @@ async def test_a_question_in_plain_text_is_a_heading():
         held = passage(text)
         assert (await answers("Can I bring my dog?", held))[0].endswith("Only on a leash.")
         assert not any("?" in each for each in texts(text))
+
+
+async def test_a_question_without_blanks_is_answered_by_what_shares_its_letters():
+    passages = [
+        passage("石桥建于1911年，由市政府出资。石桥长八十六米。桥上禁止停车。"),
+        passage("集市每周六开放。", id="q"),
+    ]
+    picked = await CalibratedPicker().pick("石桥有多长？", passages)
+    best = max(picked, key=lambda each: each.probability)
+    assert best.quotation.text == "石桥长八十六米。" and best.probability >= CalibratedPicker.line
+    other = await CalibratedPicker().pick("医院有多少医生？", passages)
+    assert all(each.probability < CalibratedPicker.line for each in other)
