@@ -171,12 +171,15 @@ def _notes(context: RagContext, overlap: Overlap) -> list[str]:
     if context.verifier is None:
         notes.append("No citation was checked: the verifier is off.")
     elif isinstance(context.verifier, Verifier) and context.verifier.judge is overlap:
-        notes.append(f"Citations were checked by {overlap.about}")
+        notes.append(f"Statements are checked by {overlap.about}")
         if context.verifier.inference is not None:
             notes.append(
-                "Where the parts leave it open, as a paraphrase does, mini-verifier decides: a small model of inference, right where it says"
-                " so in most cases and not in all (its model card has the figures)."
+                "Where the parts of a statement leave it open, as a paraphrase does, mini-verifier decides: a small model of inference, right in"
+                " most cases and not in all (its model card has the figures)."
             )
     if isinstance(context.answerer, QuotingAnswerer):
-        notes.append("The answers are quotations: the language model wrote none of their words.")
+        notes.append(
+            "The answers are quotations: the language model wrote none of their words. Which of them answers a question is chosen by words,"
+            " headings and answer types, calibrated on questions about documentation; it may be another one."
+        )
     return notes

@@ -38,8 +38,11 @@ async def route(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]
     context = runtime.context
     chosen = await context.router.route(state["question"])
     given = context.config.mode
-    mode = chosen.mode if given == "auto" else given
-    why = chosen.why if given == "auto" else f"{chosen.why}; the search mode was given"
+    mode, why = given, f"{chosen.why}; the search mode was given"
+    if given == "auto":
+        words_alone = context.config.embedder == "none"
+        mode = "bm25" if words_alone else chosen.mode
+        why = f"{chosen.why}; there is no embedder" if words_alone and chosen.mode != mode else chosen.why
     decisions = trace(context, state, "route", by=chosen.by, said=f"{chosen.kind}, {mode} search", why=why)
     return {"kind": chosen.kind, "mode": mode, "queries": [state["question"]], "trace": decisions}
 

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install 'inloop[rag]'")
 
 import inloop
+from inloop.tools.index.conformance.checks import LetterEmbedder
 
 GIVEN = Path(os.environ.get("INLOOP_DATA", "../shared/data"), "reports/rag")
 needs_files = pytest.mark.skipif(
@@ -112,3 +113,11 @@ def test_the_reported_copies(asked):
 def test_the_reported_text_without_blanks(asked):
     [answer] = asked(reported("zh/zh.txt"), "灯塔有多高？")
     assert "灯塔高四十一米。" in [sentence.text for sentence in answer.sentences]
+
+
+def test_without_an_embedder_an_index_that_holds_vectors_is_searched_by_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mill.md").write_text("# The mill\n\nThe mill was built in 1913.\n", encoding="utf-8")
+    inloop.index("mill.md", to="lancedb:///./index", clip="none", models={"embedder": LetterEmbedder()})
+    [answer] = inloop.ask("When was the mill built?", index="lancedb:///./index", embedder="none").answers
+    assert [citation.quote for citation in answer.citations] == ["The mill was built in 1913."]
