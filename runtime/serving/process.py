@@ -171,7 +171,8 @@ class Serving:
         return child.pid if child is not None and child.poll() is None else None
 
     def __enter__(self) -> Self:
-        self.start()
+        if self._keeper is None:  # what `serve` returns runs already
+            self.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
