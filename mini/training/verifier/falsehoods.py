@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ....tools.entailment import content_words, quantities
+from ....tools.entailment import content_words
+from .other_numbers import other_count, other_digit, other_month, other_number, other_unit
 from .wordnet import WordNet
 
 __all__ = ["Falsehood", "Falsifier"]
@@ -44,8 +45,6 @@ _BASE = {
     word: word.removesuffix("s") for word in "uses includes provides requires writes gives makes takes comes".split()
 } | {"has": "have"}
 _NAME = re.compile(r"\b[A-Z][\w+-]*(?: [A-Z][\w+-]*)*")
-_MONTHS = "January February March April May June July August September October November December".split()
-_COUNTS = "two three four five six seven eight nine ten twelve twenty thirty fifty".split()
 _VERBISH = re.compile(
     rf"\b(?:{_AUXILIARY}(?: \w+ed)?(?: by)?|\w+(?:ed|es|s)|than|to|from|for|of|in|with|by|into|on|over|under|before|after)\b"
 )
@@ -63,7 +62,6 @@ _ACTIVE = re.compile(
     rf"((?:(?!\b{_AUXILIARY}\b)[^,;]){{2,50}}?) (\w+ed|causes?|leads? to|reduces?|increases?|follows?|precedes?|replaces?|contains?|includes?"
     r"|regulates?|uses|inhibits|activates|induces|needs|requires) ((?:the |an? )?[^,;]{3,50}?)\.$"
 )
-_UNITS = """hours minutes days weeks months years seconds metres kilometres miles kg grams tonnes percent MB GB KB euros dollars""".split()
 _AFFIRMED = (
     (rf"\b({_AUXILIARY}) not\b", r"\1"),
     (r"\bcannot\b", "can"),
@@ -95,11 +93,11 @@ class Falsifier:
     def __init__(self, wordnet: WordNet, names: Sequence[str]) -> None:
         self.wordnet, self.names = wordnet, names
         self._rules: dict[str, tuple[float, str, bool, Change]] = {
-            "number": (3, "contradicts", True, _number),
-            "number nearby": (2, "contradicts", True, _digit),
-            "unit": (1, "contradicts", True, _unit),
-            "month": (1, "contradicts", True, _month),
-            "count": (1.5, "contradicts", True, _count),
+            "number": (3, "contradicts", True, other_number),
+            "number nearby": (2, "contradicts", True, other_digit),
+            "unit": (1, "contradicts", True, other_unit),
+            "month": (1, "contradicts", True, other_month),
+            "count": (1.5, "contradicts", True, other_count),
             "not more": (4, "contradicts", True, _negated),
             "not less": (1.5, "contradicts", True, _affirmed),
             "opposite": (6, "contradicts", True, self._opposite),
@@ -210,59 +208,6 @@ def _names(sentence: str) -> list[re.Match[str]]:
 
 def _ending(word: str) -> str:
     return next((end for end in ("ing", "ed", "ly", "s") if word.endswith(end)), "")
-
-
-def _number(sentence: str, document: Sequence[str], rng: random.Random) -> str | None:
-    """A number or a date for another one of the text."""
-    here = quantities(sentence)
-    if not here:
-        return None
-    one = rng.choice(list(here))
-    others = [
-        each.text for line in document for each in quantities(line) if each.scale == one.scale and each.apart(one)
-    ]
-    return sentence[: one.start] + rng.choice(others) + sentence[one.end :] if others else None
-
-
-def _digit(sentence: str, document: Sequence[str], rng: random.Random) -> str | None:
-    """A number with one other digit."""
-    numbers = list(re.finditer(r"(?<![\w.-])\d[\d,]*(?:\.\d+)?(?![\w-])", sentence))
-    if not numbers:
-        return None
-    match = rng.choice(numbers)
-    place = rng.choice([i for i, c in enumerate(match[0]) if c.isdigit()])
-    digit = rng.choice([d for d in ("123456789" if place == 0 else "0123456789") if d != match[0][place]])
-    return sentence[: match.start() + place] + digit + sentence[match.start() + place + 1 :]
-
-
-def _unit(sentence: str, document: Sequence[str], rng: random.Random) -> str | None:
-    matches = list(re.finditer(r"(?<=\d )(" + "|".join(_UNITS) + r")\b", sentence))
-    if not matches:
-        return None
-    match = rng.choice(matches)
-    return (
-        sentence[: match.start()] + rng.choice([unit for unit in _UNITS if unit != match[0]]) + sentence[match.end() :]
-    )
-
-
-def _month(sentence: str, document: Sequence[str], rng: random.Random) -> str | None:
-    matches = list(re.finditer(r"\b(?:" + "|".join(_MONTHS) + r")\b", sentence))
-    if not matches:
-        return None
-    match = rng.choice(matches)
-    return (
-        sentence[: match.start()] + rng.choice([name for name in _MONTHS if name != match[0]]) + sentence[match.end() :]
-    )
-
-
-def _count(sentence: str, document: Sequence[str], rng: random.Random) -> str | None:
-    matches = list(re.finditer(r"\b(?:" + "|".join(_COUNTS) + r")\b", sentence))
-    if not matches:
-        return None
-    match = rng.choice(matches)
-    return (
-        sentence[: match.start()] + rng.choice([word for word in _COUNTS if word != match[0]]) + sentence[match.end() :]
-    )
 
 
 def _negated(sentence: str, document: Sequence[str], rng: random.Random) -> str | None:
