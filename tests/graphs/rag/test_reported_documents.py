@@ -10,7 +10,7 @@ pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install
 import inloop
 from inloop.tools.index.conformance.checks import LetterEmbedder
 
-GIVEN = Path(os.environ.get("INLOOP_DATA", "../shared/data"), "reports/rag")
+GIVEN = Path(os.environ.get("INLOOP_DATA", "../shared/data"), "reports/rag").resolve()  # tests change folders
 needs_files = pytest.mark.skipif(
     not GIVEN.is_dir(), reason="the reported documents: set INLOOP_DATA to the folder of the shared data"
 )

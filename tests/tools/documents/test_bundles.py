@@ -51,7 +51,7 @@ def notebook(*cells: dict) -> str:
 
 
 def test_notebooks():
-    pytest.importorskip("markdown_it")
+    pytest.importorskip("markdown_it", reason="reading Markdown: pip install markdown-it-py")
     stream = {"output_type": "stream", "text": ["7\n", "9\n"]}
     picture = {"output_type": "display_data", "data": {"image/png": "iVBO", "text/plain": ["<Figure>"]}}
     wrong = {"output_type": "error", "ename": "ValueError", "evalue": "no boat", "traceback": ["..."]}
