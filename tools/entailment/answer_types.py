@@ -71,7 +71,7 @@ _DOES = re.compile(
     r"|\byou (?:can|could|may|should|must|need|have to)\b|\b(?:by|via|using|with) (?:the )?(?:\w+ing\b|`|['\"“]|command|option|flag|-)|`|--\w|\$ \w",
     re.I,
 )
-_SAYS = frozenset(stem(word) for word in ("answer", "correct", "right", "true", "indeed", "say", "know"))
+_SAYS = ("answer", "correct", "right", "true", "indeed", "say", "know")
 _YES = re.compile(
     r"^\W*(?:yes|no|not|never|only|it is (?:not )?possible|you (?:can|cannot|may|must|should))\b"
     r"|\b(?:not|cannot|can|must|may|allowed|possible|supported?s?)\b|n['’]t\b",
@@ -132,7 +132,7 @@ def rival_answers(question: str, first: str, second: str) -> bool:
 
     What says more, as "It was opened to trams in 1950." does, may speak of something else.
     """
-    kind, asked = answer_type(question), {stem(word) for word in content_words(question)} | _SAYS
+    kind, asked = answer_type(question), {stem(word) for word in (*content_words(question), *_SAYS)}
     read = [Text.read(text) for text in (first, second)]
     extra = [[token for token in text.tokens if token.stem not in asked] for text in read]
     if kind == "name":
