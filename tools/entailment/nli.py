@@ -104,31 +104,27 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
 
     def _serve(self, items: list[tuple[str, str]]) -> list[list[float] | InloopError]:
         longest = min(self._tokenizer.model_max_length, self._model.config.max_position_embeddings, _MOST)
+        coded = [self._tokenizer(*pair, truncation="only_first", max_length=longest) for pair in items]
         by_length: dict[int, list[int]] = {}
-        for place, (premise, hypothesis) in enumerate(items):
-            size = len(self._tokenizer(premise, hypothesis, verbose=False).input_ids)
-            length = next((each for each in _LENGTHS if size <= each < longest), longest)
-            by_length.setdefault(length, []).append(place)
+        for place, each in enumerate(coded):
+            size = len(each.input_ids)
+            by_length.setdefault(next((n for n in _LENGTHS if size <= n < longest), longest), []).append(place)
         outcomes: dict[int, list[float] | InloopError] = {}
         for length, places in by_length.items():
             for batch in chunks(places, _BATCH):
-                for place, probabilities in zip(
-                    batch, self._probabilities([items[i] for i in batch], length), strict=True
-                ):
+                rows = self._probabilities([coded[place] for place in batch], length)
+                for place, probabilities in zip(batch, rows, strict=True):
                     fine = all(value == value for value in probabilities)
                     failed = CallFailed(f"{self.model} gave NaN for {items[place][1][:80]!r}")
                     outcomes[place] = probabilities if fine else failed
         return [outcomes[place] for place in range(len(items))]
 
-    def _probabilities(self, pairs: list[tuple[str, str]], length: int) -> list[list[float]]:
-        """Of each pair, that it entails and that it contradicts; at most a batch of pairs, padded to `length` tokens."""
+    def _probabilities(self, coded: list[Any], length: int) -> list[list[float]]:
+        """Of each pair of tokens, that it entails and that it contradicts; at most a batch, padded to `length` tokens."""
         import torch
 
-        padded = pairs + [pairs[0]] * (_BATCH - len(pairs))
-        coded = self._tokenizer(
-            [premise for premise, _ in padded], [hypothesis for _, hypothesis in padded],
-            padding="max_length", truncation="only_first", max_length=length, return_tensors="pt",
-        ).to(self._device)  # fmt: skip
+        whole = coded + [coded[0]] * (_BATCH - len(coded))
+        batch = self._tokenizer.pad(whole, padding="max_length", max_length=length, return_tensors="pt")
         with torch.inference_mode():
-            rows = self._model(**coded).logits.double().softmax(-1).tolist()[: len(pairs)]
+            rows = self._model(**batch.to(self._device)).logits.double().softmax(-1).tolist()[: len(coded)]
         return [[row[self._entails or 0], 0.0 if self._contradicts is None else row[self._contradicts]] for row in rows]

@@ -1,19 +1,15 @@
 """Documents of which an earlier version quoted the wrong words: inputs of our own, and the reported files where they are."""
 
-import os
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("bm25s", reason="the extra rag is not installed: pip install 'inloop[rag]'")
 
+from rag_files import shared
+
 import inloop
 from inloop.tools.index.conformance.checks import LetterEmbedder
-
-GIVEN = Path(os.environ.get("INLOOP_DATA", "../shared/data"), "reports/rag").resolve()  # tests change folders
-needs_files = pytest.mark.skipif(
-    not GIVEN.is_dir(), reason="the reported documents: set INLOOP_DATA to the folder of the shared data"
-)
 
 FAQ = """# Questions
 
@@ -58,7 +54,7 @@ def asked(tmp_path, monkeypatch):
 
 def reported(*names):
     """The reported files by their names; reStructuredText as plain text too, for what is under test is what is quoted."""
-    return {Path(name).name.replace(".rst", ".txt"): (GIVEN / name).read_text(encoding="utf-8") for name in names}
+    return {Path(name).name.replace(".rst", ".txt"): shared(name).read_text(encoding="utf-8") for name in names}
 
 
 def test_the_heading_is_the_question(asked):
@@ -87,13 +83,11 @@ def test_copies_and_links_are_one_source(asked, tmp_path):
     assert len(citation.also) == 5
 
 
-@needs_files
 def test_the_reported_faq(asked):
     [answer] = asked(reported("faq/faq.md"), "Can I bring a dog?")
     assert [s.text for s in answer.sentences] == ["Yes, if it is on a leash."]
 
 
-@needs_files
 def test_the_reported_contents_and_admonition(asked):
     hold, key = asked(
         reported("toc.html", "rst_heading.rst"), "How do I hold a package?", "How do I generate a good secret key?"
@@ -102,14 +96,12 @@ def test_the_reported_contents_and_admonition(asked):
     assert "secrets.token_hex()" in key.sentences[0].text
 
 
-@needs_files
 def test_the_reported_copies(asked):
     [text] = reported("dup_links/copy1.txt").values()
     [answer] = asked({f"copy{number}.txt": text for number in range(6)}, "What colour is the lighthouse painted?")
     assert len(answer.citations) == 1 and len(answer.citations[0].also) == 5
 
 
-@needs_files
 def test_the_reported_text_without_blanks(asked):
     [answer] = asked(reported("zh/zh.txt"), "灯塔有多高？")
     assert "灯塔高四十一米。" in [sentence.text for sentence in answer.sentences]
