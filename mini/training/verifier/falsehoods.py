@@ -228,6 +228,10 @@ def _affirmed(sentence: str, document: Sequence[str], rng: random.Random) -> str
     return re.sub(pattern, instead, sentence, count=1)
 
 
+def _swapped(sentence: str, one: re.Match[str], two: re.Match[str]) -> str:
+    return sentence[: one.start()] + two[0] + sentence[one.end() : two.start()] + one[0] + sentence[two.end() :]
+
+
 def _exchanged(sentence: str, document: Sequence[str], rng: random.Random) -> str | None:
     """Two nouns or so on both sides of a verb or a preposition, exchanged."""
     words = _words(sentence)
@@ -241,8 +245,7 @@ def _exchanged(sentence: str, document: Sequence[str], rng: random.Random) -> st
     ]
     if not pairs:
         return None
-    one, two = rng.choice(pairs)
-    return sentence[: one.start()] + two[0] + sentence[one.end() : two.start()] + one[0] + sentence[two.end() :]
+    return _swapped(sentence, *rng.choice(pairs))
 
 
 def _names_exchanged(sentence: str, document: Sequence[str], rng: random.Random) -> str | None:
@@ -255,8 +258,7 @@ def _names_exchanged(sentence: str, document: Sequence[str], rng: random.Random)
     ]
     if not pairs:
         return None
-    one, two = rng.choice(pairs)
-    return sentence[: one.start()] + two[0] + sentence[one.end() : two.start()] + one[0] + sentence[two.end() :]
+    return _swapped(sentence, *rng.choice(pairs))
 
 
 def _agent_exchanged(sentence: str, document: Sequence[str], rng: random.Random) -> str | None:
