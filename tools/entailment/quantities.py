@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from .units import MEASURES, rate_after, unit_after
+
 __all__ = ["Quantity", "quantities"]
 
 Scale = Literal["number", "date", "day of the year", "time"]
@@ -51,7 +53,7 @@ class Quantity:
             return False
         if self.scale != other.scale or not self.unit or not other.unit or self.unit == other.unit:
             return self.scale == other.scale
-        return not counted and self.unit not in _MEASURES and other.unit not in _MEASURES
+        return not counted and self.unit not in MEASURES and other.unit not in MEASURES
 
     def within(self, other: Quantity, *, counted: bool = True) -> bool:
         """Whether it says at least what the other says. A limit ("up to 15") is borne out by itself alone: 5 are not up to 15."""
@@ -126,42 +128,6 @@ _NUMBER = re.compile(
     rf"|\b(?P<spelt>(?:{_SPELT})(?:[\s-](?:and\s)?(?:{_SPELT}))*)\b",
     re.IGNORECASE,
 )
-_UNITS = {
-    alias: name
-    for name, aliases in {
-        "%": "percent pct per-cent percentage",
-        "metre": "m metres meter meters",
-        "kilometre": "km kilometres kilometer kilometers",
-        "centimetre": "cm centimetres centimeter centimeters",
-        "millimetre": "mm millimetres millimeter millimeters",
-        "foot": "ft feet",
-        "mile": "miles mi",
-        "inch": "inches",
-        "kilogram": "kg kilograms kilo kilos",
-        "gram": "g grams",
-        "tonne": "t tonnes ton tons",
-        "litre": "l litres liter liters",
-        "hour": "h hours hrs hr",
-        "minute": "min minutes mins",
-        "second": "s seconds sec secs",
-        "day": "days",
-        "week": "weeks",
-        "month": "months",
-        "year": "years yr yrs year-old",
-        "st": "nd rd th",
-        "$": "dollars dollar usd",
-        "€": "euros euro eur",
-        "£": "pounds pound gbp",
-        "watt": "w watts",
-        "volt": "v volts",
-        "people": "person persons inhabitants residents",
-        "kb": "kilobytes kib",
-        "mb": "megabytes mib",
-        "gb": "gigabytes gib",
-    }.items()
-    for alias in (name, *aliases.split())
-}
-_MEASURES = frozenset(_UNITS.values()) - {"people"}
 _BEFORE = re.compile(
     r"(?P<over>more than|over|above|at least|no fewer than|no less than|exceed(?:s|ed|ing)?|greater than|minimum of)\s*$"
     r"|(?P<under>less than|fewer than|under|below|at most|up to|no more than|maximum of)\s*$"
@@ -176,20 +142,7 @@ _NO_NUMBER_BEFORE = re.compile(r"\b(?:no|each|any|this|that|which|every|another|
 _NO_NUMBER_AFTER = re.compile(
     r"\s(?:another|must|may|can|cannot|could|should|would|will|has to|needs?|is to|might|who)\b|['’]s\b", re.IGNORECASE
 )
-_RATE = re.compile(
-    r"\s*(?:[a-z]+\s)?(?:an?\s|per\s|each\s|/\s?)(?P<per>seconds?|minutes?|hours?|days?|weeks?|months?|years?|km|kilometres?|miles?|kg|litres?|person|min|h|s)\b",
-    re.IGNORECASE,
-)
 _SIDE = re.compile(r"\b(?:(?P<before>before|prior to|earlier than)|after|later than)\s*$", re.IGNORECASE)
-_AREA = re.compile(
-    r"\s*(?:(?P<sign>[kcdm]?m)(?P<power>[²³23])(?!\w)|(?P<kind>square|cubic)[\s-](?P<name>[a-z]+))", re.IGNORECASE
-)
-_FOLLOWS = re.compile(r"[\s-]*(?P<unit>[%°$€£]|[^\W\d_]+(?:-old)?)")
-_NO_UNIT = frozenset(
-    """a an and are as at be been before but by for from had has have he her his if in into is it its more nor not of off on or our
-    over per she since so than that the their then there these they this those to under until up was were when which while who will
-    with within years' times""".split()
-)
 _INCLUSIVE = {
     "at least", "no fewer than", "no less than", "minimum of", "at most", "up to", "no more than", "maximum of",
 }  # fmt: skip
@@ -209,7 +162,7 @@ def _dates(text: str) -> Iterator[Quantity]:
     for pattern in _DATES:
         for match in pattern.finditer(text):
             parts = match.groupdict()
-            if [name for name, part in parts.items() if part] == ["year"] and _unit("", text, match.end())[
+            if [name for name, part in parts.items() if part] == ["year"] and unit_after("", text, match.end())[
                 1
             ] > match.end():
                 continue  # 2019 metres
@@ -289,17 +242,12 @@ def _numbers(text: str) -> Iterator[Quantity]:
             continue  # "no one", "one must"
         low, high, start = _span(value, text, match.start())
         limit = "up to" in text[start : match.start()].lower()
-        unit, end = _unit((match["sign"] or "").strip() or (match["percent"] or "").strip(), text, match.end())
+        unit, end = unit_after((match["sign"] or "").strip() or (match["percent"] or "").strip(), text, match.end())
         if low == high and (side := _OR_MORE.match(text, end)):  # "nine years or more"
             low, high, end = (value, math.inf, side.end()) if side["more"] else (-math.inf, value, side.end())
         yield Quantity(
-            "number", low, high, start, end, text[start:end].strip(), unit, limit=limit, rate=_rate(text, end)
+            "number", low, high, start, end, text[start:end].strip(), unit, limit=limit, rate=rate_after(text, end)
         )
-
-
-def _rate(text: str, end: int) -> str:
-    match = _RATE.match(text, end)
-    return _UNITS.get(match["per"].lower(), match["per"].lower()) if match else ""
 
 
 def _spelt(text: str) -> float:
@@ -330,22 +278,3 @@ def _span(value: float, text: str, start: int) -> tuple[float, float, int]:
         high = value if words in _INCLUSIVE else math.nextafter(value, -math.inf)
         return -math.inf, high, match.start()
     return value - _ABOUT * abs(value), value + _ABOUT * abs(value), match.start()
-
-
-def _unit(sign: str, text: str, end: int) -> tuple[str, int]:
-    """The unit by one name, and where it ends; a word that is no unit that is known here is left to be read as a word."""
-    if sign:
-        return _UNITS.get(sign.lower(), sign.lower()), end
-    match = _FOLLOWS.match(text, end)
-    if match is None:
-        return "", end
-    if area := _AREA.match(text, end):
-        base = _UNITS.get((area["name"] or area["sign"]).lower(), area["name"] or area["sign"])
-        cubic = (area["power"] or area["kind"]).lower() in ("³", "3", "cubic")
-        return f"{'cubic' if cubic else 'square'} {base}", area.end()
-    if per_cent := re.compile(r"\s*per\s?cent\b", re.IGNORECASE).match(text, end):
-        return "%", per_cent.end()
-    word = match["unit"].lower()
-    if word in _UNITS:
-        return _UNITS[word], match.end()
-    return ("" if word in _NO_UNIT else word.removesuffix("s") if len(word) > 3 else word), end
