@@ -20,6 +20,8 @@ CODE  := agents app evaluators graphs mini prompts runtime tools
 SHELL := /bin/bash
 
 export PYTHONUTF8 = 1
+# pip compiles what it installs: without that, each command would compile some thousand files of its libraries again
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo install dev view path stubs fetch lint types test test-all bench docs wheel clean distclean help
 

@@ -23,6 +23,7 @@ from typing import NoReturn
 
 from ...runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
 from ...runtime.own_code import users_line
+from ...runtime.threads import wait_idly
 from .commands import commands, parser
 from .interrupts import at_once
 from .streams import dropped, flushed, json_text, opened
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complete()
     given = sys.argv[1:] if argv is None else list(argv)
     opened()
+    wait_idly()
     if argv is None:
         at_once()
     args = argparse.Namespace(json="--json" in given, command=None)  # until the arguments are read

@@ -1,6 +1,6 @@
 """`inloop index`, `inloop ask`, `inloop eval-rag`, and an index behind a chat API."""
 
-from .eval_answers import both_ways
-from .serve_index import add_index_arguments, serve_index
+import lazy_loader
 
-__all__ = ["add_index_arguments", "both_ways", "serve_index"]
+# one command does not wait for what another one needs
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,8 +3,8 @@
 A folder in the layout of sentence-transformers says how its token vectors are pooled (mean, cls, max, last token; default
 mean) and how many tokens it reads. A longer text is read in windows and pooled over all of them, so nothing is cut.
 
-Invariants: fp32; unit vectors; a text is padded to a length of its own and computed in batches of one fixed size, so a vector does not
-depend on its company. The ledger keeps the float32 bits.
+Invariants: fp32; unit vectors; a text is padded to a length of its own and computed in batches of a shape of its own (`tools.models.buckets`),
+so a vector does not depend on its company. The ledger keeps the float32 bits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ...runtime.records import Cost
 from ...runtime.roles import Role
 from ...runtime.run import chunks, settled
 from ...runtime.store import Call
-from ..models import LocalModel, Weights, find_weights
+from ..models import BATCH, LocalModel, Weights, buckets, find_weights
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
@@ -34,14 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalTextEmbedder", "ServedTextEmbedder", "open_text_embedder", "text_weights"]
 
-_BATCH = 8
-_LENGTHS = (
-    16,
-    32,
-    48,
-    64,
-    *range(96, 513, 32),
-)  # a text is padded to the first that holds it, else to the model's most
 _MOST = 512  # tokens of a window, where the model does not say
 _POOLS = ("cls", "max", "mean", "lasttoken")
 _ENDS = ("", "_token", "_tokens")  # of the names of modes in pooling configs
@@ -122,22 +114,19 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
         from transformers import AutoModel, AutoTokenizer
 
         self._tokenizer = self.weights.load(AutoTokenizer)
-        bare, whole = self._ids("a"), self._ids("a", special=True)
+        [bare], [whole] = self._ids(["a"]), self._ids(["a"], special=True)
         start = next(place for place in range(len(whole)) if whole[place : place + len(bare)] == bare)
         self._special = whole[:start], whole[start + len(bare) :]
         self._model = self.weights.load(AutoModel, dtype=torch.float32).eval().to(device)
 
     def _serve(self, items: list[str]) -> list[list[float] | InloopError]:
-        windows: dict[int, list[tuple[int, list[int]]]] = {}  # by length: (item, token ids with the special ones)
-        for place, text in enumerate(items):
-            for ids in self._windows(text):
-                windows.setdefault(self._length(len(ids)), []).append((place, ids))
+        windows = [(place, ids) for place, runs in enumerate(self._windows(items)) for ids in runs]
         sums: dict[int, Any] = {}
-        for length, alike in sorted(windows.items()):
-            for rows in chunks(alike, self.batch):
-                pooled, counts = self._pooled([ids for _, ids in rows], length)
-                for (place, _), vector, count in zip(rows, pooled, counts, strict=True):
-                    sums[place] = self._joined(sums.get(place), vector, count)
+        for bucket in buckets([len(ids) for _, ids in windows], most=self.window, batch=self.batch):
+            rows = [windows[place] for place in bucket.places]
+            pooled = self._pooled([ids for _, ids in rows], bucket.length, bucket.rows)
+            for (place, ids), vector in zip(rows, pooled, strict=True):
+                sums[place] = self._joined(sums.get(place), vector, len(ids))
         outcomes: list[list[float] | InloopError] = []
         for place, text in enumerate(items):
             vector = sums[place]
@@ -148,41 +137,38 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
                 outcomes.append(CallFailed(f"{self.model} gave no usable vector for {text[:80]!r}"))
         return outcomes
 
-    def _windows(self, text: str) -> list[list[int]]:
-        """The tokens of a text in runs that the model can read, each with the model's special tokens."""
+    def _windows(self, texts: list[str]) -> list[list[list[int]]]:
+        """The tokens of each text in runs that the model can read, each with the model's special tokens."""
         before, after = self._special
-        runs = list(chunks(self._ids(text), self.window - len(before) - len(after))) or [[]]
-        return [before + run + after for run in runs]
+        room = self.window - len(before) - len(after)
+        return [[before + run + after for run in chunks(ids, room)] or [before + after] for ids in self._ids(texts)]
 
-    def _ids(self, text: str, special: bool = False) -> list[int]:
-        ids: list[int] = self._tokenizer(
-            text, add_special_tokens=special, verbose=False, truncation=False, padding=False
+    def _ids(self, texts: list[str], special: bool = False) -> list[list[int]]:
+        ids: list[list[int]] = self._tokenizer(
+            texts, add_special_tokens=special, verbose=False, truncation=False, padding=False
         ).input_ids
         return ids
 
-    def _length(self, tokens: int) -> int:
-        """What a window of so many tokens is padded to."""
-        return next((size for size in _LENGTHS if tokens <= size <= self.window), self.window)
-
-    def _pooled(self, rows: list[list[int]], length: int) -> tuple[list[Any], list[int]]:
-        """For each window its pooled vector in double precision (the sum, where the mean is taken) and its tokens."""
+    def _pooled(self, rows: list[list[int]], length: int, size: int) -> list[Any]:
+        """For each window its pooled vector in double precision (the sum, where the mean is taken), from a batch of `size` rows."""
         import torch
 
-        padded = rows + [rows[0]] * (self.batch - len(rows))
+        padded = rows + [rows[0]] * (size - len(rows))
         pad = self._tokenizer.pad_token_id or 0
         ids = torch.tensor([row + [pad] * (length - len(row)) for row in padded], device=self._device)
         mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in padded], device=self._device)
         with torch.inference_mode():
-            states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state.double()
+            states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state[: len(rows)].double()
+        mask = mask[: len(rows)]
         if self.pool == "cls":
             vectors = states[:, 0]
         elif self.pool == "lasttoken":
-            vectors = states[torch.arange(len(padded)), mask.sum(1) - 1]
+            vectors = states[torch.arange(len(rows)), mask.sum(1) - 1]
         elif self.pool == "max":
             vectors = states.masked_fill(mask[..., None] == 0, -math.inf).amax(1)
         else:
             vectors = (states * mask[..., None]).sum(1)
-        return list(vectors[: len(rows)].cpu()), [len(row) for row in rows]
+        return list(vectors.cpu())
 
     def _joined(self, before: Any, vector: Any, count: int) -> Any:
         """What a text's windows come to: summed token vectors for the mean (its direction is the mean's), the mean else."""
@@ -294,7 +280,7 @@ def _layout(weights: Weights) -> tuple[str, int, int, dict[str, str]]:
     positions = weights.config().get("max_position_embeddings")
     sizes = [size for size in (told, positions) if isinstance(size, int) and size > 0]
     window = _number(weights, options.pop("tokens", None), min([*sizes, 8192]) if sizes else _MOST)
-    batch = _number(weights, options.pop("batch", None), _BATCH)
+    batch = _number(weights, options.pop("batch", None), BATCH)
     if options or pool not in _POOLS or window < 8:
         raise BadInput(f"{weights.spec!r}: the options are pool={'|'.join(_POOLS)}, tokens=N (8 or more) and batch=N.")
     prompts = weights.json("config_sentence_transformers.json").get("prompts") or {}

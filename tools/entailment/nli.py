@@ -2,9 +2,10 @@
 
 Any sequence classification model of transformers whose labels say which class is which (`entailment`, `contradiction`,
 `neutral`; two-class models without a contradiction too), behind the call ledger; `mini` is the bundled one. A pair that is longer
-than the model reads is cut at the end of its premise, never of its hypothesis.
+than the model reads is cut at the end of its premise, never of its hypothesis; a hypothesis that leaves no room for one is refused.
 
-A pair is padded to one of a few lengths by its own length alone, so that its probabilities do not depend on the others of a batch.
+A pair is computed in a batch of a shape that its own length decides (`tools.models.buckets`), so that its probabilities do not depend on
+the others.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import Cost
 from ...runtime.roles import Role
-from ...runtime.run import chunks, settled
+from ...runtime.run import settled
 from ...runtime.store import Call
-from ..models import LocalModel, Weights, find_weights
+from ..models import BATCH, LocalModel, Weights, buckets, find_weights
 from .judgement import Entailment, Judgement
 
 if TYPE_CHECKING:
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NLI", "open_nli"]
 
-_BATCH = 8
 _MOST = 512  # tokens of a pair, where the model does not say
-_LENGTHS = (64, 128, 256)  # tokens that a pair is padded to, below the most
+_LEAST = 16  # tokens of a premise that is cut
 _EXAMPLE = "cross-encoder/nli-deberta-v3-base"
 
 
@@ -58,7 +58,7 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
                 f"{weights.spec!r} is no model of inference: its labels are {sorted(labels.values())!r}, and one must be"
                 f" 'entailment'. Give one such as {_EXAMPLE}."
             )
-        super().__init__(weights, store, settings, max_batch=16 * _BATCH, linger=0.02)
+        super().__init__(weights, store, settings, max_batch=16 * BATCH, linger=0.02)
         usual = {"entails": 0.5, "pertinent": 0.5, "stance": 0.5, "contradicts": 0.5, "weakest": 0.0}
         self.thresholds: Mapping[str, float] = usual | (weights.config().get("thresholds") or {})
         self._model: Any = None
@@ -74,7 +74,7 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
 
         Raises:
             PrerequisiteError: the model cannot be loaded.
-            CallFailed: the model gave NaN.
+            CallFailed: a hypothesis that is longer than the model reads beside a premise, or the model gave NaN.
         """
         return await settled([self._one(premise, hypothesis) for premise, hypothesis in pairs])
 
@@ -84,7 +84,7 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
             kind="nli",
             model=self.model,
             revision=self.revision,
-            params={"batch": _BATCH, "lengths": list(_LENGTHS)},
+            params={"batch": BATCH},
             inputs=inputs,
         )
 
@@ -104,27 +104,49 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
 
     def _serve(self, items: list[tuple[str, str]]) -> list[list[float] | InloopError]:
         longest = min(self._tokenizer.model_max_length, self._model.config.max_position_embeddings, _MOST)
-        coded = [self._tokenizer(*pair, truncation="only_first", max_length=longest) for pair in items]
-        by_length: dict[int, list[int]] = {}
-        for place, each in enumerate(coded):
-            size = len(each.input_ids)
-            by_length.setdefault(next((n for n in _LENGTHS if size <= n < longest), longest), []).append(place)
-        outcomes: dict[int, list[float] | InloopError] = {}
-        for length, places in by_length.items():
-            for batch in chunks(places, _BATCH):
-                rows = self._probabilities([coded[place] for place in batch], length)
-                for place, probabilities in zip(batch, rows, strict=True):
-                    fine = all(value == value for value in probabilities)
-                    failed = CallFailed(f"{self.model} gave NaN for {items[place][1][:80]!r}")
-                    outcomes[place] = probabilities if fine else failed
+        coded, outcomes = self._coded(items, longest)
+        places = sorted(coded)
+        for bucket in buckets([len(coded[place].input_ids) for place in places], most=longest):
+            batch = [places[place] for place in bucket.places]
+            rows = self._probabilities([coded[place] for place in batch], bucket.length, bucket.rows)
+            for place, probabilities in zip(batch, rows, strict=True):
+                fine = all(value == value for value in probabilities)
+                failed = CallFailed(f"{self.model} gave NaN for {items[place][1][:80]!r}")
+                outcomes[place] = probabilities if fine else failed
         return [outcomes[place] for place in range(len(items))]
 
-    def _probabilities(self, coded: list[Any], length: int) -> list[list[float]]:
-        """Of each pair of tokens, that it entails and that it contradicts; at most a batch, padded to `length` tokens."""
+    def _coded(
+        self, items: list[tuple[str, str]], longest: int
+    ) -> tuple[dict[int, Any], dict[int, list[float] | InloopError]]:
+        """By place the tokens of each pair, or why it cannot be judged."""
+        coded: dict[int, Any] = {}
+        refused: dict[int, list[float] | InloopError] = {}
+        for place, (premise, hypothesis) in enumerate(items):
+            whole = self._tokenizer(premise, hypothesis, truncation=False, verbose=False)
+            over = len(whole.input_ids) - longest
+            if over <= 0:
+                coded[place] = whole
+            elif self._tokens(premise) - over >= _LEAST:
+                coded[place] = self._tokenizer(premise, hypothesis, truncation="only_first", max_length=longest)
+            else:
+                refused[place] = CallFailed(
+                    f"{self.model} reads {longest} tokens, and the statement alone has {self._tokens(hypothesis)}: split it"
+                    f" ({hypothesis[:80]!r}...)"
+                )
+        return coded, refused
+
+    def _tokens(self, text: str) -> int:
+        return len(self._tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids)
+
+    def _probabilities(self, coded: list[Any], length: int, rows: int) -> list[list[float]]:
+        """Of each pair of tokens, that it entails and that it contradicts; a batch of `rows`, padded to `length` tokens."""
         import torch
 
-        whole = coded + [coded[0]] * (_BATCH - len(coded))
+        whole = coded + [coded[0]] * (rows - len(coded))
         batch = self._tokenizer.pad(whole, padding="max_length", max_length=length, return_tensors="pt")
         with torch.inference_mode():
-            rows = self._model(**batch.to(self._device)).logits.double().softmax(-1).tolist()[: len(coded)]
-        return [[row[self._entails or 0], 0.0 if self._contradicts is None else row[self._contradicts]] for row in rows]
+            logits = self._model(**batch.to(self._device)).logits[: len(coded)]
+        shares = logits.double().softmax(-1).tolist()
+        return [
+            [row[self._entails or 0], 0.0 if self._contradicts is None else row[self._contradicts]] for row in shares
+        ]

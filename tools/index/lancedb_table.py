@@ -6,7 +6,9 @@ Vectors are kept in partitions from 10,000 on: each search then reads the partit
 from __future__ import annotations
 
 import json
+import sys
 from datetime import timedelta
+from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import PrerequisiteError
@@ -24,15 +26,36 @@ PROBES = 50
 """Partitions that a search looks through: below about 200,000 vectors all of them, so that it is exact."""
 _ANN_ROWS = 10_000  # vectors from which on they are kept in partitions of about 4,096
 _OLD = timedelta(minutes=10)
+_REST_CLIENT = "lance_namespace_urllib3_client"
 
 
 def lancedb_package() -> Any:
     """LanceDB, imported; `PrerequisiteError` where it is not installed."""
+    _postpone_rest_client()
     try:
         import lancedb
     except ImportError as error:
         raise PrerequisiteError(f"a lancedb index needs the package lancedb: {error}", remedy=RAG_REMEDY) from None
     return lancedb
+
+
+def _postpone_rest_client() -> None:
+    """LanceDB imports a client of REST catalogues, whose package builds all its interfaces: half a second that no folder of files needs.
+
+    It is imported whole when somebody asks for one of them.
+    """
+    spec = find_spec(_REST_CLIENT) if _REST_CLIENT not in sys.modules else None
+    if spec is None or spec.loader is None:
+        return
+    package, loader = module_from_spec(spec), spec.loader
+
+    def whole(name: str) -> Any:
+        vars(package).pop("__getattr__", None)
+        loader.exec_module(package)
+        return getattr(package, name)
+
+    vars(package)["__getattr__"] = whole
+    sys.modules[_REST_CLIENT] = package
 
 
 def pyarrow_package() -> Any:

@@ -21,6 +21,7 @@ from ...runtime.batcher import Batcher, BatchStats
 from ...runtime.errors import CallFailed, InloopError, PrerequisiteError
 from ...runtime.records import Cost
 from ...runtime.store import Call
+from ...runtime.threads import wait_idly
 from .weights import Weights
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class LocalModel(Generic[I, O]):
         return [(outcome, share) for outcome in outcomes]
 
     def _start(self) -> None:
+        wait_idly()
         try:
             import torch
         except ImportError as error:

@@ -398,6 +398,7 @@ def test_the_list_of_commands_needs_no_command():
             "runtime.privacy",
             "runtime.errors",
             "runtime.own_code",
+            "runtime.threads",
             "runtime.registry",
         )
     }

@@ -1,6 +1,8 @@
 """`inloop ask` as a person uses it: real index on the disk, real offline answerer and check, exit codes, report."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import chromium
@@ -52,6 +54,31 @@ def place(tmp_path, monkeypatch):
 
 
 ASK = ("ask", "--index", "lancedb:///./index")
+
+
+def test_a_question_by_words_loads_no_model(place):
+    """The first question of a process: what it imports is looked at, not its time."""
+    command = [*ASK, "When was the Harbour Bridge opened?", "--embedder", "none", "--json"]
+    code = (
+        "import os, sys\nfrom inloop.app.cli.main import main\nassert main(sys.argv[1:]) == 0\n"
+        "print(*sys.modules, os.environ['OMP_WAIT_POLICY'], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
+    assert "1932" in json.loads(done.stdout)["answers"][0]["text"]
+    *loaded, policy = done.stderr.split()
+    assert not {"torch", "transformers", "openai", "xllamacpp", "inloop.app.rag.eval_rag"}.intersection(loaded)
+    assert "lancedb" in loaded and "lance_namespace_urllib3_client.api" not in loaded
+    assert policy == "PASSIVE"
+
+
+def test_the_rest_client_of_lancedb_is_there_for_who_asks():
+    code = (
+        "from inloop.tools.index.lancedb_table import lancedb_package\nlancedb_package()\n"
+        "import lance_namespace_urllib3_client as client\nfrom lance_namespace_urllib3_client import ApiClient\n"
+        "assert client.TableApi is client.api.TableApi and ApiClient and client.models.JsonArrowField\n"
+        "assert not hasattr(client, 'nothing')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def told(capsys):

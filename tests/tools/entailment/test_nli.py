@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from inloop.runtime.errors import BadInput
+from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.store.open import Store
 from inloop.tools.entailment.nli import open_nli
 
@@ -68,6 +68,22 @@ async def test_a_pair_is_judged_alike_in_any_company(nli_folder, settings, tmp_p
             alone += await judge.judge([pair])
             await judge.aclose()
     assert [each.supports for each in together] == pytest.approx([each.supports for each in alone], abs=1e-6)
+
+
+async def test_a_statement_that_is_too_long_is_refused_alone(nli_folder, settings):
+    import asyncio
+
+    pair, long = ("tea is hot .", "tea is cold ."), " ".join(["tea is hot ."] * 9)
+    with Store.open(settings) as store:
+        judge = open_nli(str(nli_folder), store, settings)
+        [fine], refused, [cut] = await asyncio.gather(
+            judge.judge([pair]), judge.judge([("tea", long)]), judge.judge([(long, "tea")]), return_exceptions=True
+        )
+        [alone] = await judge.judge([pair])
+        assert fine == alone and 0 < cut.supports < 1
+        assert isinstance(refused, CallFailed) and "reads 32 tokens" in str(refused) and "has 36" in str(refused)
+        assert judge.stats.batches == 1
+        await judge.aclose()
 
 
 async def test_a_model_names_its_own_lines(nli_folder, settings, tmp_path):
