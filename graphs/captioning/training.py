@@ -7,13 +7,16 @@ had from the caption, with a paired bootstrap interval. A training that was stop
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from ...agents.captions import CaptionReader
 from ...evaluators.stats import estimate, paired_gain
@@ -21,12 +24,12 @@ from ...evaluators.vqa import answer_recall
 from ...runtime.errors import BadInput, Interrupted
 from ...runtime.llm import open_chat
 from ...runtime.roles import close
-from ...runtime.run import Loop, Mapped, Progressed, Session
+from ...runtime.run import Loop, Mapped, Progressed, Session, Warned
 from ...runtime.store import write_whole
 from ...tools.captioning import check_folder, generic_rows, train_captioner
 from ...tools.data import CaptionRow, content_sha256, read_caption_rows, read_picture
 from ...tools.training import Recipe
-from ...tools.vision import each_caption, open_captioner
+from ...tools.vision import each_caption, foreign_note, open_captioner
 from .config import CaptionTrainingConfig
 from .result import CaptionTrainingResult, Measured, TrainedCaptioner
 
@@ -112,6 +115,7 @@ class CaptionTrainings:
             if budget.exhausted():
                 stop.set()
 
+        self._tell_foreign(training.rows)
         emit(Progressed(text=f"training on {len(training.rows)} {_WORDS[id]}"))
         try:
             trained = await asyncio.to_thread(
@@ -126,6 +130,18 @@ class CaptionTrainings:
         finally:
             stop.set()  # cancelled: the thread ends after its step
         return TrainedCaptioner(id=id, trained=trained)
+
+    def _tell_foreign(self, rows: Sequence[CaptionRow]) -> None:
+        """Say, once, that the bundled captioner is trained on from what it cannot know; broken files are told by the training."""
+
+        def pictures() -> Iterator[Image.Image]:
+            for path in dict.fromkeys(row.image or "" for row in rows):
+                with contextlib.suppress(OSError, ValueError), Image.open(path) as picture:
+                    yield picture
+
+        note = foreign_note({"--start": self.config.start}, pictures())
+        if note and note not in self.session.notes:
+            self.session.emit(Warned(text=note))
 
     async def measure(self, folders: Mapping[str, str]) -> Measured:
         """The answer recall of each captioner and the paired gains of the one trained for questions; no caption is unscored."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...agents.opt2i import Rewriter
@@ -13,11 +13,12 @@ from ...evaluators.text_image import DCS, DSG
 from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
 from ...runtime.protocols import Chat, Evaluator
+from ...runtime.records import BlobRef
 from ...runtime.registry import is_object
-from ...runtime.run import Session
+from ...runtime.run import Session, Warned
 from ...tools.encoders import open_clip
 from ...tools.images import open_images
-from ...tools.vision import open_vqa
+from ...tools.vision import foreign_note, open_vqa
 from .config import Opt2iConfig
 from .search import Objective, Proposer, StopRule, plateau_or_perfect
 
@@ -46,12 +47,22 @@ class Opt2iContext:
         questioner = session.open("questioner", open_chat, config.questioner) if another else self.chat
         # a model that was asked for by name writes the questions itself
         self.scenes = SceneWriter(None if by_rules else questioner, rules_first=False if config.questioner else None)
+        self._told_foreign = False
         self.rewriter = Rewriter(self.chat, "mini" if self.chat.tuned_to == "mini" else "paper", top=config.history)
 
     def evaluators(self, scene: SceneGraph | Unscorable, phrases: list[str]) -> dict[str, Evaluator]:
         """The scores of one prompt's pictures: DSG (or why it cannot be scored), dCS, and what the caller brought."""
         dsg = scene if isinstance(scene, Unscorable) else DSG(self.vqa, scene)
         return {"dsg": dsg, "dcs": DCS(self.clip, phrases), **self.brought}
+
+    def tell_foreign(self, pictures: Sequence[BlobRef]) -> None:
+        """Say, once a run, that bundled judges are shown what they cannot know (`tools.vision.foreign_note`): before much is paid for."""
+        if self._told_foreign or self.images.model == "mini-diffusion":
+            return
+        shown = map(self.session.store.blobs.get_image, pictures)
+        if note := foreign_note({"--vqa": self.vqa, "--clip": self.clip}, shown):
+            self._told_foreign = True
+            self.session.emit(Warned(text=note))
 
     @property
     def proposer(self) -> Proposer | None:

@@ -14,13 +14,14 @@ from .result import Trial
 __all__ = ["Painter", "PromptProposer"]
 
 Warn = Callable[[str], None]
+See = Callable[[Sequence[BlobRef]], None]
 
 
 class Painter:
-    """The `Realiser` of this loop: pictures of texts. One that cannot be painted is a warning and no picture."""
+    """The `Realiser` of this loop: pictures of texts. One that cannot be painted is a warning and no picture; `see` is shown the others."""
 
-    def __init__(self, images: ImageGenerator, warn: Warn) -> None:
-        self.images, self.warn = images, warn
+    def __init__(self, images: ImageGenerator, warn: Warn, see: See) -> None:
+        self.images, self.warn, self.see = images, warn, see
 
     async def realise(self, texts: Sequence[str], seeds: Sequence[int]) -> list[list[BlobRef | None]]:
         """One picture for each text and seed, all in one request to the batcher."""
@@ -33,6 +34,7 @@ class Painter:
                 raise
             # one by one, to lose no more than what failed; what was painted is in the ledger
             made = await asyncio.gather(*(self._one(request) for request in requests))
+        self.see([picture for picture in made if picture is not None])
         return [list(made[i * len(seeds) : (i + 1) * len(seeds)]) for i in range(len(texts))]
 
     async def _one(self, request: ImageRequest) -> BlobRef | None:

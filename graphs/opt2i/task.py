@@ -52,7 +52,7 @@ class _Search:
         config, context = self.config, self.context
         search = SearchContext(
             proposer=context.proposer or PromptProposer(context.rewriter, config.objective, self._warn),
-            realiser=Painter(context.images, self._warn),
+            realiser=Painter(context.images, self._warn, context.tell_foreign),
             evaluators=context.evaluators(scene or Unscorable("dsg", why_not), phrases),
             objective=context.objective,
             stop=context.stop,

@@ -105,11 +105,11 @@ async def _open(config: VQAConfig, session: Session) -> VQAModels:
     pictures = store_pictures(files, session.store.blobs)
     models = VQAModels(config, session, [_method(config.way, asked) for asked in config.asked])
     models.pictures = pictures
-    models.tell_foreign()
     models.examples_are = "generic" if config.way.caption == "generic" else "aware"
     await models.open_knowledge()
     shots = shots_of(examples, pictures, choices=any(asked.choices for asked in config.asked))
     await models.open_shots([*session.parts.get("pool", ()), *shots])
+    models.tell_foreign()
     return models
 
 

@@ -20,7 +20,7 @@ from ...agents.captions import (
 from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
 from ...runtime.passages import Mode
-from ...runtime.protocols import Captioner, Chat, Index, Tagger, TextEmbedder, TextReader, VisualQA
+from ...runtime.protocols import Captioner, Chat, Embedder, Index, Tagger, TextEmbedder, TextReader, VisualQA
 from ...runtime.records import BlobRef
 from ...runtime.run import Session, Warned
 from ...tools.data import Selection, Shot, Shots, read_corpus
@@ -66,6 +66,7 @@ class VQAModels:
         self.tagger: Tagger | None = None
         self.ocr: TextReader | None = None
         self.vqa: VisualQA | None = None
+        self.clip: Embedder | None = None
         self.index: Index | None = None
         self.mode: Mode = "hybrid"
         self.shots: dict[Selection, Shots] = {}
@@ -118,10 +119,11 @@ class VQAModels:
         wanted = {method.selection for method in self.methods if method.shots}
         if wanted and not pool:
             raise BadInput("there are no worked examples to choose from: give them with --examples, or --shots 0.")
-        clip = session.open("clip", open_clip, config.clip) if "image+question" in wanted else None
+        if "image+question" in wanted:
+            self.clip = session.open("clip", open_clip, config.clip)
         index = None
         if wanted - {"random"}:
-            index = await open_index(config.examples_index, text=self._embedder(), image=clip)
+            index = await open_index(config.examples_index, text=self._embedder(), image=self.clip)
             session.close_later(index)
         # by both before by the question: one index holds the vectors of both, and pictures come in with the former
         order: tuple[Selection, ...] = ("image+question", "question", "random")
@@ -130,10 +132,10 @@ class VQAModels:
             await self.shots[by].fill(stop=lambda: session.budget.exhausted() is not None)
 
     def tell_foreign(self) -> None:
-        """Say, once, that a bundled model is shown what it cannot know (`tools.vision.foreign_note`)."""
+        """Say, once, that a bundled model is shown what it cannot know (`tools.vision.foreign_note`); after `open_shots`, which may show it."""
         pictures = {picture.sha256: picture for picture in self.pictures.values()}
         shown = map(self.session.store.blobs.get_image, pictures.values())
-        if note := foreign_note({"--captioner": self.captioner, "--vqa": self.vqa}, shown):
+        if note := foreign_note({"--captioner": self.captioner, "--vqa": self.vqa, "--clip": self.clip}, shown):
             self.session.emit(Warned(text=note))
 
     def context(self, method: Method) -> VQAContext:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from PIL import Image
 
 from ...evaluators.run import ROLES, Metric, MetricModels, Options, Scored, Tally, find_metrics, own_metric
 from ...evaluators.stats import by_group
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef
-from ...runtime.run import RunFolder, Session
+from ...runtime.run import RunFolder, Session, Warned
 from ...tools.rewards import REWARDS
+from ...tools.vision import foreign_note
 from .config import ScoreConfig
 from .result import ScoreResult
 
@@ -24,7 +29,7 @@ class ScoreContext:
     """The metrics of one run with their models, and what was scored so far.
 
     `before`: of an earlier run, the values by prompt of each metric. `pictures`: what was scored, where the set is compared with
-    reference pictures.
+    `reference`.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class ScoreContext:
         self.evaluators: dict[str, Evaluator] = {metric.name: metric.open(models) for metric in metrics}
         self.tally = Tally(tuple(self.evaluators), worst=config.worst)
         self.pictures: list[BlobRef] = []
+        self.reference: list[BlobRef] = []
         self._lines = (session.folder.path / "items.jsonl").open("w", encoding="utf-8")
         session.close_later(self._lines)
 
@@ -63,6 +69,22 @@ class ScoreContext:
             table.writerow(["id", "text", *self.evaluators])
             for row in map(json.loads, lines):
                 table.writerow([row["id"], row["text"], *(row["scores"][name]["value"] for name in self.evaluators)])
+
+    def tell_foreign(self) -> None:
+        """Say, once, that bundled models scored pictures that they cannot know (`tools.vision.foreign_note`)."""
+        models: dict[str, list[object]] = defaultdict(list)
+        for name, model in self.session.opened.items():
+            models[f"--{name.partition(' ')[0]}"].append(model)
+        if note := foreign_note(models, self._shown()):
+            self.session.emit(Warned(text=note))
+
+    def _shown(self) -> Iterator[Image.Image]:
+        blobs = self.session.store.blobs
+        with (self.session.folder.path / "items.jsonl").open(encoding="utf-8") as lines:
+            scored = (image["sha256"] for line in lines if (image := json.loads(line)["image"]) is not None)
+            for sha256 in (*scored, *(picture.sha256 for picture in self.reference)):
+                with Image.open(io.BytesIO(blobs.get(sha256))) as picture:
+                    yield picture
 
 
 def open_context(config: ScoreConfig, session: Session) -> ScoreContext:

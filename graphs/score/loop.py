@@ -14,7 +14,6 @@ from typing import Any
 from ...evaluators.run import score_items
 from ...evaluators.stats import SetStatistics, compare_sets, holm
 from ...runtime.errors import BadInput
-from ...runtime.records import BlobRef
 from ...runtime.run import Loop, Mapped, Progressed
 from ...tools.data import Item, Items, picture_files, read_items, read_picture
 from .config import ScoreConfig
@@ -75,6 +74,8 @@ async def _summary(context: ScoreContext, mapped: Mapped[ScoreTask]) -> Mapping[
     against = {name: tally.against(name, context.before[name]) for name in context.evaluators if name in context.before}
     p_values = {name: comparison.p for name, comparison in against.items() if comparison.p is not None}
     context.write_table()
+    statistics = await _statistics(context, picture_files(Path(reference))) if reference else None
+    context.tell_foreign()
     return {
         "items": tally.items,
         "prompts": tally.prompts,
@@ -82,14 +83,13 @@ async def _summary(context: ScoreContext, mapped: Mapped[ScoreTask]) -> Mapping[
         "agreement": context.models.panel.agreement() if context.models.panel is not None else None,
         "against": against,
         "holm": holm(p_values) if len(p_values) > 1 else {},
-        "statistics": await _statistics(context, picture_files(Path(reference))) if reference else None,
+        "statistics": statistics,
     }
 
 
 async def _statistics(context: ScoreContext, files: Sequence[Path]) -> SetStatistics | None:
     """The set against the reference; None, with a note, where too few pictures of one could be read."""
-    notes, blobs = context.session.notes, context.session.store.blobs
-    reference: list[BlobRef] = []
+    notes, blobs, reference = context.session.notes, context.session.store.blobs, context.reference
     unread = 0
     for path in files:
         try:

@@ -58,12 +58,12 @@ async def _open(config: VQAEvalConfig, session: Session) -> Evaluation:
     pictures = store_pictures([*(item.picture for item in plan.asked), *lacking], session.store.blobs)
     models = VQAModels(config, session, plan.methods)
     models.pictures = pictures
-    models.tell_foreign()
     models.examples_are = "generic" if config.way.caption == "generic" else "aware"
     await models.open_knowledge()
     await _check_oracle(plan, models)
     shots = [*session.parts.get("pool", ()), *shots_of(plan.pool, pictures, choices=config.multiple_choice)]
     await models.open_shots(shots)
+    models.tell_foreign()
     for note in plan.notes(shots):
         session.emit(Warned(text=note))
     return Evaluation(plan, models)

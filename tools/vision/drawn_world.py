@@ -41,10 +41,10 @@ def is_drawn(picture: Image.Image) -> bool:
 def foreign_note(models: Mapping[str, object], pictures: Iterable[Image.Image]) -> str:
     """What to say, once a run, of pictures that its models of the drawn world cannot know; "" for nothing.
 
-    `models`: by the flag that sets it, each model of the run; None for one that is not used. Pictures are looked at only where one of
-    the models is of that world.
+    `models`: by the flag that sets it, each model of the run or its name, a list for several; None for one that is not used. Pictures
+    are looked at only where one of the models is of that world, and no more than the size is read of one that has another.
     """
-    bundled = {flag: str(name) for flag, model in models.items() if (name := getattr(model, "model", "")) in _MODELS}
+    bundled = {flag: name for flag, model in models.items() for name in _names(model) if name in _MODELS}
     if not bundled:
         return ""
     drawn = [is_drawn(picture) for picture in pictures]
@@ -61,3 +61,8 @@ def foreign_note(models: Mapping[str, object], pictures: Iterable[Image.Image]) 
         f" a plain ground), and {shown}: what {'they say' if several else 'it says'} of such a picture means nothing. A model that knows"
         f" photographs is set by {' and '.join(bundled)}."
     )
+
+
+def _names(models: object) -> list[str]:
+    each = models if isinstance(models, list) else [models]
+    return [model if isinstance(model, str) else str(getattr(model, "model", "")) for model in each]

@@ -1,6 +1,7 @@
 """`inloop score` on real small models: the table, the files it leaves, what it costs the second time, and bad input."""
 
 import gc
+import itertools
 import json
 import os
 import pathlib
@@ -22,6 +23,7 @@ from inloop.evaluators.run.registry import METRICS
 from inloop.evaluators.run.scoring import Scored, Tally, score_items
 from inloop.evaluators.text_image.vqa_score import VQAScore
 from inloop.graphs.score import ScoreResult
+from inloop.mini.world import draw, scenes
 from inloop.runtime.fakes import ScriptedVQA
 from inloop.runtime.records import Score
 from inloop.runtime.run import Progressed, RunFolder, chunks
@@ -330,3 +332,22 @@ def test_an_evaluator_of_ones_own_is_a_metric(home, capsys, monkeypatch):
     assert told["models"]["mine:redness"]["id"] == "mine:redness" and told["calls"]["score"]["paid"] == 6
     code, _, err = score(capsys, "--metric", "mine:greenness")
     assert code == cli.BAD_INPUT and "names no metric: 'mine' has no 'greenness', but 'redness'" in err
+
+
+@pytest.mark.parametrize("reference", [(), ("--reference", "pics")])
+def test_bundled_scorers_say_once_that_pictures_are_none_of_their_world(home, capsys, reference):
+    def notes(*argv):
+        code, out, _ = score(capsys, "--json", *argv)
+        assert code == 0
+        return [note for note in json.loads(out)["notes"] if "drawn world" in note]
+
+    real = (os.environ["INLOOP_VQA"], os.environ["INLOOP_CLIP"])
+    [note] = notes("--metric", "clipscore", "--clip", "mini", "--vqa", real[0], *reference)
+    assert note.startswith("mini-clip knows nothing but the drawn world") and note.endswith("is set by --clip.")
+    assert f"{12 if reference else 6} of {12 if reference else 6} pictures" in note
+    [note] = notes("--metric", "dsg", "--vqa", f"mini,{real[0]}", "--clip", real[1])
+    assert note.startswith("mini-vqa knows") and note.endswith("is set by --vqa.")
+    assert notes("--metric", "clipscore,vqascore", *reference) == []
+    for number, scene in enumerate(itertools.islice(scenes(5), 6)):
+        draw(scene).save(home / "pics" / f"{number}.png")
+    assert notes("--metric", "clipscore", "--clip", "mini") == []

@@ -22,6 +22,7 @@ from inloop.graphs.opt2i.config import Opt2iConfig
 from inloop.graphs.opt2i.loop import opt2i
 from inloop.graphs.opt2i.result import Opt2iResult
 from inloop.runtime.errors import BadInput, CallFailed
+from inloop.runtime.records import Answer
 from inloop.runtime.run import Event, RunFolder, Warned, carry
 from inloop.runtime.settings import Settings
 from inloop.runtime.store.blobs import BlobStore
@@ -229,6 +230,37 @@ def test_what_the_painter_cannot_read_is_said(bench):
     unasked = ("highly", "detailed", "sharp", "focus", "trending", "artstation", "masterpiece", "best", "quality", "4k")
     assert outcome.tasks[0].unasked == unasked
     assert f"words of {long!r} that are in no question: {', '.join(unasked)}." in outcome.tasks[0].warnings
+
+
+class Photographs(StandInImages):
+    """A painter of larger pictures than those of the drawn world."""
+
+    async def generate(self, requests):
+        made = [self.store.blobs.get_image(ref).resize((256, 256)) for ref in await super().generate(requests)]
+        return [self.store.blobs.put_image(picture) for picture in made]
+
+
+class Bundled(StandInVQA):
+    """The judge of the drawn world by its name; it says yes to everything."""
+
+    def __init__(self, store, *, pause=0.0):
+        super().__init__(store, pause=pause)
+        self.model = "mini-vqa"
+
+    async def answer(self, asked):
+        return [Answer(text="yes", p_yes=0.9) for _ in asked]
+
+
+def test_bundled_judges_of_photographs_are_told_once(bench):
+    def notes(**with_):
+        outcome = bench.run(DISC, STARS, with_=with_, baselines=False, questioner="simple-english")
+        told = [text for text in bench.warnings() if "drawn world" in text]
+        assert [note for note in outcome.notes if "drawn world" in note] == told
+        return told
+
+    [note] = notes(images=Photographs, vqa=Bundled)
+    assert note.startswith("mini-vqa knows nothing but the drawn world") and note.endswith("is set by --vqa.")
+    assert notes(images=Photographs) == [] == notes(vqa=Bundled)
 
 
 class NoGraphs(StandInChat):

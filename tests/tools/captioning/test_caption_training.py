@@ -166,6 +166,19 @@ def test_what_cannot_be_measured_is_said_before_the_training(
     assert "no captioner of ours" in capsys.readouterr().err and not out.exists()
 
 
+def test_the_bundled_captioner_trained_on_from_photographs_is_told_once(
+    rows: list[CaptionRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INLOOP_RUNS_DIR", str(tmp_path / "runs"))
+    lines = "".join(row.model_dump_json() + "\n" for row in rows[:2])
+    (tmp_path / "train.jsonl").write_text(lines, encoding="utf-8")
+    (tmp_path / "test.jsonl").write_text(rows[2].model_dump_json() + "\n", encoding="utf-8")
+    command = ["promptcap", "train", str(tmp_path / "train.jsonl"), "--out", str(tmp_path / "out"), "--epochs", "1"]
+    assert main([*command, "--test", str(tmp_path / "test.jsonl"), "--json"]) == 0
+    [note] = [note for note in json.loads(capsys.readouterr().out)["notes"] if "drawn world" in note]
+    assert note.startswith("mini-promptcap knows") and "2 of 2 pictures" in note and note.endswith("is set by --start.")
+
+
 async def test_a_caption_that_cannot_be_written_is_not_scored(rows: list[CaptionRow]) -> None:
     from inloop.agents.captions.caption_writer import CaptionReader
     from inloop.evaluators.vqa.answer_recall import answer_recall
