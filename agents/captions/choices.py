@@ -18,16 +18,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
-from ...tools.entailment import quantities
+from ...tools.tasks import choice_words
 from .replies import short_answer
 from .word_stems import stem
 
 __all__ = ["meant_choice"]
 
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
-_ARTICLES = frozenset(["a", "an", "the"])
 _DENIALS = frozenset(["not", "no", "never", "without", "than", "nor", "neither"])
-_WORD = re.compile(r"[^\W_]+")
 _LABEL = r"(?:option|choice|answer|letter|number|no\.|nr\.|#)"
 _MARKED = re.compile(r"^\W*(?P<place>[a-z]|\d{1,2})\s*[.:)\]]+\s*(?P<rest>.*)$", re.DOTALL)
 _LABELLED = re.compile(rf"^\W*(?:the\s+)?{_LABEL}\s*(?:is\s+)?(?P<rest>.+)$", re.DOTALL)
@@ -54,8 +52,8 @@ def _same(text: str, choices: Sequence[str]) -> str:
             return to_the_letter
     bare = [text, short_answer(text)]
     bare += [match["rest"] for each in tuple(bare) for form in (_LABELLED, _MARKED) if (match := form.match(each))]
-    forms = {tuple(_words(each)) for each in bare} - {()}
-    return _only(choice for choice in choices if tuple(_words(choice)) in forms)
+    forms = {tuple(choice_words(each)) for each in bare} - {()}
+    return _only(choice for choice in choices if tuple(choice_words(choice)) in forms)
 
 
 def _placed(text: str, choices: Sequence[str]) -> str:
@@ -93,8 +91,8 @@ def _labelled(text: str, choices: Sequence[str]) -> str:
 
 def _alike(text: str, choices: Sequence[str]) -> str:
     """The one choice of which all words stand in the reply, or that has all of its words, but for endings."""
-    mine = {stem(word) for word in _words(short_answer(text))}
-    theirs = {choice: {stem(word) for word in _words(choice)} for choice in choices}
+    mine = {stem(word) for word in choice_words(short_answer(text))}
+    theirs = {choice: {stem(word) for word in choice_words(choice)} for choice in choices}
     return _only(
         choice for choice, stems in theirs.items()
         if mine and stems and (mine <= stems or stems <= mine) and not (mine ^ stems) & _DENIALS
@@ -103,9 +101,9 @@ def _alike(text: str, choices: Sequence[str]) -> str:
 
 def _standing(text: str, choices: Sequence[str]) -> list[str]:
     """The choices that stand in a text undenied; one inside of another's words does not count."""
-    words, spans = _words(text), list[tuple[int, int, str]]()
+    words, spans = choice_words(text), list[tuple[int, int, str]]()
     for choice in choices:
-        size = len(wanted := _words(choice))
+        size = len(wanted := choice_words(choice))
         if any(unicodedata.category(sign) == "Lo" for sign in choice):  # scripts without blanks
             start = text.find(choice.lower())
             spans += [(start, start + len(choice), choice)] if start >= 0 else []
@@ -123,21 +121,9 @@ def _denied(before: Sequence[str]) -> bool:
     return bool(before) and (before[-1] in _DENIALS or before[-1] == "t" or list(before[-2:]) == ["instead", "of"])
 
 
-def _words(text: str) -> list[str]:
-    """The words of a text in small letters, numbers as digits, without articles where more is left."""
-    found, at = list[str](), 0
-    for quantity in quantities(text.lower()):
-        if quantity.scale == "number" and quantity.start >= at and quantity.unit != "st":
-            found += _WORD.findall(text[at : quantity.start].lower())
-            found.append(f"{quantity.low:.12g}" if quantity.low == quantity.high else quantity.text.lower())
-            at = quantity.end
-    found += _WORD.findall(text[at:].lower())
-    return [word for word in found if word not in _ARTICLES] or found
-
-
 def _number(text: str) -> float | None:
     """The number that a text is, in digits or as a word; None for any other text."""
-    words = _words(text)
+    words = choice_words(text)
     return float(words[0]) if len(words) == 1 and re.fullmatch(r"[-+]?\d+(\.\d+)?", words[0]) else None
 
 

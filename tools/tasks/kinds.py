@@ -20,6 +20,7 @@ from ...runtime.own_code import run_file
 from ...runtime.records import Row
 from .answers import as_number, same_words
 from .base import NoAnswer, Task, Verdict
+from .choice_words import choice_words
 from .extraction import Extraction
 
 __all__ = [
@@ -165,8 +166,8 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 class MultipleChoice(Task):
     """One of a row's `meta["choices"]`, named by its letter.
 
-    A label may be the letter, the choice itself, or its place from 0 in a data set that counts them. The choices are put
-    under the text when a row is checked, unless they stand there.
+    A label may be the letter, the choice itself, or its place from 0 in a data set that counts them. What a choice says comes before
+    where it stands: of "one, two" the label "1" is "one". The choices are put under the text when a row is checked, unless they stand there.
     """
 
     kind: Literal["multiple_choice"] = "multiple_choice"
@@ -176,9 +177,9 @@ class MultipleChoice(Task):
         """See `Task`."""
         plain = said.strip()
         choices = _choices(row) if row is not None else []
-        for place, choice in enumerate(choices):
-            if plain == choice or (plain and _folded(plain) == _folded(choice)):
-                return _LETTERS[place]
+        place = _said_in(plain, choices)
+        if place is not None:
+            return _LETTERS[place]
         found = re.fullmatch(r"\(?([A-Za-z])(?:[).:]\s*|\s*)((?<=[).:\s]).*)?", plain, re.DOTALL)
         if found is None:
             raise NoAnswer(f"{plain[:60]!r} names no choice." if plain else "nothing was written.")
@@ -195,7 +196,7 @@ class MultipleChoice(Task):
         choices = _choices(bare)
         if not 2 <= len(choices) <= len(_LETTERS) or len(set(choices)) < len(choices):
             raise BadInput(f"row {name!r} has the choices {choices!r}: give 2 to {len(_LETTERS)} that differ.")
-        if label.strip().isdecimal() and label.strip() not in choices and int(label) < len(choices):
+        if label.strip().isdecimal() and _said_in(label, choices) is None and int(label) < len(choices):
             label = _LETTERS[int(label)]
         listed = "\n".join(f"{_LETTERS[place]}) {choice}" for place, choice in enumerate(choices))
         shown = text.strip() if text.strip().endswith(listed) else f"{text.strip()}\n{listed}"
@@ -283,6 +284,18 @@ def _choices(row: Row) -> list[str]:
     if isinstance(found, dict):  # how ARC and its like are stored
         found = found.get("text")
     return [str(choice).strip() for choice in found] if isinstance(found, list | tuple) else []
+
+
+def _said_in(text: str, choices: Sequence[str]) -> int | None:
+    """The place of the choice that a whole text says: to the letter, but for case and marks, or but for articles and how numbers are
+    written; None where none or several are said.
+    """
+    label = re.match(r"\(?[A-Za-z][).:]", text.strip())  # "A) dog" is no article
+    for form in (str.strip, _folded) if label else (str.strip, _folded, choice_words):
+        places = [place for place, choice in enumerate(choices) if form(text) and form(choice) == form(text)]
+        if places:
+            return places[0] if len(places) == 1 else None
+    return None
 
 
 def _folded(text: str) -> str:

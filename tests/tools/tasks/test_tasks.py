@@ -152,6 +152,29 @@ def test_choices_are_put_under_the_question_once():
         task.row("q3", "?", "A", choices=["ant"])
 
 
+@pytest.mark.parametrize(
+    ("choices", "label", "letter"),
+    [
+        (("one", "two", "three"), "1", "A"), (("0", "1", "2"), "two", "C"), (("1", "0"), "0", "B"), (("1,000", "100"), "one hundred", "B"),
+        (("two dogs", "one dog"), "1 dog", "B"), (("a cat", "the dog"), "dog", "B"), (("ant", "whale"), "1", "B"), (("five", "seven"), "1", "B"),
+        (("second", "first"), "1", "B"), (("twenty-one", "21st"), "21", "A"),
+    ],
+)  # fmt: skip
+def test_what_a_choice_says_comes_before_its_place(choices, label, letter):
+    task = MultipleChoice()
+    row = task.row("q", "How many?", label, choices=choices)
+    assert row.label == letter and task.grade(choices["ABC".index(letter)], row).right
+    if not label.isdecimal() or letter == "A":
+        assert task.grade(label, row).right
+
+
+def test_a_number_that_no_choice_says_is_no_answer():
+    row = MultipleChoice().row("q", "How many?", "five", choices=["five", "seven"])
+    for said in ("1", "six", "5 or 7", "fifth"):
+        assert MultipleChoice().grade(said, row).outcome == "format", said
+    assert MultipleChoice().grade("7", row).outcome == "wrong"
+
+
 def test_extraction_compares_field_by_field():
     task = Extraction(fields={"name": "str", "amount": "float", "tags": "list[str]", "note": "str | None"})
     gold = task.row("1", "t", json.dumps({"name": "The Acme Corp.", "amount": 12, "tags": ["new"]}))
