@@ -18,7 +18,9 @@ from ...runtime.answers import quotation
 from ...runtime.errors import CallFailed
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
-from .word_stems import stem, words
+from ...tools.documents import is_unspaced
+from ...tools.tasks import choice_words
+from .word_stems import stem
 
 __all__ = ["LLMSupport", "Support", "WordSupport"]
 
@@ -37,6 +39,7 @@ class Support(Protocol):
 class WordSupport:
     """A rule: each word of the answer that is not the question's own, but for its ending, stands in what is known.
 
+    Numbers are the same in digits and words; of a script without blanks a word may be part of a longer one.
     Of what a question offers the other must not stand there. Of a question that was asked the picture only the answer counts, or both
     where the answer is yes. A bare yes or no has no words to look for: None.
     """
@@ -45,15 +48,16 @@ class WordSupport:
 
     async def judge(self, question: str, answer: str, known: Sequence[str]) -> tuple[bool | None, str]:
         """See the class."""
-        wanted = [word for word in words(answer) if word not in _STOP]
+        wanted = [word for word in choice_words(answer) if word not in _STOP]
         if not wanted or all(word in _YES_NO for word in wanted):
             return None, "yes and no cannot be looked for by words"
         if echo := _echo(question, answer):
             return False, echo
-        there = {stem(word) for text in known for word in words(_stated(text))}
+        stated = [_stated(text) for text in known]
+        there = {stem(word) for text in stated for word in choice_words(text)}
         offered = _offered(question)
-        own = {stem(word) for word in words(question)} - {each for option in offered for each in option}
-        lacking = [word for word in wanted if stem(word) not in there | own]
+        own = {stem(word) for word in choice_words(question)} - {each for option in offered for each in option}
+        lacking = [word for word in wanted if stem(word) not in there | own and not _within(word, stated)]
         if lacking:
             return False, f"nothing that is known says {' '.join(lacking)!r}"
         answered = {stem(word) for word in wanted}
@@ -94,9 +98,9 @@ class LLMSupport:
 
 def _echo(question: str, answer: str) -> str:
     """Why an answer that only repeats the question is not borne out; "" where it says more, or what the question offers."""
-    wanted = [word for word in words(answer) if word not in _STOP and word not in _YES_NO]
-    own = {stem(word) for word in words(question)} - {each for option in _offered(question) for each in option}
-    if not wanted or any(stem(word) not in own for word in wanted):
+    wanted = [word for word in choice_words(answer) if word not in _STOP and word not in _YES_NO]
+    own = {stem(word) for word in choice_words(question)} - {each for option in _offered(question) for each in option}
+    if not wanted or any(stem(word) not in own and not _within(word, [question]) for word in wanted):
         return ""
     return f"{' '.join(wanted)!r} are words of the question itself"
 
@@ -106,11 +110,16 @@ def _offered(question: str) -> list[set[str]]:
     parts = re.split(r",|\bor\b", question.lower())
     if not re.search(r"\bor\b", question.lower()):
         return []
-    options = [[stem(word) for word in words(part) if word not in _STOP] for part in parts]
+    options = [[stem(word) for word in choice_words(part) if word not in _STOP] for part in parts]
     options = [option for option in options if option]
     size = len(options[-1]) if options else 0  # before the first option stands the rest of the question
     stems = [set(option[-size:]) for option in options]
     return [own - {each for other in stems if other is not own for each in other} for own in stems]
+
+
+def _within(word: str, texts: Sequence[str]) -> bool:
+    """Whether a word of a script without blanks is part of a text."""
+    return is_unspaced(word) and any(word in text.lower() for text in texts)
 
 
 def _stated(text: str) -> str:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["stem", "words"]
+__all__ = ["stem"]
 
 _ENDING = re.compile(r"(?<=\w{3})(?:ies|es|s|ing|ed|y|e)$")
-
-
-def words(text: str) -> list[str]:
-    """The words of a text in small letters."""
-    return re.findall(r"[^\W_]+", text.lower())
 
 
 def stem(word: str) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import BadInput
-from ...runtime.text import decoded, json_of
+from ...runtime.text import decoded, json_of, lines_of
 from ...tools.data import human_answers
 from .accuracy import Asked, Human, VQARule
 
 __all__ = ["asked_of", "has_answers", "read_asked", "read_json", "read_predictions"]
+
+_LINES = (".jsonl", ".ndjson")
 
 
 def read_asked(path: Path) -> list[Asked]:
@@ -117,10 +119,15 @@ def _once(path: Path, ids: Iterable[str], what: str) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON of a file, or of the only one in a zip, as official files are published; `BadInput` where it cannot be read."""
+    """The JSON of a file, or of the only one in a zip, as official files are published; of JSON lines (`.jsonl`) the list.
+
+    Raises:
+        BadInput: the file cannot be read; it names the line.
+    """
     try:
         data = _unzipped(path) if zipfile.is_zipfile(path) else path.read_bytes()
-        return json_of(decoded(data, repr(str(path))))
+        text = decoded(data, repr(str(path)))
+        return json_of(text) if path.suffix not in _LINES else list(_of_lines(path, text))
     except OSError as error:
         raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
     except (zipfile.BadZipFile, zlib.error) as error:
@@ -129,6 +136,15 @@ def read_json(path: Path) -> Any:
         raise
     except ValueError as error:
         raise BadInput(f"{str(path)!r} is no JSON: {error}.") from None
+
+
+def _of_lines(path: Path, text: str) -> Iterator[Any]:
+    for number, line in enumerate(lines_of(text), start=1):
+        try:
+            if line.strip():
+                yield json_of(line)
+        except ValueError as error:
+            raise BadInput(f"{str(path)!r}, line {number} is no JSON: {error}.") from None
 
 
 def _unzipped(path: Path) -> bytes:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import BadInput
-from ...runtime.text import json_of, lines_of, read_text
 from .files import read_json
 from .sets import VQAItem, captions_of, ocr_of, tags_of
 
@@ -127,14 +126,7 @@ def _key(row: Mapping[str, Any]) -> str | None:
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of JSON lines, a JSON list, `{"annotations": [...]}`, or `{id: caption}`."""
-    if path.suffix == ".jsonl":
-        lines = lines_of(read_text(path))
-        try:
-            content: Any = [json_of(line) for line in lines if line.strip()]
-        except ValueError as error:
-            raise BadInput(f"{str(path)!r} is no JSON lines: {error}.") from None
-    else:
-        content = read_json(path)
+    content = read_json(path)
     if isinstance(content, dict):
         content = content["annotations"] if isinstance(content.get("annotations"), list) else [
             {"id": key, "caption": value} for key, value in content.items()

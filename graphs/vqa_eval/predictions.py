@@ -66,12 +66,20 @@ async def write_predictions(plan: Plan, ours: Mapping[str, VQATask], ask: Asker)
         ) from error
     lacking = {field: sum(item.id not in answers[field] for item in plan.asked) for field in fields}
     missing = ", ".join(f"{count} have no {field}" for field, count in lacking.items() if count)
-    return f"{config.predictions}: of {len(plan.asked)} questions {missing}." if missing else ""
+    return (
+        f"{config.predictions}: of {len(plan.asked)} questions {missing}; the official script takes a file that answers all."
+        if missing
+        else ""
+    )
 
 
 def _texts(tasks: Mapping[str, VQATask]) -> dict[str, str]:
-    """The answer to each question that has one, the best guess where it is not borne out."""
-    return {id: task.answer for id, task in tasks.items() if task.answer}
+    """The answer to each question that has one, the best guess where it is not borne out; of choices, what is one of them."""
+    return {
+        id: task.answer
+        for id, task in tasks.items()
+        if task.answer and (not task.choices or task.answer in task.choices)
+    }
 
 
 def _content(

@@ -3,10 +3,10 @@
 from .blocks import Block, BlockKind, blocks
 from .chunks import Chunker, Document
 from .readers import Hints, kinds_in_words, known_encoding, media_of, parse, pictures_of_pages, rules_of, unread_pages
-from .scripts import word_count
+from .scripts import is_unspaced, word_count
 from .terms import RAG_REMEDY, TERMS, terms
 
 __all__ = [
-    "Block", "BlockKind", "Chunker", "Document", "Hints", "RAG_REMEDY", "TERMS", "blocks", "kinds_in_words",
+    "Block", "BlockKind", "Chunker", "Document", "Hints", "RAG_REMEDY", "TERMS", "blocks", "is_unspaced", "kinds_in_words",
     "known_encoding", "media_of", "parse", "pictures_of_pages", "rules_of", "terms", "unread_pages", "word_count",
 ]  # fmt: skip

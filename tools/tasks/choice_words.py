@@ -9,6 +9,7 @@ from ..entailment import quantities
 __all__ = ["choice_words"]
 
 _ARTICLES = frozenset(["a", "an", "the"])
+_MINUS = ("minus", "negative")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -18,7 +19,8 @@ def choice_words(text: str) -> list[str]:
     for quantity in quantities(text.lower()):
         if quantity.scale == "number" and quantity.start >= at and quantity.unit != "st":
             words += _WORD.findall(text[at : quantity.start].lower())
-            words.append(f"{quantity.low:.12g}" if quantity.low == quantity.high else quantity.text.lower())
+            number = f"{quantity.low:.12g}" if quantity.low == quantity.high else quantity.text.lower()
+            words.append(f"-{number}" if words and words[-1] in _MINUS and words.pop() else number)
             at = quantity.end
     words += _WORD.findall(text[at:].lower())
     return [word for word in words if word not in _ARTICLES] or words

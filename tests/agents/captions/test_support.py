@@ -22,6 +22,13 @@ ABOVE = "can you name the thing above the orange circle?"
         ("is it red, green or blue?", "green", "a green ball", True),
         ("is it a red ball or a blue ball?", "ball", "a red ball", False),
         ("is it a red ball or a blue ball?", "the red ball", "a red ball", True),
+        ("how many bikes?", "2", "two bikes by a wall", True),
+        ("how many bikes?", "two bikes", "2 bikes by a wall", True),
+        ("how many bikes?", "three", "2 bikes by a wall", False),
+        ("how many of the two bikes are red?", "2", "two bikes", False),
+        ("这是什么动物？", "狗", "一只狗在草地上", True),
+        ("这是什么动物？", "猫", "一只狗在草地上", False),
+        ("这是什么动物？", "动物", "一只动物", False),
         ("which is larger, the cat or the dog?", "the dog", "a cat and a dog", False),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from inloop.evaluators.vqa.files import read_asked
 from inloop.evaluators.vqa.sets import (
     check_question,
     headline_rule,
@@ -41,6 +42,17 @@ def official(tmp_path, *, subset="val2014", images=(42, 7)):
         put(tmp_path / "q.json", {"data_subtype": subset, "questions": questions}),
         put(tmp_path / "a.json", {"annotations": annotations}),
     )
+
+
+def test_rows_a_line_are_read_as_the_list_of_them(tmp_path):
+    rows = [{"question_id": n, "question": f"what is {n}?", "answers": [{"answer": "cat"}] * 10} for n in range(3)]
+    lines = tmp_path / "rows.jsonl"
+    lines.write_text("".join(json.dumps(row) + "\n" for row in rows) + "\n", encoding="utf-8")
+    assert read_items("okvqa", lines) == read_items("okvqa", put(tmp_path / "rows.json", rows))
+    assert [asked.humans for asked in read_asked(lines)] == [item.asked.humans for item in read_items("okvqa", lines)]
+    lines.write_text(json.dumps(rows[0]) + '\n{"question_id": 1,\n', encoding="utf-8")
+    with pytest.raises(BadInput, match=r"rows\.jsonl', line 2 is no JSON"):
+        read_items("okvqa", lines)
 
 
 def test_official_files_with_pictures_under_the_names_of_coco(tmp_path):

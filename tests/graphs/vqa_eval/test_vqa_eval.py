@@ -117,6 +117,19 @@ def test_a_test_set_without_answers_is_answered_for_the_leaderboard(tmp_path, se
     assert any("2 of 2 questions have no answers: there is nothing to score" in note for note in result.notes)
 
 
+def test_what_is_none_of_the_choices_is_not_written_as_one(tmp_path, settings):
+    row = {"question_id": "q0", "image_id": 1, "question": "what colour?", "choices": CHOICES, "caption": "a ball"}
+    (tmp_path / "test.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    out = tmp_path / "p.json"
+    for said, written in (("unknown", {"direct_answer": "unknown"}), ("mauve", {"direct_answer": "mauve"})):
+        result = vqa_eval(
+            "aokvqa", questions=str(tmp_path / "test.jsonl"), way=Method(caption="given"), settings=settings,
+            models={"llm": ScriptedChat(lambda messages, said=said: said)}, multiple_choice=True, predictions=str(out),
+        )  # fmt: skip
+        assert json.loads(out.read_text(encoding="utf-8")) == {"q0": written}
+        assert any("of 1 questions 1 have no multiple_choice" in note for note in result.notes)
+
+
 def test_predictions_of_an_answered_set_are_what_certify_reads(files, tmp_path, settings):
     from inloop.evaluators.vqa import find_rule, read_predictions
 

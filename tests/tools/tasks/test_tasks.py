@@ -157,7 +157,7 @@ def test_choices_are_put_under_the_question_once():
     [
         (("one", "two", "three"), "1", "A"), (("0", "1", "2"), "two", "C"), (("1", "0"), "0", "B"), (("1,000", "100"), "one hundred", "B"),
         (("two dogs", "one dog"), "1 dog", "B"), (("a cat", "the dog"), "dog", "B"), (("ant", "whale"), "1", "B"), (("five", "seven"), "1", "B"),
-        (("second", "first"), "1", "B"), (("twenty-one", "21st"), "21", "A"),
+        (("second", "first"), "1", "B"), (("twenty-one", "21st"), "21", "A"), (("5", "-5"), "minus five", "B"),
     ],
 )  # fmt: skip
 def test_what_a_choice_says_comes_before_its_place(choices, label, letter):
