@@ -6,7 +6,8 @@ source distributions of attrs 25.3.0 (MIT), Jinja 3.1.6 (BSD-3-Clause) and pytes
 python3.11-doc (PSF-2.0; its FAQ) and apt-doc (GPL-2+), by `apt-get download` where there is one.
 
 Every question is also asked of the next source, which answers it only by chance: such chances are left out. One source is held out at a
-time; the figures are of those that were held out, the weights are fitted to all.
+time; the figures are of those that were held out, the weights are fitted to all. Once with a search by words and the words alone, once with MiniLM's
+vectors in both.
 """
 
 from __future__ import annotations
@@ -27,8 +28,12 @@ import numpy as np
 
 from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.passages import Passage
+from inloop.runtime.protocols import TextEmbedder
+from inloop.runtime.settings import Settings
+from inloop.runtime.store.open import Store
 from inloop.tools.documents import Chunker, media_of, parse
-from inloop.tools.entailment import Overlap, word_features
+from inloop.tools.encoders import open_text_embedder
+from inloop.tools.entailment import Overlap, nearness, word_features
 from inloop.tools.index import open_index
 
 from .overlap_calibration import auc, fit, predict
@@ -46,7 +51,7 @@ SHOWN = 5
 
 @dataclass
 class Asked:
-    """A question asked of a source: what can be quoted with its features by words, and whether each is right."""
+    """A question asked of a source: what can be quoted with its features, and whether each is right."""
 
     source: str
     question: str
@@ -98,21 +103,26 @@ def passages(source: str, folder: Path) -> Iterator[Passage]:
             yield from Chunker().passages(document)
 
 
-async def asked(source: str, held: Sequence[Passage], questions: Sequence[dict[str, Any]]) -> list[Asked]:
-    """Every question asked of one source: search by words, the passages that are relevant, what can be quoted."""
-    index = await open_index("memory:")
+async def asked(
+    source: str, held: Sequence[Passage], questions: Sequence[dict[str, Any]], embedder: TextEmbedder | None
+) -> list[Asked]:
+    """Every question asked of one source: search, the passages that are relevant, what can be quoted."""
+    index = await open_index("memory:", text=embedder)
     await index.upsert(list({passage.id: passage for passage in held}.values()))
     whole = _folded("\n".join(passage.text for passage in held))
-    overlap, made = Overlap(), list[Asked]()
+    overlap, made = Overlap(embedder), list[Asked]()
     for question in questions:
         own = question["source"] == source
         if not own and any(key in whole for key in question["keys"]):
             continue
-        [hits] = await index.search([question["question"]], k=10, mode="bm25")
+        [hits] = await index.search([question["question"]], k=10, mode="hybrid" if embedder else "bm25")
         grades = await overlap.relevance(question["question"], [hit.passage.indexed for hit in hits])
         line = overlap.thresholds["passage"]
         shown = [hit.passage for hit, grade in zip(hits, grades, strict=True) if grade >= line][:SHOWN]
         found, rows = word_features(question["question"], shown)
+        if embedder is not None:
+            near = await nearness(question["question"], found, embedder)
+            rows = [[*row, cosine] for row, cosine in zip(rows, near, strict=True)]
         right = [own and any(key in _folded(each.text) for key in question["keys"]) for each in found]
         answerable = bool(own and question["keys"])
         made.append(Asked(source, question["question"], answerable, rows=rows, right=right))
@@ -131,7 +141,7 @@ def chosen(probabilities: Any, line: float, most: int) -> list[int]:
 
 
 def held_out(every: Sequence[Asked]) -> list[Any]:
-    """By question the probabilities by words, fitted to the other sources."""
+    """By question the probabilities, fitted to the other sources."""
     fits = {source: fit(*_rows([one for one in every if one.source != source])) for source in SOURCES}
     return [predict(np.array(one.rows), fits[one.source]) if one.rows else np.array([]) for one in every]
 
@@ -173,14 +183,17 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("runs/bench/quoting"), metavar="DIR", help="for the sources")
     args = parser.parse_args()
-    every, names = list[Asked](), list(SOURCES)
-    for place, source in enumerate(names):
-        nearby = (source, names[place - 1])
-        questions = [question for question in _questions() if question["source"] in nearby]
-        every += await asked(source, list(passages(source, fetch(source, args.data))), questions)
-    held = held_out(every)
-    report("words", every, held)
-    print(f"    {fit(*_rows(every))}")
+    settings, names = Settings.load(), list(SOURCES)
+    embedder = await asyncio.to_thread(open_text_embedder, "minilm", Store.open(settings), settings)
+    sources = {source: list(passages(source, fetch(source, args.data))) for source in SOURCES}
+    for name, vectors in (("words", None), ("words and vectors", embedder)):
+        every = list[Asked]()
+        for place, source in enumerate(names):
+            nearby = (source, names[place - 1])
+            questions = [question for question in _questions() if question["source"] in nearby]
+            every += await asked(source, sources[source], questions, vectors)
+        report(name, every, held_out(every))
+        print(f"    {fit(*_rows(every))}")
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ class Checked(Record):
     """One sentence with what the check of its citations came to.
 
     `verdict`: "supported" by its citations, "unsupported", or "unscored" where the check failed; `why` is for the reader.
-    `near`: that it is not refused for being wrong, but for not being surely the answer.
+    `near`: that it is not refused for being wrong, but for not being surely the answer; `quoted`: the words are those of its one citation.
     """
 
     text: str
@@ -103,6 +103,7 @@ class Checked(Record):
     citations: tuple[Citation, ...] = ()
     support: float | None = None
     near: bool = False
+    quoted: bool = False
 
 
 class Abstention(Record):

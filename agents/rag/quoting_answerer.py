@@ -31,7 +31,7 @@ class QuotingAnswerer:
         if most < 1:
             raise BadInput(f"most={most!r} sentences cannot be quoted: give 1 or more.")
         self.overlap, self.most = overlap, most
-        self.picker: Picker = picker or CalibratedPicker()
+        self.picker: Picker = picker or CalibratedPicker(overlap.embedder)
 
     @property
     def name(self) -> str:

@@ -201,8 +201,9 @@ class Verifier:
             why = f"{how}, but it does not bear on the request (P = {best_about:.2f})"
             return Checked(text=text, verdict="unsupported", why=why, citations=citations, support=support)
         return Checked(
-            text=text, verdict="supported", why=f"{how} (P = {support:.2f})", citations=citations, support=support
-        )
+            text=text, verdict="supported", why=f"{how} (P = {support:.2f})", citations=citations, support=support,
+            quoted=sentence.quoted,
+        )  # fmt: skip
 
     async def _sides(
         self, claim: str, cited: Sequence[tuple[Passage, Span]], judged: Sequence[Judgement]
@@ -238,7 +239,7 @@ class Verifier:
             why = f"quoted letter for letter, but it is not surely the answer (P = {probability:.2f}, needed {picker.line:.2f})"
         return Checked(
             text=span.text, verdict="supported" if stands else "unsupported", why=why, citations=citations,
-            support=probability, near=not stands and probability >= picker.near,
+            support=probability, near=not stands and probability >= picker.near, quoted=True,
         )  # fmt: skip
 
     async def _best(self, text: str, pool: Sequence[Passage]) -> tuple[list[tuple[Passage, Span]], float] | None:

@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ...runtime.answers import Abstention, Checked, Citation, CitedAnswer, DraftSentence, Kind, Reason, Stance
 from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
-from ...tools.entailment import rival_answers
+from ...tools.entailment import rival_answers, surroundings, tells_by_itself
 
-__all__ = ["abstention", "concluded", "contradiction", "uncheckable"]
+__all__ = ["abstention", "concluded", "contradiction", "uncheckable", "with_surroundings"]
 
 _MOST_PAIRS = 20
+_AROUND = 60  # words of a quotation with what stands around it
 
 
 def concluded(
@@ -115,6 +116,31 @@ async def contradiction(
     return None
 
 
+def with_surroundings(question: str, kept: Sequence[Checked], passages: Sequence[Passage]) -> list[Checked]:
+    """The likeliest quotation with what stands around it, where it does not tell by itself what is asked for; other quotations that then stand in
+    it are left out.
+    """
+    best = max((each for each in kept if each.quoted), key=lambda each: each.support or 0.0, default=None)
+    if best is None or tells_by_itself(question, best.text):
+        return list(kept)
+    [citation] = best.citations
+    [passage] = (each for each in passages if each.id == citation.passage)
+    start, end = citation.start - passage.start, citation.end - passage.start
+    around = surroundings(passage.text, start, end, most=_AROUND)
+    start, end = passage.start + around.start, passage.start + around.end
+    beside = [
+        each
+        for each in kept
+        if each is not best and each.quoted and each.citations[0].passage == passage.id
+        and each.citations[0].start < end and start < each.citations[0].end
+    ]  # fmt: skip
+    if any(each.citations[0].start < start or end < each.citations[0].end for each in beside):
+        return list(kept)
+    cited = citation.model_copy(update={"start": start, "end": end, "quote": around.text})
+    wide = best.model_copy(update={"text": around.text, "citations": (cited,)})
+    return [wide if each is best else each for each in kept if each not in beside]
+
+
 def uncheckable(sentence: DraftSentence, passages: Sequence[Passage]) -> Checked:
     """A sentence as it was written, where nothing checks it: each citation is the whole passage, or the quoted words."""
     by_id = {passage.id: passage for passage in passages}
@@ -126,7 +152,11 @@ def uncheckable(sentence: DraftSentence, passages: Sequence[Passage]) -> Checked
             whole = whole.model_copy(update={"start": start, "end": start + len(sentence.text), "quote": sentence.text})
         citations.append(whole)
     return Checked(
-        text=sentence.text, verdict="unscored", why="not checked: there is no verifier", citations=tuple(citations)
+        text=sentence.text,
+        verdict="unscored",
+        why="not checked: there is no verifier",
+        citations=tuple(citations),
+        quoted=sentence.quoted,
     )
 
 

@@ -153,7 +153,7 @@ def _verifier(config: RagConfig, chat: Chat, overlap: Overlap, session: Session)
     who = config.role("verifier", small=chat.small)
     if who == "none":
         return None
-    picker = CalibratedPicker()
+    picker = CalibratedPicker(overlap.embedder)
     if who == "llm":
         return Verifier(Entailer(chat), pertinence=overlap, picker=picker)
     if who.startswith("nli:"):
@@ -178,8 +178,9 @@ def _notes(context: RagContext, overlap: Overlap) -> list[str]:
                 " most cases and not in all (its model card has the figures)."
             )
     if isinstance(context.answerer, QuotingAnswerer):
+        picker = context.answerer.picker
         notes.append(
-            "The answers are quotations: the language model wrote none of their words. Which of them answers a question is chosen by words,"
-            " headings and answer types, calibrated on questions about documentation; it may be another one."
+            "The answers are quotations: the language model wrote none of their words. Which of them answers a question is chosen by"
+            f" {picker.name}; it may be another one."
         )
     return notes

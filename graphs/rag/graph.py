@@ -24,7 +24,7 @@ from langgraph.runtime import Runtime
 from ...runtime.answers import Abstention, Checked, Draft, DraftSentence
 from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
-from .conclude import abstention, concluded, contradiction, uncheckable
+from .conclude import abstention, concluded, contradiction, uncheckable, with_surroundings
 from .context import RagContext
 from .copies import copy_key, place_of, search
 from .events import Answered, SentenceChecked
@@ -165,7 +165,7 @@ async def verify(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any
         by = context.verifier.name
         checked = await context.verifier.verify(state["question"], state["kind"], fresh, passages)
     for sentence in checked:
-        fields = sentence.model_dump(exclude={"citations", "near"})
+        fields = sentence.model_dump(exclude={"citations", "near", "quoted"})
         context.session.emit(SentenceChecked(task=state["task"], **fields))
     verdicts = [sentence.verdict for sentence in checked]
     counts = ", ".join(f"{verdicts.count(kind)} {kind}" for kind in ("supported", "unsupported", "unscored"))
@@ -194,6 +194,8 @@ async def conclude(state: RagState, runtime: Runtime[RagContext]) -> dict[str, A
         )  # fmt: skip
     elif context.verifier is not None:
         abstained = await contradiction(context.verifier.contradict, state["question"], state["kind"], kept)
+    if not abstained and state["kind"] == "question":
+        kept = with_surroundings(state["question"], kept, shown_of(context, state))
     also = {entry["passage"]["id"]: tuple(entry["also"]) for entry in pool_of(context, state)}
     cited = concluded(state["question"], state["kind"], () if abstained else kept, abstained, also=also)
     context.session.emit(Answered(task=state["task"], answer=cited))

@@ -1,13 +1,13 @@
 """Whether a text follows from another: part by part, by overlap, or by an NLI model."""
 
-from .answer_types import rival_answers
+from .answer_types import rival_answers, tells_by_itself
 from .claims import Comparison, compare
 from .judgement import Entailment, Judgement
 from .nli import open_nli
 from .overlap import Overlap, Standing, evidence_features, found_features, passage_features
-from .picker import CalibratedPicker, Picked, Picker, word_features
+from .picker import CalibratedPicker, Picked, Picker, nearness, word_features
 from .quantities import quantities
-from .quotations import Quotation, quotations
+from .quotations import Quotation, quotations, surroundings
 from .reading import leans
 from .sentences import Span, sentences
 from .words import content_words, numbers
@@ -28,6 +28,7 @@ __all__ = [
     "evidence_features",
     "found_features",
     "leans",
+    "nearness",
     "numbers",
     "open_nli",
     "passage_features",
@@ -35,5 +36,7 @@ __all__ = [
     "quotations",
     "rival_answers",
     "sentences",
+    "surroundings",
+    "tells_by_itself",
     "word_features",
 ]

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from typing import Literal
 
 from .quantities import Quantity, quantities
-from .reading import Text, stem
+from .reading import Text, leans, stem
 from .words import content_words, words
 
-__all__ = ["AnswerType", "answer_type", "has_type", "rival_answers", "values"]
+__all__ = ["AnswerType", "answer_type", "has_type", "rival_answers", "tells_by_itself", "values"]
 
 AnswerType = Literal[
     "date", "number", "name", "definition", "command", "reason", "yes or no", "place", "occasion", "any"
 ]
+
+_TOLD_IN_A_WORD = ("date", "number", "name", "definition", "place", "occasion")
 
 _DATE = re.compile(
     r"^\W*(?:since |until |by |in |on )?(?:when (?:was|were|did|had|has|will|won['’]t)\b|(?:what|which) (?:year|date|day|month"
@@ -42,7 +44,9 @@ _NAME = re.compile(
 _WHERE = re.compile(r"^\W*(?:from )?where\b|^\W*in (?:which|what) (?:place|file|folder|directory|city|country)\b", re.I)
 _OCCASION = re.compile(r"^\W*(?:since |until )?when\b", re.I)
 _SOMETIME = re.compile(
-    r"\b(?:if|when|whenever|once|after|before|as soon as|until|during|every|always|never|daily|weekly)\b", re.I
+    r"\b(?:if|when|whenever|once|after|before|as soon as|until|during|every|always|never|hourly|daily|weekly|monthly|yearly"
+    r"|noon|midday|midnight|dawn|dusk|sunrise|sunset|mornings?|afternoons?|evenings?|weekdays?|weekends?|(?:mon|tues|wednes|thurs|fri|satur|sun)days?)\b",
+    re.I,
 )
 _REASON = re.compile(r"^\W*(?:why\b|what is the reason|how come|for what reason)", re.I)
 _COMMAND = re.compile(
@@ -116,6 +120,12 @@ def has_type(kind: AnswerType, text: str, question: str) -> bool:
         case "yes or no":
             return _YES.search(text) is not None
     return False
+
+
+def tells_by_itself(question: str, text: str) -> bool:
+    """Whether a text has the date, number, name, definition or place that a question asks for, and leans on nothing before it."""
+    kind = answer_type(question)
+    return kind in _TOLD_IN_A_WORD and not leans(text) and has_type(kind, text, question)
 
 
 def values(kind: AnswerType, text: str, question: str) -> list[Quantity]:

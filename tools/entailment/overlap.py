@@ -24,6 +24,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..documents import terms
+from .calibration import Regression, calibrated, dot
 from .judgement import Judgement
 from .sentences import sentences
 from .words import content_words, numbers, words
@@ -45,7 +46,6 @@ Standing = tuple[float, int]
 
 _SAME = 0.99  # of a sentence that stands in the premise word for word
 _BY_ITSELF = 0.5
-_CALIBRATED_WITH = "all-minilm-l6-v2"
 _NOT = frozenset(
     """no not nor never none neither without lack lacks lacked lacking fail fails failed failing cannot absence absent unable
     unlikely insufficient independent unaffected unchanged unrelated""".split()
@@ -56,9 +56,8 @@ _DOWN = """decrease decreased decreasing lower low reduced reduce reduction dimi
     suppressed block blocked prevent prevented repress less impair impaired loss shorter negative negatively decline smaller weaker
     attenuate""".split()
 
-# mean, scale and weight of each feature, then the intercept; by head, with vectors and without
-_FITTED: Mapping[str, tuple[tuple[tuple[float, float, float], ...], float]] = {
-    "evidence": (
+_FITTED: Mapping[str, Regression] = {
+    "evidence": Regression(
         (
             (0.2961, 0.1865, 0.4725),
             (0.0101, 0.0355, 0.218),
@@ -69,7 +68,7 @@ _FITTED: Mapping[str, tuple[tuple[tuple[float, float, float], ...], float]] = {
         ),
         -4.0392,
     ),
-    "evidence without vectors": (
+    "evidence without vectors": Regression(
         (
             (0.2961, 0.1865, 0.5946),
             (0.0101, 0.0355, 0.2652),
@@ -79,15 +78,15 @@ _FITTED: Mapping[str, tuple[tuple[tuple[float, float, float], ...], float]] = {
         ),
         -3.7947,
     ),
-    "passage": (
+    "passage": Regression(
         ((0.5592, 0.1911, 0.5757), (-2.3173, 1.3331, 1.3147)),
         -1.7792,
     ),
-    "found": (
+    "found": Regression(
         ((-2.1255, 1.1329, 0.9826), (0.6028, 1.0056, -1.1277), (0.4912, 0.5675, -0.6865)),
         -2.8892,
     ),
-    "found without vectors": (
+    "found without vectors": Regression(
         ((-2.0771, 0.9666, 0.8258), (0.6492, 0.9642, -0.8179), (0.5806, 0.5846, -0.8474)),
         -2.9046,
     ),
@@ -107,8 +106,7 @@ class Overlap:
     }  # fmt: skip
 
     def __init__(self, embedder: TextEmbedder | None = None) -> None:
-        known = embedder is not None and _CALIBRATED_WITH in embedder.model.lower().replace("_", "-")
-        self.embedder = embedder if known else None
+        self.embedder = calibrated(embedder)
 
     @property
     def name(self) -> str:
@@ -168,12 +166,12 @@ class Overlap:
         if self.embedder is not None and pairs:
             texts = list(dict.fromkeys(text for premise, hypothesis in pairs for text in (_body(premise), hypothesis)))
             vectors = dict(zip(texts, await self.embedder.texts(texts), strict=True))
-            cosines = [_dot(vectors[_body(premise)], vectors[hypothesis]) for premise, hypothesis in pairs]
+            cosines = [dot(vectors[_body(premise)], vectors[hypothesis]) for premise, hypothesis in pairs]
         head = "evidence" if self.embedder is not None else "evidence without vectors"
         return [
             _SAME
             if _folded(hypothesis) in _folded(_body(premise))
-            else _apply(head, evidence_features(premise, hypothesis, cosine))
+            else _FITTED[head].probability(evidence_features(premise, hypothesis, cosine))
             for (premise, hypothesis), cosine in zip(pairs, cosines, strict=True)
         ]
 
@@ -182,7 +180,7 @@ class Overlap:
         best is no weaker a source.
         """
         head = "found" if self.embedder is not None else "found without vectors"
-        return evidence if evidence >= _BY_ITSELF else _apply(head, found_features(evidence, standing))
+        return evidence if evidence >= _BY_ITSELF else _FITTED[head].probability(found_features(evidence, standing))
 
     async def relevance(self, question: str, passages: Sequence[str]) -> list[float]:
         """The probability that each passage has to do with the question.
@@ -193,7 +191,7 @@ class Overlap:
         split = [[" ".join(span.text.split()) for span in sentences(passage)] or [passage] for passage in passages]
         found = iter(await self.evidence([(text, question) for texts in split for text in texts]))
         return [
-            _apply("passage", passage_features(passage, question, max(next(found) for _ in texts)))
+            _FITTED["passage"].probability(passage_features(passage, question, max(next(found) for _ in texts)))
             for passage, texts in zip(passages, split, strict=True)
         ]
 
@@ -276,13 +274,6 @@ def _folded(text: str) -> str:
     return " ".join(words(text))
 
 
-def _apply(head: str, features: Sequence[float]) -> float:
-    weights, total = _FITTED[head]
-    for value, (center, scale, weight) in zip(features, weights, strict=True):
-        total += weight * (value - center) / scale
-    return 1 / (1 + math.exp(-min(max(total, -30.0), 30.0)))
-
-
 def _log_odds(probability: float) -> float:
     kept = min(max(probability, 1e-4), 1 - 1e-4)
     return math.log(kept / (1 - kept))
@@ -295,7 +286,3 @@ def _sided(pairs: Sequence[tuple[str, str]], evidence: Sequence[float]) -> list[
         Judgement(supports=value * (1 - share), contradicts=value * share)
         for value, share in zip(evidence, shares, strict=True)
     ]
-
-
-def _dot(first: Sequence[float], second: Sequence[float]) -> float:
-    return float(sum(a * b for a, b in zip(first, second, strict=True)))

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from ...runtime.passages import Passage
 from ..documents import Block, BlockKind, blocks
+from .reading import leans
 from .sentences import Span, sentences
 
-__all__ = ["Quotation", "is_question", "quotations"]
+__all__ = ["Quotation", "is_question", "quotations", "surroundings"]
 
 _LONGEST = 1400  # characters of a quotation: more is no answer but a page
 _MOST_LINES = 12  # of code that nothing leads to
@@ -41,6 +42,7 @@ _TO_MACHINES = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _FOLLOWS: frozenset[BlockKind] = frozenset(("code", "list", "table", "paragraph"))
+_ITEM = re.compile(r"(?:[-*•+‣◦]|\(?(?:\d{1,3}|[a-zA-Z]|#)[.)])\s")
 _CELL = re.compile(r"[^|+=\s-][^|]*")
 _LETTER = re.compile(r"\w")
 
@@ -93,6 +95,38 @@ def quotations(passage: Passage, place: int = 0) -> list[Quotation]:
                 order += 1
             before = lead
     return found
+
+
+def surroundings(text: str, start: int, end: int, *, most: int) -> Span:
+    """A sentence `text[start:end]` of a passage with what stands around it in its paragraph or list item, as far as `most` words go.
+
+    What comes before is taken first where the sentence leans on it ("It was built in 1903."), else what follows. What is not worth quoting is not
+    taken, nor what lies beyond it; a sentence with a command, a list or a table stays as it is.
+    """
+    block = next((each for each in blocks(text) if each.start <= start and end <= each.end), None)
+    if block is None or block.kind not in ("paragraph", "list"):
+        return Span(start, end, text[start:end])
+    spans = [(block.start + span.start, block.start + span.end) for span in sentences(text[block.start : block.end])]
+    own = next((place for place, span in enumerate(spans) if span == (start, end)), None)
+    if own is None:
+        return Span(start, end, text[start:end])
+    first = last = own
+
+    def fits(low: int, high: int, taken: int, later: int) -> bool:
+        """Whether `low` to `high` may be quoted together, where `taken` is new among them and `later` must not begin an item of a list."""
+        if not 0 <= taken < len(spans) or (block.kind == "list" and _ITEM.match(text, spans[later][0])):
+            return False
+        sentence = text[slice(*spans[taken])]
+        worth = _worth(sentence, sentence) and not is_question(sentence) and not _ENDS_OPEN.search(sentence)
+        return worth and len(text[spans[low][0] : spans[high][1]].split()) <= most
+
+    if leans(text[start:end]) and fits(first - 1, last, first - 1, first):
+        first -= 1
+    while fits(first, last + 1, last + 1, last + 1):
+        last += 1
+    while fits(first - 1, last, first - 1, first):
+        first -= 1
+    return Span(spans[first][0], spans[last][1], text[spans[first][0] : spans[last][1]])
 
 
 def is_question(text: str) -> bool:

@@ -492,6 +492,14 @@ async def test_what_says_more_does_not_contradict(tmp_path):
     assert task.answer.answered and "1932" in task.answer.text
 
 
+async def test_a_quotation_that_does_not_tell_by_itself_is_shown_with_what_stands_around_it(tmp_path):
+    lock = "To lock the harbour gate, turn the key twice and pull the handle. Do not let go of it before the bell rings. The gate shuts within a minute."
+    task = await answer("How do I lock the harbour gate?", {**DOCUMENTS, "lock": lock}, tmp_path)
+    [citation] = [each for each in task.answer.citations if each.document == "lock"]
+    assert citation.quote == lock[citation.start : citation.end] == lock
+    assert [sentence.text for sentence in task.answer.sentences].count(lock) == 1
+
+
 async def test_copies_take_one_place_and_are_named(tmp_path):
     copies = {f"copy{number}": DOCUMENTS["bridge"].replace("  ", " ") for number in range(12)}
     copies["shout"] = DOCUMENTS["bridge"].upper()
