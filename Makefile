@@ -17,11 +17,12 @@ ARGS   ?=
 BIN   := $(VENV)/bin
 PIP   := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --quiet -c constraints.txt
 CODE  := agents app evaluators graphs mini prompts runtime tools
+# Python compiles a file when it is first imported, and keeps that. Where the environment forbids it to, each command would compile some
+# thousand files again: there all are compiled when they are installed.
+COMPILE := $(if $(PYTHONDONTWRITEBYTECODE),env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib $(CODE) || true,true)
 SHELL := /bin/bash
 
 export PYTHONUTF8 = 1
-# pip compiles what it installs: without that, each command would compile some thousand files of its libraries again
-unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo install dev view path stubs fetch lint types test test-all bench docs wheel clean distclean help
 
@@ -43,11 +44,13 @@ $(VENV)/.created:
 $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "installing inloop into $(VENV) (torch is the large part)"
 	$(PIP) -e .
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "installing inloop and its development tools into $(VENV)"
-	$(PIP) -e '.[dev,train,students,rag,office,detect,ocr,datasets,qdrant,pgvector,postgres,serve,docs]'
+	$(PIP) -e '.[dev,train,students,rag,office,detect,ocr,onnx,datasets,qdrant,pgvector,postgres,serve,docs]'
+	@$(COMPILE)
 	@touch $(VENV)/.installed $@
 
 fetch: install

@@ -17,6 +17,8 @@ MEASUREMENTS = (
         "students",
         "llm2llm",
         "retrieval",
+        "embedding",
+        "first_question",
         "indexing",
         "rag_answers",
         "statements",

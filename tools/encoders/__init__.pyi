@@ -1,8 +1,8 @@
 from .clip import ClipEmbedder, open_clip, pooled
 from .clip_adapter import CARD, AdapterCard, read_card
 from .gated_blocks import insert_blocks, save_blocks
-from .text import open_text_embedder, text_weights
 from .text_memory import TextMemory
+from .text_open import open_text_embedder, text_weights
 from .zero_shot import class_vectors, classify
 
 __all__ = [

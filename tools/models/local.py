@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ...runtime.batcher import Batcher, BatchStats
@@ -81,6 +81,10 @@ class LocalModel(Generic[I, O]):
     def _load(self, device: str) -> None:
         raise NotImplementedError
 
+    def _quiet(self) -> AbstractContextManager[None]:
+        """Keeps loading from chatting on the standard error."""
+        return quiet()
+
     def _serve(self, items: list[I]) -> list[O | InloopError]:
         raise NotImplementedError
 
@@ -124,8 +128,8 @@ class LocalModel(Generic[I, O]):
         share = (time.perf_counter() - started) / len(items)
         return [(outcome, share) for outcome in outcomes]
 
-    def _start(self) -> None:
-        wait_idly()
+    def _set_up(self) -> str:
+        """Have torch ready; the device that the settings name. A subclass that computes with something else has its own."""
         try:
             import torch
         except ImportError as error:
@@ -135,9 +139,13 @@ class LocalModel(Generic[I, O]):
             ) from error
         if self._settings.threads is not None:
             torch.set_num_threads(self._settings.threads)
-        self._device = torch_device(self._settings.device)
+        return torch_device(self._settings.device)
+
+    def _start(self) -> None:
+        wait_idly()
+        self._device = self._set_up()
         try:
-            with self._computing(), quiet():
+            with self._computing(), self._quiet():
                 self._load(self._device)
         except InloopError:
             raise

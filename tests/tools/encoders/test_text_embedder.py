@@ -9,7 +9,7 @@ from servers import fails, serving
 
 from inloop.runtime.errors import BadInput, CallFailed, PrerequisiteError
 from inloop.runtime.store.open import Store
-from inloop.tools.encoders.text import open_text_embedder
+from inloop.tools.encoders import open_text_embedder
 
 TEXTS = ["a red disc", "two stars on the left of a blue box", "is there a star in the picture ?", "box"]
 
