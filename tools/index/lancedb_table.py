@@ -15,6 +15,7 @@ from ...runtime.errors import PrerequisiteError
 from ...runtime.passages import Manifest, Passage
 from ..documents import RAG_REMEDY, terms
 from .filter import kind_of
+from .lancedb_memory import give_back, take_little
 from .lancedb_sql import NUMBERS, TEXTS
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ _REST_CLIENT = "lance_namespace_urllib3_client"
 
 def lancedb_package() -> Any:
     """LanceDB, imported; `PrerequisiteError` where it is not installed."""
-    _postpone_rest_client()
+    if "lancedb" not in sys.modules:
+        take_little()
+        _postpone_rest_client()
     try:
         import lancedb
     except ImportError as error:
@@ -132,4 +135,5 @@ async def tidy(table: Any) -> int:
     for column in sorted(vectors - indexed) if rows >= _ANN_ROWS else ():
         if await table.count_rows(f"{column} IS NOT NULL") >= _ANN_ROWS:
             await table.create_index(column, config=IvfFlat(distance_type="cosine"))
+    give_back()
     return rows
