@@ -22,7 +22,6 @@ from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
 from inloop.tools.documents import Chunker, parse
 from inloop.tools.encoders import open_text_embedder
-from inloop.tools.encoders.onnx import exported
 from inloop.tools.entailment import open_nli, sentences
 
 from .figures import Figure, Options
@@ -85,11 +84,11 @@ def _embedded(what: str, texts: list[str], settings: Settings, repeats: int) -> 
     ways: dict[str, Callable[[], None]] = {"plain transformers": plain}
     ways |= {f"ours, {name}": partial(ours, embedder) for name, embedder in embedders.items()}
     if "onnx" in embedders and _installed("fastembed"):
-        ways["fastembed"] = _fastembed(torch_one.weights, texts, settings)
+        ways["fastembed"] = _fastembed(torch_one.weights.root, embedders["onnx"]._model.path, texts)
     return _compared(f"MiniLM, {len(texts)} {what}", len(texts), ways, repeats)
 
 
-def _fastembed(weights: Any, texts: list[str], settings: Settings) -> Callable[[], None]:
+def _fastembed(tokenizer: Path, graph: Path, texts: list[str]) -> Callable[[], None]:
     """fastembed with the export that our backend onnx uses, and the tokenizer's files of the model."""
     from fastembed import TextEmbedding
     from fastembed.common.model_description import ModelSource, PoolingType
@@ -97,8 +96,8 @@ def _fastembed(weights: Any, texts: list[str], settings: Settings) -> Callable[[
     folder = Path(tempfile.mkdtemp(prefix="fastembed-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copyfile(weights.root / name, folder / name)
-    (folder / "model.onnx").symlink_to(exported(weights, settings.cache_dir) / "model.onnx")
+        shutil.copyfile(tokenizer / name, folder / name)
+    (folder / "model.onnx").symlink_to(graph)
     name = f"minilm-{folder.name}"
     TextEmbedding.add_custom_model(
         model=name, pooling=PoolingType.MEAN, normalization=True, sources=ModelSource(hf="none/none"), dim=384,
@@ -114,10 +113,12 @@ def _installed(*names: str) -> bool:
 
 
 def _judged(pairs: list[tuple[str, str]], settings: Settings, repeats: int) -> list[Figure]:
+    from transformers import AutoTokenizer
+
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:
-        judge: Any = open_nli("mini", store, settings)
+        judge: Any = open_nli("mini?backend=torch", store, settings)
         asyncio.run(judge.judge(pairs[:1]))
-        model, tokenizer = judge._model, judge._tokenizer
+        model, tokenizer = judge._model, judge.weights.load(AutoTokenizer)
 
     def ours() -> None:
         with tempfile.TemporaryDirectory() as folder, Store(Path(folder)) as store:

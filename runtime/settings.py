@@ -54,7 +54,8 @@ class Settings(BaseSettings):
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`, ..."""
     backend: Literal["auto", "torch", "onnx"] = "auto"
-    """What computes text embedders: `torch`, `onnx` (ONNX Runtime, extra `onnx`), or `auto`: ONNX Runtime for `minilm` where there is no GPU."""
+    """What computes text embedders and models of inference: `torch`, `onnx` (ONNX Runtime, extra `onnx`), or `auto`: ONNX Runtime for our own where
+    there is no GPU."""
     threads: int | None = Field(default=None, ge=1)
     """CPU threads of the models; default: what the libraries choose."""
     vllm: Path | None = None

@@ -25,7 +25,7 @@ from ...runtime.llm import address
 from ...runtime.records import Cost
 from ...runtime.run import chunks, settled
 from ...runtime.store import Call
-from ..models import BATCH, LocalModel, Weights, buckets
+from ..models import BACKENDS, BATCH, LocalModel, Weights, buckets
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,17 +33,13 @@ if TYPE_CHECKING:
     from ...runtime.settings import Settings
     from ...runtime.store import Store
 
-__all__ = ["BACKENDS", "LocalTextEmbedder", "ServedTextEmbedder"]
+__all__ = ["LocalTextEmbedder", "ServedTextEmbedder"]
 
 _MOST = 512  # tokens of a window, where the model does not say
 _POOLS = ("cls", "max", "mean", "lasttoken")
 _ENDS = ("", "_token", "_tokens")  # of the names of modes in pooling configs
 _SERVED = 64  # texts of one request
 _ROLES = {"query": ("query",), "document": ("document", "passage", "corpus")}
-
-
-BACKENDS = ("auto", "torch", "onnx")
-"""What computes a text embedder in this process. Vectors agree to 1e-5, so that they have one name in indexes and in the ledger."""
 
 
 class LocalTextEmbedder(LocalModel[str, list[float]]):

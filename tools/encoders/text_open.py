@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ...runtime import models
-from ...runtime.errors import BadInput
 from ...runtime.protocols import TextEmbedder
 from ...runtime.roles import Role
-from ..models import Weights, find_weights, is_processor
-from .onnx import PACKAGES, OnnxTextEmbedder
-from .text import BACKENDS, LocalTextEmbedder, ServedTextEmbedder
+from ..models import Weights, by_onnx, find_weights
+from .onnx import OnnxTextEmbedder
+from .text import LocalTextEmbedder, ServedTextEmbedder
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
@@ -39,13 +37,8 @@ def open_text_embedder(
     if spec.startswith(("http://", "https://")):
         return ServedTextEmbedder(spec, store, settings)
     weights = text_weights(spec, settings, progress=progress)
-    backend = weights.options.get("backend", settings.backend)
-    if backend not in BACKENDS:
-        raise BadInput(f"{spec!r}: there is no backend {backend!r}; there are {', '.join(BACKENDS)}.")
-    ready = spec.partition("?")[0] == "minilm" and is_processor(settings.device) and all(map(find_spec, PACKAGES))
-    if backend == "torch" or (backend == "auto" and not ready):
-        return LocalTextEmbedder(weights, store, settings)
-    return OnnxTextEmbedder(weights, store, settings)
+    kind = OnnxTextEmbedder if by_onnx(spec, weights, settings, own="minilm") else LocalTextEmbedder
+    return kind(weights, store, settings)
 
 
 def text_weights(spec: str, settings: Settings, *, progress: models.Progress | None = None) -> Weights:

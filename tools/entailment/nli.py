@@ -11,17 +11,22 @@ the others.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import Cost
 from ...runtime.roles import Role
 from ...runtime.run import settled
 from ...runtime.store import Call
-from ..models import BATCH, LocalModel, Weights, buckets, find_weights
+from ..models import BATCH, LocalModel, OnnxGraph, OnnxParts, Weights, buckets, by_onnx, find_weights
 from .judgement import Entailment, Judgement
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ...runtime.settings import Settings
     from ...runtime.store import Store
 
@@ -37,13 +42,15 @@ JUDGE: Role[Entailment] = Role("judge of entailment", Entailment)
 
 @JUDGE.opener
 def open_nli(spec: str, store: Store, settings: Settings) -> Entailment:
-    """The model behind `spec`: `mini` (mini-verifier), a folder, a hub id, or your own.
+    """The model behind `spec`: `mini` (mini-verifier), a folder, a hub id, or your own; `?backend=` as of a text embedder.
 
     Raises:
-        BadInput: no such model, or one whose labels are not those of natural language inference.
+        BadInput: no such model or backend, or a model whose labels are not those of natural language inference.
         PrerequisiteError: the model cannot be fetched.
     """
-    return NLI(find_weights(spec, "verifier", settings.cache_dir), store, settings)
+    weights = find_weights(spec, "verifier", settings.cache_dir)
+    kind = OnnxNLI if by_onnx(spec, weights, settings, own="mini") else NLI
+    return kind(weights, store, settings)
 
 
 class NLI(LocalModel[tuple[str, str], list[float]]):
@@ -61,8 +68,13 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
         super().__init__(weights, store, settings, max_batch=16 * BATCH, linger=0.02)
         usual = {"entails": 0.5, "pertinent": 0.5, "stance": 0.5, "contradicts": 0.5, "weakest": 0.0}
         self.thresholds: Mapping[str, float] = usual | (weights.config().get("thresholds") or {})
+        config, told = weights.config(), weights.json("tokenizer_config.json")
+        sizes = [config.get("max_position_embeddings"), told.get("model_max_length"), _MOST]
+        self._longest = int(min(size for size in sizes if isinstance(size, (int, float)) and size > 0))
+        self._segmented = bool(config.get("type_vocab_size"))
         self._model: Any = None
         self._tokenizer: Any = None
+        self._pad = 0
 
     @property
     def name(self) -> str:
@@ -98,55 +110,95 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        self._tokenizer = self.weights.load(AutoTokenizer)
+        tokenizer = self.weights.load(AutoTokenizer)
+        self._tokenizer, self._pad = tokenizer.backend_tokenizer, tokenizer.pad_token_id or 0
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
         model = self.weights.load(AutoModelForSequenceClassification, dtype=torch.float32)
         self._model = model.eval().to(device)
 
     def _serve(self, items: list[tuple[str, str]]) -> list[list[float] | InloopError]:
-        longest = min(self._tokenizer.model_max_length, self._model.config.max_position_embeddings, _MOST)
-        coded, outcomes = self._coded(items, longest)
-        places = sorted(coded)
-        for bucket in buckets([len(coded[place].input_ids) for place in places], most=longest):
+        coded = self._tokenizer.encode_batch(items)
+        outcomes: dict[int, list[float] | InloopError] = {}
+        pairs: dict[int, _Coded] = {}
+        for place, each in enumerate(coded):
+            if (pair := _Coded.of(each, self._longest)) is None:
+                outcomes[place] = CallFailed(
+                    f"{self.model} reads {self._longest} tokens, and the statement alone has {each.sequence_ids.count(1)}: split it"
+                    f" ({items[place][1][:80]!r}...)"
+                )
+            else:
+                pairs[place] = pair
+        places = sorted(pairs)
+        for bucket in buckets([len(pairs[place].ids) for place in places], most=self._longest):
             batch = [places[place] for place in bucket.places]
-            rows = self._probabilities([coded[place] for place in batch], bucket.length, bucket.rows)
+            rows = self._probabilities([pairs[place] for place in batch], bucket.length, bucket.rows)
             for place, probabilities in zip(batch, rows, strict=True):
                 fine = all(value == value for value in probabilities)
                 failed = CallFailed(f"{self.model} gave NaN for {items[place][1][:80]!r}")
                 outcomes[place] = probabilities if fine else failed
         return [outcomes[place] for place in range(len(items))]
 
-    def _coded(
-        self, items: list[tuple[str, str]], longest: int
-    ) -> tuple[dict[int, Any], dict[int, list[float] | InloopError]]:
-        """By place the tokens of each pair, or why it cannot be judged."""
-        coded: dict[int, Any] = {}
-        refused: dict[int, list[float] | InloopError] = {}
-        for place, (premise, hypothesis) in enumerate(items):
-            whole = self._tokenizer(premise, hypothesis, truncation=False, verbose=False)
-            over = len(whole.input_ids) - longest
-            if over <= 0:
-                coded[place] = whole
-            elif self._tokens(premise) - over >= _LEAST:
-                coded[place] = self._tokenizer(premise, hypothesis, truncation="only_first", max_length=longest)
-            else:
-                refused[place] = CallFailed(
-                    f"{self.model} reads {longest} tokens, and the statement alone has {self._tokens(hypothesis)}: split it"
-                    f" ({hypothesis[:80]!r}...)"
-                )
-        return coded, refused
+    def _probabilities(self, pairs: list[_Coded], length: int, rows: int) -> list[list[float]]:
+        """Of each pair, that it entails and that it contradicts; a batch of `rows`, padded to `length` tokens."""
+        ids = np.full((rows, length), self._pad, dtype=np.int64)
+        mask, segments = np.zeros_like(ids), np.zeros_like(ids)
+        for place, pair in enumerate(pairs + [pairs[0]] * (rows - len(pairs))):
+            size = len(pair.ids)
+            ids[place, :size], mask[place, :size], segments[place, :size] = pair.ids, 1, pair.segments
+        logits = self._logits(ids, mask, segments)[: len(pairs)].astype(np.float64)
+        shares = np.exp(logits - logits.max(1, keepdims=True))
+        shares /= shares.sum(1, keepdims=True)
+        return [
+            [row[self._entails or 0], 0.0 if self._contradicts is None else row[self._contradicts]]
+            for row in shares.tolist()
+        ]
 
-    def _tokens(self, text: str) -> int:
-        return len(self._tokenizer(text, add_special_tokens=False, truncation=False, verbose=False).input_ids)
-
-    def _probabilities(self, coded: list[Any], length: int, rows: int) -> list[list[float]]:
-        """Of each pair of tokens, that it entails and that it contradicts; a batch of `rows`, padded to `length` tokens."""
+    def _logits(
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64], segments: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """The model's number for each class, by row."""
         import torch
 
-        whole = coded + [coded[0]] * (rows - len(coded))
-        batch = self._tokenizer.pad(whole, padding="max_length", max_length=length, return_tensors="pt")
+        given = {"input_ids": ids, "attention_mask": mask}
+        if self._segmented:
+            given["token_type_ids"] = segments
         with torch.inference_mode():
-            logits = self._model(**batch.to(self._device)).logits[: len(coded)]
-        shares = logits.double().softmax(-1).tolist()
-        return [
-            [row[self._entails or 0], 0.0 if self._contradicts is None else row[self._contradicts]] for row in shares
-        ]
+            output = self._model(**{name: torch.from_numpy(each).to(self._device) for name, each in given.items()})
+        return output.logits.float().cpu().numpy()  # type: ignore[no-any-return]
+
+
+class OnnxNLI(OnnxParts, NLI):
+    """The same by ONNX Runtime; see `tools.models.onnx`."""
+
+    def _load(self, device: str) -> None:
+        inputs = ("input_ids", "attention_mask", *(("token_type_ids",) if self._segmented else ()))
+        self._model = OnnxGraph(
+            self.weights, self._settings, head="AutoModelForSequenceClassification", output="logits", inputs=inputs
+        )
+        self._tokenizer, self._pad = self._model.tokenizer, self._model.pad
+
+    def _logits(
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64], segments: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        logits: NDArray[np.float32] = self._model(*((ids, mask, segments) if self._segmented else (ids, mask)))
+        return logits
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """The tokens of a pair, and the segment of each."""
+
+    ids: list[int]
+    segments: list[int]
+
+    @classmethod
+    def of(cls, encoding: Any, longest: int) -> _Coded | None:
+        """Cut at the end of the premise to `longest` tokens; None where too little of it would be left."""
+        over = len(encoding.ids) - longest
+        premise = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 0]
+        if over > 0 and len(premise) - over < _LEAST:
+            return None
+        gone = set(premise[len(premise) - over :]) if over > 0 else set[int]()
+        kept = [place for place in range(len(encoding.ids)) if place not in gone]
+        return cls([encoding.ids[place] for place in kept], [encoding.type_ids[place] for place in kept])

@@ -2,12 +2,14 @@
 
 from .blip import IMAGES, BlipModel
 from .buckets import BATCH, Bucket, buckets
-from .device import fast_precision, is_fast_in_bfloat16, is_processor, quiet, torch_device
+from .device import fast_precision, is_fast_in_bfloat16, quiet, torch_device
 from .function import FunctionModel
 from .local import LocalModel
+from .onnx import BACKENDS, OnnxGraph, OnnxParts, by_onnx
 from .weights import KINDS, WeightKind, Weights, find_weights, is_bundled, options_of
 
 __all__ = [
+    "BACKENDS",
     "BATCH",
     "BlipModel",
     "Bucket",
@@ -15,14 +17,16 @@ __all__ = [
     "IMAGES",
     "KINDS",
     "LocalModel",
+    "OnnxGraph",
+    "OnnxParts",
     "WeightKind",
     "Weights",
     "buckets",
+    "by_onnx",
     "fast_precision",
     "find_weights",
     "is_bundled",
     "is_fast_in_bfloat16",
-    "is_processor",
     "options_of",
     "quiet",
     "torch_device",

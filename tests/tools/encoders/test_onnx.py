@@ -94,7 +94,7 @@ def test_auto_takes_it_for_minilm_where_there_is_no_gpu(bert_folder, here, tmp_p
         assert kind("minilm") == "OnnxTextEmbedder" == kind("minilm?backend=onnx", backend="torch")
         assert kind("minilm", device="cuda") == "LocalTextEmbedder" == kind("minilm?backend=torch")
         assert kind(str(bert_folder)) == "LocalTextEmbedder" == kind("minilm", backend="torch")
-        monkeypatch.setattr("inloop.tools.encoders.text_open.find_spec", lambda name: None)
+        monkeypatch.setattr("inloop.tools.models.onnx.find_spec", lambda name: None)
         assert kind("minilm") == "LocalTextEmbedder"
 
 

@@ -70,6 +70,21 @@ async def test_a_pair_is_judged_alike_in_any_company(nli_folder, settings, tmp_p
     assert [each.supports for each in together] == pytest.approx([each.supports for each in alone], abs=1e-6)
 
 
+async def test_onnx_judges_as_torch_does(nli_folder, settings, tmp_path):
+    for part in ("onnxruntime", "onnx", "onnxscript"):
+        pytest.importorskip(part, reason="the extra onnx is not installed: pip install 'inloop[onnx]'")
+    pairs = [("tea is hot .", "tea is not hot ."), ("tea", "cold"), (" ".join(["tea is hot ."] * 9), "tea")]
+    found = {}
+    for backend in ("torch", "onnx"):
+        with Store(tmp_path / backend) as store:
+            judge = open_nli(f"{nli_folder}?backend={backend}", store, settings)
+            found[backend] = await judge.judge(pairs)
+            await judge.aclose()
+    for torch, onnx in zip(found["torch"], found["onnx"], strict=True):
+        assert onnx.supports == pytest.approx(torch.supports, abs=1e-5)
+        assert onnx.contradicts == pytest.approx(torch.contradicts, abs=1e-5)
+
+
 async def test_a_statement_that_is_too_long_is_refused_alone(nli_folder, settings):
     import asyncio
 
