@@ -171,9 +171,10 @@ def _models(settings: Settings) -> Iterable[Finding]:
         ("clip", "clip", settings.clip == "mini"),
         ("writer", "writer", settings.llm == "mini-writer"),
         ("promptcap", "promptcap", False),
+        ("answerer", "answerer", settings.llm == "mini-answerer"),
     ):
         yield _checked(role, chosen, lambda name=name: bundled(name))  # type: ignore[misc]
-    chosen = settings.llm in ("mini-writer", "smollm2")
+    chosen = settings.llm in ("mini-writer", "mini-answerer", "smollm2")
     path = find("smollm2", settings.cache_dir)
     if path is not None:
         yield Finding("smollm2", "ok", str(path))

@@ -34,7 +34,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "model",
         nargs="?",
         metavar="MODEL",
-        help="smollm2, mini-writer, gguf:PATH, a model folder, or a hub id ORG/NAME",
+        help="smollm2, mini-writer, mini-answerer, gguf:PATH, a model folder, or a hub id ORG/NAME",
     )
     command.add_argument(
         "--lora", action="append", default=[], metavar="NAME=FOLDER", help="a LoRA adapter, served as the model NAME"

@@ -24,7 +24,7 @@ from .teaching import ask_about
 __all__ = ["Estimated", "Plan", "estimate"]
 
 _ANSWER = 12  # tokens of JSON around a row
-_FREE = ("local", "smollm2", "mini-writer")
+_FREE = ("local", "smollm2", "mini-writer", "mini-answerer")
 
 
 class Estimated(Record):

@@ -16,7 +16,7 @@ from .result import Method
 
 __all__ = ["Asking", "PromptCapConfig", "VQAConfig"]
 
-_ANSWERER = "smollm2"  # where the settings name the writer of prompts, which is no answerer
+_ANSWERER = "mini-answerer"  # where the settings name the writer of prompts, which is no answerer
 
 
 class Asking(Record):
@@ -42,7 +42,7 @@ class PromptCapConfig(RunConfig):
     llm: Annotated[
         str,
         option(
-            f"who answers: {_ANSWERER} (default), gguf:PATH, http://host:8000/v1[#model], openai:MODEL",
+            f"who answers: {_ANSWERER} (default), smollm2, gguf:PATH, http://host:8000/v1[#model], openai:MODEL",
             "who does what",
             "LLM",
         ),
@@ -90,7 +90,7 @@ class PromptCapConfig(RunConfig):
 
     @classmethod
     def defaults(cls, settings: Settings) -> Mapping[str, Any]:
-        """The models of the settings; the writer of prompts is no answerer: the bare model takes its place."""
+        """The models of the settings; the writer of prompts is no answerer: the bundled answerer takes its place."""
         return {**super().defaults(settings), **({"llm": _ANSWERER} if settings.llm == "mini-writer" else {})}
 
 

@@ -1,7 +1,7 @@
 """How well a language model answers from what is told of a picture, on questions that `mini-answerer` was not taught.
 
-Phrasings, (thing, fact) pairs and sets of things are those of the test set; what is told is right, or lacks the answer by purpose, so that
-the captioner is not measured with it.
+Phrasings, (thing, fact) pairs and sets of things are those of the test set, beside captions and questions that were written by hand; what is
+told is right, or lacks the answer by purpose, so that the captioner is not measured with it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from ...runtime.protocols import Chat
 from ...runtime.run import settled
 from ...tools.data import Shot
 from ..world import items
-from .answerer_rows import HELD_OUT_KINDS, Case, known_case, lacking_case, seen_case
+from .answerer_case import UNKNOWN, Case
+from .answerer_questions import HAND_WRITTEN
+from .answerer_rows import HELD_OUT_KINDS, known_case, lacking_case, seen_case
 
 __all__ = ["measure_answerer"]
 
@@ -48,12 +50,19 @@ async def measure_answerer(chat: Chat, *, count: int) -> dict[str, float]:
     new = [ok for ok, case in zip(right, seen, strict=True) if case.answer in HELD_OUT_KINDS]
     shown = [text == case.answer for text, case in zip(await said(seen, taught), seen, strict=True)]
     told = [text in answers for text, answers in zip(await said(known), accepted, strict=True)]
+    written = [Case(kind="hand", question=asks, context=told, answer=right[0]) for told, asks, right in HAND_WRITTEN]
+    heard = await said(written)
+    fitting = [
+        text in right or (UNKNOWN in right and is_untold(text))
+        for text, (_, _, right) in zip(heard, HAND_WRITTEN, strict=True)
+    ]
     return {
         "what is seen, in the caption": _share(right),
         "of things that were never taught": _share(new),
         f"with {_EXAMPLES} examples": _share(shown),
         "a fact, in one of three passages": _share(told),
         "the caption lacks it: says unknown": _share([is_untold(text) for text in await said(lacking)]),
+        f"{len(HAND_WRITTEN)} questions by hand": _share(fitting),
     }
 
 

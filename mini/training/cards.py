@@ -47,10 +47,13 @@ _ABOUT = {
         "mini-answerer",
         "A LoRA adapter (rank 16, the upper twelve layers) of SmolLM2-135M-Instruct (Hugging Face, Apache-2.0) that answers questions about"
         " pictures from what is told of them, in the words that `inloop vqa` sends: shortly, and \"unknown\" where the answer is not there."
-        " It was taught on captions of the drawn world, passages of its corpus, worked examples, and captions of everyday things by rule."
-        " `answerer.gguf` is for the embedded server, the safetensors file for peft.",
-        "On phrasings, (thing, fact) pairs and sets of things that were not taught; what is told is the world's truth, so that the captioner is"
-        " not measured with it. \"base\" is SmolLM2-135M-Instruct without the adapter.",
+        " It was taught on captions of the drawn world, passages of its corpus, worked examples, and on everyday scenes by rule: colours, counts,"
+        " places, who does what, yes or no, one of two, what is written, and facts of passages drawn by lot."
+        " `answerer.gguf` is for the embedded server, the safetensors file for peft.\n\n"
+        "These weights: 150 steps of 12 exchanges on the drawn world and simpler everyday captions, then 500 on all of these; an hour of one core.",
+        "On phrasings, (thing, fact) pairs and sets of things that were not taught, and on captions with questions that were written by hand"
+        " (`answerer_questions.py`); what is told is the world's truth, so that the captioner is not measured with it. An answer is right if it is"
+        " the thing, or one of those accepted, to the letter. \"base\" is SmolLM2-135M-Instruct without the adapter.",
     ),
     "promptcap": (
         "mini-promptcap",

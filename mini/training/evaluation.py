@@ -22,7 +22,7 @@ from ..world import KINDS, Scene, Spec, Verdict, Wording, ask, check, draw, plai
 __all__ = ["evaluate", "graph_right"]
 
 Figures = dict[str, dict[str, float]]
-MODELS = ("painter", "vqa", "clip", "writer", "promptcap", "verifier")  # what is bundled
+MODELS = ("painter", "vqa", "clip", "writer", "answerer", "promptcap", "verifier")  # what is bundled
 
 
 def evaluate(

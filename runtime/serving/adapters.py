@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import BadInput, PrerequisiteError
 from ..http import ask, connection_remedy
-from ..models import MODELS, bundled
+from ..models import MODELS, adapter_model, bundled
 from ..records import Record
 from ..store import draft_of, file_sha256
 
@@ -33,7 +33,6 @@ __all__ = [
 ]
 
 _WEIGHTS = "adapter_model.safetensors"
-_BUNDLED = "mini-writer"
 
 
 class Adapter(Record):
@@ -48,7 +47,7 @@ class Adapter(Record):
 
 
 def find_adapter(spec: str, cache_dir: Path) -> Adapter:
-    """The adapter behind `NAME=FOLDER`, `FOLDER` (its name becomes the adapter's) or `mini-writer`.
+    """The adapter behind `NAME=FOLDER`, `FOLDER` (its name becomes the adapter's), `mini-writer` or `mini-answerer`.
 
     Raises:
         BadInput: no such folder, or no LoRA of the kind that servers can load.
@@ -57,8 +56,9 @@ def find_adapter(spec: str, cache_dir: Path) -> Adapter:
     name, sign, place = spec.partition("=")
     if not sign:
         name, place = ("", spec)
-    if place == _BUNDLED:
-        folder, name = bundled("writer"), name or _BUNDLED
+    own = adapter_model(place)
+    if own is not None:
+        folder, name = bundled(own.name), name or own.chat
     else:
         folder = Path(place).expanduser().resolve()
         name = name or folder.name

@@ -35,7 +35,7 @@ def serve(
     """Start a server of a language model and wait until it answers; `with` stops it at the end.
 
     Args:
-        model: smollm2, mini-writer, gguf:PATH, a model folder, or a hub id.
+        model: smollm2, mini-writer, mini-answerer, gguf:PATH, a model folder, or a hub id.
         loras: adapters as NAME=FOLDER, each served as the model NAME.
         engine: "auto" takes vLLM, or the embedded server where vLLM has no place.
         host: any but loopback needs a key.

@@ -57,9 +57,9 @@ def find_servable(
     *,
     progress: models.Progress | None = None,
 ) -> Servable:
-    """The model behind `spec`: `smollm2`, `mini-writer` (smollm2 with that adapter), a GGUF file, a folder, `ORG/NAME`.
+    """The model behind `spec`: `smollm2`, `mini-writer` or `mini-answerer` (smollm2 with that adapter), a GGUF file, a folder, `ORG/NAME`.
 
-    `loras`: `NAME=FOLDER` or `mini-writer`. A model that is known by name is fetched.
+    `loras`: `NAME=FOLDER`, `mini-writer` or `mini-answerer`. A model that is known by name is fetched.
 
     Raises:
         BadInput: no such model, not a language model, an adapter that is none or is of another base.
@@ -70,8 +70,8 @@ def find_servable(
     names = [adapter.name for adapter in found]
     if len(set(names)) != len(names):
         raise BadInput(f"--lora: the names {names} are not all different; give them as NAME=FOLDER")
-    if spec == "mini-writer":
-        own = find_adapter("mini-writer", cache_dir)
+    if models.adapter_model(spec) is not None:
+        own = find_adapter(spec, cache_dir)
         others = tuple(adapter for adapter in found if adapter.name != own.name)
         return _known("smollm2", own.name, (own, *others), cache_dir, progress)
     if spec in models.MODELS:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from inloop.graphs.promptcap import Answered, Method, vqa
+from inloop.graphs.promptcap import Answered, Method, VQAConfig, vqa
+from inloop.runtime import models
 from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.fakes import ScriptedCaptioner, ScriptedChat
+from inloop.runtime.settings import Settings
 
 
 @pytest.fixture
@@ -70,3 +72,33 @@ def test_bad_input_leaves_no_run(settings, arguments, options, message):
     with pytest.raises(BadInput, match=message):
         vqa(*arguments, **options, settings=settings)
     assert not list(settings.runs_dir.glob("promptcap-*"))
+
+
+def test_the_writer_of_the_settings_gives_its_place_to_the_answerer_and_no_other_model_does(tmp_path):
+    for given, used in (
+        ("mini-writer", "mini-answerer"),
+        ("smollm2", "smollm2"),
+        ("http://127.0.0.1:9/v1#m", "http://127.0.0.1:9/v1#m"),
+    ):
+        settings = Settings(llm=given, runs_dir=tmp_path)
+        assert VQAConfig.of(None, "what is it?", caption="a cow", settings=settings).llm == used
+        own = VQAConfig.of(None, "what is it?", caption="a cow", llm="mini-writer", settings=settings)
+        assert own.llm == "mini-writer"
+
+
+@pytest.mark.slow
+def test_with_the_bundled_models_what_a_caption_holds_is_answered(settings):
+    settings = settings.model_copy(update={"cache_dir": Settings.load().cache_dir})
+    if models.find("smollm2", settings.cache_dir) is None:
+        pytest.skip("SmolLM2: inloop models --fetch smollm2")
+    captions = {
+        "a goat next to a red barn": {"what animal is next to the barn?": "goat", "what color is the barn?": "red"},
+        "three boys playing chess in a park": {"how many boys are there?": "three", "where are the boys?": "park"},
+        "a lemon to the left of a blue star": {"what is to the left of the star?": "lemon", "is there a lemon?": "yes"},
+    }
+    right = []
+    for caption, asked in captions.items():
+        for question, answer in asked.items():
+            [task] = vqa(None, question, caption=caption, settings=settings).tasks
+            right.append(task.answer == answer)
+    assert sum(right) >= 5

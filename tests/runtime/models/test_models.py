@@ -363,6 +363,7 @@ def test_what_is_known_is_named_in_full() -> None:
         "ssd",
         "minilm",
         "writer",
+        "answerer",
         "painter",
         "vqa",
         "clip",
@@ -374,27 +375,31 @@ def test_what_is_known_is_named_in_full() -> None:
         assert model.is_bundled == (model.sha256 is None)
 
 
-def test_mini_writer_is_its_base_and_its_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("role", "tuned_to"), [("writer", "mini"), ("answerer", "")])
+def test_an_adapter_is_asked_as_its_base_with_it(
+    role: str, tuned_to: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"mini-{role}"
     monkeypatch.setattr("inloop.runtime.models.cache._WEIGHTS", tmp_path / "weights")
     settings = Settings(cache_dir=tmp_path / "cache")
     base = str(models.MODELS["smollm2"].sha256)
     with Store(tmp_path / "store") as store:
-        with pytest.raises(PrerequisiteError, match="'writer' is not there"):
-            open_chat("mini-writer", store, settings)
-        bundle(tmp_path / "weights" / "writer", {"README.md": b"x"})
+        with pytest.raises(PrerequisiteError, match=f"'{role}' is not there"):
+            open_chat(name, store, settings)
+        bundle(tmp_path / "weights" / role, {"README.md": b"x"})
         with pytest.raises(PrerequisiteError, match=r"exactly one \.gguf"):
-            open_chat("mini-writer", store, settings)
-        bundle(tmp_path / "weights" / "writer", {"writer.gguf": b"GGUF adapter"})
-        chat = open_chat("mini-writer", store, settings)
+            open_chat(name, store, settings)
+        bundle(tmp_path / "weights" / role, {f"{role}.gguf": b"GGUF adapter"})
+        chat = open_chat(name, store, settings)
         assert chat.revision == f"{base}+{hashlib.sha256(b'GGUF adapter').hexdigest()}"
         assert open_chat("smollm2", store, settings).revision == base
         (tmp_path / "my.gguf").write_bytes(b"GGUF mine")
         own = open_chat(f"gguf:{tmp_path / 'my.gguf'}", store, settings)
         assert (own.model, own.revision) == ("my.gguf", hashlib.sha256(b"GGUF mine").hexdigest())
-        served = open_chat("http://127.0.0.1:9/v1#mini-writer", store, settings)
+        served = open_chat(f"http://127.0.0.1:9/v1#{name}", store, settings)
         bare = open_chat("smollm2", store, settings)
         traits = [(each.small, each.tuned_to) for each in (chat, served, bare, own)]
-        assert traits == [(True, "mini"), (True, "mini"), (True, ""), (False, "")]  # whoever serves it
+        assert traits == [(True, tuned_to), (True, tuned_to), (True, ""), (False, "")]  # whoever serves it
     assert not (tmp_path / "cache" / "models").exists()  # opening fetches nothing
 
 

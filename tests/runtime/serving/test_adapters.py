@@ -128,11 +128,12 @@ def test_an_adapter_of_another_base(tmp_path: Path) -> None:
         adapters.check_base(adapter, {"hidden_size": 16, "num_hidden_layers": 4})
 
 
-def test_the_bundled_one_fits_its_base(tmp_path: Path) -> None:
-    adapter = adapters.find_adapter("mini-writer", tmp_path)
-    assert (adapter.name, adapter.rank) == ("mini-writer", 16)
+@pytest.mark.parametrize("role", ["writer", "answerer"])
+def test_the_bundled_ones_fit_their_base(role: str, tmp_path: Path) -> None:
+    adapter = adapters.find_adapter(f"mini-{role}", tmp_path)
+    assert (adapter.name, adapter.rank) == (f"mini-{role}", 16)
     adapters.check_base(adapter, {"hidden_size": 576, "num_hidden_layers": 30})
-    assert adapters.gguf_of(adapter, tmp_path, 64).name == "writer.gguf"
+    assert adapters.gguf_of(adapter, tmp_path, 64).name == f"{role}.gguf"
     with pytest.raises(BadInput, match="another base"):
         adapters.check_base(adapter, {"hidden_size": 960, "num_hidden_layers": 32})
 
