@@ -45,6 +45,8 @@ _ROLES = {"query": ("query",), "document": ("document", "passage", "corpus")}
 class LocalTextEmbedder(LocalModel[str, list[float]]):
     """A `TextEmbedder` in this process; see `open_text_embedder`."""
 
+    _shrink = 1
+
     def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
         self.pool, self.window, self.batch, self._prompts = _layout(weights)
         super().__init__(weights, store, settings, max_batch=64 * self.batch, linger=0.02)
@@ -96,7 +98,8 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
     def _serve(self, items: list[str]) -> list[list[float] | InloopError]:
         windows = [(place, ids) for place, runs in enumerate(self._windows(items)) for ids in runs]
         sums: dict[int, NDArray[np.float64]] = {}
-        for bucket in buckets([len(ids) for _, ids in windows], most=self.window, batch=self.batch):
+        batch = max(1, self.batch // self._shrink)
+        for bucket in buckets([len(ids) for _, ids in windows], most=self.window, batch=batch):
             rows = [windows[place] for place in bucket.places]
             pooled = self._pooled([ids for _, ids in rows], bucket.length, bucket.rows)
             for (place, ids), vector in zip(rows, pooled, strict=True):

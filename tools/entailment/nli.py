@@ -56,6 +56,8 @@ def open_nli(spec: str, store: Store, settings: Settings) -> Entailment:
 class NLI(LocalModel[tuple[str, str], list[float]]):
     """An `Entailment`; see `open_nli`. A model's `config.json` may name its own `thresholds`."""
 
+    _shrink = 1
+
     def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
         labels = {int(key): str(value).lower() for key, value in (weights.config().get("id2label") or {}).items()}
         self._entails = next((key for key, value in labels.items() if value.startswith("entail")), None)
@@ -130,7 +132,8 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
             else:
                 pairs[place] = pair
         places = sorted(pairs)
-        for bucket in buckets([len(pairs[place].ids) for place in places], most=self._longest):
+        lengths = [len(pairs[place].ids) for place in places]
+        for bucket in buckets(lengths, most=self._longest, batch=BATCH // self._shrink):
             batch = [places[place] for place in bucket.places]
             rows = self._probabilities([pairs[place] for place in batch], bucket.length, bucket.rows)
             for place, probabilities in zip(batch, rows, strict=True):

@@ -59,6 +59,8 @@ class OnnxParts:
     """What a `LocalModel` by ONNX Runtime has in common; stands before the class of the same model by torch."""
 
     _settings: Settings
+    _shrink = 4
+    """By how much batches are smaller than those of torch: a call costs little here, and a single text pays for fewer rows that are padding."""
 
     def _set_up(self) -> str:
         if self._settings.device not in ("auto", "cpu"):
