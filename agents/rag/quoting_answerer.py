@@ -74,7 +74,7 @@ class QuotingAnswerer:
         return [each.quotation for place, each in enumerate(picked) if each.probability >= line or not place]
 
     async def _about(self, claim: str, passages: Sequence[Passage]) -> list[Quotation]:
-        """The sentences that say most about a claim, the best first."""
+        """The sentences that say most about a claim, the best first; before them those that bear it out, or say otherwise, part by part."""
         pool = [
             each
             for place, passage in enumerate(passages)
@@ -84,7 +84,14 @@ class QuotingAnswerer:
         scores = await self.overlap.evidence(
             [(f"{passages[each.place].title}\n{' '.join(each.text.split())}", claim) for each in pool]
         )
-        return [pool[i] for i in sorted(range(len(pool)), key=lambda i: -scores[i])]
+        decides = [_decides(claim, each, passages[each.place]) for each in pool]
+        return [pool[i] for i in sorted(range(len(pool)), key=lambda i: (not decides[i], -scores[i]))]
+
+
+def _decides(claim: str, quotation: Quotation, passage: Passage) -> bool:
+    title = ". ".join(line for line in (passage.title, *passage.headings) if line)
+    source = " ".join(quotation.text.split())
+    return compare(claim, source, title=title, before=quotation.before).outcome != "not told"
 
 
 def _apart(ranked: Sequence[Quotation], most: int) -> list[Quotation]:

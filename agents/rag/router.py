@@ -21,11 +21,14 @@ __all__ = ["Route", "Router", "Routes", "RuleRouter"]
 
 _ASKS = re.compile(
     r"^\W*(who|whom|whose|what|which|when|where|why|how|is|are|was|were|am|do|does|did|can|could|will|would|shall|should|has"
-    r"|have|had|may|might|must|name|list|give|tell|explain|describe|compare|define|summari[sz]e|show|find)\b",
+    r"|have|had|may|might|must|please|name|list|give|tell|explain|describe|compare|define|summari[sz]e|show|find)\b",
     re.IGNORECASE,
 )
+_STATES = re.compile(r"[.!][\"'”’»)\]]*$")
 _VERB = re.compile(
-    r"\b(is|are|was|were|has|have|had|does|do|did|can|could|will|would|may|might|must|not|cannot|\w{3,}(?:s|ed|ing|es))\b"
+    r"\b(is|are|was|were|has|have|had|does|do|did|can|could|will|would|may|might|must|not|cannot|\w{3,}(?:s|ed|ing|es)"
+    r"|became|become|began|bought|brought|built|came|cost|cut|did|fell|felt|found|gave|get|got|grew|held|hit|kept|knew|lay|led|left|lent|lie|lost|made"
+    r"|met|paid|put|ran|read|rose|said|sat|saw|sent|set|shut|sold|spent|stand|stood|take|taught|think|thought|threw|told|took|went|won|wrote)\b"
 )
 _EXACT = re.compile(
     r"\"[^\"]+\"|“[^”]+”|\b[A-Za-z]+[-_]?\d[\w.-]*\b|\b\w+[_/]\w+\b|\b[a-z]+[A-Z]\w*\b|\b\d+(?:\.\d+){2,}\b"
@@ -48,7 +51,7 @@ class Routes(Protocol):
 
 
 class RuleRouter:
-    """Rules for English: a question mark or a question word asks; a sentence of four words and more with a verb claims.
+    """Rules for English: a question mark or a question word asks; four words and more claim where they have a verb or end as a statement does.
 
     Identifiers and quoted phrases are searched by their words when they are most of the request, else both ways.
     """
@@ -60,7 +63,8 @@ class RuleRouter:
         words = re.findall(r"\w[\w.'/-]*", question)
         exact = _EXACT.findall(question)
         asks = question.rstrip().endswith("?") or bool(_ASKS.match(question))
-        claims = not asks and len(words) >= 4 and bool(_VERB.search(question))
+        states = _STATES.search(question.strip()) is not None or _VERB.search(question) is not None
+        claims = not asks and len(words) >= 4 and states
         kind: Kind = "claim" if claims else "question"
         held = sum(len(re.findall(r"\w[\w.'/-]*", phrase)) for phrase in exact)
         mode: Mode = "bm25" if exact and 2 * held >= len(words) else "hybrid"

@@ -34,6 +34,7 @@ from ...tools.entailment import (
     Span,
     Standing,
     compare,
+    evidence_features,
     leans,
     quantities,
     sentences,
@@ -42,6 +43,7 @@ from ...tools.entailment import (
 __all__ = ["Verifier", "Verifies"]
 
 _QUOTES = 2
+_SPOKEN_OF = 0.8  # share of a claim's words that a source must have, before a model may say that it bears the claim out
 _POOL = 6  # sentences that the judge is asked about, for one sentence of an answer: the best by shared words
 
 
@@ -273,10 +275,15 @@ class Verifier:
 def _compared(statement: str, cited: Sequence[tuple[Passage, Span]], *, words: bool = False) -> Comparison:
     """A statement beside what is cited for it, with the titles that this stands under and the sentence before it."""
     passage, span = cited[0]
-    title = ". ".join(dict.fromkeys(line for each, _ in cited for line in (each.title, *each.headings) if line))
+    title = ". ".join(dict.fromkeys(line for each, _ in cited for line in _above(each)))
     before = next((each.text for each in reversed(sentences(passage.text[: span.start]))), "")
     source = " ".join(" ".join(each.text.split()) for _, each in cited)
     return compare(statement, source, title=title, before=before, words=words)
+
+
+def _above(passage: Passage) -> list[str]:
+    """What a passage stands under: its title and its headings."""
+    return [line for line in (passage.title, *passage.headings) if line]
 
 
 def _missing(statement: str, pool: Sequence[Passage]) -> str:
@@ -328,7 +335,8 @@ def _inferred(
     """What a model says where the parts leave it open: a "supports" that a part stands against is none."""
     sure = inference.thresholds["stance"]
     share = judgement.supports / max(judgement.evidence, 1e-9)
-    if share >= sure and judgement.supports >= inference.thresholds["entails"]:
+    spoken_of = evidence_features(". ".join((*_above(cited[0]), _with_context(*cited))), claim, None)[0]
+    if spoken_of >= _SPOKEN_OF and share >= sure and judgement.supports >= inference.thresholds["entails"]:
         comparison = _compared(claim, [cited])
         if comparison.outcome == "borne out":
             return "supports", f"{inference.name} (P = {judgement.supports:.2f})"

@@ -17,8 +17,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .reading import WORD, Text, Token, leans, letters, pronoun, stem, subject_of, unspaced
-from .roles import another_case, exchanged, moved, other_agent, other_date, other_object, sides_exchanged, split
+from .reading import AUXILIARY, WORD, Text, Token, leans, letters, pronoun, stem, subject_of, unspaced
+from .roles import (
+    another_case,
+    bound_otherwise,
+    exchanged,
+    moved,
+    other_agent,
+    other_date,
+    other_object,
+    other_owner,
+    sides_exchanged,
+    split,
+)
 
 __all__ = ["Comparison", "compare"]
 
@@ -47,6 +58,10 @@ def _graded(adjective: str, end: str) -> str:
 _DENIES = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|nowhere|neither|nor|without|cannot|lacks?|lacked|lacking|fail(?:s|ed)?\sto|refus(?:es|ed)\sto"
     r"|no\slonger|unable|except(?:ing)?|excluding|nicht|keine?[mnrs]?|nie|niemals|ohne|ne|pas|jamais|sans|nunca|jamás|sin|non|mai|senza)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_VERB_DENIED = re.compile(
+    r"\b(?:is|are|was|were|do|does|did|can|could|may|might|must|should|has|have|had|will|would)\s(?:not|never)\b|n['’]t\b|\bcannot\b",
     re.IGNORECASE,
 )
 _DOUBTS = re.compile(
@@ -94,6 +109,7 @@ _SPEAKER = re.compile(r"(?:we|i|our|my)\b", re.IGNORECASE)
 _JOINTS = ("before", "after", "until", "because", "than")
 _TURNED = {"before": "after", "after": "before"}
 _SENTENCE_END = re.compile(r"[。！？!?\n]")
+_FEWEST = 2  # words of a statement that say of what it is
 _MOST = 0.85  # share of a statement's words from which on a source speaks of the same thing
 
 
@@ -133,13 +149,18 @@ def _roles(said: Text, told: Text, *, words: bool) -> Comparison | None:
         if sides_exchanged(said, told, joint, joint) and not (joint == "than" and compared):
             return Comparison("otherwise", f"what is before {joint!r} and what is after it have each other's place")
     if (pair := exchanged(said, told)) is not None:
-        return Comparison("otherwise", f"{pair[0]!r} and {pair[1]!r} have each other's place")
+        why = f"{pair.first!r} and {pair.second!r} have each other's place"
+        return Comparison("otherwise" if pair.sure else "not told", why)
     if (agent := other_agent(said, told)) is not None:
         return Comparison("otherwise", f"the source does not say that {agent!r} did it")
     if (thing := other_object(said, told)) is not None or (thing := other_date(said, told)) is not None:
         return Comparison("not told", f"the source says it otherwise of {thing!r}")
-    if (pair := split(said, told)) is not None:
-        return Comparison("not told", f"{pair[0]!r} and {pair[1]!r} stand in different parts of the sentence")
+    if (quantity := other_owner(said, told)) is not None:
+        return Comparison("not told", f"the source says {quantity!r} of something else")
+    if (word := bound_otherwise(said, told)) is not None:
+        return Comparison("not told", f"{word!r} stands in another place there")
+    if (parts := split(said, told)) is not None:
+        return Comparison("not told", f"{parts[0]!r} and {parts[1]!r} stand in different parts of the sentence")
     if (word := another_case(said, told)) is not None:
         return Comparison("not told", f"the source says {word!r} of another case")
     if words and (word := moved(said, told)) is not None:
@@ -205,7 +226,7 @@ def _quantities(sides: _Sides) -> Comparison | None:
         rival = next((other for other in there if other.apart(quantity)), None)
         if rival is None:
             return Comparison("not told", f"the {what} {quantity.text!r} does not stand there")
-        sure = _same_thing(sides.said, sides.lacking) and all(other.apart(quantity) for other in there)
+        sure = _same_thing(sides.said, sides.told, sides.lacking) and all(other.apart(quantity) for other in there)
         why = f"the {what} {quantity.text!r}, and the source says {rival.text!r}"
         return Comparison("otherwise" if sure else "not told", why)
     return None
@@ -229,14 +250,29 @@ def _names(sides: _Sides) -> Comparison | None:
 def _negation(sides: _Sides) -> Comparison | None:
     said, told = sides.said, sides.told
     denied, denies = len(_DENIES.findall(said.text)), len(_DENIES.findall(_spoken_of(said, told)))
+    if denies and not denied and _denied_of_another(said, told):
+        denies = 0
     if denied == denies:
         if denied and (word := _denied_elsewhere(said, told)):
             return Comparison("not told", f"the source does not deny {word!r} but something else")
         return None
     one_sided = not denied or not denies
-    sure = one_sided and _same_thing(said, sides.lacking) and _same_time(said, told)
+    sure = one_sided and _same_thing(said, told, sides.lacking) and _same_time(said, told)
     return Comparison(
         "otherwise" if sure else "not told", "the source denies it" if denies else "it denies what the source says"
+    )
+
+
+def _denied_of_another(said: Text, told: Text) -> bool:
+    """Whether a source denies in clauses of their own what else is said of the same one: "Dogs are not ..., but they may be ..."."""
+    who = {token.stem for token in subject_of(told.text)}
+    clauses = {told.clause(token.start) for token in told.tokens if token.stem in said.stems - who}
+    positive = told.words_of({clause for clause in clauses if not _DENIES.search(told.words_of({clause}))})
+    denials = [told.words_of({clause}) for _, clause in told.clauses if clause not in clauses]
+    return (
+        not any(_DENIES.search(told.words_of({clause})) for clause in clauses)
+        and AUXILIARY.search(positive) is not None
+        and all(_VERB_DENIED.search(words) for words in denials if _DENIES.search(words))
     )
 
 
@@ -275,7 +311,7 @@ def _opposites(sides: _Sides) -> Comparison | None:
                     return Comparison("not told", why)
             elif not _turned_round(said, told, here[one], there[other]):
                 rest = [token for token in sides.lacking if token.stem != one]
-                sure = _same_thing(said, rest) and _same_time(said, told)
+                sure = _same_thing(said, told, rest) and _same_time(said, told)
                 return Comparison("otherwise" if sure else "not told", why)
     return None
 
@@ -314,9 +350,10 @@ def _opposite_stems() -> tuple[tuple[str, str], ...]:
     return tuple((stem(one), stem(other)) for one, _, other in pairs)
 
 
-def _same_thing(said: Text, lacking: Sequence[Token]) -> bool:
+def _same_thing(said: Text, told: Text, lacking: Sequence[Token]) -> bool:
     """Whether a source speaks of what a statement speaks of, by the words of the statement that it lacks."""
-    return len(lacking) <= (1 - _MOST) * len(said.tokens)
+    about = len(said.tokens) >= _FEWEST or said.stems <= {token.stem for token in subject_of(told.text)}
+    return about and len(lacking) <= (1 - _MOST) * len(said.tokens)
 
 
 def _same_time(said: Text, told: Text) -> bool:

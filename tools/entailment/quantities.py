@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from .units import MEASURES, rate_after, unit_after
+from .units import MEASURES, agree, rate_after, unit_after
 
 __all__ = ["Quantity", "quantities"]
 
@@ -51,7 +51,7 @@ class Quantity:
         """
         if self.rate and other.rate and self.rate != other.rate:
             return False
-        if self.scale != other.scale or not self.unit or not other.unit or self.unit == other.unit:
+        if self.scale != other.scale or agree(self.unit, other.unit):
             return self.scale == other.scale
         return not counted and self.unit not in MEASURES and other.unit not in MEASURES
 
@@ -140,7 +140,8 @@ _OR_MORE = re.compile(
 )
 _NO_NUMBER_BEFORE = re.compile(r"\b(?:no|each|any|this|that|which|every|another|the|some)[\s-]$", re.IGNORECASE)
 _NO_NUMBER_AFTER = re.compile(
-    r"\s(?:another|must|may|can|cannot|could|should|would|will|has to|needs?|is to|might|who)\b|['’]s\b", re.IGNORECASE
+    r"[\s-]way\b|\s(?:another|must|may|can|cannot|could|should|would|will|has to|needs?|is to|might|who)\b|['’]s\b",
+    re.IGNORECASE,
 )
 _SIDE = re.compile(r"\b(?:(?P<before>before|prior to|earlier than)|after|later than)\s*$", re.IGNORECASE)
 _INCLUSIVE = {

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from ..documents import terms
 from .quantities import Quantity, quantities
+from .verbs import base_form
 from .words import STOP
 
-__all__ = ["WORD", "Text", "Token", "leans", "letters", "pronoun", "stem", "subject_of", "unspaced"]
+__all__ = ["AUXILIARY", "WORD", "Text", "Token", "leans", "letters", "pronoun", "stem", "subject_of", "unspaced"]
 
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -19,6 +20,7 @@ _CLAUSE = re.compile(
     r"[,;:()–—]|\s-\s|\b(?:and|but|while|whereas|although|though|or|because|when|which|who)\b|(?<=[.!?])\s",
     re.IGNORECASE,
 )
+_INSERTED = re.compile(r",(?=\s(?:who|whom|whose|which|where)\b[^,;:.()]*(,))")
 _PRONOUN = re.compile(
     r"^(?:(?:it|he|she|they|its|his|her|their)\b"
     r"|(?:this|these|that|those)\s(?:is|are|was|were|has|have|had|will|can|could|does|do|did|must)\b)",
@@ -28,7 +30,7 @@ _ACTS = re.compile(
     r"(?!\w+(?:s|ing|ed|ly)\b)[A-Z]\w{2,}\s(?:is|was|has|had|will|can|would|did|does|\w+ed|led|wrote|won|sold|bought)\b"
 )
 _WEEKDAY = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?$")
-_AUXILIARY = re.compile(
+AUXILIARY = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|will|can|could|may|might|must|shall|should|would|do|does|did)\b"
 )
 
@@ -96,24 +98,26 @@ def pronoun(sentence: str) -> str:
 def subject_of(sentence: str) -> tuple[Token, ...]:
     """What a sentence begins with: its words before the first auxiliary, three where there is none."""
     tokens = [token for token in Text.read(sentence).tokens if not _WEEKDAY.match(token.text)]
-    verb = _AUXILIARY.search(sentence)
+    verb = AUXILIARY.search(sentence)
     return tuple(token for token in tokens if token.start < verb.start()) if verb else tuple(tokens[:3])
 
 
 def _clauses(text: str, tokens: Sequence[Token], amounts: Sequence[Quantity]) -> tuple[tuple[int, int], ...]:
-    """Where clauses begin, by number. What a parenthesis interrupts goes on after it; a number alone belongs to what is before it, as in
+    """Where clauses begin, by number. What a parenthesis or ", who ... ," interrupts goes on after it; a number alone belongs to what is before it, as in
     "at 7:45 and 6 p.m.".
     """
     within = {place for amount in amounts for place in range(amount.start, amount.end)}
     within |= {amount.end for amount in amounts if amount.text.endswith(".")}  # a.m.
     breaks = [match for match in _CLAUSE.finditer(text) if match.start() not in within]
+    inserted = list(_INSERTED.finditer(text))
+    opens, closes = {match.start() for match in inserted}, {match.start(1) for match in inserted}
     clauses, around, last = [(0, 0)], list[int](), 0
     stops = [*(match.start() for match in breaks[1:]), len(text)]
     for match, stop in zip(breaks, stops, strict=bool(breaks)):
         start = match.start()
-        if match[0] == "(":
+        if match[0] == "(" or start in opens:
             around.append(clauses[-1][1])
-        elif match[0] == ")" and around:
+        elif (match[0] == ")" or start in closes) and around:
             clauses.append((start, around.pop()))
             continue
         inside = any(start <= token.start < stop for token in tokens)
@@ -139,8 +143,9 @@ def _in_number(text: str, place: int) -> bool:
 
 
 def stem(word: str) -> str:
-    """The stem of a word."""
-    return next(iter(terms(word)), word.casefold())
+    """The stem of a word; of a form of an irregular verb, that of its base form."""
+    word = base_form(word.casefold())
+    return next(iter(terms(word)), word)
 
 
 def unspaced(text: str) -> bool:

@@ -7,34 +7,43 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import NamedTuple
 
 from .quantities import Quantity
 from .reading import Text, leans, stem
+from .verbs import PARTICIPLES
 
 __all__ = [
     "another_case",
+    "bound_otherwise",
     "exchanged",
     "moved",
     "other_agent",
     "other_date",
     "other_object",
+    "other_owner",
     "sides_exchanged",
     "split",
 ]
 
-_IRREGULAR = (
-    "paid put cut set hit read led fed kept sent spent lost won met held sold told bought brought caught taught made done gone left laid"
-    " hurt shut split spread struck stuck swept swung hung dug sung rung begun run shot lit lent bent burst cast felt"
-).split()
 _PASSIVE = re.compile(
-    rf"\b(?:is|are|was|were|be|been|being)\s+(?:\w+ly\s+)?(\w+(?:ed|en|wn|ne|lt|de|ung|ilt|ought|aught|ld)|{'|'.join(_IRREGULAR)})\b"
+    rf"\b(?:is|are|was|were|be|been|being)\s+(?:\w+ly\s+)?(\w+(?:ed|en|wn|ne|lt|de|ung|ilt|ought|aught|ld)|{'|'.join(sorted(PARTICIPLES))})\b"
     r"(?=.*\bby\b)",
     re.IGNORECASE,
 )
+_SAID_PASSIVE = re.compile(_PASSIVE.pattern.removesuffix(r"(?=.*\bby\b)"), re.IGNORECASE)
+_ARTICLE = re.compile(r"\b(?:an?|the|any|each|every|all|no|some|its|their|his|her)\s$", re.IGNORECASE)
+_AUXILIARY = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|had)\s(?:\w+ly\s|not\s)?$", re.IGNORECASE)
+_BOUND = re.compile(
+    r"\b(by|in|at|on|from|to|of|for|with|near|into|through|via|against)\s+(?:(?:the|an?|his|her|its|their)\s+)?$",
+    re.IGNORECASE,
+)
+_RELATIVE = re.compile(r"(?P<head>\w+),\s(?:who|which)\s(?P<said>[^,;:.]*)", re.IGNORECASE)
 _JOINS = re.compile(
     r"\b(?:in|at|on|from|after|before|during|for|with|since|under|until|by|among|because|is|are|was|were)\b|,",
     re.IGNORECASE,
 )
+_FULL_NAME = 2  # words of a name
 _NEAR = 20  # characters between a quantity and the same one in another unit
 _DATED_BY = re.compile(
     r"\b(until|till|since|from|by|to)\s+(?:(?:the\s)?(?:spring|summer|autumn|winter|end|beginning)(?:\sof)?\s+)?$",
@@ -55,11 +64,28 @@ def _passives(text: Text) -> set[str]:
     return {stem(match[1]) for match in _PASSIVE.finditer(text.text)}
 
 
-def exchanged(said: Text, told: Text) -> tuple[str, str] | None:
+class Exchange(NamedTuple):
+    """Two words that have each other's place; not `sure` where one may be an adjective here and a verb there, as "opened" is."""
+
+    first: str
+    second: str
+    sure: bool
+
+
+def _turned(said: Text, told: Text) -> set[str]:
+    """The stems of the verbs that one text has in the passive, and the other in the active or as an order: "is stored" of "Store ..."."""
+    turned = _passives(said) ^ _passives(told)
+    for one, other in ((said, told), (told, said)):
+        if one.tokens and not one.text[: one.tokens[0].start].strip():
+            turned |= {one.tokens[0].stem} & {stem(match[1]) for match in _SAID_PASSIVE.finditer(other.text)}
+    return turned
+
+
+def exchanged(said: Text, told: Text) -> Exchange | None:
     """Two words that stand around a third in the statement, and around it the other way in the source; the same way where the one says in
     the passive what the other says in the active.
     """
-    turned = _passives(said) ^ _passives(told)
+    turned = _turned(said, told)
     places: dict[str, list[int]] = {}
     for token in told.tokens:
         places.setdefault(token.stem, []).append(token.start)
@@ -77,7 +103,47 @@ def exchanged(said: Text, told: Text) -> tuple[str, str] | None:
                 there = [places[key][0] for key, _, _ in (first, pivot, row[j])]
                 wrong = there if pivot[0] in turned else there[::-1]
                 if wrong[0] < wrong[1] < wrong[2] and len({told.clause(place) for place in there}) == 1:
-                    return first[1], row[j][1]
+                    sure = not any(
+                        _described(said, here[2], told, place)
+                        for here, place in ((first, there[0]), (row[j], there[2]))
+                    )
+                    return Exchange(first[1], row[j][1], sure)
+    return None
+
+
+def _described(said: Text, here: int, told: Text, there: int) -> bool:
+    """Whether a word describes in the statement, "an opened bottle", what is done in the source, "has been opened"."""
+    return _ARTICLE.search(said.text[:here]) is not None and _AUXILIARY.search(told.text[:there]) is not None
+
+
+def bound_otherwise(said: Text, told: Text) -> str | None:
+    """A word that a statement joins by a preposition which in the source joins another of its words: "by Leeds" of "by Ida in Leeds"."""
+    ours, theirs = ({token.stem: _bound(text, token.start) for token in text.tokens} for text in (said, told))
+    joined = {word: key for key, word in theirs.items() if word}
+    for token in said.tokens:
+        word, there = ours[token.stem], theirs.get(token.stem, "")
+        if word and there and word != there and joined.get(word, token.stem) in ours.keys() - {token.stem}:
+            return token.text
+    return None
+
+
+def _bound(text: Text, place: int) -> str:
+    """The preposition that stands before a word, in small letters; "" for none."""
+    match = _BOUND.search(text.text[:place])
+    return match[1].lower() if match else ""
+
+
+def other_owner(said: Text, told: Text) -> str | None:
+    """A quantity that a source tells of what ", which ..." or ", who ..." stands behind, and a statement of something else."""
+    for match in _RELATIVE.finditer(told.text):
+        owners = _stems(told, match.start("head"), match.end("head"))
+        inside = _stems(told, match.start("said"), match.end("said"))
+        for quantity in said.quantities:
+            there = [other for other in told.quantities if other.within(quantity)]
+            within = there and all(match.start("said") <= other.start < match.end("said") for other in there)
+            outside = said.stems - inside - owners
+            if within and not owners & said.stems and outside & (told.stems - inside):
+                return quantity.text
     return None
 
 
@@ -96,14 +162,14 @@ def moved(said: Text, told: Text) -> str | None:
     """What stands elsewhere in the source than in the statement, where both have the same words.
 
     Words may be left out. One block may change its place where a preposition, a comma or "is" joins it ("In 2020 ..." at the end, "the chair
-    is Olof Ek"); what is told in the active may be said in the passive.
+    is Olof Ek"), or takes it along ("in Leeds by Ida"); what is told in the active may be said in the passive.
     """
     places = [
         (token.text, token.start, [other.start for other in told.tokens if other.stem == token.stem])
         for token in said.tokens
     ] + [(quantity.text, quantity.start, _standing(quantity, told)) for quantity in said.quantities]
     last, used, breaks = -1, set[int](), list[tuple[str, str]]()
-    end = 0
+    end, bound = 0, False
     row = sorted((row for row in places if row[2]), key=lambda row: row[1])
     for text, start, candidates in row:
         free = [place for place in candidates if place not in used]
@@ -112,14 +178,15 @@ def moved(said: Text, told: Text) -> str | None:
         place = next((place for place in free if place > last), free[0])
         if place < last:
             breaks.append((text, said.text[end:start]))
+            bound = bool(word := _bound(said, start)) and word == _bound(told, place)
         used.add(place)
         last, end = place, start + len(text)
-    turned = bool(_passives(said) ^ _passives(told))
+    turned = bool(_turned(said, told))
     if not breaks or (turned and len(breaks) <= 2):
         return None
     joined = _JOINS.search(breaks[0][1]) is not None or _JOINS.match(said.text) is not None
     rotated = last < min((place for _, _, candidates in row[:1] for place in candidates), default=-1)
-    return None if len(breaks) == 1 and joined and rotated else breaks[0][0]
+    return None if len(breaks) == 1 and (bound or (joined and rotated)) else breaks[0][0]
 
 
 def split(said: Text, told: Text) -> tuple[str, str] | None:
@@ -152,15 +219,17 @@ def _rival_quantity(quantity: Quantity, told: Text) -> Callable[[int], bool]:
 
 
 def _rival_name(names: set[str], told: Text) -> Callable[[int], bool]:
-    """Clauses that speak of somebody else; one without a name speaks of whom the one before it speaks of."""
-    spoken_of: dict[int, set[str]] = {}
+    """Clauses that speak of somebody else; one without a name speaks of whom the one before it names first."""
+    spoken_of: dict[int, list[str]] = {}
     for token in told.tokens:
         if token.name:
-            spoken_of.setdefault(told.clause(token.start), set()).add(token.stem)
+            spoken_of.setdefault(told.clause(token.start), []).append(token.stem)
 
     def rival(clause: int) -> bool:
-        nearest = next((spoken_of[number] for number in range(clause, -1, -1) if number in spoken_of), set())
-        return bool(nearest - names)
+        if clause in spoken_of:
+            return bool(set(spoken_of[clause]) - names)
+        nearest = next((spoken_of[number] for number in range(clause, -1, -1) if number in spoken_of), [])
+        return bool(nearest) and names.isdisjoint(nearest[:_FULL_NAME])
 
     return rival
 
@@ -174,7 +243,7 @@ def other_agent(said: Text, told: Text) -> str | None:
             by = re.search(r"\bby\b", one.text[match.end() :], re.IGNORECASE)
             verb = stem(match[1])
             active = next((token for token in other.tokens if token.stem == verb), None)
-            if by is None or active is None or verb in _passives(other):
+            if by is None or active is None or verb in {stem(each[1]) for each in _SAID_PASSIVE.finditer(other.text)}:
                 continue
             patient = {token.stem for token in one.tokens if token.start < match.start()}
             agent = [token for token in one.tokens if token.start > match.end() + by.start()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["MEASURES", "rate_after", "unit_after"]
+__all__ = ["MEASURES", "agree", "rate_after", "unit_after"]
 
 _UNITS = {
     alias: name
@@ -17,10 +17,20 @@ _UNITS = {
         "foot": "ft feet",
         "mile": "miles mi",
         "inch": "inches",
+        "milligram": "mg milligrams",
+        "microgram": "µg μg mcg micrograms",
         "kilogram": "kg kilograms kilo kilos",
         "gram": "g grams",
         "tonne": "t tonnes ton tons",
         "litre": "l litres liter liters",
+        "millilitre": "ml millilitres milliliter milliliters",
+        "centilitre": "cl centilitres",
+        "hectare": "ha hectares",
+        "acre": "acres",
+        "knot": "knots kn",
+        "kilowatt": "kw kilowatts",
+        "megawatt": "mw megawatts",
+        "hertz": "hz",
         "hour": "h hours hrs hr",
         "minute": "min minutes mins",
         "second": "s seconds sec secs",
@@ -41,9 +51,12 @@ _UNITS = {
     }.items()
     for alias in (name, *aliases.split())
 }
-MEASURES = frozenset(_UNITS.values()) - {"people"}
+MEASURES = (frozenset(_UNITS.values()) | {"°", "°C", "°F"}) - {"people"}
 _AREA = re.compile(
     r"\s*(?:(?P<sign>[kcdm]?m)(?P<power>[²³23])(?!\w)|(?P<kind>square|cubic)[\s-](?P<name>[a-z]+))", re.IGNORECASE
+)
+_DEGREES = re.compile(
+    r"\s*(?:°|\bdegrees?\b)\s?(?:(?P<celsius>celsius|centigrade|C\b)|(?P<fahrenheit>fahrenheit|F\b))?", re.IGNORECASE
 )
 _FOLLOWS = re.compile(r"[\s-]*(?P<unit>[%°$€£]|[^\W\d_]+(?:-old)?)")
 _RATE = re.compile(
@@ -68,12 +81,19 @@ def unit_after(sign: str, text: str, end: int) -> tuple[str, int]:
         base = _UNITS.get((area["name"] or area["sign"]).lower(), area["name"] or area["sign"])
         cubic = (area["power"] or area["kind"]).lower() in ("³", "3", "cubic")
         return f"{'cubic' if cubic else 'square'} {base}", area.end()
+    if degrees := _DEGREES.match(text, end):
+        return ("°C" if degrees["celsius"] else "°F" if degrees["fahrenheit"] else "°"), degrees.end()
     if per_cent := re.compile(r"\s*per\s?cent\b", re.IGNORECASE).match(text, end):
         return "%", per_cent.end()
     word = match["unit"].lower()
     if word in _UNITS:
         return _UNITS[word], match.end()
     return ("" if word in _NO_UNIT else word.removesuffix("s") if len(word) > 3 else word), end
+
+
+def agree(one: str, other: str) -> bool:
+    """Whether two units can be the same one: "25 degrees" does not say of which scale."""
+    return not one or not other or one == other or {one, other} in ({"°", "°C"}, {"°", "°F"})
 
 
 def rate_after(text: str, end: int) -> str:

@@ -44,6 +44,14 @@ SUIT = "The mill sued the city in 1950."
         ("The harbour has twenty-one boats.", "The harbour has 21 boats."),
         ("38 percent of the boats are red.", "38 % of the boats are red."),
         ("The NHA has three ferries.", "The Norvik Harbour Authority has 3 ferries."),
+        ("The lock is kept below 25 degrees Celsius.", "The lock is kept below 25 °C."),
+        ("The mill was founded on May 17, 1923.", "The mill was founded on 17 May 1923 by 26 farmers."),
+        ("The mill stands in Lund and was sold in 2004.", "The mill stands in Lund and was sold in March 2004."),
+        ("Norvik was sold in 2004.", "Norvik was built by Holm in Lund and was sold in March 2004."),
+        ("Norvik was built in Lund by Holm.", "Norvik was built by Holm in Lund."),
+        ("Jon Holm was succeeded by Ada Lund.", "Ada Lund, who has led the mill since 2016, succeeded Jon Holm."),
+        ("The key must be taken with the lamp.", "Take the key with the lamp."),
+        ("Adults pay 9 crowns.", "Adults paid 9 crowns."),
         ("灯塔高四十一米", "灯塔高四十一米。港口有三个码头。"),
     ],
 )
@@ -79,6 +87,14 @@ def test_what_a_source_says_is_borne_out(statement, source):
         ("The mill is owned by the school.", "The mill owned the school.", "school"),
         ("Model 250 replaced model 300.", "Model 300 replaced model 250.", "300"),
         ("Ada got the house from Jon.", "Jon got the house from Ada.", "Jon"),
+        ("Jon Holm succeeded Ada Lund.", "Ada Lund, who has led the mill since 2016, succeeded Jon Holm.", "Jon"),
+        ("The mill was built by Lund in Holm.", "The mill was built by Holm in Lund.", "Lund"),
+        (
+            "Private donors paid 60 percent of the mill.",
+            "The mill was paid for by the county, which paid 60 percent, and by private donors, who paid the rest.",
+            "60 percent",
+        ),
+        ("The lock is kept below 25 °F.", "The lock is kept below 25 °C.", "25"),
         ("It was a barracks until 1946.", "It was a barracks from 1946 until autumn 1948.", "1946"),
         ("We lend the bank ten crowns.", "The bank lends us ten crowns.", "we"),
         ("The gate path is the hardest.", "The gate path is the easiest.", "hardest"),
@@ -155,6 +171,30 @@ def test_nothing_is_called_otherwise_that_is_only_turned_round_or_dated_elsewher
     ]
     for statement, source, title in pairs:
         assert compare(statement, source, title=title).outcome != "otherwise"
+
+
+@pytest.mark.parametrize(
+    ("statement", "source"),
+    [
+        ("Dogs may be taken on the platform.", "Dogs are not allowed in the shed, but they may be taken on the platform."),
+        ("An opened bottle can be used for 6 months.", "The pills can be used for six months after the bottle has been opened."),
+        ("The fire was on 3 December 1978.", "It has used power from its own wood-fired station since 2015."),
+    ],
+)  # fmt: skip
+def test_a_true_statement_is_not_called_otherwise(statement, source):
+    assert all(compare(statement, source, words=words).outcome != "otherwise" for words in (True, False))
+
+
+@pytest.mark.parametrize(
+    ("statement", "source"),
+    [
+        ("Dogs may be taken into the shed.", "Dogs may not be taken into the shed, but they may be taken on the platform."),
+        ("Differences were seen in the groups.", "No differences were seen in the groups (p > 0.05)."),
+        ("The fire was on 3 December 1987.", "The fire of 3 December 1978 destroyed the ripening cellar."),
+    ],
+)  # fmt: skip
+def test_a_denial_or_another_date_of_the_same_thing_is_otherwise(statement, source):
+    assert compare(statement, source, words=False).outcome == "otherwise"
 
 
 def test_a_paraphrase_is_left_to_a_model():
