@@ -5,7 +5,8 @@ none where the source does not answer it. The sources are fetched when this is r
 source distributions of attrs 25.3.0 (MIT), Jinja 3.1.6 (BSD-3-Clause) and pytest 8.4.2 (MIT), by pip, and Debian's
 python3.11-doc (PSF-2.0; its FAQ) and apt-doc (GPL-2+), by `apt-get download` where there is one.
 
-Every question is also asked of the next source, which answers it only by chance: such chances are left out. One source is held out at a
+Every question is also asked of the next source, which answers it only by chance: such chances are left out; and of its own source without the
+passages that answer it, so that what is nearest to the topic is refused too, as far as it can be told. One source is held out at a
 time; the figures are of those that were held out, the weights are fitted to all. Once with a search by words and the words alone, once with MiniLM's
 vectors in both.
 """
@@ -47,15 +48,16 @@ SOURCES = {
     "apt-doc": ("apt-doc", ("usr/share/doc/apt-doc/guide.html/*.html", "usr/share/doc/apt-doc/offline.html/*.html")),
 }
 SHOWN = 5
+KINDS = ("answerable", "not answerable", "of another source", "without its answer")
 
 
 @dataclass
 class Asked:
-    """A question asked of a source: what can be quoted with its features, and whether each is right."""
+    """A question asked of a source: what can be quoted with its features, and whether each is right; `kind`: one of `KINDS`."""
 
     source: str
     question: str
-    answerable: bool
+    kind: str
     rows: list[list[float]] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)
 
@@ -117,17 +119,26 @@ async def asked(
             continue
         [hits] = await index.search([question["question"]], k=10, mode="hybrid" if embedder else "bm25")
         grades = await overlap.relevance(question["question"], [hit.passage.indexed for hit in hits])
-        line = overlap.thresholds["passage"]
-        shown = [hit.passage for hit, grade in zip(hits, grades, strict=True) if grade >= line][:SHOWN]
-        found, rows = word_features(question["question"], shown)
-        if embedder is not None:
-            near = await nearness(question["question"], found, embedder)
-            rows = [[*row, cosine] for row, cosine in zip(rows, near, strict=True)]
-        right = [own and any(key in _folded(each.text) for key in question["keys"]) for each in found]
-        answerable = bool(own and question["keys"])
-        made.append(Asked(source, question["question"], answerable, rows=rows, right=right))
+        graded = zip(hits, grades, strict=True)
+        relevant = [hit.passage for hit, grade in graded if grade >= overlap.thresholds["passage"]]
+        kind = KINDS[2] if not own else KINDS[0] if question["keys"] else KINDS[1]
+        made.append(await _shown(source, question, relevant[:SHOWN], kind, embedder))
+        if kind == KINDS[0]:
+            without = [each for each in relevant if not any(key in _folded(each.text) for key in question["keys"])]
+            made.append(await _shown(source, question, without[:SHOWN], KINDS[3], embedder))
     await index.close()
     return made
+
+
+async def _shown(
+    source: str, question: dict[str, Any], shown: Sequence[Passage], kind: str, embedder: TextEmbedder | None
+) -> Asked:
+    found, rows = word_features(question["question"], shown)
+    if embedder is not None and found:
+        near = await nearness(question["question"], found, embedder)
+        rows = [[*row, cosine] for row, cosine in zip(rows, near, strict=True)]
+    right = [kind == KINDS[0] and any(key in _folded(each.text) for key in question["keys"]) for each in found]
+    return Asked(source, question["question"], kind, rows=rows, right=right)
 
 
 def _folded(text: str) -> str:
@@ -153,25 +164,21 @@ def _rows(every: Sequence[Asked]) -> tuple[Any, Any]:
 
 def report(name: str, every: Sequence[Asked], held: Sequence[Any]) -> None:
     """What comes of several lines."""
-    written = {each["question"] for each in _questions() if not each["keys"]}
-    able = [place for place, one in enumerate(every) if one.answerable]
-    none = [place for place, one in enumerate(every) if one.question in written]
-    other = [place for place, one in enumerate(every) if not one.answerable and one.question not in written]
+    groups = [[place for place, one in enumerate(every) if one.kind == kind] for kind in KINDS]
+    able = groups[0]
     scores = np.concatenate([held[place] for place in able])
     labels = np.concatenate([np.array(every[place].right, float) for place in able])
     reach = sum(any(every[place].right) for place in able)
     print(f"\n{name}: AUC of quotations {auc(scores, labels):.3f}; {reach} of {len(able)} have a right one among them")
-    print("  line   right: first / of three   refused: answerable, not answerable, of another source")
-    for line in (0.0, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3):
+    print(f"  line   right: first / of three   refused: {', '.join(KINDS)}")
+    for line in (0.0, 0.015, 0.02, 0.03, 0.04, 0.045, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2):
         right = [
             sum(any(every[place].right[i] for i in chosen(held[place], line, most)) for place in able)
             for most in (1, 3)
         ]
-        refused = [sum(not chosen(held[place], line, 1) for place in group) for group in (able, none, other)]
-        counts = ", ".join(
-            f"{count:3} of {len(group)}" for count, group in zip(refused, (able, none, other), strict=True)
-        )
-        print(f"  {line:.2f}   {right[0]:3} / {right[1]:3} of {len(able)}          {counts}")
+        refused = [sum(not chosen(held[place], line, 1) for place in group) for group in groups]
+        counts = ", ".join(f"{count:3} of {len(group)}" for count, group in zip(refused, groups, strict=True))
+        print(f"  {line:.3f}  {right[0]:3} / {right[1]:3} of {len(able)}          {counts}")
 
 
 def _questions() -> list[dict[str, Any]]:
