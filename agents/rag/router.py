@@ -51,7 +51,8 @@ class Routes(Protocol):
 
 
 class RuleRouter:
-    """Rules for English: a question mark or a question word asks; four words and more claim where they have a verb or end as a statement does.
+    """Rules for English: a question mark or a question word asks; three words and more claim where they end as a statement does, four where they
+    have a verb.
 
     Identifiers and quoted phrases are searched by their words when they are most of the request, else both ways.
     """
@@ -63,8 +64,8 @@ class RuleRouter:
         words = re.findall(r"\w[\w.'/-]*", question)
         exact = _EXACT.findall(question)
         asks = question.rstrip().endswith("?") or bool(_ASKS.match(question))
-        states = _STATES.search(question.strip()) is not None or _VERB.search(question) is not None
-        claims = not asks and len(words) >= 4 and states
+        stated = len(words) >= 3 and _STATES.search(question.strip()) is not None
+        claims = not asks and (stated or (len(words) >= 4 and _VERB.search(question) is not None))
         kind: Kind = "claim" if claims else "question"
         held = sum(len(re.findall(r"\w[\w.'/-]*", phrase)) for phrase in exact)
         mode: Mode = "bm25" if exact and 2 * held >= len(words) else "hybrid"

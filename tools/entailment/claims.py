@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from .quantities import Quantity
 from .reading import AUXILIARY, WORD, Text, Token, leans, letters, pronoun, stem, subject_of, unspaced
 from .roles import (
     another_case,
@@ -99,11 +100,29 @@ _STRONG = {
         "all": "all|every|each|any|anyone|anybody|anything|always|everyone|everybody|everything|entire|entirely|whole|completely|both",
         "only": "only|solely|exclusively|nothing but|no other",
         "most": "most|mostly|majority",
+        "many": "many|numerous",
+        "some": "some|several|certain",
+        "a few": "a few|few|hardly any",
+        "always": "always|constantly|invariably",
+        "often": "often|frequently|usually|generally|normally|regularly|commonly",
+        "sometimes": "sometimes|occasionally|at times|from time to time",
+        "rarely": "rarely|seldom|hardly ever",
     }.items()
 }
-_STRONG_ENOUGH = {"all": ("all",), "only": ("only",), "most": ("most", "all")}
+_STRONG_ENOUGH = {
+    "all": ("all",), "only": ("only",), "most": ("most", "all"), "many": ("many", "most", "all"), "a few": ("a few", "some"),
+    "always": ("always",), "often": ("often", "always"), "rarely": ("rarely",),
+}  # fmt: skip
 _IDIOMS = re.compile(
-    r"\b(?:at all|after all|above all|first of all|of all|at most|the most|most \w+ly|not only)\b", re.IGNORECASE
+    r"\b(?:all (?:the )?(?:year|winter|summer|spring|autumn|day|night|week|month|season|morning|afternoon|evening|time|along|over)(?: (?:long|round))?"
+    r"|at all|after all"
+    r"|above all|first of all|of all|at most|the most|most \w+ly|not only)\b",
+    re.IGNORECASE,
+)
+_APART = re.compile(
+    r"\b(unlike|in contrast (?:to|with)|as opposed to|except(?: for)?|apart from|other than|instead of|rather than|however (?:many|much|\w+)|no matter"
+    r"|regardless of|irrespective of|whether or not)\b[^,;:.()]*",
+    re.IGNORECASE,
 )
 _SPEAKER = re.compile(r"(?:we|i|our|my)\b", re.IGNORECASE)
 _JOINTS = ("before", "after", "until", "because", "than")
@@ -133,7 +152,7 @@ def compare(statement: str, source: str, *, title: str = "", before: str = "", w
     subject = subject_of(before) if leans(source) else ()
     known = _Known(told, above, subject)
     lacking = [token for token in said.tokens if not known.has(token)]
-    for decide in (_pronoun, _quantities, _names, _negation, _quantifiers, _opposites):
+    for decide in (_pronoun, _quantities, _names, _negation, _quantifiers, _set_apart, _opposites):
         if (comparison := decide(_Sides(said, told, above, known, lacking, words))) is not None:
             return comparison
     if (doubt := _DOUBTS.search(_spoken_of(said, told))) and not _DOUBTS.search(statement):
@@ -222,14 +241,28 @@ def _quantities(sides: _Sides) -> Comparison | None:
         above = sides.above.quantities if quantity.scale == "date" and not there else ()
         if any(other.within(quantity, counted=False) for other in (*there, *above)):
             continue
+        # "three to five pale eggs", "412 joined": the word behind a number need not be what is counted
+        same = [other for other in sides.told.quantities if other.within(quantity, counted=False)]
+        if any(_counts(sides.told, other, quantity.unit) for other in same):
+            continue
         what = "number" if quantity.scale == "number" else quantity.scale
         rival = next((other for other in there if other.apart(quantity)), None)
         if rival is None:
             return Comparison("not told", f"the {what} {quantity.text!r} does not stand there")
-        sure = _same_thing(sides.said, sides.told, sides.lacking) and all(other.apart(quantity) for other in there)
+        sure = (
+            not same
+            and _same_thing(sides.said, sides.told, sides.lacking)
+            and all(other.apart(quantity) for other in there)
+        )
         why = f"the {what} {quantity.text!r}, and the source says {rival.text!r}"
         return Comparison("otherwise" if sure else "not told", why)
     return None
+
+
+def _counts(told: Text, number: Quantity, unit: str) -> bool:
+    """Whether what is counted comes later in the clause of a number, behind words that describe it."""
+    following = [token for token in told.tokens if token.start >= number.end]
+    return stem(unit) in {each.stem for each in following if told.clause(each.start) == told.clause(number.start)}
 
 
 def _names(sides: _Sides) -> Comparison | None:
@@ -287,12 +320,36 @@ def _denied_elsewhere(said: Text, told: Text) -> str | None:
 
 
 def _quantifiers(sides: _Sides) -> Comparison | None:
-    """Of "all", "only" and "most", which need a word as strong in the source."""
-    statement, source = (_IDIOMS.sub("", text) for text in (sides.said.text, sides.told.text))
-    for name, pattern in _STRONG.items():
-        word = pattern.search(statement)
-        if word is not None and not any(_STRONG[strong].search(source) for strong in _STRONG_ENOUGH[name]):
+    """Of "all", "only", "most", "often" and others, which need a word as strong in the source, and where it says what the statement says."""
+    said, told = sides.said, sides.told
+    statement, source = (_IDIOMS.sub(_blank, text) for text in (said.text, told.text))
+    for name, enough in _STRONG_ENOUGH.items():
+        word = _STRONG[name].search(statement)
+        if word is None:
+            continue
+        after = [token.stem for token in said.tokens if token.start >= word.end()][
+            1:
+        ]  # without what there are all or few of
+        clauses = {told.clause(token.start) for token in told.tokens if token.stem in after}
+        near = _IDIOMS.sub(_blank, told.words_of(clauses))
+        where = near if any(pattern.search(near) for pattern in _STRONG.values()) else source
+        if not any(_STRONG[strong].search(where) for strong in enough):
             return Comparison("not told", f"the source does not say {word[0].lower()!r}")
+    return None
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _set_apart(sides: _Sides) -> Comparison | None:
+    """Of what a source names only to say that it is otherwise, or does not matter: "Unlike the ferry, it ...", "however many shares"."""
+    said, told = sides.said, sides.told
+    spans = [match.span() for match in _APART.finditer(told.text) if match[1].lower() not in said.text.lower()]
+    for token in said.tokens:
+        places = [other.start for other in told.tokens if other.stem == token.stem]
+        if places and all(any(start <= place < end for start, end in spans) for place in places):
+            return Comparison("not told", f"the source sets {token.text!r} apart")
     return None
 
 

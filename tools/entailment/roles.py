@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .quantities import Quantity
-from .reading import Text, leans, stem
+from .reading import Text, leans, stem, subject_of
 from .verbs import PARTICIPLES
 
 __all__ = [
@@ -36,6 +36,15 @@ _ARTICLE = re.compile(r"\b(?:an?|the|any|each|every|all|no|some|its|their|his|he
 _AUXILIARY = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|had)\s(?:\w+ly\s|not\s)?$", re.IGNORECASE)
 _BOUND = re.compile(
     r"\b(by|in|at|on|from|to|of|for|with|near|into|through|via|against)\s+(?:(?:the|an?|his|her|its|their)\s+)?$",
+    re.IGNORECASE,
+)
+_ACTS = re.compile(
+    rf"\w+ed|{'|'.join(sorted(PARTICIPLES))}"
+)  # behind a number: "412 joined" are of what was counted before
+_ORDERS = re.compile(r"\W*(?:(?:please|always|never|do\snot|don['’]t)\s)?", re.IGNORECASE)  # before the verb
+_TRANSFERS = "buy purchase acquire get obtain receive borrow inherit rent hire".split()
+_GOES_ON = re.compile(
+    rf"(?:and|but|or)\s(?:\w+ly\s|then\s|later\s|also\s)?(?:is|are|was|were|has|have|had|can|could|will|would|must|may|\w+ed|{'|'.join(sorted(PARTICIPLES))})\b",
     re.IGNORECASE,
 )
 _RELATIVE = re.compile(r"(?P<head>\w+),\s(?:who|which)\s(?P<said>[^,;:.]*)", re.IGNORECASE)
@@ -76,7 +85,7 @@ def _turned(said: Text, told: Text) -> set[str]:
     """The stems of the verbs that one text has in the passive, and the other in the active or as an order: "is stored" of "Store ..."."""
     turned = _passives(said) ^ _passives(told)
     for one, other in ((said, told), (told, said)):
-        if one.tokens and not one.text[: one.tokens[0].start].strip():
+        if one.tokens and _ORDERS.fullmatch(one.text[: one.tokens[0].start]):
             turned |= {one.tokens[0].stem} & {stem(match[1]) for match in _SAID_PASSIVE.finditer(other.text)}
     return turned
 
@@ -199,8 +208,10 @@ def split(said: Text, told: Text) -> tuple[str, str] | None:
             continue  # "In 1913 ..." holds of all that follows
         parts.append((quantity.text, clauses, _rival_quantity(quantity, told)))
     names = {token.stem for token in said.tokens if token.name}
+    subject, going_on = {token.stem for token in subject_of(told.text)}, _going_on(told)
     for token in said.tokens:
         clauses = {told.clause(other.start) for other in told.tokens if other.stem == token.stem}
+        clauses |= going_on if token.stem in subject else set()
         parts.append((token.text, clauses, _rival_name(names, told) if token.name else (lambda clause: False)))
     for i, (first, here, first_rival) in enumerate(parts):
         for second, there, second_rival in parts[i + 1 :]:
@@ -209,11 +220,16 @@ def split(said: Text, told: Text) -> tuple[str, str] | None:
     return None
 
 
+def _going_on(told: Text) -> set[int]:
+    """The clauses that say more of the subject: "... was built in 1934 and bought in 1988"."""
+    return {clause for _, clause in told.clauses if _GOES_ON.match(told.words_of({clause}))}
+
+
 def _rival_quantity(quantity: Quantity, told: Text) -> Callable[[int], bool]:
     rivals = {
         told.clause(other.start)
         for other in told.quantities
-        if quantity.same_kind(other) and not other.within(quantity)
+        if quantity.same_kind(other, counted=not _ACTS.fullmatch(other.unit)) and not other.within(quantity)
     }
     return rivals.__contains__
 
@@ -259,6 +275,11 @@ def other_object(said: Text, told: Text) -> str | None:
         ours, theirs = _objects(said, word), _objects(told, word)
         if ours and theirs and not ours & theirs and theirs & said.stems and (ours <= told.stems or leans(told.text)):
             return next(token.text for token in said.tokens if token.stem in ours)
+    given = said.stems & told.stems & {stem(verb) for verb in _TRANSFERS}
+    for token in subject_of(said.text) if given else ():  # "bought from Askby" does not say what Askby bought
+        there = {_bound(told, other.start) for other in told.tokens if other.stem == token.stem}
+        if there and there <= {"from", "to"} and not _bound(said, token.start):
+            return token.text
     return None
 
 

@@ -96,6 +96,7 @@ def test_a_quotation_has_no_line_of_its_own():
         ("how do vaccines work", "question", "hybrid"),
         ("Aspirin reduces the risk of stroke.", "claim", "hybrid"),
         ("0-dimensional biomaterials lack inductive properties.", "claim", "hybrid"),
+        ("Herons hunt alone.", "claim", "hybrid"),
         ("Never open the inner gate at night.", "claim", "hybrid"),
         ("The repair of the mill cost 2,400 crowns", "claim", "hybrid"),
         ("Ada Berg became the director in 2016.", "claim", "hybrid"),

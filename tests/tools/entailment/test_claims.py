@@ -51,7 +51,10 @@ SUIT = "The mill sued the city in 1950."
         ("Norvik was built in Lund by Holm.", "Norvik was built by Holm in Lund."),
         ("Jon Holm was succeeded by Ada Lund.", "Ada Lund, who has led the mill since 2016, succeeded Jon Holm."),
         ("The key must be taken with the lamp.", "Take the key with the lamp."),
+        ("The key must not be taken with the lamp.", "Do not take the key with the lamp."),
         ("Adults pay 9 crowns.", "Adults paid 9 crowns."),
+        ("The female lays three to five eggs.", "The female lays three to five pale blue eggs."),
+        ("The mill was bought in 1988.", "The mill was built by Holm in 1934 and bought from Lund in 1988."),
         ("灯塔高四十一米", "灯塔高四十一米。港口有三个码头。"),
     ],
 )
@@ -88,6 +91,16 @@ def test_what_a_source_says_is_borne_out(statement, source):
         ("Model 250 replaced model 300.", "Model 300 replaced model 250.", "300"),
         ("Ada got the house from Jon.", "Jon got the house from Ada.", "Jon"),
         ("Jon Holm succeeded Ada Lund.", "Ada Lund, who has led the mill since 2016, succeeded Jon Holm.", "Jon"),
+        ("All boats leave in October.", "Most boats leave in October; a few stay all winter.", "all"),
+        ("Most boats stay all winter.", "Most boats leave in October; a few stay all winter.", "most"),
+        ("A few boats leave in October.", "Most boats leave in October; a few stay all winter.", "a few"),
+        ("The gate often sticks.", "The gate sometimes sticks.", "often"),
+        ("The ferry runs without wind.", "Unlike the ferry, the barge runs without wind.", "ferry"),
+        ("Each member has a vote a share.", "Each member has one vote, however many shares he holds.", "share"),
+        ("95 members joined.", "There were 3,870 members, of whom 412 joined and 95 left.", "95"),
+        ("The mill owns three barges.", "The mill owns three red boats, one barge and a yard.", "three"),
+        ("Lund bought the mill in 1988.", "The mill was built in 1934 and bought from Lund in 1988.", "Lund"),
+        ("The mill was built in 1988.", "The mill was built by Holm in 1934 and bought from Lund in 1988.", "1988"),
         ("The mill was built by Lund in Holm.", "The mill was built by Holm in Lund.", "Lund"),
         (
             "Private donors paid 60 percent of the mill.",
@@ -178,6 +191,8 @@ def test_nothing_is_called_otherwise_that_is_only_turned_round_or_dated_elsewher
     [
         ("Dogs may be taken on the platform.", "Dogs are not allowed in the shed, but they may be taken on the platform."),
         ("An opened bottle can be used for 6 months.", "The pills can be used for six months after the bottle has been opened."),
+        ("412 members joined.", "There were 3,870 members, of whom 412 joined and 95 left."),
+        ("The female lays five eggs.", "The female lays three to five pale blue eggs."),
         ("The fire was on 3 December 1978.", "It has used power from its own wood-fired station since 2015."),
     ],
 )  # fmt: skip
