@@ -43,7 +43,6 @@ from ...tools.entailment import (
 __all__ = ["Verifier", "Verifies"]
 
 _QUOTES = 2
-_SPOKEN_OF = 0.8  # share of a claim's words that a source must have, before a model may say that it bears the claim out
 _POOL = 6  # sentences that the judge is asked about, for one sentence of an answer: the best by shared words
 
 
@@ -222,7 +221,12 @@ class Verifier:
                 sides[place] = _by_parts(claim, cited[place])
         if self.inference is None:
             return sides
-        unsure = [place for place, (stance, why) in enumerate(sides) if stance is None and why]
+        least = self.inference.thresholds.get("spoken_of", 0.0)
+        unsure = [
+            place
+            for place, (stance, why) in enumerate(sides)
+            if stance is None and why and _spoken_of(claim, cited[place]) >= least
+        ]
         if self.inference is self.judge:
             inferred = [judged[place] for place in unsure]
         else:
@@ -286,6 +290,11 @@ def _above(passage: Passage) -> list[str]:
     return [line for line in (passage.title, *passage.headings) if line]
 
 
+def _spoken_of(claim: str, cited: tuple[Passage, Span]) -> float:
+    """The share of a claim's words that a quotation has, with what it stands under and leans on."""
+    return evidence_features(". ".join((*_above(cited[0]), _with_context(*cited))), claim, None)[0]
+
+
 def _missing(statement: str, pool: Sequence[Passage]) -> str:
     """A number or a date of a statement that no passage has, in words; "" where there is none."""
     there = [quantity for passage in pool for quantity in quantities(passage.indexed)]
@@ -335,8 +344,7 @@ def _inferred(
     """What a model says where the parts leave it open: a "supports" that a part stands against is none."""
     sure = inference.thresholds["stance"]
     share = judgement.supports / max(judgement.evidence, 1e-9)
-    spoken_of = evidence_features(". ".join((*_above(cited[0]), _with_context(*cited))), claim, None)[0]
-    if spoken_of >= _SPOKEN_OF and share >= sure and judgement.supports >= inference.thresholds["entails"]:
+    if share >= sure and judgement.supports >= inference.thresholds["entails"]:
         comparison = _compared(claim, [cited])
         if comparison.outcome == "borne out":
             return "supports", f"{inference.name} (P = {judgement.supports:.2f})"

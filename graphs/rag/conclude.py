@@ -120,7 +120,8 @@ def with_surroundings(question: str, kept: Sequence[Checked], passages: Sequence
     """The likeliest quotation with what stands around it, where it does not tell by itself what is asked for; other quotations that then stand in
     it are left out.
     """
-    best = max((each for each in kept if each.quoted), key=lambda each: each.support or 0.0, default=None)
+    judged = [each for each in kept if each.quoted and each.support is not None]
+    best = max(judged, key=lambda each: each.support or 0.0, default=None)
     if best is None or tells_by_itself(question, best.text):
         return list(kept)
     [citation] = best.citations

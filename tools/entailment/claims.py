@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .quantities import Quantity
-from .reading import AUXILIARY, WORD, Text, Token, leans, letters, pronoun, stem, subject_of, unspaced
+from .reading import AUXILIARY, WORD, Text, Token, leans, letters, plain_stem, pronoun, stem, subject_of, unspaced
 from .roles import (
     another_case,
     bound_otherwise,
@@ -61,6 +61,7 @@ _DENIES = re.compile(
     r"|no\slonger|unable|except(?:ing)?|excluding|nicht|keine?[mnrs]?|nie|niemals|ohne|ne|pas|jamais|sans|nunca|jamás|sin|non|mai|senza)\b|n['’]t\b",
     re.IGNORECASE,
 )
+_OF_ANOTHER = "true so case correct right fact false wrong longer anymore yet now today".split()
 _VERB_DENIED = re.compile(
     r"\b(?:is|are|was|were|do|does|did|can|could|may|might|must|should|has|have|had|will|would)\s(?:not|never)\b|n['’]t\b|\bcannot\b",
     re.IGNORECASE,
@@ -146,9 +147,9 @@ def compare(statement: str, source: str, *, title: str = "", before: str = "", w
     if unspaced(statement):
         said_whole = letters(statement) in {letters(line) for line in (source, *_SENTENCE_END.split(source))}
         return Comparison("borne out") if said_whole else _OTHER_WORDS
-    if letters(statement) == letters(source):
-        return Comparison("borne out")
     said, told, above = Text.read(statement), Text.read(source), Text.read(title)
+    if letters(statement) == letters(source) and [q.unit for q in said.quantities] == [q.unit for q in told.quantities]:
+        return Comparison("borne out")
     subject = subject_of(before) if leans(source) else ()
     known = _Known(told, above, subject)
     lacking = [token for token in said.tokens if not known.has(token)]
@@ -283,6 +284,10 @@ def _names(sides: _Sides) -> Comparison | None:
 def _negation(sides: _Sides) -> Comparison | None:
     said, told = sides.said, sides.told
     denied, denies = len(_DENIES.findall(said.text)), len(_DENIES.findall(_spoken_of(said, told)))
+    if not denied and any(_DENIES.search(told.words_of({c})) and not _own_words(told, c) for _, c in told.clauses):
+        return Comparison(
+            "not told", "the source takes it back, or denies it for a case"
+        )  # "..., but this is not true"
     if denies and not denied and _denied_of_another(said, told):
         denies = 0
     if denied == denies:
@@ -301,12 +306,19 @@ def _denied_of_another(said: Text, told: Text) -> bool:
     who = {token.stem for token in subject_of(told.text)}
     clauses = {told.clause(token.start) for token in told.tokens if token.stem in said.stems - who}
     positive = told.words_of({clause for clause in clauses if not _DENIES.search(told.words_of({clause}))})
-    denials = [told.words_of({clause}) for _, clause in told.clauses if clause not in clauses]
+    denials = {clause for _, clause in told.clauses if _DENIES.search(told.words_of({clause}))} - clauses
+    own = {clause: _own_words(told, clause) - who for clause in denials}  # "but it is not" denies the statement itself
     return (
         not any(_DENIES.search(told.words_of({clause})) for clause in clauses)
         and AUXILIARY.search(positive) is not None
-        and all(_VERB_DENIED.search(words) for words in denials if _DENIES.search(words))
+        and all(own[clause] and _VERB_DENIED.search(told.words_of({clause})) for clause in denials)
     )
+
+
+def _own_words(told: Text, clause: int) -> set[str]:
+    """What a clause says of its own, without the words that speak of what another one says."""
+    stems = {token.stem for token in told.tokens if told.clause(token.start) == clause}
+    return stems - {stem(word) for word in _OF_ANOTHER}
 
 
 def _denied_elsewhere(said: Text, told: Text) -> str | None:
@@ -356,7 +368,8 @@ def _set_apart(sides: _Sides) -> Comparison | None:
 def _opposites(sides: _Sides) -> Comparison | None:
     said, told = sides.said, sides.told
     here, there = (
-        {stem(match[0]): match[0] for match in WORD.finditer(text)} for text in (said.text, _spoken_of(said, told))
+        {plain_stem(match[0]): match[0] for match in WORD.finditer(text)}
+        for text in (said.text, _spoken_of(said, told))
     )
     for pair in _opposite_stems():
         for one, other in (pair, pair[::-1]):
@@ -367,7 +380,7 @@ def _opposites(sides: _Sides) -> Comparison | None:
                 if _nearer(said, told, other, one):
                     return Comparison("not told", why)
             elif not _turned_round(said, told, here[one], there[other]):
-                rest = [token for token in sides.lacking if token.stem != one]
+                rest = [token for token in sides.lacking if plain_stem(token.text) != one]
                 sure = _same_thing(said, told, rest) and _same_time(said, told)
                 return Comparison("otherwise" if sure else "not told", why)
     return None
@@ -383,7 +396,7 @@ def _nearer(said: Text, told: Text, one: str, other: str) -> bool:
     )
     most = {one: 0, other: 0}
     for clause, count in shared.items():
-        for word in most.keys() & {stem(match[0]) for match in WORD.finditer(told.words_of({clause}))}:
+        for word in most.keys() & {plain_stem(match[0]) for match in WORD.finditer(told.words_of({clause}))}:
             most[word] = max(most[word], count)
     return most[one] > most[other]
 
@@ -397,14 +410,14 @@ def _turned_round(said: Text, told: Text, here: str, there: str) -> bool:
 
 def _opposites_in(said: Text, told: Text) -> bool:
     """Whether one says the opposite of a word of the other."""
-    here, there = ({stem(match[0]) for match in WORD.finditer(text.text)} for text in (said, told))
+    here, there = ({plain_stem(match[0]) for match in WORD.finditer(text.text)} for text in (said, told))
     return any((one in here and other in there) or (other in here and one in there) for one, other in _opposite_stems())
 
 
 @functools.cache
 def _opposite_stems() -> tuple[tuple[str, str], ...]:
     pairs = (pair.partition("/") for pair in _OPPOSITES)
-    return tuple((stem(one), stem(other)) for one, _, other in pairs)
+    return tuple((plain_stem(one), plain_stem(other)) for one, _, other in pairs)
 
 
 def _same_thing(said: Text, told: Text, lacking: Sequence[Token]) -> bool:

@@ -30,7 +30,8 @@ class Entailment(Protocol):
     `thresholds`, each in the judge's own probabilities: "entails" (of `supports`), "pertinent" (of `evidence`), "stance" (of
     the share of `supports` in `evidence`, from which a stance is told; 1 minus it for the other side), "contradicts" (of
     `contradicts`, from which two sources are said to contradict each other), "weakest" (the share of the best quotation's probability that
-    another one needs to stay beside it).
+    another one needs to stay beside it). A model may name "spoken_of" too: the share of a claim's words that a source must have to be judged
+    by it.
     """
 
     @property

@@ -35,7 +35,8 @@ _NAMED = re.compile(r"\b(?:[A-Z]\w*[A-Z]\w*|\w*\d\w*|\w+_\w+|(?<!^)(?<![.!?] )[A
 _HAN = re.compile(
     r"(?![的是了吗呢在有多少几什么谁哪怎样为何和与及这那个])[\u3400-\u9fff]"
 )  # without those that ask and join
-_OTHER_SCRIPT = re.compile(r"[^\W\d_\u0000-\u024f]")  # a letter that is not Latin
+_LATIN = re.compile(r"[A-Za-z\u00aa-\u024f\u1e00-\u1eff]")
+_LETTERS = re.compile(r"[^\W\d_]")
 _LONG = 40  # words
 _CLOSED = re.compile(r"[.!。！][\"'”’)\]*_`]*$")
 
@@ -63,7 +64,7 @@ class Picker(Protocol):
 
 
 class CalibratedPicker:
-    """Picks by the regression; the line is where three of four questions that no source answers are refused, and one of thirty that one does.
+    """Picks by the regression; the line is where three of four questions that no source answers are refused, and one of twenty to thirty that one does.
 
     Args:
         embedder: sentence vectors; used where it is the model that the calibration was made with and the question is in a script that
@@ -89,11 +90,17 @@ class CalibratedPicker:
         """
         found, rows = word_features(question, passages)
         head = "words"
-        if self.embedder is not None and found and _OTHER_SCRIPT.search(question) is None:
+        if self.embedder is not None and found and _latin(question):
             head = "words and vectors"
             near = await nearness(question, found, self.embedder)
             rows = [[*row, cosine] for row, cosine in zip(rows, near, strict=True)]
         return [Picked(quotation, _FITTED[head].probability(row)) for quotation, row in zip(found, rows, strict=True)]
+
+
+def _latin(text: str) -> bool:
+    """Whether most letters of a text are Latin."""
+    letters = _LETTERS.findall(text)
+    return 2 * sum(_LATIN.match(letter) is not None for letter in letters) > len(letters)
 
 
 async def nearness(question: str, found: Sequence[Quotation], embedder: TextEmbedder) -> list[float]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...runtime.passages import Passage
-from ..documents import Block, BlockKind, blocks
+from ..documents import Block, BlockKind, blocks, word_count
 from .reading import leans
 from .sentences import Span, sentences
 
@@ -118,7 +118,8 @@ def surroundings(text: str, start: int, end: int, *, most: int) -> Span:
             return False
         sentence = text[slice(*spans[taken])]
         worth = _worth(sentence, sentence) and not is_question(sentence) and not _ENDS_OPEN.search(sentence)
-        return worth and len(text[spans[low][0] : spans[high][1]].split()) <= most
+        whole = text[spans[low][0] : spans[high][1]]
+        return worth and word_count(whole) <= most and len(whole) <= _LONGEST
 
     if leans(text[start:end]) and fits(first - 1, last, first - 1, first):
         first -= 1

@@ -12,7 +12,19 @@ from .quantities import Quantity, quantities
 from .verbs import base_form
 from .words import STOP
 
-__all__ = ["AUXILIARY", "WORD", "Text", "Token", "leans", "letters", "pronoun", "stem", "subject_of", "unspaced"]
+__all__ = [
+    "AUXILIARY",
+    "WORD",
+    "Text",
+    "Token",
+    "leans",
+    "letters",
+    "plain_stem",
+    "pronoun",
+    "stem",
+    "subject_of",
+    "unspaced",
+]
 
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -143,9 +155,13 @@ def _in_number(text: str, place: int) -> bool:
 
 
 def stem(word: str) -> str:
-    """The stem of a word; of a form of an irregular verb, that of its base form."""
-    word = base_form(word.casefold())
-    return next(iter(terms(word)), word)
+    """The stem of a word; of a form of an irregular verb, that of its base form. What is written in capitals, as LED, is no verb."""
+    return plain_stem(word if len(word) > 1 and word.isupper() else base_form(word.casefold()))
+
+
+def plain_stem(word: str) -> str:
+    """The stem of a word as it is written: "left" is not "leave"."""
+    return next(iter(terms(word)), word.casefold())
 
 
 def unspaced(text: str) -> bool:

@@ -33,7 +33,7 @@ _PASSIVE = re.compile(
 )
 _SAID_PASSIVE = re.compile(_PASSIVE.pattern.removesuffix(r"(?=.*\bby\b)"), re.IGNORECASE)
 _ARTICLE = re.compile(r"\b(?:an?|the|any|each|every|all|no|some|its|their|his|her)\s$", re.IGNORECASE)
-_AUXILIARY = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|had)\s(?:\w+ly\s|not\s)?$", re.IGNORECASE)
+_DONE = re.compile(r"\b(?:is|are|was|were|be|been|being|has|have|had)\s(?:\w+ly\s|not\s)?$", re.IGNORECASE)
 _BOUND = re.compile(
     r"\b(by|in|at|on|from|to|of|for|with|near|into|through|via|against)\s+(?:(?:the|an?|his|her|its|their)\s+)?$",
     re.IGNORECASE,
@@ -41,6 +41,13 @@ _BOUND = re.compile(
 _ACTS = re.compile(
     rf"\w+ed|{'|'.join(sorted(PARTICIPLES))}"
 )  # behind a number: "412 joined" are of what was counted before
+_SUBJECT = re.compile(
+    r"\b(?:after|before|because|when|while|since|until|that|and|but)\s(?:the|an?|his|her|its|their)\s(\w+)\s(?:had\s|has\s|have\s)?$",
+    re.IGNORECASE,
+)
+_NOUN = re.compile(
+    r"\w+(?:al|ment|[ts]ion|ance|ence|ure)\b", re.IGNORECASE
+)  # "approval": not what is done, but its name
 _ORDERS = re.compile(r"\W*(?:(?:please|always|never|do\snot|don['’]t)\s)?", re.IGNORECASE)  # before the verb
 _TRANSFERS = "buy purchase acquire get obtain receive borrow inherit rent hire".split()
 _GOES_ON = re.compile(
@@ -112,7 +119,7 @@ def exchanged(said: Text, told: Text) -> Exchange | None:
                 there = [places[key][0] for key, _, _ in (first, pivot, row[j])]
                 wrong = there if pivot[0] in turned else there[::-1]
                 if wrong[0] < wrong[1] < wrong[2] and len({told.clause(place) for place in there}) == 1:
-                    sure = not any(
+                    sure = not _named_otherwise(pivot[1], told.text, there[1]) and not any(
                         _described(said, here[2], told, place)
                         for here, place in ((first, there[0]), (row[j], there[2]))
                     )
@@ -120,9 +127,15 @@ def exchanged(said: Text, told: Text) -> Exchange | None:
     return None
 
 
+def _named_otherwise(word: str, text: str, place: int) -> bool:
+    """Whether a text has the noun of a verb at a place, as "approval" of "approve": whose it is stands after it, not before."""
+    match = _NOUN.match(text, place)
+    return match is not None and match[0].lower() != word.lower()
+
+
 def _described(said: Text, here: int, told: Text, there: int) -> bool:
     """Whether a word describes in the statement, "an opened bottle", what is done in the source, "has been opened"."""
-    return _ARTICLE.search(said.text[:here]) is not None and _AUXILIARY.search(told.text[:there]) is not None
+    return _ARTICLE.search(said.text[:here]) is not None and _DONE.search(told.text[:there]) is not None
 
 
 def bound_otherwise(said: Text, told: Text) -> str | None:
@@ -266,6 +279,17 @@ def other_agent(said: Text, told: Text) -> str | None:
             subject = {token.stem for token in other.tokens if token.start < active.start}
             if patient & subject and not any(token.stem in subject for token in agent):
                 return agent[0].text if passive_here and agent else active.text
+    return _other_subject(said, told)
+
+
+def _other_subject(said: Text, told: Text) -> str | None:
+    """The verb of a statement before which a source has another subject of its own: "after the club had dismissed" him."""
+    for token in said.tokens[1:]:
+        there = [other for other in told.tokens if other.stem == token.stem]
+        if len(there) == 1 and _ACTS.fullmatch(there[0].text.lower()) and not _DONE.search(said.text[: token.start]):
+            match = _SUBJECT.search(told.text[: there[0].start])
+            if match is not None and stem(match[1]) not in said.stems:
+                return token.text
     return None
 
 

@@ -27,9 +27,8 @@ _UNITS = {
         "centilitre": "cl centilitres",
         "hectare": "ha hectares",
         "acre": "acres",
-        "knot": "knots kn",
+        "knot": "knots kt",
         "kilowatt": "kw kilowatts",
-        "megawatt": "mw megawatts",
         "hertz": "hz",
         "hour": "h hours hrs hr",
         "minute": "min minutes mins",
@@ -51,12 +50,18 @@ _UNITS = {
     }.items()
     for alias in (name, *aliases.split())
 }
-MEASURES = (frozenset(_UNITS.values()) | {"°", "°C", "°F"}) - {"people"}
+_CASED = {
+    "mW": "milliwatt", "kW": "kilowatt", "MW": "megawatt", "GW": "gigawatt", "mN": "millinewton", "kN": "kilonewton", "MN": "meganewton",
+    "mHz": "millihertz", "MHz": "megahertz", "mV": "millivolt", "MV": "megavolt", "Mb": "megabit", "mm": "millimetre", "Mm": "megametre",
+}  # fmt: skip
+"""Symbols whose case tells one unit from another."""
+MEASURES = frozenset({*_UNITS.values(), *_CASED.values(), "°", "°C", "°F"} - {"people"})
 _AREA = re.compile(
     r"\s*(?:(?P<sign>[kcdm]?m)(?P<power>[²³23])(?!\w)|(?P<kind>square|cubic)[\s-](?P<name>[a-z]+))", re.IGNORECASE
 )
 _DEGREES = re.compile(
-    r"\s*(?:°|\bdegrees?\b)\s?(?:(?P<celsius>celsius|centigrade|C\b)|(?P<fahrenheit>fahrenheit|F\b))?", re.IGNORECASE
+    r"\s*(?:°|\bdegrees?\b(?!\s(?:from|in|of)\b))\s?(?:(?P<celsius>celsius|centigrade|C\b)|(?P<fahrenheit>fahrenheit|F\b))?",
+    re.IGNORECASE,
 )
 _FOLLOWS = re.compile(r"[\s-]*(?P<unit>[%°$€£]|[^\W\d_]+(?:-old)?)")
 _RATE = re.compile(
@@ -85,6 +90,8 @@ def unit_after(sign: str, text: str, end: int) -> tuple[str, int]:
         return ("°C" if degrees["celsius"] else "°F" if degrees["fahrenheit"] else "°"), degrees.end()
     if per_cent := re.compile(r"\s*per\s?cent\b", re.IGNORECASE).match(text, end):
         return "%", per_cent.end()
+    if match["unit"] in _CASED:
+        return _CASED[match["unit"]], match.end()
     word = match["unit"].lower()
     if word in _UNITS:
         return _UNITS[word], match.end()
