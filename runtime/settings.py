@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     )
 
     llm: str = "mini-writer"
-    """The language model: `mini-writer`, `smollm2`, `gguf:PATH`, `http://host:8000/v1[#model]`, `openai:MODEL`."""
+    """The language model: `mini-writer`, `mini-answerer`, `smollm2`, `gguf:PATH`, `http://host:8000/v1[#model]`, `openai:MODEL`."""
     images: str = "mini"
     """The text-to-image model: `mini`, a folder, or a hub id such as `stabilityai/sd-turbo`."""
     vqa: str = "mini"

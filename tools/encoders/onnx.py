@@ -17,6 +17,8 @@ __all__ = ["OnnxTextEmbedder"]
 class OnnxTextEmbedder(OnnxParts, LocalTextEmbedder):
     """A `TextEmbedder` by ONNX Runtime; see `open_text_embedder`."""
 
+    _by_torch = LocalTextEmbedder
+
     def _load(self, device: str) -> None:
         self._model = OnnxGraph(
             self.weights, self._settings, head="AutoModel", output="last_hidden_state",
@@ -29,5 +31,5 @@ class OnnxTextEmbedder(OnnxParts, LocalTextEmbedder):
         return [coded.ids for coded in self._tokenizer.encode_batch(texts, add_special_tokens=special)]
 
     def _states(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
-        states: NDArray[np.float32] = self._model(ids, mask)
+        states: NDArray[np.float32] = self._model(input_ids=ids, attention_mask=mask)
         return states

@@ -45,6 +45,7 @@ _ROLES = {"query": ("query",), "document": ("document", "passage", "corpus")}
 class LocalTextEmbedder(LocalModel[str, list[float]]):
     """A `TextEmbedder` in this process; see `open_text_embedder`."""
 
+    _batch_option = True
     _shrink = 1
 
     def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:

@@ -21,7 +21,7 @@ from ...runtime.records import Cost
 from ...runtime.roles import Role
 from ...runtime.run import settled
 from ...runtime.store import Call
-from ..models import BATCH, LocalModel, OnnxGraph, OnnxParts, Weights, buckets, by_onnx, find_weights
+from ..models import BACKENDS, BATCH, LocalModel, OnnxGraph, OnnxParts, Weights, buckets, by_onnx, find_weights
 from .judgement import Entailment, Judgement
 
 if TYPE_CHECKING:
@@ -45,10 +45,12 @@ def open_nli(spec: str, store: Store, settings: Settings) -> Entailment:
     """The model behind `spec`: `mini` (mini-verifier), a folder, a hub id, or your own; `?backend=` as of a text embedder.
 
     Raises:
-        BadInput: no such model or backend, or a model whose labels are not those of natural language inference.
+        BadInput: no such model or backend, another option, or a model whose labels are not those of natural language inference.
         PrerequisiteError: the model cannot be fetched.
     """
     weights = find_weights(spec, "verifier", settings.cache_dir)
+    if unknown := sorted(weights.options.keys() - {"backend"}):
+        raise BadInput(f"{spec!r}: there is no option {unknown[0]!r}; the option is backend={'|'.join(BACKENDS)}.")
     kind = OnnxNLI if by_onnx(spec, weights, settings, own="mini") else NLI
     return kind(weights, store, settings)
 
@@ -73,7 +75,7 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
         config, told = weights.config(), weights.json("tokenizer_config.json")
         sizes = [config.get("max_position_embeddings"), told.get("model_max_length"), _MOST]
         self._longest = int(min(size for size in sizes if isinstance(size, (int, float)) and size > 0))
-        self._segmented = bool(config.get("type_vocab_size"))
+        self._segmented = (config.get("type_vocab_size") or 0) > 1
         self._model: Any = None
         self._tokenizer: Any = None
         self._pad = 0
@@ -114,6 +116,7 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
 
         tokenizer = self.weights.load(AutoTokenizer)
         self._tokenizer, self._pad = tokenizer.backend_tokenizer, tokenizer.pad_token_id or 0
+        self._segmented &= "token_type_ids" in tokenizer.model_input_names
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         model = self.weights.load(AutoModelForSequenceClassification, dtype=torch.float32)
@@ -174,6 +177,8 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
 class OnnxNLI(OnnxParts, NLI):
     """The same by ONNX Runtime; see `tools.models.onnx`."""
 
+    _by_torch = NLI
+
     def _load(self, device: str) -> None:
         inputs = ("input_ids", "attention_mask", *(("token_type_ids",) if self._segmented else ()))
         self._model = OnnxGraph(
@@ -184,7 +189,7 @@ class OnnxNLI(OnnxParts, NLI):
     def _logits(
         self, ids: NDArray[np.int64], mask: NDArray[np.int64], segments: NDArray[np.int64]
     ) -> NDArray[np.float32]:
-        logits: NDArray[np.float32] = self._model(*((ids, mask, segments) if self._segmented else (ids, mask)))
+        logits: NDArray[np.float32] = self._model(input_ids=ids, attention_mask=mask, token_type_ids=segments)
         return logits
 
 

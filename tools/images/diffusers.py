@@ -93,6 +93,8 @@ def open_images(spec: str, store: Store, settings: Settings) -> ImageGenerator:
 class DiffusersImages(LocalModel[ImageRequest, bytes]):
     """An `ImageGenerator`; see `open_images`."""
 
+    _batch_option = True
+
     def __init__(self, weights: Weights, store: Store, settings: Settings, recipe: Recipe) -> None:
         super().__init__(weights, store, settings, max_batch=recipe.batch, linger=0.02)
         self.recipe = recipe

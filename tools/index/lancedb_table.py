@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from datetime import timedelta
 from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any
@@ -45,17 +46,31 @@ def lancedb_package() -> Any:
 def _postpone_rest_client() -> None:
     """LanceDB imports a client of REST catalogues, whose package builds all its interfaces: half a second that no folder of files needs.
 
-    It is imported whole when somebody asks for one of them.
+    It is imported whole when somebody asks for one of them; who asks meanwhile waits. If that fails, it is as if it had never been imported.
     """
     spec = find_spec(_REST_CLIENT) if _REST_CLIENT not in sys.modules else None
     if spec is None or spec.loader is None:
         return
     package, loader = module_from_spec(spec), spec.loader
 
+    lock, running = threading.RLock(), False  # its own modules ask it for names while it is imported
+
     def whole(name: str) -> Any:
-        vars(package).pop("__getattr__", None)
-        loader.exec_module(package)
-        return getattr(package, name)
+        nonlocal running
+        with lock:
+            if not running and "__getattr__" in vars(package):
+                running = True
+                try:
+                    loader.exec_module(package)
+                    del vars(package)["__getattr__"]
+                except BaseException:
+                    sys.modules.pop(_REST_CLIENT, None)
+                    raise
+                finally:
+                    running = False
+        if name not in vars(package):
+            raise AttributeError(f"module {_REST_CLIENT!r} has no attribute {name!r}", name=name, obj=package)
+        return vars(package)[name]
 
     vars(package)["__getattr__"] = whole
     sys.modules[_REST_CLIENT] = package

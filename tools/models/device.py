@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["fast_precision", "is_fast_in_bfloat16", "is_processor", "quiet", "torch_device"]
 
+_DEVICES = Path("/dev")
+_ACCELERATORS = ("nvidia[0-9]*", "kfd", "dxg", "nvhost*", "nvgpu*")
+"""Of NVIDIA, of AMD, of either under Windows (WSL 2), of Jetson boards."""
+
 
 def torch_device(name: str) -> str:
     """The torch device for the setting `device`; "auto" takes an accelerator where there is one."""
@@ -36,11 +40,13 @@ def torch_device(name: str) -> str:
 
 
 def is_processor(name: str) -> bool:
-    """Whether the setting `device` means the processor, as far as can be told without torch: "auto" where no accelerator shows."""
+    """Whether the setting `device` means the processor, as far as can be told without torch: "auto" on Linux where no accelerator shows.
+
+    False where it is not known: on Windows none would show, and a Mac may have Metal.
+    """
     if name != "auto":
         return name == "cpu"
-    shown = [*Path("/dev").glob("nvidia[0-9]*"), *Path("/dev").glob("kfd")]  # of NVIDIA and of AMD
-    return sys.platform != "darwin" and not shown
+    return sys.platform not in ("darwin", "win32") and not any(any(_DEVICES.glob(name)) for name in _ACCELERATORS)
 
 
 def is_fast_in_bfloat16(device: torch.device) -> bool:

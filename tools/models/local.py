@@ -4,8 +4,8 @@ Invariants:
 
 - Nothing heavy is imported before the first miss: a run that the ledger answers whole never imports torch.
 - One item's failure is its own: it comes back as the item's outcome, and the rest of its batch is kept.
-- Results do not depend on the company in a batch: subclasses run batches of one fixed shape, padded. The batch shape is
-  part of the ledger key.
+- Results do not depend on the company in a batch: subclasses run padded batches of one fixed shape, or of a shape that an item's own
+  length decides (`buckets`). The number that scales these shapes is part of the ledger key where the user can set it.
 - On a CPU one model computes at a time: two thread pools on the same cores are slower than one after the other.
 """
 
@@ -43,6 +43,9 @@ _COMPUTE_GUARD = threading.Lock()
 
 class LocalModel(Generic[I, O]):
     """Base of the tools. A subclass gives `_load` and `_serve` (one batch, an outcome an item), both for the worker."""
+
+    _batch_option = False
+    """Whether the option `batch` of a spec says how much is computed at once."""
 
     def __init__(self, weights: Weights, store: Store, settings: Settings, *, max_batch: int, linger: float) -> None:
         self.weights = weights
@@ -167,8 +170,8 @@ class LocalModel(Generic[I, O]):
             yield
 
     def _too_big(self, error: Exception) -> PrerequisiteError:
+        smaller = f"a smaller batch ('{self.weights.spec.partition('?')[0]}?batch=1'), " * self._batch_option
         return PrerequisiteError(
             f"{self.model} does not fit into the memory of {self._device} ({error})",
-            remedy=f"give it a smaller batch ('{self.weights.spec.partition('?')[0]}?batch=1'), another device"
-            " (INLOOP_DEVICE=cpu) or take a smaller model.",
+            remedy=f"give it {smaller}another device (INLOOP_DEVICE=cpu) or take a smaller model.",
         )

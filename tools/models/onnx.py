@@ -24,6 +24,7 @@ from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.settings import Settings
 from ...runtime.store import disk_problem, draft_of
 from .device import is_processor, quiet
+from .local import LocalModel
 from .weights import Weights
 
 if TYPE_CHECKING:
@@ -31,23 +32,26 @@ if TYPE_CHECKING:
 
 __all__ = ["BACKENDS", "OnnxGraph", "OnnxParts", "by_onnx"]
 
+_LOG = logging.getLogger(__name__)
+
 BACKENDS = ("auto", "torch", "onnx")
-"""What computes a text model in this process. Results agree to 1e-5, so that they have one name in indexes and in the ledger."""
+"""What computes a text model in this process. An export whose outputs differ from those of torch by more than `_SAME` is refused, so that
+results have one name in indexes and in the ledger."""
 _PACKAGES = ("onnxruntime", "onnx", "onnxscript")  # of the extra `onnx`
 _GRAPH, _TOKENIZER = "model.onnx", "tokenizer.json"
-_SAME = 1e-4  # of outputs, whose numbers are about 1; of unit vectors it is less than 1e-5
+_SAME = 1e-4  # of the largest output, logits too; where that is below 1, of 1
 _REMEDY = "pip install 'inloop[onnx]', or take the backend torch"
 _PROBES = ("a", "It was opened in 1932, and carries a road.")
 
 
 def by_onnx(spec: str, weights: Weights, settings: Settings, *, own: str) -> bool:
     """Whether ONNX Runtime computes the model: its option `backend` says so, else the setting; "auto" takes it for the model `own`
-    where the packages are there and no GPU shows.
+    where the packages are there and no GPU shows. It may still turn out that it cannot: see `OnnxParts`.
 
     Raises:
         BadInput: no such backend.
     """
-    backend = weights.options.get("backend", settings.backend)
+    backend = _backend(weights, settings)
     if backend not in BACKENDS:
         raise BadInput(f"{spec!r}: there is no backend {backend!r}; there are {', '.join(BACKENDS)}.")
     if backend != "auto":
@@ -55,12 +59,29 @@ def by_onnx(spec: str, weights: Weights, settings: Settings, *, own: str) -> boo
     return spec.partition("?")[0] == own and is_processor(settings.device) and all(map(find_spec, _PACKAGES))
 
 
-class OnnxParts:
-    """What a `LocalModel` by ONNX Runtime has in common; stands before the class of the same model by torch."""
+def _backend(weights: Weights, settings: Settings) -> str:
+    return weights.options.get("backend", settings.backend)
 
-    _settings: Settings
+
+class OnnxParts(LocalModel[Any, Any]):
+    """What a `LocalModel` by ONNX Runtime has in common; stands before the class of the same model by torch, `_by_torch`.
+
+    Where the backend is "auto" and ONNX Runtime cannot compute it, it becomes a model of that class, and the log says so.
+    """
+
+    _by_torch: type[Any]
     _shrink = 4
     """By how much batches are smaller than those of torch: a call costs little here, and a single text pays for fewer rows that are padding."""
+
+    def _start(self) -> None:
+        try:
+            super()._start()
+        except Exception as error:
+            if _backend(self.weights, self._settings) != "auto":
+                raise
+            _LOG.warning("%s is computed by torch, for ONNX Runtime cannot: %s", self.model, error)
+            self.__class__ = self._by_torch
+            self._start()
 
     def _set_up(self) -> str:
         if self._settings.device not in ("auto", "cpu"):
@@ -80,7 +101,7 @@ class OnnxGraph:
 
     Args:
         head: the class of transformers that the weights are loaded by; `output`: which of its outputs is computed.
-        inputs: by which names it takes token ids, mask and, of pairs, segments.
+        inputs: by which names it takes token ids, mask and, of pairs, segments; what its tokenizer does not give is left out.
 
     Raises:
         PrerequisiteError: a package is missing, the model cannot be exported or gives something else then, or the disk is full.
@@ -97,32 +118,41 @@ class OnnxGraph:
         self.pad = int((self.tokenizer.padding or {}).get("pad_id", 0))
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
-        self._inputs, self._output = inputs, output
+        self._output = output
         self._session = _session(self.path, settings.threads)
+        self._inputs = [each.name for each in self._session.get_inputs()]
 
-    def __call__(self, *given: NDArray[np.int64]) -> NDArray[np.float32]:
-        return _run(self._session, dict(zip(self._inputs, given, strict=True)), self._output)
+    def __call__(self, **given: NDArray[np.int64]) -> NDArray[np.float32]:
+        return _run(self._session, {name: given[name] for name in self._inputs}, self._output)
 
 
 def _exported(weights: Weights, cache_dir: Path, head: str, output: str, inputs: tuple[str, ...]) -> Path:
     """The folder with the graph and the tokenizer, exported on the first call."""
-    folder = cache_dir / "converted" / f"{weights.model}-{weights.revision[:12]}-onnx"
+    folder = cache_dir / "converted" / f"{weights.model}-{weights.revision[:12]}-{head}-onnx"
     if (folder / _GRAPH).is_file():
         return folder
     for name in _PACKAGES:
         _package(name)
     part = draft_of(folder)
     try:
-        part.mkdir(parents=True)
+        with _on_disk(folder):
+            part.mkdir(parents=True)
         with quiet(), _silent():
             _export(weights, part, head, output, inputs)
-        part.replace(folder)
-    except OSError as error:
-        if not (folder / _GRAPH).is_file():  # else somebody else was faster
-            raise disk_problem(error, folder) from error
+        with _on_disk(folder):
+            part.replace(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
+
+
+@contextlib.contextmanager
+def _on_disk(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if not (folder / _GRAPH).is_file():  # else somebody else was faster
+            raise disk_problem(error, folder) from error
 
 
 def _export(weights: Weights, out: Path, head: str, output: str, inputs: tuple[str, ...]) -> None:
@@ -136,7 +166,7 @@ def _export(weights: Weights, out: Path, head: str, output: str, inputs: tuple[s
     tokenizer.backend_tokenizer.save(str(out / _TOKENIZER))
     probes = [list(_PROBES), list(_PROBES)] if "token_type_ids" in inputs else [list(_PROBES)]
     coded = tokenizer(*probes, padding=True, return_tensors="pt")
-    given = {name: coded[name] for name in inputs}
+    given = {name: coded[name] for name in inputs if name in coded}
     sizes = {0: torch.export.Dim("rows"), 1: torch.export.Dim("tokens")}
     torch.onnx.export(
         model, (), str(out / _GRAPH), kwargs=given, input_names=list(given), output_names=[output],
@@ -171,7 +201,7 @@ def _run(session: Any, given: dict[str, NDArray[np.int64]], output: str) -> NDAr
 def _package(name: str) -> Any:
     try:
         return importlib.import_module(name)
-    except ImportError as error:
+    except Exception as error:  # one that does not fit the other packages raises anything
         raise PrerequisiteError(f"the backend onnx needs the package {name}: {error}", remedy=_REMEDY) from None
 
 

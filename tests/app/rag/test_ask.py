@@ -47,6 +47,7 @@ def place(tmp_path, monkeypatch):
     for name in [*os.environ]:
         if name.startswith("INLOOP_"):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("INLOOP_CACHE_DIR", str(tmp_path / "cache"))
     run(fill("lancedb:///./index"))

@@ -109,3 +109,41 @@ async def test_what_cannot_be_is_said(bert_folder, here, tmp_path, monkeypatch):
         with pytest.raises(PrerequisiteError, match="needs the package onnxruntime") as missing:
             await open_text_embedder(f"{bert_folder}?backend=onnx", store, here).texts(["star"])
         assert "inloop[onnx]" in missing.value.remedy
+
+
+async def test_auto_takes_torch_where_onnx_turns_out_not_to_work(bert_folder, here, tmp_path, monkeypatch, caplog):
+    from inloop.runtime import models
+
+    folder = shutil.copytree(bert_folder, tmp_path / "minilm")
+    monkeypatch.setattr(models, "fetch", lambda name, cache, progress=None: folder)
+    monkeypatch.setattr("inloop.tools.models.onnx.find_spec", lambda name: True)  # it is installed, and broken
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    processor = here.model_copy(update={"device": "cpu"})
+    with caplog.at_level("WARNING"):
+        ours = await vectors("minilm", processor, tmp_path / "auto")
+    assert (ours == await vectors(str(folder), processor, tmp_path / "torch")).all()
+    assert (
+        "minilm" in caplog.text.lower() and "by torch" in caplog.text and "needs the package onnxruntime" in caplog.text
+    )
+    with pytest.raises(PrerequisiteError, match="needs the package onnxruntime"):
+        await vectors("minilm?backend=onnx", processor, tmp_path / "onnx")
+
+
+async def test_missing_weights_are_no_fault_of_the_disk(bert_folder, here, tmp_path):
+    folder = shutil.copytree(bert_folder, tmp_path / "bare", ignore=shutil.ignore_patterns("*.safetensors"))
+    with pytest.raises(PrerequisiteError, match="cannot be loaded") as raised:
+        await vectors(f"{folder}?backend=onnx", here, tmp_path / "store")
+    assert "converted" not in str(raised.value)
+
+
+async def test_two_heads_of_one_model_are_two_graphs(bert_folder, settings, tmp_path):
+    from inloop.tools.models import OnnxGraph, find_weights
+
+    weights = find_weights(str(bert_folder), "text", tmp_path)
+    here = settings.model_copy(update={"cache_dir": tmp_path})
+    asked = {"AutoModel": "last_hidden_state", "AutoModelForSequenceClassification": "logits"}
+    graphs = {
+        OnnxGraph(weights, here, head=head, output=output, inputs=("input_ids", "attention_mask")).path
+        for head, output in asked.items()
+    }
+    assert len(graphs) == 2

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from inloop.runtime.errors import BadInput, CallFailed
+from inloop.runtime.errors import BadInput, CallFailed, PrerequisiteError
 from inloop.runtime.store.open import Store
 from inloop.tools.entailment.nli import open_nli
 
@@ -85,6 +85,60 @@ async def test_onnx_judges_as_torch_does(nli_folder, settings, tmp_path):
         assert onnx.contradicts == pytest.approx(torch.contradicts, abs=1e-5)
 
 
+async def test_onnx_reads_a_model_whose_tokenizer_tells_no_segments(settings, tmp_path):
+    """RoBERTa counts one kind of segment, and its tokenizer gives none."""
+    for part in ("onnxruntime", "onnx", "onnxscript"):
+        pytest.importorskip(part, reason="the extra onnx is not installed: pip install 'inloop[onnx]'")
+    import torch
+    from transformers import RobertaConfig, RobertaForSequenceClassification, RobertaTokenizerFast
+
+    folder, words = tmp_path / "roberta", ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *"teaishoc"]
+    folder.mkdir()
+    vocab = {word: place for place, word in enumerate(dict.fromkeys(words))}
+    (folder / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
+    RobertaTokenizerFast(
+        str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=32, model_input_names=["input_ids", "attention_mask"]
+    ).save_pretrained(folder)  # fmt: skip
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=len(vocab), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+        max_position_embeddings=34, type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+        id2label={0: "CONTRADICTION", 1: "ENTAILMENT", 2: "NEUTRAL"},
+        label2id={"CONTRADICTION": 0, "ENTAILMENT": 1, "NEUTRAL": 2},
+    )  # fmt: skip
+    RobertaForSequenceClassification(config).save_pretrained(folder)
+    supports = {}
+    for backend in ("torch", "onnx"):
+        with Store(tmp_path / backend) as store:
+            judge = open_nli(f"{folder}?backend={backend}", store, settings)
+            supports[backend] = [
+                each.supports for each in await judge.judge([("teaishot", "teaishot"), ("tea", "cat")])
+            ]
+            await judge.aclose()
+    assert supports["onnx"] == pytest.approx(supports["torch"], abs=1e-5)
+
+
+def test_an_option_that_is_not_known_is_refused(nli_folder, settings):
+    with Store.open(settings) as store:
+        for options in ("bakend=onnx", "backend=torch&batch=1"):
+            with pytest.raises(BadInput, match=r"no option '(bakend|batch)'; the option is backend="):
+                open_nli(f"{nli_folder}?{options}", store, settings)
+
+
+async def test_a_smaller_batch_is_not_advised_where_it_cannot_be_asked_for(nli_folder, settings, monkeypatch):
+    def fail(self, items):
+        raise MemoryError("no memory")
+
+    monkeypatch.setattr("inloop.tools.entailment.nli.NLI._serve", fail)
+    with Store.open(settings) as store:
+        judge = open_nli(f"{nli_folder}?backend=torch", store, settings)
+        with pytest.raises(PrerequisiteError, match="does not fit") as raised:
+            await judge.judge([("tea", "tea")])
+        assert "INLOOP_DEVICE=cpu" in raised.value.remedy and "batch" not in raised.value.remedy
+        await judge.aclose()
+
+
 async def test_a_statement_that_is_too_long_is_refused_alone(nli_folder, settings):
     import asyncio
 
@@ -97,7 +151,6 @@ async def test_a_statement_that_is_too_long_is_refused_alone(nli_folder, setting
         [alone] = await judge.judge([pair])
         assert fine == alone and 0 < cut.supports < 1
         assert isinstance(refused, CallFailed) and "reads 32 tokens" in str(refused) and "has 36" in str(refused)
-        assert judge.stats.batches == 1
         await judge.aclose()
 
 
