@@ -13,7 +13,7 @@ from ...tools.entailment import rival_answers, surroundings, tells_by_itself
 __all__ = ["abstention", "concluded", "contradiction", "uncheckable", "with_surroundings"]
 
 _MOST_PAIRS = 20
-_AROUND = 60  # words of a quotation with what stands around it
+_AROUND = 40  # words of a quotation with what stands around it
 
 
 def concluded(
