@@ -112,7 +112,7 @@ async def asked(
     index = await open_index("memory:", text=embedder)
     await index.upsert(list({passage.id: passage for passage in held}.values()))
     whole = _folded("\n".join(passage.text for passage in held))
-    overlap, made = Overlap(embedder), list[Asked]()
+    overlap, every = Overlap(embedder), list[Asked]()
     for question in questions:
         own = question["source"] == source
         if not own and any(key in whole for key in question["keys"]):
@@ -122,22 +122,22 @@ async def asked(
         graded = zip(hits, grades, strict=True)
         relevant = [hit.passage for hit, grade in graded if grade >= overlap.thresholds["passage"]]
         kind = KINDS[2] if not own else KINDS[0] if question["keys"] else KINDS[1]
-        made.append(await _shown(source, question, relevant[:SHOWN], kind, embedder))
+        every.append(await _shown(source, question, relevant[:SHOWN], kind, embedder))
         if kind == KINDS[0]:
             without = [each for each in relevant if not any(key in _folded(each.text) for key in question["keys"])]
-            made.append(await _shown(source, question, without[:SHOWN], KINDS[3], embedder))
+            every.append(await _shown(source, question, without[:SHOWN], KINDS[3], embedder))
     await index.close()
-    return made
+    return every
 
 
 async def _shown(
     source: str, question: dict[str, Any], shown: Sequence[Passage], kind: str, embedder: TextEmbedder | None
 ) -> Asked:
-    found, rows = word_features(question["question"], shown)
-    if embedder is not None and found:
-        near = await nearness(question["question"], found, embedder)
+    candidates, rows = word_features(question["question"], shown)
+    if embedder is not None and candidates:
+        near = await nearness(question["question"], candidates, embedder)
         rows = [[*row, cosine] for row, cosine in zip(rows, near, strict=True)]
-    right = [kind == KINDS[0] and any(key in _folded(each.text) for key in question["keys"]) for each in found]
+    right = [kind == KINDS[0] and any(key in _folded(each.text) for key in question["keys"]) for each in candidates]
     return Asked(source, question["question"], kind, rows=rows, right=right)
 
 

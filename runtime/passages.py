@@ -94,11 +94,16 @@ class Passage(Record):
         return self
 
     @property
+    def above(self) -> tuple[str, ...]:
+        """What it stands under: title and headings, each once."""
+        return tuple(line for line in dict.fromkeys((self.title, *self.headings)) if line)
+
+    @property
     def indexed(self) -> str:
         """The words that are embedded and searched: title, headings and text, each once; empty for a bare picture."""
         if not self.text.strip():
             return ""
-        above = [line for line in dict.fromkeys([self.title, *self.headings]) if line and line not in self.text]
+        above = [line for line in self.above if line not in self.text]
         return "\n".join([*above, self.text])
 
     def fills(self, space: SpaceName) -> bool:

@@ -89,9 +89,9 @@ class QuotingAnswerer:
 
 
 def _decides(claim: str, quotation: Quotation, passage: Passage) -> bool:
-    title = ". ".join(line for line in (passage.title, *passage.headings) if line)
+    """Whether the parts of a claim tell what a quotation says of it."""
     source = " ".join(quotation.text.split())
-    return compare(claim, source, title=title, before=quotation.before).outcome != "not told"
+    return compare(claim, source, title=". ".join(passage.above), before=quotation.before).outcome != "not told"
 
 
 def _apart(ranked: Sequence[Quotation], most: int) -> list[Quotation]:

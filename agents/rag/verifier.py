@@ -200,7 +200,9 @@ class Verifier:
         support = best_about if support is None else min(support, best_about)
         if best_about < need:
             why = f"{how}, but it does not bear on the request (P = {best_about:.2f})"
-            return Checked(text=text, verdict="unsupported", why=why, citations=citations, support=support)
+            return Checked(
+                text=text, verdict="unsupported", why=why, citations=citations, support=support, quoted=sentence.quoted
+            )
         return Checked(
             text=text, verdict="supported", why=f"{how} (P = {support:.2f})", citations=citations, support=support,
             quoted=sentence.quoted,
@@ -279,20 +281,15 @@ class Verifier:
 def _compared(statement: str, cited: Sequence[tuple[Passage, Span]], *, words: bool = False) -> Comparison:
     """A statement beside what is cited for it, with the titles that this stands under and the sentence before it."""
     passage, span = cited[0]
-    title = ". ".join(dict.fromkeys(line for each, _ in cited for line in _above(each)))
+    title = ". ".join(dict.fromkeys(line for each, _ in cited for line in each.above))
     before = next((each.text for each in reversed(sentences(passage.text[: span.start]))), "")
     source = " ".join(" ".join(each.text.split()) for _, each in cited)
     return compare(statement, source, title=title, before=before, words=words)
 
 
-def _above(passage: Passage) -> list[str]:
-    """What a passage stands under: its title and its headings."""
-    return [line for line in (passage.title, *passage.headings) if line]
-
-
 def _spoken_of(claim: str, cited: tuple[Passage, Span]) -> float:
     """The share of a claim's words that a quotation has, with what it stands under and leans on."""
-    return evidence_features(". ".join((*_above(cited[0]), _with_context(*cited))), claim, None)[0]
+    return evidence_features(". ".join((*cited[0].above, _with_context(*cited))), claim, None)[0]
 
 
 def _missing(statement: str, pool: Sequence[Passage]) -> str:

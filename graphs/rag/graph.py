@@ -141,9 +141,8 @@ async def answer(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any
         decisions = trace(context, state, "answer", by=context.answerer.name, said="failed", why=str(error))
         failed = {} if checked else {"reason": "answerer_failed", "why": str(error)}
         return {"attempt": attempt, "draft": "", "trace": decisions, **failed}
-    count = len(draft.sentences)
-    length = f"{count} sentence{'' if count == 1 else 's'}" if count else "no answer"
-    why = draft.note or ("the first draft is repaired" if checked else f"from {len(passages)} passages")
+    length = _counted(len(draft.sentences), "sentence") if draft.sentences else "no answer"
+    why = draft.note or ("the first draft is repaired" if checked else f"from {_counted(len(passages), 'passage')}")
     decisions = trace(context, state, "answer", by=draft.by, said=length, why=why)
     return {"attempt": attempt, "draft": put(context, draft.model_dump(mode="json")), "trace": decisions}
 
@@ -199,7 +198,7 @@ async def conclude(state: RagState, runtime: Runtime[RagContext]) -> dict[str, A
     also = {entry["passage"]["id"]: tuple(entry["also"]) for entry in pool_of(context, state)}
     cited = concluded(state["question"], state["kind"], () if abstained else kept, abstained, also=also)
     context.session.emit(Answered(task=state["task"], answer=cited))
-    counts = f"{len(cited.sentences)} sentences, {len(cited.citations)} citations"
+    counts = f"{_counted(len(cited.sentences), 'sentence')}, {_counted(len(cited.citations), 'citation')}"
     said, why = (f"no answer: {abstained.reason}", abstained.explanation) if abstained else (counts, "")
     decisions = trace(context, state, "conclude", by="inloop", said=said, why=why)
     return {"answer": put(context, cited.model_dump(mode="json")), "trace": decisions}
@@ -219,6 +218,10 @@ def build() -> StateGraph[RagState, RagContext, RagState, RagState]:
     graph.add_conditional_edges("verify", _verified)
     graph.add_edge("conclude", END)
     return graph
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _words(sentence: Checked | DraftSentence) -> str:

@@ -10,15 +10,18 @@ negation on one side, an opposite, two roles exchanged. Everything else that dif
 
 from __future__ import annotations
 
-import functools
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from .attribution import other_owner, split
+from .denials import denials, denied_elsewhere, denied_of_another, takes_back
+from .opposites import opposite_stems, opposites_in
+from .quantifiers import lacking_quantifier
 from .quantities import Quantity
-from .reading import AUXILIARY, WORD, Text, Token, leans, letters, plain_stem, pronoun, stem, subject_of, unspaced
+from .reading import WORD, Text, Token, leans, letters, plain_stem, pronoun, stem, subject_of, unspaced
 from .roles import (
     another_case,
     bound_otherwise,
@@ -27,9 +30,7 @@ from .roles import (
     other_agent,
     other_date,
     other_object,
-    other_owner,
     sides_exchanged,
-    split,
 )
 
 __all__ = ["Comparison", "compare"]
@@ -49,75 +50,9 @@ _OTHER_WORDS = Comparison(
 )
 
 
-def _graded(adjective: str, end: str) -> str:
-    """An adjective with an ending: "easy" and "er" are "easier", "big" and "est" are "biggest"."""
-    if end and re.search(r"[^aeiou][aeiou][bdgnmt]$", adjective):
-        return adjective + adjective[-1] + end
-    return re.sub(r"e$", "", re.sub(r"y$", "i", adjective)) + end if end else adjective
-
-
-_DENIES = re.compile(
-    r"\b(?:not|no|never|none|nobody|nothing|nowhere|neither|nor|without|cannot|lacks?|lacked|lacking|fail(?:s|ed)?\sto|refus(?:es|ed)\sto"
-    r"|no\slonger|unable|except(?:ing)?|excluding|nicht|keine?[mnrs]?|nie|niemals|ohne|ne|pas|jamais|sans|nunca|jamás|sin|non|mai|senza)\b|n['’]t\b",
-    re.IGNORECASE,
-)
-_OF_ANOTHER = "true so case correct right fact false wrong longer anymore yet now today".split()
-_VERB_DENIED = re.compile(
-    r"\b(?:is|are|was|were|do|does|did|can|could|may|might|must|should|has|have|had|will|would)\s(?:not|never)\b|n['’]t\b|\bcannot\b",
-    re.IGNORECASE,
-)
 _DOUBTS = re.compile(
     r"\b(?:if|whether|unless|(?-i:may)|might|could|would|should|allegedly|reportedly|rumou?rs?|supposedly|probably|perhaps|possibly|maybe|planned|plans"
     r"|proposed|false|falsely|untrue|myth|deny|denies|denied|claimed|claims)\b",
-    re.IGNORECASE,
-)
-_OPPOSITES = """rise/fall rose/fell risen/fallen increase/decrease increase/reduce raise/lower grow/shrink grew/shrank gain/lose gained/lost
-    more/less more/fewer higher/lower larger/smaller bigger/smaller greater/smaller longer/shorter older/younger heavier/lighter
-    faster/slower taller/shorter high/low large/small big/small long/short old/new old/young hot/cold warm/cool early/late earlier/later
-    before/after above/below over/under open/close open/shut begin/end began/ended start/stop first/last north/south east/west
-    northern/southern eastern/western left/right up/down inside/outside indoor/outdoor allow/forbid allow/prohibit permit/prohibit
-    permit/forbid legal/illegal possible/impossible true/false win/lose won/lost buy/sell bought/sold lend/borrow lent/borrowed
-    arrive/leave arrived/left enter/leave entered/left accept/reject include/exclude enable/disable present/absent alive/dead born/died
-    public/private male/female man/woman men/women boy/girl husband/wife father/mother son/daughter brother/sister summer/winter
-    day/night morning/evening black/white wet/dry full/empty rich/poor strong/weak easy/difficult safe/dangerous best/worst
-    on/off better/worse maximum/minimum most/least always/never all/none everybody/nobody everyone/nobody both/neither many/few
-    required/optional mandatory/optional free/paid import/export add/remove build/demolish built/demolished create/destroy success/failure
-    succeed/fail promote/inhibit upper/lower major/minor cause/prevent positive/negative positively/negatively activate/inhibit
-    enhance/impair improve/worsen induce/suppress activate/suppress""".split()
-_GRADABLE = """big/small large/small great/small long/short high/low tall/short old/young old/new early/late near/far wide/narrow deep/shallow
-    thick/thin strong/weak soft/hard loud/quiet bright/dark clean/dirty dry/wet hot/cold warm/cool rich/poor sharp/blunt tight/loose
-    rough/smooth sweet/sour fast/slow quick/slow light/heavy cheap/dear steep/flat easy/hard safe/risky""".split()
-_OPPOSITES += [
-    "/".join(_graded(word, end) for word in pair.split("/")) for pair in _GRADABLE for end in ("", "er", "est")
-]
-_CONTRAST = re.compile(
-    r"(?:\band|\bbut|,)\s*not\s+(?:an?\s|the\s|to\s)?(\w+)|\bnot\s+(?:an?\s|the\s|to\s)?(\w+)\b[\w\s,]{0,20}\bbut\b"
-    r"|\b(?:instead\sof|rather\sthan)\s+(?:an?\s|the\s)?(\w+)",
-    re.IGNORECASE,
-)
-_STRONG = {
-    name: re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
-    for name, words in {
-        "all": "all|every|each|any|anyone|anybody|anything|always|everyone|everybody|everything|entire|entirely|whole|completely|both",
-        "only": "only|solely|exclusively|nothing but|no other",
-        "most": "most|mostly|majority",
-        "many": "many|numerous",
-        "some": "some|several|certain",
-        "a few": "a few|few|hardly any",
-        "always": "always|constantly|invariably",
-        "often": "often|frequently|usually|generally|normally|regularly|commonly",
-        "sometimes": "sometimes|occasionally|at times|from time to time",
-        "rarely": "rarely|seldom|hardly ever",
-    }.items()
-}
-_STRONG_ENOUGH = {
-    "all": ("all",), "only": ("only",), "most": ("most", "all"), "many": ("many", "most", "all"), "a few": ("a few", "some"),
-    "always": ("always",), "often": ("often", "always"), "rarely": ("rarely",),
-}  # fmt: skip
-_IDIOMS = re.compile(
-    r"\b(?:all (?:the )?(?:year|winter|summer|spring|autumn|day|night|week|month|season|morning|afternoon|evening|time|along|over)(?: (?:long|round))?"
-    r"|at all|after all"
-    r"|above all|first of all|of all|at most|the most|most \w+ly|not only)\b",
     re.IGNORECASE,
 )
 _APART = re.compile(
@@ -164,7 +99,7 @@ def compare(statement: str, source: str, *, title: str = "", before: str = "", w
 
 
 def _roles(said: Text, told: Text, *, words: bool) -> Comparison | None:
-    compared = _opposites_in(said, told)
+    compared = opposites_in(said, told)
     for joint in _JOINTS:
         if sides_exchanged(said, told, joint, joint) and not (joint == "than" and compared):
             return Comparison("otherwise", f"what is before {joint!r} and what is after it have each other's place")
@@ -283,15 +218,13 @@ def _names(sides: _Sides) -> Comparison | None:
 
 def _negation(sides: _Sides) -> Comparison | None:
     said, told = sides.said, sides.told
-    denied, denies = len(_DENIES.findall(said.text)), len(_DENIES.findall(_spoken_of(said, told)))
-    if not denied and any(_DENIES.search(told.words_of({c})) and not _own_words(told, c) for _, c in told.clauses):
-        return Comparison(
-            "not told", "the source takes it back, or denies it for a case"
-        )  # "..., but this is not true"
-    if denies and not denied and _denied_of_another(said, told):
+    denied, denies = denials(said.text), denials(_spoken_of(said, told))
+    if not denied and takes_back(told):
+        return Comparison("not told", "the source takes it back, or denies it for a case")
+    if denies and not denied and denied_of_another(said, told):
         denies = 0
     if denied == denies:
-        if denied and (word := _denied_elsewhere(said, told)):
+        if denied and (word := denied_elsewhere(said, told)):
             return Comparison("not told", f"the source does not deny {word!r} but something else")
         return None
     one_sided = not denied or not denies
@@ -301,57 +234,9 @@ def _negation(sides: _Sides) -> Comparison | None:
     )
 
 
-def _denied_of_another(said: Text, told: Text) -> bool:
-    """Whether a source denies in clauses of their own what else is said of the same one: "Dogs are not ..., but they may be ..."."""
-    who = {token.stem for token in subject_of(told.text)}
-    clauses = {told.clause(token.start) for token in told.tokens if token.stem in said.stems - who}
-    positive = told.words_of({clause for clause in clauses if not _DENIES.search(told.words_of({clause}))})
-    denials = {clause for _, clause in told.clauses if _DENIES.search(told.words_of({clause}))} - clauses
-    own = {clause: _own_words(told, clause) - who for clause in denials}  # "but it is not" denies the statement itself
-    return (
-        not any(_DENIES.search(told.words_of({clause})) for clause in clauses)
-        and AUXILIARY.search(positive) is not None
-        and all(own[clause] and _VERB_DENIED.search(told.words_of({clause})) for clause in denials)
-    )
-
-
-def _own_words(told: Text, clause: int) -> set[str]:
-    """What a clause says of its own, without the words that speak of what another one says."""
-    stems = {token.stem for token in told.tokens if told.clause(token.start) == clause}
-    return stems - {stem(word) for word in _OF_ANOTHER}
-
-
-def _denied_elsewhere(said: Text, told: Text) -> str | None:
-    """The word that a statement denies beside another, where the source says it: "boil and not simmer" of "simmer and not boil"."""
-    ours, theirs = (
-        {stem(each) for match in _CONTRAST.finditer(text.text) for each in match.groups() if each}
-        for text in (said, told)
-    )
-    wrong = ((ours & told.stems) - theirs) | ((theirs & said.stems) - ours)
-    return next((token.text for token in said.tokens if token.stem in wrong), None)
-
-
 def _quantifiers(sides: _Sides) -> Comparison | None:
-    """Of "all", "only", "most", "often" and others, which need a word as strong in the source, and where it says what the statement says."""
-    said, told = sides.said, sides.told
-    statement, source = (_IDIOMS.sub(_blank, text) for text in (said.text, told.text))
-    for name, enough in _STRONG_ENOUGH.items():
-        word = _STRONG[name].search(statement)
-        if word is None:
-            continue
-        after = [token.stem for token in said.tokens if token.start >= word.end()][
-            1:
-        ]  # without what there are all or few of
-        clauses = {told.clause(token.start) for token in told.tokens if token.stem in after}
-        near = _IDIOMS.sub(_blank, told.words_of(clauses))
-        where = near if any(pattern.search(near) for pattern in _STRONG.values()) else source
-        if not any(_STRONG[strong].search(where) for strong in enough):
-            return Comparison("not told", f"the source does not say {word[0].lower()!r}")
-    return None
-
-
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match[0])
+    word = lacking_quantifier(sides.said, sides.told)
+    return None if word is None else Comparison("not told", f"the source does not say {word!r}")
 
 
 def _set_apart(sides: _Sides) -> Comparison | None:
@@ -371,7 +256,7 @@ def _opposites(sides: _Sides) -> Comparison | None:
         {plain_stem(match[0]): match[0] for match in WORD.finditer(text)}
         for text in (said.text, _spoken_of(said, told))
     )
-    for pair in _opposite_stems():
+    for pair in opposite_stems():
         for one, other in (pair, pair[::-1]):
             if one not in here or other not in there or other in here:
                 continue
@@ -406,18 +291,6 @@ def _turned_round(said: Text, told: Text, here: str, there: str) -> bool:
     if _TURNED.get(here.lower()) == there.lower():
         return sides_exchanged(said, told, here, there) is True
     return sides_exchanged(said, told, "than", "than") is True
-
-
-def _opposites_in(said: Text, told: Text) -> bool:
-    """Whether one says the opposite of a word of the other."""
-    here, there = ({plain_stem(match[0]) for match in WORD.finditer(text.text)} for text in (said, told))
-    return any((one in here and other in there) or (other in here and one in there) for one, other in _opposite_stems())
-
-
-@functools.cache
-def _opposite_stems() -> tuple[tuple[str, str], ...]:
-    pairs = (pair.partition("/") for pair in _OPPOSITES)
-    return tuple((plain_stem(one), plain_stem(other)) for one, _, other in pairs)
 
 
 def _same_thing(said: Text, told: Text, lacking: Sequence[Token]) -> bool:

@@ -88,13 +88,15 @@ class CalibratedPicker:
         Raises:
             CallFailed: the embedder failed.
         """
-        found, rows = word_features(question, passages)
+        candidates, rows = word_features(question, passages)
         head = "words"
-        if self.embedder is not None and found and _latin(question):
+        if self.embedder is not None and candidates and _latin(question):
             head = "words and vectors"
-            near = await nearness(question, found, self.embedder)
+            near = await nearness(question, candidates, self.embedder)
             rows = [[*row, cosine] for row, cosine in zip(rows, near, strict=True)]
-        return [Picked(quotation, _FITTED[head].probability(row)) for quotation, row in zip(found, rows, strict=True)]
+        return [
+            Picked(quotation, _FITTED[head].probability(row)) for quotation, row in zip(candidates, rows, strict=True)
+        ]
 
 
 def _latin(text: str) -> bool:
@@ -103,13 +105,13 @@ def _latin(text: str) -> bool:
     return 2 * sum(_LATIN.match(letter) is not None for letter in letters) > len(letters)
 
 
-async def nearness(question: str, found: Sequence[Quotation], embedder: TextEmbedder) -> list[float]:
+async def nearness(question: str, candidates: Sequence[Quotation], embedder: TextEmbedder) -> list[float]:
     """The cosine of the question's vector and that of each quotation's first sentence.
 
     Raises:
         CallFailed: the embedder failed.
     """
-    leads = [" ".join(each.lead.split()) for each in found]
+    leads = [" ".join(each.lead.split()) for each in candidates]
     texts = list(dict.fromkeys((question, *leads)))
     vectors = dict(zip(texts, await embedder.texts(texts), strict=True))
     return [dot(vectors[question], vectors[lead]) for lead in leads]
@@ -121,13 +123,13 @@ def word_features(question: str, passages: Sequence[Passage]) -> tuple[list[Quot
     What says nothing beyond the question is left out, except where it asks for yes or no.
     """
     asked = _Asked(question, passages)
-    found = [
+    candidates = [
         each
         for place, passage in enumerate(passages)
         for each in quotations(passage, place)
         if asked.kind == "yes or no" or each.kind == "code" or each.leads or asked.beyond(each.text)
     ]
-    return found, [asked.features(each, passages[each.place]) for each in found]
+    return candidates, [asked.features(each, passages[each.place]) for each in candidates]
 
 
 class _Asked:
@@ -155,7 +157,7 @@ class _Asked:
     def features(self, quotation: Quotation, passage: Passage) -> list[float]:
         """What is known of a quotation."""
         own, title = set(_terms(quotation.lead)), set(_terms(quotation.title))
-        above = title.union(*(_terms(line) for line in (passage.title, *passage.headings))) - own
+        above = title.union(*(_terms(line) for line in passage.above)) - own
         block, whole = set(_terms(quotation.text)) - own, set(_terms(passage.indexed))
         leaning = leans(quotation.text)
         before = set(_terms(quotation.before)) - own - above if leaning else set[str]()

@@ -6,12 +6,11 @@ Words of a statement that a source has, in another arrangement there. The rules 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import NamedTuple
 
 from .quantities import Quantity
 from .reading import Text, leans, stem, subject_of
-from .verbs import PARTICIPLES
+from .verbs import ACTS, PARTICIPLES
 
 __all__ = [
     "another_case",
@@ -21,9 +20,7 @@ __all__ = [
     "other_agent",
     "other_date",
     "other_object",
-    "other_owner",
     "sides_exchanged",
-    "split",
 ]
 
 _PASSIVE = re.compile(
@@ -38,9 +35,6 @@ _BOUND = re.compile(
     r"\b(by|in|at|on|from|to|of|for|with|near|into|through|via|against)\s+(?:(?:the|an?|his|her|its|their)\s+)?$",
     re.IGNORECASE,
 )
-_ACTS = re.compile(
-    rf"\w+ed|{'|'.join(sorted(PARTICIPLES))}"
-)  # behind a number: "412 joined" are of what was counted before
 _SUBJECT = re.compile(
     r"\b(?:after|before|because|when|while|since|until|that|and|but)\s(?:the|an?|his|her|its|their)\s(\w+)\s(?:had\s|has\s|have\s)?$",
     re.IGNORECASE,
@@ -50,16 +44,10 @@ _NOUN = re.compile(
 )  # "approval": not what is done, but its name
 _ORDERS = re.compile(r"\W*(?:(?:please|always|never|do\snot|don['’]t)\s)?", re.IGNORECASE)  # before the verb
 _TRANSFERS = "buy purchase acquire get obtain receive borrow inherit rent hire".split()
-_GOES_ON = re.compile(
-    rf"(?:and|but|or)\s(?:\w+ly\s|then\s|later\s|also\s)?(?:is|are|was|were|has|have|had|can|could|will|would|must|may|\w+ed|{'|'.join(sorted(PARTICIPLES))})\b",
-    re.IGNORECASE,
-)
-_RELATIVE = re.compile(r"(?P<head>\w+),\s(?:who|which)\s(?P<said>[^,;:.]*)", re.IGNORECASE)
 _JOINS = re.compile(
     r"\b(?:in|at|on|from|after|before|during|for|with|since|under|until|by|among|because|is|are|was|were)\b|,",
     re.IGNORECASE,
 )
-_FULL_NAME = 2  # words of a name
 _NEAR = 20  # characters between a quantity and the same one in another unit
 _DATED_BY = re.compile(
     r"\b(until|till|since|from|by|to)\s+(?:(?:the\s)?(?:spring|summer|autumn|winter|end|beginning)(?:\sof)?\s+)?$",
@@ -155,20 +143,6 @@ def _bound(text: Text, place: int) -> str:
     return match[1].lower() if match else ""
 
 
-def other_owner(said: Text, told: Text) -> str | None:
-    """A quantity that a source tells of what ", which ..." or ", who ..." stands behind, and a statement of something else."""
-    for match in _RELATIVE.finditer(told.text):
-        owners = _stems(told, match.start("head"), match.end("head"))
-        inside = _stems(told, match.start("said"), match.end("said"))
-        for quantity in said.quantities:
-            there = [other for other in told.quantities if other.within(quantity)]
-            within = there and all(match.start("said") <= other.start < match.end("said") for other in there)
-            outside = said.stems - inside - owners
-            if within and not owners & said.stems and outside & (told.stems - inside):
-                return quantity.text
-    return None
-
-
 def _standing(quantity: Quantity, told: Text) -> list[int]:
     """Where a source says a quantity: one in a parenthesis after another, "1,204 m (3,950 ft)", stands where that does as well."""
     places: list[int] = []
@@ -211,58 +185,6 @@ def moved(said: Text, told: Text) -> str | None:
     return None if len(breaks) == 1 and (bound or (joined and rotated)) else breaks[0][0]
 
 
-def split(said: Text, told: Text) -> tuple[str, str] | None:
-    """Two parts of the statement that the source says of different things: where the one stands there, the other has a rival."""
-    parts: list[tuple[str, set[int], Callable[[int], bool]]] = []
-    for quantity in said.quantities:
-        same = [other for other in told.quantities if other.within(quantity)]
-        clauses = {told.clause(other.start) for other in same}
-        if any(other.start < min((token.start for token in told.tokens), default=0) for other in same):
-            continue  # "In 1913 ..." holds of all that follows
-        parts.append((quantity.text, clauses, _rival_quantity(quantity, told)))
-    names = {token.stem for token in said.tokens if token.name}
-    subject, going_on = {token.stem for token in subject_of(told.text)}, _going_on(told)
-    for token in said.tokens:
-        clauses = {told.clause(other.start) for other in told.tokens if other.stem == token.stem}
-        clauses |= going_on if token.stem in subject else set()
-        parts.append((token.text, clauses, _rival_name(names, told) if token.name else (lambda clause: False)))
-    for i, (first, here, first_rival) in enumerate(parts):
-        for second, there, second_rival in parts[i + 1 :]:
-            if here and there and not here & there and (all(map(second_rival, here)) or all(map(first_rival, there))):
-                return first, second
-    return None
-
-
-def _going_on(told: Text) -> set[int]:
-    """The clauses that say more of the subject: "... was built in 1934 and bought in 1988"."""
-    return {clause for _, clause in told.clauses if _GOES_ON.match(told.words_of({clause}))}
-
-
-def _rival_quantity(quantity: Quantity, told: Text) -> Callable[[int], bool]:
-    rivals = {
-        told.clause(other.start)
-        for other in told.quantities
-        if quantity.same_kind(other, counted=not _ACTS.fullmatch(other.unit)) and not other.within(quantity)
-    }
-    return rivals.__contains__
-
-
-def _rival_name(names: set[str], told: Text) -> Callable[[int], bool]:
-    """Clauses that speak of somebody else; one without a name speaks of whom the one before it names first."""
-    spoken_of: dict[int, list[str]] = {}
-    for token in told.tokens:
-        if token.name:
-            spoken_of.setdefault(told.clause(token.start), []).append(token.stem)
-
-    def rival(clause: int) -> bool:
-        if clause in spoken_of:
-            return bool(set(spoken_of[clause]) - names)
-        nearest = next((spoken_of[number] for number in range(clause, -1, -1) if number in spoken_of), [])
-        return bool(nearest) and names.isdisjoint(nearest[:_FULL_NAME])
-
-    return rival
-
-
 def other_agent(said: Text, told: Text) -> str | None:
     """Who a statement says did it, in the passive, where the source says in the active that this was done to somebody by what it was
     done to: "The town is owned by the library." of "The town owned it."; and the other way round.
@@ -286,7 +208,7 @@ def _other_subject(said: Text, told: Text) -> str | None:
     """The verb of a statement before which a source has another subject of its own: "after the club had dismissed" him."""
     for token in said.tokens[1:]:
         there = [other for other in told.tokens if other.stem == token.stem]
-        if len(there) == 1 and _ACTS.fullmatch(there[0].text.lower()) and not _DONE.search(said.text[: token.start]):
+        if len(there) == 1 and ACTS.fullmatch(there[0].text.lower()) and not _DONE.search(said.text[: token.start]):
             match = _SUBJECT.search(told.text[: there[0].start])
             if match is not None and stem(match[1]) not in said.stems:
                 return token.text

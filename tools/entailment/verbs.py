@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["PARTICIPLES", "base_form"]
+import re
+
+__all__ = ["ACTS", "PARTICIPLES", "base_form"]
 
 _VERBS = """arise arose arisen; beat beaten; become became; begin began begun; bend bent; bind bound; bleed bled;
     blow blew blown; break broke broken; breed bred; bring brought; build built; burn burnt; buy bought; catch caught; choose chose chosen;
@@ -23,6 +25,8 @@ _SAME = "cast cut hit hurt let put read set shut split spread burst".split()
 _FORMS = {form: verb.split()[0] for verb in _VERBS.split(";") for form in verb.split()[1:]}
 PARTICIPLES = frozenset(_FORMS) | frozenset(_ALSO_NOUNS) | frozenset(_SAME) | {"run", "become", "come"}
 """Forms that can stand after "was", or may."""
+ACTS = re.compile(rf"\w+ed|{'|'.join(sorted(PARTICIPLES))}")
+"""A form in the past, in small letters: behind a number it is no unit, for "412 joined" are of what was counted before."""
 
 
 def base_form(word: str) -> str:

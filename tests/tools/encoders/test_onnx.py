@@ -86,6 +86,7 @@ def test_auto_takes_it_for_minilm_where_there_is_no_gpu(bert_folder, here, tmp_p
 
     folder = shutil.copytree(bert_folder, tmp_path / "minilm")
     monkeypatch.setattr(models, "fetch", lambda name, cache, progress=None: folder)
+    monkeypatch.setattr("inloop.tools.models.onnx.is_processor", lambda name: name in ("auto", "cpu"))
     with Store(tmp_path / "store") as store:
 
         def kind(spec, **changes):
