@@ -26,7 +26,6 @@ from ...runtime.answers import Checked, Citation, DraftSentence, Kind, Stance
 from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
 from ...tools.entailment import (
-    Comparison,
     Entailment,
     Judgement,
     Overlap,
@@ -34,11 +33,10 @@ from ...tools.entailment import (
     Span,
     Standing,
     compare,
-    evidence_features,
-    leans,
     quantities,
     sentences,
 )
+from .stances import by_model, by_parts, compared, spoken_of, titled, with_context
 
 __all__ = ["Verifier", "Verifies"]
 
@@ -172,17 +170,17 @@ class Verifier:
                 missing = _missing(text, pool)
                 return Checked(text=text, verdict="unsupported", why=f"{where} ({missing or self.judge.name})")
             cited, support = best
-            comparison = _compared(text, cited)
+            comparison = compared(text, cited)
             if comparison.outcome != "borne out":
                 why = f"what it cites does not bear it out: {comparison.why}"
                 return Checked(text=text, verdict="unsupported", why=why)
-            cited = [one for one in cited if _compared(text, [one]).outcome == "borne out"] or cited
+            cited = [one for one in cited if compared(text, [one]).outcome == "borne out"] or cited
             how = "it cited nothing; traced to what says it" if traced else "what it cites says it"
             if traced:
                 cited = cited[:1]
         about = self._about(kind)
         need = about.thresholds["pertinent"]
-        pairs = [(_titled(passage, span.text), question) for passage, span in cited]
+        pairs = [(titled(passage, span.text), question) for passage, span in cited]
         try:
             if sentence.quoted and standings and isinstance(about, Overlap):
                 judged = await about.judge_found(pairs, [standings[passage.id] for passage, _ in cited])
@@ -220,21 +218,21 @@ class Verifier:
         sides: list[tuple[Stance | None, str]] = [(None, "")] * len(cited)
         for place, judgement in enumerate(judged):
             if judgement.evidence >= need:
-                sides[place] = _by_parts(claim, cited[place])
+                sides[place] = by_parts(claim, cited[place])
         if self.inference is None:
             return sides
         least = self.inference.thresholds.get("spoken_of", 0.0)
         unsure = [
             place
             for place, (stance, why) in enumerate(sides)
-            if stance is None and why and _spoken_of(claim, cited[place]) >= least
+            if stance is None and why and spoken_of(claim, cited[place]) >= least
         ]
         if self.inference is self.judge:
             inferred = [judged[place] for place in unsure]
         else:
-            inferred = await self.inference.judge([(_with_context(*cited[place]), claim) for place in unsure])
+            inferred = await self.inference.judge([(with_context(*cited[place]), claim) for place in unsure])
         for place, judgement in zip(unsure, inferred, strict=True):
-            stance, why = _inferred(claim, cited[place], judgement, self.inference)
+            stance, why = by_model(claim, cited[place], judgement, self.inference)
             sides[place] = (stance, why or sides[place][1])
         return sides
 
@@ -278,37 +276,11 @@ class Verifier:
         return None
 
 
-def _compared(statement: str, cited: Sequence[tuple[Passage, Span]], *, words: bool = False) -> Comparison:
-    """A statement beside what is cited for it, with the titles that this stands under and the sentence before it."""
-    passage, span = cited[0]
-    title = ". ".join(dict.fromkeys(line for each, _ in cited for line in each.above))
-    before = next((each.text for each in reversed(sentences(passage.text[: span.start]))), "")
-    source = " ".join(" ".join(each.text.split()) for _, each in cited)
-    return compare(statement, source, title=title, before=before, words=words)
-
-
-def _spoken_of(claim: str, cited: tuple[Passage, Span]) -> float:
-    """The share of a claim's words that a quotation has, with what it stands under and leans on."""
-    return evidence_features(". ".join((*cited[0].above, _with_context(*cited))), claim, None)[0]
-
-
 def _missing(statement: str, pool: Sequence[Passage]) -> str:
     """A number or a date of a statement that no passage has, in words; "" where there is none."""
     there = [quantity for passage in pool for quantity in quantities(passage.indexed)]
     missing = (each for each in quantities(statement) if not any(other.within(each) for other in there))
     return next((f"{quantity.text!r} stands nowhere in it" for quantity in missing), "")
-
-
-def _titled(passage: Passage, text: str) -> str:
-    """A sentence under the title of its document, without which "this drug" says nothing."""
-    line = " ".join(text.split())
-    return f"{passage.title}\n{line}" if passage.title and passage.title not in line else line
-
-
-def _with_context(passage: Passage, span: Span) -> str:
-    """A sentence under its title, after the one that it leans on where it leans on one ("It was built in 1903.")."""
-    before = next((each.text for each in reversed(sentences(passage.text[: span.start]))), "")
-    return _titled(passage, f"{before} {span.text}" if before and leans(span.text) else span.text)
 
 
 def _citation(passage: Passage, span: Span, judged: Judgement, side: tuple[Stance | None, str]) -> Citation:
@@ -326,26 +298,3 @@ def _citation(passage: Passage, span: Span, judged: Judgement, side: tuple[Stanc
         stance=stance,
         decided=decided,
     )
-
-
-def _by_parts(claim: str, cited: tuple[Passage, Span]) -> tuple[Stance | None, str]:
-    """Whether a quotation speaks for a claim or against it by its parts alone, every word among them; else what is lacking."""
-    comparison = _compared(claim, [cited], words=True)
-    stances: dict[str, Stance] = {"borne out": "supports", "otherwise": "contradicts"}
-    return stances.get(comparison.outcome), comparison.why
-
-
-def _inferred(
-    claim: str, cited: tuple[Passage, Span], judgement: Judgement, inference: Entailment
-) -> tuple[Stance | None, str]:
-    """What a model says where the parts leave it open: a "supports" that a part stands against is none."""
-    sure = inference.thresholds["stance"]
-    share = judgement.supports / max(judgement.evidence, 1e-9)
-    if share >= sure and judgement.supports >= inference.thresholds["entails"]:
-        comparison = _compared(claim, [cited])
-        if comparison.outcome == "borne out":
-            return "supports", f"{inference.name} (P = {judgement.supports:.2f})"
-        return None, comparison.why
-    if share <= 1 - sure and judgement.contradicts >= inference.thresholds["contradicts"]:
-        return "contradicts", f"{inference.name} (P = {judgement.contradicts:.2f})"
-    return None, ""

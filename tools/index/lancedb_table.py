@@ -52,7 +52,6 @@ def _postpone_rest_client() -> None:
     if spec is None or spec.loader is None:
         return
     package, loader = module_from_spec(spec), spec.loader
-
     lock, running = threading.RLock(), False  # its own modules ask it for names while it is imported
 
     def whole(name: str) -> Any:
