@@ -2,7 +2,8 @@
 
 from .contents import Collection, Contents, contents
 from .corpus import fill
-from .ingestion import Ingested, ingest, listing
+from .ingestion import Ingested, ingest
+from .listing import listing
 from .neighbours import Neighbours, Selection
 from .open import open_index
 from .reranker import open_reranker

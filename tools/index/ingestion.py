@@ -39,12 +39,13 @@ from ..documents import (
     unread_pages,
 )
 from .contents import COLLECTION, Collection, Noted, keep_collection
+from .listing import beside, listing
 
 if TYPE_CHECKING:
     from ...runtime.protocols import Captioner, Index, PageReader
     from ...runtime.store import BlobStore
 
-__all__ = ["MAX_BYTES", "Ingested", "Listing", "ingest", "listing"]
+__all__ = ["MAX_BYTES", "Ingested", "ingest"]
 
 MAX_BYTES = 64_000_000
 """A larger file is reported and left out, unless a larger limit is given: it is read into memory whole."""
@@ -75,18 +76,6 @@ class Ingested(Record):
     """How many files of kinds that are not read, by the end of their names."""
     left: int = 0
     """Files that were not looked at, because the run was to stop."""
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The files of a folder that are read, in order; how many there are of other kinds, by the end of their names."""
-
-    files: list[Path]
-    skipped: dict[str, int]
-    captions: set[Path]
-    """Text files that are the captions of pictures beside them."""
-    links: tuple[Path, ...] = ()
-    """Links to files and folders that lead out of the folder: they are not followed."""
 
 
 @dataclass
@@ -240,49 +229,6 @@ def _named(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def listing(root: Path) -> Listing:
-    """What there is to read in a folder, or the one file.
-
-    Raises:
-        BadInput: it is not there, or holds nothing that can be read.
-    """
-    if not root.exists():
-        raise BadInput(f"{str(root)!r} does not exist: give a folder or a file to index.")
-    if root.is_file():
-        return Listing([root], {}, set())
-    paths: list[Path] = []
-    links: list[Path] = []
-    inside = root.resolve()
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        links += [path for name in folders if (path := Path(folder) / name).is_symlink() and _leads_out(path, inside)]
-        for name in sorted(names):
-            path = Path(folder) / name
-            if not name.startswith("."):
-                (links if path.is_symlink() and _leads_out(path, inside) else paths).append(path)
-    there = set(paths)
-    captions = {beside for path in paths if media_of(path) == "image/*" for beside in _beside(path) if beside in there}
-    files = [path for path in paths if media_of(path) is not None and path not in captions]
-    skipped = dict(Counter(path.suffix.lower() for path in paths if media_of(path) is None))
-    if not files:
-        kinds = ", ".join(f"{count} {end or 'without an ending'}" for end, count in sorted(skipped.items()))
-        kinds = ", ".join(filter(None, [kinds, f"{len(links)} links that lead out of it" if links else ""]))
-        raise BadInput(
-            f"there is nothing to index in {str(root)!r}{f' ({kinds})' if kinds else ', it is empty'}: {kinds_in_words()}"
-            " are read. The index was left as it is."
-        )
-    return Listing(files, skipped, captions, tuple(links))
-
-
-def _leads_out(link: Path, folder: Path) -> bool:
-    """Whether a link leads to what is there, outside of the folder (a path without links)."""
-    return link.exists() and not link.resolve().is_relative_to(folder)
-
-
-def _beside(picture: Path) -> tuple[Path, Path]:
-    return picture.with_name(picture.name + ".txt"), picture.with_suffix(".txt")
-
-
 def _read(path: Path, max_bytes: int) -> bytes:
     if not path.is_file():  # a pipe or a device with a harmless name would never end
         if path.exists():
@@ -300,9 +246,9 @@ def _read(path: Path, max_bytes: int) -> bytes:
 
 
 def _caption(path: Path, captions: set[Path]) -> str:
-    for beside in _beside(path) if media_of(path) == "image/*" else ():
-        if beside in captions or (not captions and beside.is_file()):
-            return beside.read_text(encoding="utf-8", errors="replace").strip()
+    for near in beside(path) if media_of(path) == "image/*" else ():
+        if near in captions or (not captions and near.is_file()):
+            return near.read_text(encoding="utf-8", errors="replace").strip()
     return ""
 
 
