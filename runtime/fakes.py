@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pydantic import BaseModel
 
 from .errors import BadInput
-from .records import Answer, BlobRef, Cost, Detection, ImageRequest, Message, Reply
+from .records import Answer, BlobRef, Cost, Detection, EditRequest, ImageRequest, Message, Reply
 from .store import BlobStore
 
 __all__ = [
     "ScriptedCaptioner",
     "ScriptedChat",
     "ScriptedDetector",
+    "ScriptedEditor",
     "ScriptedEmbedder",
     "ScriptedImages",
     "ScriptedRewards",
@@ -110,6 +111,34 @@ class ScriptedImages:
             self._blobs.put_image(Image.new("RGB", sides, tuple(_hash(request.prompt, request.seed)[:3])))
             for request in requests
         ]
+
+
+class ScriptedEditor:
+    """FAKE image editor: lays one flat colour, from the hash of prompt and seed, over the picture, as thickly as `strength` says.
+
+    With a mask, only where that is white.
+    """
+
+    def __init__(self, blobs: BlobStore, *, model: str = "fake-editor") -> None:
+        self.model = model
+        self.revision = "fake"
+        self.asked: list[EditRequest] = []
+        self._blobs = blobs
+
+    async def edit(self, requests: Sequence[EditRequest]) -> list[BlobRef]:
+        """A picture of the same size for each request."""
+        self.asked += requests
+        return [self._one(request) for request in requests]
+
+    def _one(self, request: EditRequest) -> BlobRef:
+        from PIL import Image
+
+        picture = self._blobs.get_image(request.image).convert("RGB")
+        flat = Image.new("RGB", picture.size, tuple(_hash(request.prompt, request.seed)[:3]))
+        edited = Image.blend(picture, flat, request.strength)
+        if request.mask is not None:
+            edited = Image.composite(edited, picture, self._blobs.get_image(request.mask).convert("1", dither=None))
+        return self._blobs.put_image(edited)
 
 
 class ScriptedVQA:

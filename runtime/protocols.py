@@ -13,7 +13,20 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from .passages import Filter, Hit, Manifest, Mode, Passage, Query, SpaceName
-from .records import Answer, BlobRef, Detection, ImageRequest, Message, Prediction, Reply, Row, Sample, Score, Training
+from .records import (
+    Answer,
+    BlobRef,
+    Detection,
+    EditRequest,
+    ImageRequest,
+    Message,
+    Prediction,
+    Reply,
+    Row,
+    Sample,
+    Score,
+    Training,
+)
 
 __all__ = [
     "Captioner",
@@ -22,6 +35,7 @@ __all__ = [
     "Embedder",
     "Evaluator",
     "Identified",
+    "ImageEditor",
     "ImageGenerator",
     "Index",
     "Reranker",
@@ -56,6 +70,15 @@ class ImageGenerator(Identified, Protocol):
     """Paints prompts; the same request gives the same picture, whatever it is batched with."""
 
     async def generate(self, requests: Sequence[ImageRequest]) -> list[BlobRef]: ...
+
+
+class ImageEditor(Identified, Protocol):
+    """Edits pictures for a prompt; the same request gives the same picture, whatever it is batched with.
+
+    A picture keeps its size. With a mask, every pixel outside of it keeps its value exactly.
+    """
+
+    async def edit(self, requests: Sequence[EditRequest]) -> list[BlobRef]: ...
 
 
 class VisualQA(Identified, Protocol):

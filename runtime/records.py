@@ -18,6 +18,7 @@ __all__ = [
     "BlobRef",
     "Cost",
     "Detection",
+    "EditRequest",
     "ImageRequest",
     "Message",
     "Part",
@@ -116,6 +117,25 @@ class ImageRequest(Record):
 
     prompt: str
     seed: int
+
+
+class EditRequest(Record):
+    """One picture to edit: with a `mask` only what is white in it is painted anew (inpainting), without one all (image-to-image).
+
+    `strength`, above 0 and at most 1: the share of the denoising steps that is taken. The less, the more of the picture is kept;
+    at 1 nothing of what is painted anew is.
+    """
+
+    prompt: str
+    seed: int
+    image: BlobRef
+    strength: float
+    mask: BlobRef | None = None
+
+    def content(self) -> dict[str, Any]:
+        """What the edit depends on, as JSON: picture and mask by the sha256 of their bytes."""
+        mask = None if self.mask is None else self.mask.sha256
+        return {**self.model_dump(), "image": self.image.sha256, "mask": mask}
 
 
 class Answer(Record):

@@ -38,6 +38,7 @@ CALL_KINDS: Registry[CallKind] = Registry(
     {
         "llm": CallKind("a reply of a language model"),
         "image": CallKind("a painted picture"),
+        "edit": CallKind("an edited picture"),
         "vqa": CallKind("an answer about a picture"),
         "caption": CallKind("a caption of a picture"),
         "embedding": CallKind("the vector of a text or a picture"),

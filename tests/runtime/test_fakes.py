@@ -4,19 +4,30 @@ import math
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from inloop.runtime.errors import BadInput
 from inloop.runtime.fakes import (
     ScriptedCaptioner,
     ScriptedChat,
     ScriptedDetector,
+    ScriptedEditor,
     ScriptedEmbedder,
     ScriptedImages,
     ScriptedRewards,
     ScriptedVQA,
 )
-from inloop.runtime.protocols import Captioner, Chat, Detector, Embedder, ImageGenerator, Rewarder, VisualQA
-from inloop.runtime.records import BlobRef, Detection, ImageRequest, Message
+from inloop.runtime.protocols import (
+    Captioner,
+    Chat,
+    Detector,
+    Embedder,
+    ImageEditor,
+    ImageGenerator,
+    Rewarder,
+    VisualQA,
+)
+from inloop.runtime.records import BlobRef, Detection, EditRequest, ImageRequest, Message
 from inloop.runtime.store.blobs import BlobStore
 
 REF = BlobRef(sha256="0" * 64, media_type="image/png", bytes=1)
@@ -42,6 +53,18 @@ async def test_images(tmp_path: Path) -> None:
     assert first[0] != first[1]
     assert await images.generate(requests[::-1]) == first[::-1]
     assert BlobStore(tmp_path).get_image(first[0]).size == (16, 16)
+
+
+async def test_the_editor_keeps_what_is_outside_of_the_mask(tmp_path: Path) -> None:
+    blobs = BlobStore(tmp_path)
+    editor: ImageEditor = ScriptedEditor(blobs)
+    mask = Image.new("L", (4, 2))
+    mask.paste(255, (0, 0, 2, 2))
+    request = EditRequest(prompt="a disc", seed=1, image=blobs.put_image(Image.new("RGB", (4, 2))), strength=1.0)
+    [whole, half] = await editor.edit([request, request.model_copy(update={"mask": blobs.put_image(mask)})])
+    flat, edited = blobs.get_image(whole), blobs.get_image(half)
+    assert edited.crop((0, 0, 2, 2)) == flat.crop((0, 0, 2, 2)) and flat.getpixel((3, 1)) != (0, 0, 0)
+    assert edited.getpixel((3, 1)) == (0, 0, 0)
 
 
 async def test_vqa() -> None:

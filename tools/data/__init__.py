@@ -6,7 +6,7 @@ from .claims import Claim, locate, read_claims, read_sentences
 from .downloads import fetched
 from .held_rows import kept_rows
 from .human_answers import human_answers
-from .pictures import SUFFIXES, Picture, content_sha256, keep_picture, read_picture
+from .pictures import SUFFIXES, Picture, as_shown, content_sha256, keep_picture, read_picture
 from .prompted_pictures import Item, Items, picture_files, read_items
 from .rows import drop_overlaps, folds, per_class, read_rows, text_key
 from .shots import Selection, Shot, Shots
@@ -23,6 +23,7 @@ __all__ = [
     "Selection",
     "Shot",
     "Shots",
+    "as_shown",
     "content_sha256",
     "drop_overlaps",
     "fetched",

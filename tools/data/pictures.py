@@ -21,7 +21,7 @@ from ...runtime.store import BlobStore
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "Picture", "content_sha256", "keep_picture", "read_picture"]
+__all__ = ["MAX_PIXELS", "SUFFIXES", "Picture", "as_shown", "content_sha256", "keep_picture", "read_picture"]
 
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"])
 MAX_PIXELS = 100_000_000
@@ -86,6 +86,15 @@ def keep_picture(data: bytes, blobs: BlobStore, *, name: str) -> Picture:
     except Exception as error:  # decoders raise whatever they like on damaged files
         raise BadInput(f"the picture {name!r} is damaged ({type(error).__name__}: {error}).") from None
     return Picture(blob=blobs.put_image(straight), notes=tuple(notes))
+
+
+def as_shown(image: Image) -> Image:
+    """An image as a viewer shows it, as RGB: see above. One of more than 4096 pixels a side is made smaller.
+
+    Raises:
+        BadInput: a grey value is no number, or below 0.
+    """
+    return _straight(image)[0]
 
 
 def content_sha256(path: Path) -> str:

@@ -1,5 +1,6 @@
-"""Text-to-image models."""
+"""Text-to-image models, and the editing of pictures with them."""
 
 from .diffusers import open_images
+from .editor import open_editor
 
-__all__ = ["open_images"]
+__all__ = ["open_editor", "open_images"]

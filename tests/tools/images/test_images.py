@@ -18,7 +18,8 @@ from inloop.runtime.errors import BadInput, CallFailed, PrerequisiteError
 from inloop.runtime.records import BlobRef, ImageRequest
 from inloop.runtime.settings import Settings
 from inloop.runtime.store.open import Store
-from inloop.tools.images.diffusers import DiffusersImages, Recipe, open_images
+from inloop.tools.images.diffusers import DiffusersImages, open_images
+from inloop.tools.images.recipe import Recipe
 
 REQUESTS = [ImageRequest(prompt=f"a red {thing}", seed=seed) for thing in ("disc", "box", "star") for seed in (0, 1)]
 
