@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from .denials import denials
 from .quantities import Quantity
 from .reading import Text, subject_of
+from .roles import turned_verbs
 from .verbs import ACTS, PARTICIPLES
 
-__all__ = ["other_owner", "split"]
+__all__ = ["denied_of_other", "other_doer", "other_owner", "split"]
 
 _FULL_NAME = 2  # words of a name
 _GOES_ON = re.compile(
@@ -32,7 +34,69 @@ def other_owner(said: Text, told: Text) -> str | None:
             outside = said.stems - inside - owners
             if within and not owners & said.stems and outside & (told.stems - inside):
                 return quantity.text
+            behind = {token.stem for token in told.tokens if token.start >= match.end()}
+            if within and owners & said.stems and behind & outside and not inside & said.stems:
+                return quantity.text  # "Jon, who has led it since 1990, will be chair": he is not chair since 1990
     return None
+
+
+def other_doer(said: Text, told: Text) -> str | None:
+    """A name that a statement has before a verb, where the source has others before it, and this one before another verb.
+
+    "Boats from Lund and Visby sank." of "Boats from Lund arrived, and boats from Visby sank.".
+    """
+    theirs, turned = _doers(told, by_clause=True), turned_verbs(said, told)
+    for verb, doers in _doers(said, by_clause=False):
+        if verb in turned:
+            continue  # whom it was done to stands before it
+        there = [others for other, others in theirs if other == verb]
+        elsewhere = {name for other, others in theirs if other != verb for name in others}
+        if len(there) == 1 and there[0] and (wrong := (doers & elsewhere) - there[0]):
+            return next(token.text for token in said.tokens if token.stem in wrong)
+    return None
+
+
+def _doers(text: Text, *, by_clause: bool) -> list[tuple[str, set[str]]]:
+    """The verbs of a text, each with the names that stand before it: in its clause, or back to the verb before it."""
+    doers, names = list[tuple[str, set[str]]](), dict[int, set[str]]()
+    for token in text.tokens:
+        clause = text.clause(token.start) if by_clause else 0
+        if token.name:
+            names.setdefault(clause, set()).add(token.stem)
+        elif ACTS.fullmatch(token.text.lower()):
+            doers.append((token.stem, names.pop(clause, set())))
+    return doers
+
+
+def denied_of_other(said: Text, told: Text) -> bool:
+    """Whether a source denies something only in clauses that speak of somebody else than the statement names."""
+    names = {token.stem for token in said.tokens if token.name}
+    denying = [clause for _, clause in told.clauses if denials(told.words_of({clause}))]
+    nearest = [_nearest(_names_by_clause(told), clause) for clause in denying]
+    return bool(names and names & told.stems) and bool(nearest) and all(_others(each, names) for each in nearest)
+
+
+def _others(named: Sequence[str], names: set[str]) -> bool:
+    """Whether names are those of somebody else; of "group A" and "group B" the letters are compared."""
+    letters, ours = ({name for name in each if len(name) == 1} for each in (named, names))
+    return letters.isdisjoint(ours) if letters and ours else bool(named) and names.isdisjoint(named)
+
+
+def _names_by_clause(told: Text) -> dict[int, list[str]]:
+    """The names in each clause that has any."""
+    names: dict[int, list[str]] = {}
+    for token in told.tokens:
+        if token.name:
+            names.setdefault(told.clause(token.start), []).append(token.stem)
+    return names
+
+
+def _nearest(names: dict[int, list[str]], clause: int) -> list[str]:
+    """Whom a clause speaks of: one without a name speaks of whom the one before it names first."""
+    if clause in names:
+        return names[clause]
+    before = next((names[number] for number in range(clause, -1, -1) if number in names), [])
+    return before[:_FULL_NAME]
 
 
 def split(said: Text, told: Text) -> tuple[str, str] | None:
@@ -72,16 +136,11 @@ def _rival_quantity(quantity: Quantity, told: Text) -> Callable[[int], bool]:
 
 
 def _rival_name(names: set[str], told: Text) -> Callable[[int], bool]:
-    """Clauses that speak of somebody else; one without a name speaks of whom the one before it names first."""
-    spoken_of: dict[int, list[str]] = {}
-    for token in told.tokens:
-        if token.name:
-            spoken_of.setdefault(told.clause(token.start), []).append(token.stem)
+    """Clauses that speak of somebody else."""
+    named = _names_by_clause(told)
 
     def rival(clause: int) -> bool:
-        if clause in spoken_of:
-            return bool(set(spoken_of[clause]) - names)
-        nearest = next((spoken_of[number] for number in range(clause, -1, -1) if number in spoken_of), [])
-        return bool(nearest) and names.isdisjoint(nearest[:_FULL_NAME])
+        nearest = _nearest(named, clause)
+        return bool(set(nearest) - names) if clause in named else _others(nearest, names)
 
     return rival

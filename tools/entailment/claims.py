@@ -16,19 +16,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .attribution import other_owner, split
-from .denials import denials, denied_elsewhere, denied_of_another, takes_back
-from .opposites import opposite_stems, opposites_in
+from .attribution import denied_of_other, other_doer, other_owner, split
+from .conditions import another_case, lacking_condition, turned_condition
+from .denials import denials, denied_elsewhere, denied_of_another, denies_the_same, takes_back
+from .doubts import lacking_doubt
+from .opposites import opposite_stems, opposites_in, sides_taken
 from .quantifiers import lacking_quantifier
 from .quantities import Quantity
-from .reading import WORD, Text, Token, leans, letters, plain_stem, pronoun, stem, subject_of, unspaced
+from .reading import WORD, Text, Token, leans, letters, plain_stem, pronoun, spoken_of, stem, subject_of, unspaced
 from .roles import (
-    another_case,
     bound_otherwise,
     exchanged,
     moved,
     other_agent,
     other_date,
+    other_end,
     other_object,
     sides_exchanged,
 )
@@ -50,16 +52,12 @@ _OTHER_WORDS = Comparison(
 )
 
 
-_DOUBTS = re.compile(
-    r"\b(?:if|whether|unless|(?-i:may)|might|could|would|should|allegedly|reportedly|rumou?rs?|supposedly|probably|perhaps|possibly|maybe|planned|plans"
-    r"|proposed|false|falsely|untrue|myth|deny|denies|denied|claimed|claims)\b",
-    re.IGNORECASE,
-)
 _APART = re.compile(
     r"\b(unlike|in contrast (?:to|with)|as opposed to|except(?: for)?|apart from|other than|instead of|rather than|however (?:many|much|\w+)|no matter"
     r"|regardless of|irrespective of|whether or not)\b[^,;:.()]*",
     re.IGNORECASE,
 )
+_SHARES = re.compile(r"\bthe (?:rest|others|remaining|remainder)\b", re.IGNORECASE)  # told without numbers of their own
 _SPEAKER = re.compile(r"(?:we|i|our|my)\b", re.IGNORECASE)
 _JOINTS = ("before", "after", "until", "because", "than")
 _TURNED = {"before": "after", "after": "before"}
@@ -91,8 +89,10 @@ def compare(statement: str, source: str, *, title: str = "", before: str = "", w
     for decide in (_pronoun, _quantities, _names, _negation, _quantifiers, _set_apart, _opposites):
         if (comparison := decide(_Sides(said, told, above, known, lacking, words))) is not None:
             return comparison
-    if (doubt := _DOUBTS.search(_spoken_of(said, told))) and not _DOUBTS.search(statement):
-        return Comparison("not told", f"the source says it with {doubt[0].lower()!r}")
+    if (doubt := lacking_doubt(said, told)) is not None:
+        return Comparison("not told", f"the source says it with {doubt!r}")
+    if (condition := lacking_condition(said, told)) is not None:
+        return Comparison("not told", f"the source says it only {condition!r}")
     if words and lacking:
         return Comparison("not told", f"{lacking[0].text!r} does not stand there")
     return _roles(said, told, words=words) or Comparison("borne out")
@@ -100,16 +100,20 @@ def compare(statement: str, source: str, *, title: str = "", before: str = "", w
 
 def _roles(said: Text, told: Text, *, words: bool) -> Comparison | None:
     compared = opposites_in(said, told)
+    # "A is longer than B", "B is shorter than A"
+    turned = compared and sides_exchanged(said, told, "than", "than") is True
     for joint in _JOINTS:
         if sides_exchanged(said, told, joint, joint) and not (joint == "than" and compared):
             return Comparison("otherwise", f"what is before {joint!r} and what is after it have each other's place")
-    if (pair := exchanged(said, told)) is not None:
+    if not turned and (pair := exchanged(said, told)) is not None:
         why = f"{pair.first!r} and {pair.second!r} have each other's place"
         return Comparison("otherwise" if pair.sure else "not told", why)
     if (agent := other_agent(said, told)) is not None:
         return Comparison("otherwise", f"the source does not say that {agent!r} did it")
-    if (thing := other_object(said, told)) is not None or (thing := other_date(said, told)) is not None:
+    if thing := other_object(said, told) or other_end(said, told) or other_date(said, told):
         return Comparison("not told", f"the source says it otherwise of {thing!r}")
+    if (name := other_doer(said, told)) is not None:
+        return Comparison("not told", f"the source says something else of {name!r}")
     if (quantity := other_owner(said, told)) is not None:
         return Comparison("not told", f"the source says {quantity!r} of something else")
     if (word := bound_otherwise(said, told)) is not None:
@@ -118,7 +122,7 @@ def _roles(said: Text, told: Text, *, words: bool) -> Comparison | None:
         return Comparison("not told", f"{parts[0]!r} and {parts[1]!r} stand in different parts of the sentence")
     if (word := another_case(said, told)) is not None:
         return Comparison("not told", f"the source says {word!r} of another case")
-    if words and (word := moved(said, told)) is not None:
+    if words and not turned and (word := moved(said, told)) is not None:
         return Comparison("not told", f"{word!r} stands in another place there")
     return None
 
@@ -187,6 +191,7 @@ def _quantities(sides: _Sides) -> Comparison | None:
             return Comparison("not told", f"the {what} {quantity.text!r} does not stand there")
         sure = (
             not same
+            and not _SHARES.search(sides.told.text)
             and _same_thing(sides.said, sides.told, sides.lacking)
             and all(other.apart(quantity) for other in there)
         )
@@ -218,16 +223,24 @@ def _names(sides: _Sides) -> Comparison | None:
 
 def _negation(sides: _Sides) -> Comparison | None:
     said, told = sides.said, sides.told
-    denied, denies = denials(said.text), denials(_spoken_of(said, told))
+    denied, denies = denials(said.text), denials(spoken_of(said, told))
     if not denied and takes_back(told):
         return Comparison("not told", "the source takes it back, or denies it for a case")
     if denies and not denied and denied_of_another(said, told):
         denies = 0
+    if turned_condition(said, told):
+        if denied % 2 != denies % 2:  # "not ... if" is "... unless"
+            return None
+        return Comparison("not told", "one says it of the case that the other excepts")
+    if denied and not denies and denies_the_same(said, told):
+        denies = denied
     if denied == denies:
+        if denied and denied_of_other(said, told):
+            return Comparison("not told", "the source denies it of something else")
         if denied and (word := denied_elsewhere(said, told)):
             return Comparison("not told", f"the source does not deny {word!r} but something else")
         return None
-    one_sided = not denied or not denies
+    one_sided = not denied or not denials(told.text)
     sure = one_sided and _same_thing(said, told, sides.lacking) and _same_time(said, told)
     return Comparison(
         "otherwise" if sure else "not told", "the source denies it" if denies else "it denies what the source says"
@@ -253,9 +266,10 @@ def _set_apart(sides: _Sides) -> Comparison | None:
 def _opposites(sides: _Sides) -> Comparison | None:
     said, told = sides.said, sides.told
     here, there = (
-        {plain_stem(match[0]): match[0] for match in WORD.finditer(text)}
-        for text in (said.text, _spoken_of(said, told))
+        {plain_stem(match[0]): match[0] for match in WORD.finditer(text)} for text in (said.text, spoken_of(said, told))
     )
+    if (side := sides_taken(said, told)) is not None:
+        return Comparison("otherwise", f"{side!r}, and the source says the opposite")
     for pair in opposite_stems():
         for one, other in (pair, pair[::-1]):
             if one not in here or other not in there or other in here:
@@ -306,18 +320,3 @@ def _same_time(said: Text, told: Text) -> bool:
         for other in told.quantities
         if other.scale != "number"
     )
-
-
-def _spoken_of(said: Text, told: Text) -> str:
-    """The clauses of a source that speak of what the statement speaks of: the fewest that have all of its words."""
-    stems = said.stems
-    by_clause: dict[int, set[str]] = {}
-    for token in told.tokens:
-        if token.stem in stems:
-            by_clause.setdefault(told.clause(token.start), set()).add(token.stem)
-    chosen, covered = set[int](), set[str]()
-    for clause, shared in sorted(by_clause.items(), key=lambda entry: (-len(entry[1]), entry[0])):
-        if shared - covered:
-            chosen.add(clause)
-            covered |= shared
-    return told.words_of(chosen)

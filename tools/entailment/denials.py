@@ -6,7 +6,7 @@ import re
 
 from .reading import AUXILIARY, Text, stem, subject_of
 
-__all__ = ["denials", "denied_elsewhere", "denied_of_another", "takes_back"]
+__all__ = ["denials", "denied_elsewhere", "denied_of_another", "denies_the_same", "takes_back"]
 
 _DENIES = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|nowhere|neither|nor|without|cannot|lacks?|lacked|lacking|fail(?:s|ed)?\sto|refus(?:es|ed)\sto"
@@ -47,6 +47,24 @@ def denied_of_another(said: Text, told: Text) -> bool:
         and AUXILIARY.search(positive) is not None
         and all(own[clause] and _VERB_DENIED.search(told.words_of({clause})) for clause in denying)
     )
+
+
+def denies_the_same(said: Text, told: Text) -> bool:
+    """Whether the words right behind the denials of a statement stand right behind denials of the source, too."""
+    ours, theirs = (_denied_words(text) for text in (said, told))
+    return bool(ours) and ours <= theirs
+
+
+def _denied_words(text: Text) -> set[str]:
+    following = (
+        (match, next((each for each in text.tokens if each.start >= match.end()), None))
+        for match in _DENIES.finditer(text.text)
+    )
+    return {
+        token.stem
+        for match, token in following
+        if token is not None and text.clause(token.start) == text.clause(match.start())
+    }
 
 
 def _own_words(told: Text, clause: int) -> set[str]:

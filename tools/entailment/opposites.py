@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import re
 
-from .reading import WORD, Text, plain_stem
+from .reading import WORD, Text, plain_stem, stem
 
-__all__ = ["opposite_stems", "opposites_in"]
+__all__ = ["opposite_stems", "opposites_in", "sides_taken"]
 
 
 def _graded(adjective: str, end: str) -> str:
@@ -37,11 +37,37 @@ _OPPOSITES += [
     "/".join(_graded(word, end) for word in pair.split("/")) for pair in _GRADABLE for end in ("", "er", "est")
 ]
 
+_SIDES = re.compile(
+    r"\b(vot(?:e|es|ed|ing)|argu(?:e|es|ed|ing)|sp(?:eaks?|oke|oken|eaking)|decid(?:e|es|ed|ing)|rul(?:e|es|ed|ing)|campaign(?:s|ed|ing)?|f(?:ights?|ought|ighting))"
+    r"\s(?:\w+ly\s)?(for|in\sfavou?r\sof|against)\b",
+    re.IGNORECASE,
+)
+
 
 def opposites_in(said: Text, told: Text) -> bool:
-    """Whether one says the opposite of a word of the other."""
+    """Whether one has the opposite of a word of the other in its stead; not where both have both, as of "old ... than young ones"."""
     here, there = ({plain_stem(match[0]) for match in WORD.finditer(text.text)} for text in (said, told))
-    return any((one in here and other in there) or (other in here and one in there) for one, other in opposite_stems())
+    return any(
+        {one, other} & here == {mine} and {one, other} & there == {one, other} - {mine}
+        for one, other in opposite_stems()
+        for mine in (one, other)
+    )
+
+
+def sides_taken(said: Text, told: Text) -> str | None:
+    """The word with which a statement takes a side where a source takes the other one: "voted for" of "voted against"."""
+    ours, theirs = (
+        {(stem(match[1]), match[2].lower() == "against"): match[0] for match in _SIDES.finditer(text.text)}
+        for text in (said, told)
+    )
+    return next(
+        (
+            word
+            for (verb, against), word in ours.items()
+            if (verb, not against) in theirs and (verb, against) not in theirs
+        ),
+        None,
+    )
 
 
 @functools.cache

@@ -119,6 +119,11 @@ _TENS = {
     name: 10 * value
     for value, name in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
 }
+_SPOKEN_TIME = re.compile(
+    r"\b(?:at|by|to|from|before|after|until|since)\s(?P<clock>(?:(?P<part>half|(?:a\s)?quarter)\s(?P<side>past|to)\s)?"
+    rf"(?P<hour>1[0-2]|[1-9]|{'|'.join(list(_ONES)[1:13])})(?:\so['’]clock)?\sin\sthe\s(?P<half>morning|afternoon|evening))\b",
+    re.IGNORECASE,
+)
 _SCALES = {"hundred": 100.0, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "m": 1e6, "bn": 1e9}
 _SPELT = "|".join(sorted([*_ONES, *_TENS, "hundred", "thousand", "million", "billion", "dozen"], key=len, reverse=True))
 _NUMBER = re.compile(
@@ -153,7 +158,7 @@ _ABOUT = 0.1  # "about 40" is 36 to 44
 def quantities(text: str) -> list[Quantity]:
     """The numbers, dates and times of `text`, in order; none is in another. Numbers in names ("p53", "COX-2") are left out."""
     taken: list[Quantity] = []
-    for quantity in (*_dates(text), *_times(text), *_numbers(text)):
+    for quantity in (*_dates(text), *_times(text), *_spoken_times(text), *_numbers(text)):
         if all(quantity.end <= other.start or other.end <= quantity.start for other in taken):
             taken.append(quantity)
     return sorted(taken, key=lambda quantity: quantity.start)
@@ -226,6 +231,16 @@ def _times(text: str) -> Iterator[Quantity]:
             hour = int(match["hour"]) % 12 + (12 if match["half"].lower() == "p" else 0)
             minutes = 60 * hour + int(match["minute"] or 0)
         yield Quantity("time", minutes, minutes, match.start(), match.end(), match[0])
+
+
+def _spoken_times(text: str) -> Iterator[Quantity]:
+    """Times as "half past seven in the evening"."""
+    for match in _SPOKEN_TIME.finditer(text):
+        hour = _ONES.get(match["hour"].lower()) or int(match["hour"])
+        minutes = 60 * (hour % 12 + (0 if match["half"].lower() == "morning" else 12))
+        part = (30 if match["part"].lower() == "half" else 15) if match["part"] else 0
+        minutes += -part if (match["side"] or "").lower() == "to" else part
+        yield Quantity("time", minutes, minutes, match.start("clock"), match.end(), match["clock"])
 
 
 def _numbers(text: str) -> Iterator[Quantity]:

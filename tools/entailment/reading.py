@@ -21,6 +21,7 @@ __all__ = [
     "letters",
     "plain_stem",
     "pronoun",
+    "spoken_of",
     "stem",
     "subject_of",
     "unspaced",
@@ -41,6 +42,7 @@ _PRONOUN = re.compile(
 _ACTS = re.compile(
     r"(?!\w+(?:s|ing|ed|ly)\b)[A-Z]\w{2,}\s(?:is|was|has|had|will|can|would|did|does|\w+ed|led|wrote|won|sold|bought)\b"
 )
+_LABELLED = re.compile(r"\b(?:[A-Z]?[a-z]+)\sA$")  # "Group A", "vitamin A"; not "RESULTS A total"
 _WEEKDAY = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?$")
 AUXILIARY = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|will|can|could|may|might|must|shall|should|would|do|does|did)\b"
@@ -72,7 +74,9 @@ class Text:
         tokens = []
         for match in WORD.finditer(text):
             word = re.sub(r"['’]s$", "", match[0])
-            if word.casefold() in STOP or any(q.start <= match.start() < q.end for q in amounts):
+            if word.casefold() in STOP and not _LABELLED.search(text[: match.end()]):
+                continue
+            if any(q.start <= match.start() < q.end for q in amounts):
                 continue
             first = not text[: match.start()].strip() or text[: match.start()].rstrip()[-1:] in ".!?\n"
             leads = first and re.match(r"\s+[A-Z]", text[match.end() :]) is not None  # Olof Ek is ...
@@ -112,6 +116,24 @@ def subject_of(sentence: str) -> tuple[Token, ...]:
     tokens = [token for token in Text.read(sentence).tokens if not _WEEKDAY.match(token.text)]
     verb = AUXILIARY.search(sentence)
     return tuple(token for token in tokens if token.start < verb.start()) if verb else tuple(tokens[:3])
+
+
+def spoken_of(said: Text, told: Text) -> str:
+    """The clauses of a source that speak of what a statement speaks of: the fewest that have all of its words and numbers."""
+    by_clause: dict[int, set[str]] = {}
+    for token in told.tokens:
+        if token.stem in said.stems:
+            by_clause.setdefault(told.clause(token.start), set()).add(token.stem)
+    for quantity in told.quantities:
+        same = {other.text for other in said.quantities if quantity.within(other)}
+        if same and told.clause(quantity.start) in by_clause:
+            by_clause[told.clause(quantity.start)] |= same
+    chosen, covered = set[int](), set[str]()
+    for clause, shared in sorted(by_clause.items(), key=lambda entry: (-len(entry[1]), entry[0])):
+        if shared - covered:
+            chosen.add(clause)
+            covered |= shared
+    return told.words_of(chosen)
 
 
 def _clauses(text: str, tokens: Sequence[Token], amounts: Sequence[Quantity]) -> tuple[tuple[int, int], ...]:

@@ -13,14 +13,15 @@ from .reading import Text, leans, stem, subject_of
 from .verbs import ACTS, PARTICIPLES
 
 __all__ = [
-    "another_case",
     "bound_otherwise",
     "exchanged",
     "moved",
     "other_agent",
     "other_date",
+    "other_end",
     "other_object",
     "sides_exchanged",
+    "turned_verbs",
 ]
 
 _PASSIVE = re.compile(
@@ -53,14 +54,13 @@ _DATED_BY = re.compile(
     r"\b(until|till|since|from|by|to)\s+(?:(?:the\s)?(?:spring|summer|autumn|winter|end|beginning)(?:\sof)?\s+)?$",
     re.IGNORECASE,
 )
+_END = re.compile(r"\b(from|to|by)\s+$", re.IGNORECASE)
 _BESIDE = 8  # characters after a preposition in which its object begins
 _LABEL = re.compile(
     r"\b(?:model|type|version|room|number|no\.|chapter|section|figure|table|route|line|group|class|level|grade|platform|gate|flight|bus|page|step"
     r"|part|phase|series|mark|unit)\s$",
     re.IGNORECASE,
 )
-_CASES = re.compile(r"\b(?:when|whenever|if|unless|while|because|until|once)\b", re.IGNORECASE)
-_CASE_ENDS = re.compile(r"[,;.]|\band\b|\bbut\b")
 
 
 def _passives(text: Text) -> set[str]:
@@ -76,7 +76,7 @@ class Exchange(NamedTuple):
     sure: bool
 
 
-def _turned(said: Text, told: Text) -> set[str]:
+def turned_verbs(said: Text, told: Text) -> set[str]:
     """The stems of the verbs that one text has in the passive, and the other in the active or as an order: "is stored" of "Store ..."."""
     turned = _passives(said) ^ _passives(told)
     for one, other in ((said, told), (told, said)):
@@ -89,7 +89,7 @@ def exchanged(said: Text, told: Text) -> Exchange | None:
     """Two words that stand around a third in the statement, and around it the other way in the source; the same way where the one says in
     the passive what the other says in the active.
     """
-    turned = _turned(said, told)
+    turned = turned_verbs(said, told)
     places: dict[str, list[int]] = {}
     for token in told.tokens:
         places.setdefault(token.stem, []).append(token.start)
@@ -177,7 +177,7 @@ def moved(said: Text, told: Text) -> str | None:
             bound = bool(word := _bound(said, start)) and word == _bound(told, place)
         used.add(place)
         last, end = place, start + len(text)
-    turned = bool(_turned(said, told))
+    turned = bool(turned_verbs(said, told))
     if not breaks or (turned and len(breaks) <= 2):
         return None
     joined = _JOINS.search(breaks[0][1]) is not None or _JOINS.match(said.text) is not None
@@ -253,6 +253,21 @@ def _dated_by(quantity: Quantity, text: Text) -> str:
     return match[1].lower() if match else ""
 
 
+def other_end(said: Text, told: Text) -> str | None:
+    """A number that a statement joins by "from", "to" or "by", where the source joins it by another of them: "to 8" of "by 8"."""
+    for quantity in said.quantities:
+        word = _ends(quantity, said)
+        theirs = [_ends(other, told) for other in told.quantities if word and other.within(quantity)]
+        if theirs and word not in theirs and all(theirs):
+            return quantity.text
+    return None
+
+
+def _ends(quantity: Quantity, text: Text) -> str:
+    match = _END.search(text.text[: quantity.start]) if quantity.scale == "number" else None
+    return match[1].lower() if match else ""
+
+
 def sides_exchanged(said: Text, told: Text, here: str, there: str) -> bool | None:
     """Whether what stands on one side of the word `here` in a statement stands on the other side of `there` in a source.
 
@@ -261,7 +276,9 @@ def sides_exchanged(said: Text, told: Text, here: str, there: str) -> bool | Non
     ours, theirs = _sides(said, here), _sides(told, there)
     if ours is None or theirs is None:
         return None
-    straight = len(ours[0] & theirs[0]) + len(ours[1] & theirs[1])
+    straight = len(ours[1] & theirs[1])
+    if here != "than":  # what is said of both, "yields more rye than", stands before it either way
+        straight += len(ours[0] & theirs[0])
     crossed = len(ours[0] & theirs[1]), len(ours[1] & theirs[0])
     return None if straight == sum(crossed) else min(crossed) > 0 and sum(crossed) > straight
 
@@ -277,40 +294,3 @@ def _sides(text: Text, word: str) -> tuple[set[str], set[str]] | None:
     after = {token.stem for token in text.tokens if end <= token.start and (not first or token.start < comma)}
     before = {token.stem for token in text.tokens if token.start < start or (first and token.start >= comma)}
     return before - after, after - before
-
-
-def another_case(said: Text, told: Text) -> str | None:
-    """A word of what a statement says to be so in a case ("when ...", "if ..."), which the source says of another case."""
-    ours = _cases(said)
-    if len(ours) != 1:
-        return None
-    [(main, case)] = ours
-    theirs = _cases(told)
-    best = max(theirs, key=lambda each: len(each[1] & case), default=None)
-    if best is None or 2 * len(best[1] & case) < len(case) or not main:
-        return None
-    for other_main, other_case in theirs:
-        elsewhere = (main & other_main) - best[0]
-        if other_case != best[1] and elsewhere and len(main & other_main) > len(main & best[0]):
-            return next(token.text for token in reversed(said.tokens) if token.stem in elsewhere)
-    return None
-
-
-def _cases(text: Text) -> list[tuple[set[str], set[str]]]:
-    """What is said to be so, and in which case, by stems; a case that a sentence begins with holds of what follows."""
-    cases, begins = list[tuple[set[str], set[str]]](), 0
-    matches = list(_CASES.finditer(text.text))
-    for place, match in enumerate(matches):
-        stop = matches[place + 1].start() if place + 1 < len(matches) else len(text.text)
-        ended = _CASE_ENDS.search(text.text, match.end(), stop)
-        end = ended.start() if ended is not None else stop
-        main = _stems(text, begins, match.start()) or _stems(text, end, stop)
-        cases.append((main, _stems(text, match.end(), end)))
-        begins = end
-    return cases
-
-
-def _stems(text: Text, start: int, end: int) -> set[str]:
-    return {token.stem for token in text.tokens if start <= token.start < end} | {
-        f"{quantity.low:g}" for quantity in text.quantities if start <= quantity.start < end
-    }

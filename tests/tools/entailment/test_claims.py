@@ -55,6 +55,15 @@ SUIT = "The mill sued the city in 1950."
         ("Adults pay 9 crowns.", "Adults paid 9 crowns."),
         ("The female lays three to five eggs.", "The female lays three to five pale blue eggs."),
         ("The mill was bought in 1988.", "The mill was built by Holm in 1934 and bought from Lund in 1988."),
+        ("The shop shuts at half past seven in the evening.", "The shop shuts at 7.30 p.m."),
+        ("Use 50 microlitres of water.", "Use 50 µl of water."),
+        ("The price rose to 9 crowns from 8 crowns.", "The price rose from 8 crowns to 9 crowns."),
+        ("Young trees need more water than old ones.", "Old trees need less water than young ones."),
+        ("The lid must not be opened.", "Do not open the lid, because an open lid lets the steam out."),
+        ("Jon voted for the plan.", "Ada voted against the plan, and Jon voted for the plan."),
+        ("Ada Berg met Jon Falk.", "Ada Berg, who led the mill in Visby, met Jon Falk."),
+        ("Ada Lund has led the mill since 2016.", "Ada Lund, who has led the mill since 2016, will succeed Jon Holm."),
+        ("Jon did not sign it.", "Ada signed the letter, but Jon did not sign it."),
         ("灯塔高四十一米", "灯塔高四十一米。港口有三个码头。"),
     ],
 )
@@ -146,6 +155,17 @@ def test_what_a_source_says_is_borne_out(statement, source):
         ("灯塔高四十", "灯塔高四十一米。", ""),
         ("The price is 15.", "The price is 1.5.", "15"),
         ("The low is 5 degrees.", "The low is -5 degrees.", "5"),
+        ("Young trees need less water than old ones.", "Old trees need less water than young ones.", "than"),
+        ("The shop shuts at half past seven in the evening.", "The shop shuts at 7.30 a.m.", "half past seven"),
+        ("Ada proposed the plan.", "Jon proposed the plan, and Ada seconded it.", "Ada"),
+        ("Boats from Lund and Visby sank.", "Boats from Lund arrived, and boats from Visby sank.", "Lund"),
+        ("Jon voted for the plan.", "Jon voted against the plan.", "voted for"),
+        ("The price rose from 9 crowns to 8 crowns.", "The price rose from 8 crowns to 9 crowns.", "9"),
+        ("The price rose by 9 crowns.", "The price rose to 9 crowns.", "9"),
+        ("Group A lost 12 crowns.", "Group B lost 12 crowns.", "A"),
+        ("Group A lost nothing.", "Group A lost 12 crowns, whereas Group B lost nothing.", "something else"),
+        ("Jon did not pay.", "Ada did not pay, but Jon paid.", "something else"),
+        ("Ada Lund has been chair since 2016.", "Ada Lund, who has led the mill since 2016, will be chair.", "2016"),
     ],
 )
 def test_another_fact_is_never_borne_out_and_the_part_is_named(statement, source, why):
@@ -202,6 +222,8 @@ def test_nothing_is_called_otherwise_that_is_only_turned_round_or_dated_elsewher
         ("The female lays five eggs.", "The female lays three to five pale blue eggs."),
         ("Passengers leave the ferry by the ramp.", "Passengers exit the ferry by the ramp on the right."),
         ("The fire was on 3 December 1978.", "It has used power from its own wood-fired station since 2015."),
+        ("Three men work in Lund.", "Nine men work there, six of them in Visby and the others in Lund."),
+        ("The fee of 4 crowns was paid.", "No fee will be paid for May, but the fee of 4 crowns for April was paid."),
     ],
 )  # fmt: skip
 def test_a_true_statement_is_not_called_otherwise(statement, source):
