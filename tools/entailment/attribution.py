@@ -11,7 +11,7 @@ from .reading import Text, subject_of
 from .roles import turned_verbs
 from .verbs import ACTS, PARTICIPLES
 
-__all__ = ["denied_of_other", "other_doer", "other_owner", "split"]
+__all__ = ["denied_of_other", "other_doer", "other_owner", "other_rate", "split"]
 
 _FULL_NAME = 2  # words of a name
 _GOES_ON = re.compile(
@@ -19,6 +19,7 @@ _GOES_ON = re.compile(
     re.IGNORECASE,
 )
 _RELATIVE = re.compile(r"(?P<head>\w+),\s(?:who|which)\s(?P<said>[^,;:.]*)", re.IGNORECASE)
+_EVERY = re.compile(r"\b(?:every|each|per)\s(?P<rate>[^\W\d_]+)", re.IGNORECASE)
 
 
 def other_owner(said: Text, told: Text) -> str | None:
@@ -38,6 +39,22 @@ def other_owner(said: Text, told: Text) -> str | None:
             if within and owners & said.stems and behind & outside and not inside & said.stems:
                 return quantity.text  # "Jon, who has led it since 1990, will be chair": he is not chair since 1990
     return None
+
+
+def other_rate(said: Text, told: Text) -> str | None:
+    """What a statement says to be so "every hour" that a source says to be so "every day" and not every hour."""
+    ours = {match["rate"].lower() for match in _EVERY.finditer(said.text)}
+    held: dict[str, set[str]] = {}
+    for match in _EVERY.finditer(told.text):
+        behind = [token for token in told.tokens if token.start >= match.end()]
+        held.setdefault(match["rate"].lower(), set()).update(
+            token.stem for token in behind if told.clause(token.start) == told.clause(match.start())
+        )
+    if len(ours) != 1 or not ours <= held.keys():
+        return None
+    others = set[str]().union(*(stems for rate, stems in held.items() if rate not in ours))
+    wrong = others - held[next(iter(ours))]
+    return next((token.text for token in said.tokens if token.stem in wrong), None)
 
 
 def other_doer(said: Text, told: Text) -> str | None:

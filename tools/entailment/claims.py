@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .attribution import denied_of_other, other_doer, other_owner, split
+from .attribution import denied_of_other, other_doer, other_owner, other_rate, split
 from .conditions import another_case, lacking_condition, turned_condition
 from .denials import denials, denied_elsewhere, denied_of_another, denies_the_same, takes_back
 from .doubts import lacking_doubt
@@ -114,8 +114,8 @@ def _roles(said: Text, told: Text, *, words: bool) -> Comparison | None:
         return Comparison("not told", f"the source says it otherwise of {thing!r}")
     if (name := other_doer(said, told)) is not None:
         return Comparison("not told", f"the source says something else of {name!r}")
-    if (quantity := other_owner(said, told)) is not None:
-        return Comparison("not told", f"the source says {quantity!r} of something else")
+    if (part := other_owner(said, told) or other_rate(said, told)) is not None:
+        return Comparison("not told", f"the source says {part!r} of something else")
     if (word := bound_otherwise(said, told)) is not None:
         return Comparison("not told", f"{word!r} stands in another place there")
     if (parts := split(said, told)) is not None:

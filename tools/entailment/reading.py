@@ -42,6 +42,7 @@ _PRONOUN = re.compile(
 _ACTS = re.compile(
     r"(?!\w+(?:s|ing|ed|ly)\b)[A-Z]\w{2,}\s(?:is|was|has|had|will|can|would|did|does|\w+ed|led|wrote|won|sold|bought)\b"
 )
+_NO_CONTENT = STOP | {"cannot"}
 _LABELLED = re.compile(r"\b(?:[A-Z]?[a-z]+)\sA$")  # "Group A", "vitamin A"; not "RESULTS A total"
 _WEEKDAY = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?$")
 AUXILIARY = re.compile(
@@ -74,7 +75,7 @@ class Text:
         tokens = []
         for match in WORD.finditer(text):
             word = re.sub(r"['’]s$", "", match[0])
-            if word.casefold() in STOP and not _LABELLED.search(text[: match.end()]):
+            if word.casefold() in _NO_CONTENT and not _LABELLED.search(text[: match.end()]):
                 continue
             if any(q.start <= match.start() < q.end for q in amounts):
                 continue

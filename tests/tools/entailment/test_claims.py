@@ -64,6 +64,8 @@ SUIT = "The mill sued the city in 1950."
         ("Ada Berg met Jon Falk.", "Ada Berg, who led the mill in Visby, met Jon Falk."),
         ("Ada Lund has led the mill since 2016.", "Ada Lund, who has led the mill since 2016, will succeed Jon Holm."),
         ("Jon did not sign it.", "Ada signed the letter, but Jon did not sign it."),
+        ("The bell rings every hour in May.", "The bell rings every day on weekdays, and every hour in May."),
+        ("The gate cannot be opened by wind.", "The gate can be opened by hand, but not by wind."),
         ("灯塔高四十一米", "灯塔高四十一米。港口有三个码头。"),
     ],
 )
@@ -165,6 +167,12 @@ def test_what_a_source_says_is_borne_out(statement, source):
         ("Group A lost 12 crowns.", "Group B lost 12 crowns.", "A"),
         ("Group A lost nothing.", "Group A lost 12 crowns, whereas Group B lost nothing.", "something else"),
         ("Jon did not pay.", "Ada did not pay, but Jon paid.", "something else"),
+        (
+            "The bell rings every hour on weekdays.",
+            "The bell rings every day on weekdays, and every hour in May.",
+            "something else",
+        ),
+        ("The gate cannot be opened by hand.", "The gate can be opened by hand, but not by wind.", "denies"),
         ("Ada Lund has been chair since 2016.", "Ada Lund, who has led the mill since 2016, will be chair.", "2016"),
     ],
 )
