@@ -25,17 +25,14 @@ _EVERY = re.compile(r"\b(?:every|each|per)\s(?P<rate>[^\W\d_]+)", re.IGNORECASE)
 def other_owner(said: Text, told: Text) -> str | None:
     """A quantity that a source tells of what ", which ..." or ", who ..." stands behind, and a statement of something else."""
     for match in _RELATIVE.finditer(told.text):
-        owners, inside = (
-            {token.stem for token in told.tokens if match.start(part) <= token.start < match.end(part)}
-            for part in ("head", "said")
-        )
+        owners, inside = (told.stems_within(*match.span(part)) for part in ("head", "said"))
         for quantity in said.quantities:
             there = [other for other in told.quantities if other.within(quantity)]
             within = there and all(match.start("said") <= other.start < match.end("said") for other in there)
             outside = said.stems - inside - owners
             if within and not owners & said.stems and outside & (told.stems - inside):
                 return quantity.text
-            behind = {token.stem for token in told.tokens if token.start >= match.end()}
+            behind = told.stems_within(match.end(), len(told.text))
             if within and owners & said.stems and behind & outside and not inside & said.stems:
                 return quantity.text  # "Jon, who has led it since 1990, will be chair": he is not chair since 1990
     return None

@@ -115,6 +115,6 @@ def _cases(text: Text) -> list[Case]:
 
 
 def _stems(text: Text, start: int, end: int) -> set[str]:
-    return {token.stem for token in text.tokens if start <= token.start < end} | {
+    return text.stems_within(start, end) | {
         f"{quantity.low:g}" for quantity in text.quantities if start <= quantity.start < end
     }

@@ -70,17 +70,13 @@ def _reported(said: Text, told: Text) -> str | None:
     """The word by which a source says that somebody else says it, as "complained" in "He complained that it was open"."""
     for match in _REPORTED.finditer(told.text):
         verb = stem(match["verb"])
-        within = _stems(told, *match.span("said"))
+        within = told.stems_within(*match.span("said"))
         if verb not in said.stems and not _OURSELVES.search(told.text[: match.start()]) and _mostly(said, within):
             return match["verb"].lower()
     for match in _ACCORDING.finditer(told.text):
-        if _mostly(said, _stems(told, *match.span("said" if match["behind"] is None else "behind"))):
+        if _mostly(said, told.stems_within(*match.span("said" if match["behind"] is None else "behind"))):
             return "according to"
     return None
-
-
-def _stems(text: Text, start: int, end: int) -> set[str]:
-    return {token.stem for token in text.tokens if start <= token.start < end}
 
 
 def _mostly(said: Text, stems: set[str]) -> bool:

@@ -100,6 +100,10 @@ class Text:
     def stems(self) -> set[str]:
         return {token.stem for token in self.tokens}
 
+    def stems_within(self, start: int, end: int) -> set[str]:
+        """The stems of the words that begin at these places, `end` left out."""
+        return {token.stem for token in self.tokens if start <= token.start < end}
+
 
 def leans(sentence: str) -> bool:
     """Whether a sentence leans on the one before it, as "It was built in 1903." does."""

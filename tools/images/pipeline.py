@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import BlobRef, Cost, EditRequest, ImageRequest
 from ...runtime.store import Call
-from ..models import LocalModel, Weights
+from ..models import LocalModel, Weights, hushed
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -209,15 +209,8 @@ def silent() -> Iterator[None]:
     """Keeps diffusers from chatting on the standard error."""
     from diffusers.utils import logging
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
+    with hushed(logging):
         yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _seen(text: str, tokenizer: Any, limit: int) -> int:

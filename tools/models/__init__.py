@@ -2,7 +2,7 @@
 
 from .blip import IMAGES, BlipModel
 from .buckets import BATCH, Bucket, buckets
-from .device import fast_precision, is_fast_in_bfloat16, quiet, torch_device
+from .device import fast_precision, hushed, is_fast_in_bfloat16, quiet, torch_device
 from .function import FunctionModel
 from .local import LocalModel
 from .onnx import BACKENDS, OnnxGraph, OnnxParts, by_onnx
@@ -25,6 +25,7 @@ __all__ = [
     "by_onnx",
     "fast_precision",
     "find_weights",
+    "hushed",
     "is_bundled",
     "is_fast_in_bfloat16",
     "options_of",

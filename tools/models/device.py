@@ -7,14 +7,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...runtime.errors import PrerequisiteError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["fast_precision", "is_fast_in_bfloat16", "is_processor", "quiet", "torch_device"]
+__all__ = ["fast_precision", "hushed", "is_fast_in_bfloat16", "is_processor", "quiet", "torch_device"]
 
 _DEVICES = Path("/dev")
 _ACCELERATORS = ("nvidia[0-9]*", "kfd", "dxg", "nvhost*", "nvgpu*")
@@ -81,6 +81,13 @@ def quiet() -> Iterator[None]:
 
     # peft asks transformers by a name that it has since changed: nothing that a user could mend
     warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+    with hushed(logging):
+        yield
+
+
+@contextmanager
+def hushed(logging: Any) -> Iterator[None]:
+    """No progress bars, and of messages only errors, of a library with the `utils.logging` of transformers or diffusers."""
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
