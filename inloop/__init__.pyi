@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 from . import protocols as protocols, records as records, testing as testing
 from .agents.captions.answer_prompt import PresetName as PresetName
+from .agents.opt2i.rewriter import Guidance as Guidance
 from .evaluators.vqa.sets import SetName as SetName
 from .graphs.captioning.result import (
     CaptionSynthesisResult as CaptionSynthesisResult,
@@ -366,6 +367,8 @@ class _Opt2I(Protocol):
         clip: str = ...,
         questioner: str = ...,
         objective: str | Callable[..., Any] = ...,
+        preset: Literal["", "paper"] = ...,
+        guidance: Guidance = ...,
         iterations: int = ...,
         candidates: int = ...,
         images_per_prompt: int = ...,
@@ -373,6 +376,9 @@ class _Opt2I(Protocol):
         seed: int = ...,
         heldout_seeds: int = ...,
         baselines: bool = ...,
+        one_shot: bool = ...,
+        ablate: bool = ...,
+        shorten: bool = ...,
         models: Mapping[str, Any] = ...,
         evaluators: Mapping[str, Any] = ...,
         proposer: Any = ...,
@@ -391,6 +397,8 @@ class _Opt2I(Protocol):
         clip: str = ...,
         questioner: str = ...,
         objective: str | Callable[..., Any] = ...,
+        preset: Literal["", "paper"] = ...,
+        guidance: Guidance = ...,
         iterations: int = ...,
         candidates: int = ...,
         images_per_prompt: int = ...,
@@ -398,6 +406,9 @@ class _Opt2I(Protocol):
         seed: int = ...,
         heldout_seeds: int = ...,
         baselines: bool = ...,
+        one_shot: bool = ...,
+        ablate: bool = ...,
+        shorten: bool = ...,
         models: Mapping[str, Any] = ...,
         evaluators: Mapping[str, Any] = ...,
         proposer: Any = ...,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -19,9 +19,11 @@ from ...runtime.llm import numbered_from, tags_from
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record
 
-__all__ = ["Proposals", "Rewriter", "Shown", "Style"]
+__all__ = ["Guidance", "Proposals", "Rewriter", "Shown", "Style"]
 
 Style = Literal["paper", "mini"]
+Guidance = Literal["concise", "prioritize", "reason", "structure"]
+"""The meta-prompts of the paper's ablation (table 4, Prompt 5), each with what those before it say."""
 
 _MINI_TRIED, _MINI_WRONG = 3, 2
 _LABELS = {
@@ -68,20 +70,31 @@ class Rewriter:
 
     Args:
         style: "paper" for general models (`prompts/opt2i/`), "mini" for mini-writer (`prompts/opt2i/mini_rewrite.md`).
+        guidance: what the meta-prompts of "paper" ask for. "concise": short paraphrases; "prioritize" (the paper's choice): first what
+            scored low; "reason", "structure": that, with reasons before each, or in simple words with foreground and background.
         top: how many of the best tries are shown (the paper's k = 5; mini-writer knows 3 at most).
         temperature: the paper uses 1.0 (appendix B.5).
         attempts: the most calls for one proposal; another follows, with another seed, while texts are missing.
     """
 
     def __init__(
-        self, chat: Chat, style: Style = "paper", *, top: int = 5, temperature: float = 1.0, attempts: int = 2
+        self,
+        chat: Chat,
+        style: Style = "paper",
+        *,
+        guidance: Guidance = "prioritize",
+        top: int = 5,
+        temperature: float = 1.0,
+        attempts: int = 2,
     ) -> None:
         if style not in ("paper", "mini"):
             raise BadInput(f"style {style!r} is unknown: give 'paper' or 'mini'.")
+        if guidance not in get_args(Guidance):
+            raise BadInput(f"guidance {guidance!r} is unknown: give {', '.join(get_args(Guidance))}.")
         if top < 1 or attempts < 1:
             raise BadInput(f"top={top!r} and attempts={attempts!r} must be 1 or more.")
         self.chat = chat
-        self.style = style
+        self.style, self.guidance = style, guidance
         self.top = min(top, _MINI_TRIED) if style == "mini" else top
         self.temperature = temperature
         self.attempts = attempts
@@ -122,7 +135,11 @@ class Rewriter:
                     n=n,
                 )
             )
-        prompt = load("opt2i/rewrite_dcs" if objective == "dcs" else "opt2i/rewrite_dsg")
+        kind = "dcs" if objective == "dcs" else "dsg"
+        prompt = load(f"opt2i/rewrite_{kind}")
+        guides = [] if self.guidance == "concise" else [kind]
+        guides += [self.guidance] if self.guidance in ("reason", "structure") else []
+        guidance = "".join(f" {load(f'opt2i/guide_{guide}').render()}" for guide in guides)
         label = _LABELS.get(objective, "parts:")
         blocks = []
         for place, shown in enumerate(best, start=1):
@@ -130,7 +147,8 @@ class Rewriter:
             if shown.parts:
                 lines += [label, *(f"{name} {score}" for name, score in shown.parts)]
             blocks.append("\n".join(lines))
-        return _as_messages(prompt.messages(prompt=_line(text), history="\n\n".join(blocks) or "(none yet)", n=n))
+        tries = "\n\n".join(blocks) or "(none yet)"
+        return _as_messages(prompt.messages(prompt=_line(text), history=tries, guidance=guidance, n=n))
 
     async def _ask(
         self, messages: Callable[[int], list[Message]], text: str, history: Sequence[Shown], n: int, seed: int
@@ -143,7 +161,8 @@ class Rewriter:
         for attempt in range(self.attempts):
             asked = messages(n - len(kept))
             # a reply is a few lines a text; the rest is room for a model that talks
-            room = 48 + (n - len(kept)) * max(48, 2 * len(text.split()) + 24)
+            reasons = 80 if self.guidance == "reason" else 0
+            room = 48 + (n - len(kept)) * (max(48, 2 * len(text.split()) + 24) + reasons)
             try:
                 reply = await self.chat.complete(
                     asked, seed=seed + 1_000_003 * attempt, temperature=self.temperature, max_tokens=min(room, 2048)

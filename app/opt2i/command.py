@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...graphs import opt2i as room
 from ...runtime.errors import BadInput
-from ..cli import LoopCommand, read_lines
+from ..cli import LoopCommand
 from .progress import SearchView
 from .report import render
 from .summary import as_json, in_words
@@ -28,14 +27,18 @@ nothing was chosen on, beside baselines that get the same number of images."""
 
 def _flags(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--prompts", dest="file", metavar="FILE", help="a text file with one prompt a line; # starts a comment"
+        "--prompts",
+        dest="file",
+        metavar="FILE",
+        help="a text file with one prompt a line (# starts a comment), or rows with a prompt, caption or text (.tsv, .csv, .json, .jsonl);"
+        " partiprompts:FILE and mscoco:FILE choose the sets of the paper from PartiPrompts.tsv and tifa_v1.0_text_inputs.json",
     )
 
 
 def _fields(args: argparse.Namespace) -> Mapping[str, Any]:
     prompts = list(getattr(args, "prompts", ()))
     if args.file is not None:
-        prompts += read_lines(Path(args.file), "prompt")
+        prompts += room.read_prompts(args.file)
     if not prompts:
         raise BadInput('no prompt: give one, as in inloop opt2i "a red circle above a blue square", or --prompts FILE.')
     for prompt in prompts:

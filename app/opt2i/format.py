@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ...evaluators.stats import FEWEST
-from ...graphs.opt2i import Opt2iTask
+from ...graphs.opt2i import Effect, Opt2iTask
+from ..cli import signed
 
-__all__ = ["EVALUATORS", "stop_words", "verdict_words"]
+__all__ = ["EVALUATORS", "drift_words", "effect_words", "shortened_words", "stop_words", "verdict_words"]
 
 EVALUATORS: dict[str, tuple[str, str]] = {
     "dsg": (
@@ -44,3 +45,34 @@ def verdict_words(task: Opt2iTask) -> tuple[str, str]:
             "unknown",
         )
     return "The unseen seeds do not confirm the gain: prefer your own prompt, or run with more images.", "bad"
+
+
+def effect_words(effect: Effect) -> tuple[str, str]:
+    """What a phrase adds in points, and its interval."""
+    if effect.effect is None:
+        return "not scored", ""
+    return signed(effect.effect), "" if effect.ci is None else f"{signed(effect.ci[0])} to {signed(effect.ci[1])}"
+
+
+def shortened_words(task: Opt2iTask) -> str:
+    """What became of the prompt without its idle phrases; "" where that was not asked for, or there are none."""
+    short = task.shortened
+    if short is None:
+        return ""
+    change = "it was not scored" if short.change is None else f"{signed(short.change)} points on {short.n} fresh seeds"
+    return (
+        f"Without its idle phrases: {short.text!r} ({change}; {'use it' if short.kept else 'keep the whole prompt'})."
+    )
+
+
+def drift_words(task: Opt2iTask) -> str:
+    """What moved with the score; "" where nothing did."""
+    if task.drift is None:
+        return ""
+    user, best = (task.drift.diversity.get(name) for name in ("user", "best"))
+    pictures = (
+        ""
+        if user is None or best is None
+        else f"; its pictures differ by {best:.2f} from each other, yours by {user:.2f}"
+    )
+    return f"By {task.drift.encoder} the best prompt has a cosine of {task.drift.similarity:.2f} with yours{pictures} (1 - cosine)."

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rich.console import RenderableType
 
 from ...graphs.opt2i import (
+    AblationDone,
     BaselineDone,
     HeldOutDone,
     IterationDone,
@@ -99,6 +100,8 @@ class SearchView(RunView):
                     for name, gain in event.gains.items()
                 )
                 return [f"baseline {printable(event.way)}: {gains}"]
+            case AblationDone():
+                return [f"{counted(len(event.effects), 'phrase')} left out in turn"]
             case TaskDone():
                 task.state = "done"
                 self.done += 1

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from ...graphs.opt2i import Comparison, Opt2iResult, TrialImage, evaluator_name
+from ...graphs.opt2i import Comparison, Opt2iResult, PaperGain, TrialImage, evaluator_name, way_name
 from ..cli import signed
 from ..report import DEFAULT_LIMIT, Pictures, run_page
 from .format import EVALUATORS
@@ -49,6 +49,7 @@ def render(result: Opt2iResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) ->
         stopped=None,  # every prompt says why its search ended
         sections=[section_of(f"t{i}", task, pictures) for i, task in enumerate(result.tasks, 1)],
         comparisons=[_cells(row) for row in result.comparisons],
+        published=[_published(row, str(result.config.get("objective", ""))) for row in result.published],
         ways={row.name for row in result.comparisons if row.own},
         glossary=[EVALUATORS[e] for e in dict.fromkeys(c.evaluator for c in result.comparisons) if e in EVALUATORS],
         questioners=sorted({t.questioner for t in result.tasks if t.questioner}),
@@ -81,3 +82,12 @@ def _cells(row: Comparison) -> list[Any]:
     gain = Markup('<span class="{}">{}</span>').format(rising, signed(row.gain))
     ci = "" if row.ci is None else f"{signed(row.ci[0])} to {signed(row.ci[1])}"
     return [row.name, evaluator_name(row.evaluator), gain, ci, row.n, row.images, row.note]
+
+
+def _published(row: PaperGain, objective: str) -> list[Any]:
+    """A line of the table of gains as the paper has them."""
+    unit = " %" if row.relative else ""
+    gain = "not scored" if row.gain is None else f"{signed(row.gain)}{unit}"
+    ci = "" if row.ci is None else f"{signed(row.ci[0])} to {signed(row.ci[1])}{unit}"
+    kind = f"{evaluator_name(objective)}, {'relative' if row.relative else 'absolute'}"
+    return [way_name(row.way), kind, gain, ci, row.n]

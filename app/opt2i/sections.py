@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from ...graphs.opt2i import HeldOut, Opt2iTask, Trial, TrialImage, evaluator_name
+from ...graphs.opt2i import Effect, HeldOut, Opt2iTask, Trial, TrialImage, evaluator_name
 from ...runtime.records import Part
 from ..cli import points, signed
 from ..report import CurvePoint, Pictures, curve
-from .format import stop_words, verdict_words
+from .format import drift_words, effect_words, shortened_words, stop_words, verdict_words
 
 __all__ = ["Section", "rising_of", "section_of"]
 
@@ -109,6 +109,9 @@ class Section:
     rounds: list[tuple[int, str, list[Card]]]
     verdict: str
     verdict_kind: str
+    drift: str = ""
+    effects: list[list[str]] = field(default_factory=list)
+    shortened: str = ""
     warnings: list[str] = field(default_factory=list)
 
 
@@ -142,8 +145,19 @@ def section_of(anchor: str, task: Opt2iTask, pictures: Pictures) -> Section:
         rounds=rounds,
         verdict=verdict,
         verdict_kind=kind,
+        drift=drift_words(task),
+        effects=[_effect(effect) for effect in task.effects],
+        shortened=shortened_words(task),
         warnings=list(task.warnings),
     )
+
+
+def _effect(effect: Effect) -> list[str]:
+    """The line of a table; what may be luck has no colour."""
+    points, interval = effect_words(effect)
+    sure = effect.ci is not None and not effect.ci[0] <= 0 <= effect.ci[1]
+    colored = Markup('<span class="{}">{}</span>').format(rising_of(effect.effect) if sure else "flat", points)
+    return [effect.phrase, colored, interval, effect.without]
 
 
 def _ordered(held: dict[str, HeldOut]) -> list[tuple[str, HeldOut]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...evaluators.stats import FEWEST
-from ...graphs.opt2i import Opt2iResult, evaluator_name
+from ...graphs.opt2i import Opt2iResult, Opt2iTask, evaluator_name
 from ..cli import amount, points, printable, signed
-from .format import stop_words, verdict_words
+from .format import effect_words, shortened_words, stop_words, verdict_words
 
 __all__ = ["as_json", "in_words"]
 
@@ -25,6 +25,10 @@ def as_json(result: Opt2iResult) -> dict[str, Any]:
                 "text": task.text,
                 "best": task.best_text,
                 "accepted": task.accepted,
+                "chosen": task.chosen,
+                "drift": task.drift and task.drift.model_dump(mode="json"),
+                "effects": [effect.model_dump(mode="json") for effect in task.effects],
+                "shortened": task.shortened and task.shortened.model_dump(mode="json"),
                 "verdict": task.verdict,
                 "unasked": list(task.unasked),
                 "stop": task.stop,
@@ -36,6 +40,7 @@ def as_json(result: Opt2iResult) -> dict[str, Any]:
             for task in result.tasks
         ],
         "comparisons": [row.model_dump(mode="json") for row in result.comparisons],
+        "published": [row.model_dump(mode="json") for row in result.published],
         **error,
     }
 
@@ -60,6 +65,7 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
             lines += [f"  {label}".ljust(22) + said if label else " " * 22 + said]
         if changed and task.heldout:
             lines += ["", f"  {verdict_words(task)[0]}"]
+        lines += _words_of(task)
         lines += [f"  stopped: {stop_words(task.stop)}"]
         lines += [f"  warning: {printable(w)}" for w in task.warnings if w != result.unproposed]
     else:
@@ -81,6 +87,20 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
     if result.comparisons:
         lines += ["", *_table(result)]
     return [*lines, ""]
+
+
+def _words_of(task: Opt2iTask) -> list[str]:
+    """What each phrase adds, and the shortened prompt."""
+    lines = ["", "  what each phrase adds on the unseen seeds, in points"] if task.effects else []
+    width = max((len(printable(effect.phrase)) for effect in task.effects), default=0)
+    for effect in task.effects:
+        points, interval = effect_words(effect)
+        lines += [
+            f"    {printable(effect.phrase).ljust(width)}  {points.rjust(6)}" + (f"  ({interval})" if interval else "")
+        ]
+    if short := shortened_words(task):
+        lines += ["", f"  {printable(short)}"]
+    return lines
 
 
 def _reasons(result: Opt2iResult) -> list[tuple[str, int]]:

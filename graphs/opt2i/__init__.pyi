@@ -1,15 +1,33 @@
 from .config import Opt2iConfig
 from .context import Opt2iContext
-from .events import BaselineDone, HeldOutDone, IterationDone, QuestionsWritten, TrialScored
+from .events import AblationDone, BaselineDone, HeldOutDone, IterationDone, QuestionsWritten, TrialScored
 from .graph import build
 from .loop import opt2i
-from .result import Baseline, Comparison, HeldOut, Opt2iResult, Opt2iTask, Trial, TrialImage, evaluator_name
+from .prompt_sets import read_prompts
+from .result import (
+    Baseline,
+    Comparison,
+    Drift,
+    Effect,
+    HeldOut,
+    Opt2iResult,
+    Opt2iTask,
+    PaperGain,
+    Shortened,
+    Trial,
+    TrialImage,
+    evaluator_name,
+    way_name,
+)
 from .search import Objective, Proposer, Realiser, SearchContext, SearchState, StopRule
 
 __all__ = [
+    "AblationDone",
     "Baseline",
     "BaselineDone",
     "Comparison",
+    "Drift",
+    "Effect",
     "HeldOut",
     "HeldOutDone",
     "IterationDone",
@@ -18,11 +36,13 @@ __all__ = [
     "Opt2iContext",
     "Opt2iResult",
     "Opt2iTask",
+    "PaperGain",
     "Proposer",
     "QuestionsWritten",
     "Realiser",
     "SearchContext",
     "SearchState",
+    "Shortened",
     "StopRule",
     "Trial",
     "TrialImage",
@@ -30,4 +50,6 @@ __all__ = [
     "build",
     "evaluator_name",
     "opt2i",
+    "read_prompts",
+    "way_name",
 ]

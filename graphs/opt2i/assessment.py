@@ -11,7 +11,7 @@ from ...runtime.records import BlobRef, Part, Sample, Score
 from .result import HeldOut, TrialImage
 from .search import Objective, SearchContext
 
-__all__ = ["assess", "hold_out", "verdict_on"]
+__all__ = ["assess", "differences", "hold_out", "verdict_on"]
 
 
 async def assess(
@@ -54,10 +54,12 @@ def _mean_parts(scores: Sequence[Score]) -> tuple[Part, ...]:
     return tuple(Part(name=name, value=mean(values[name])) for name in names)
 
 
-async def hold_out(search: SearchContext, texts: Sequence[str]) -> dict[str, HeldOut]:
-    """Each text on the held-out seeds, with every evaluator."""
-    images = await search.artefacts(texts, search.heldout_seeds)
-    found = await assess(search, texts, images, search.heldout_seeds)
+async def hold_out(
+    search: SearchContext, texts: Sequence[str], *, seeds: Sequence[int] | None = None
+) -> dict[str, HeldOut]:
+    """Each text on the held-out seeds (or on `seeds`), with every evaluator."""
+    seeds = search.heldout_seeds if seeds is None else seeds
+    found = await assess(search, texts, await search.artefacts(texts, seeds), seeds)
     return {
         text: HeldOut(text=text, scores=fields["scores"], images=fields["images"])
         for text, fields in zip(texts, found, strict=True)
@@ -66,10 +68,15 @@ async def hold_out(search: SearchContext, texts: Sequence[str]) -> dict[str, Hel
 
 def verdict_on(objective: Objective, before: HeldOut, after: HeldOut) -> Verdict:
     """What the held-out seeds say of a text against another, seed by seed."""
+    return verdict_of(differences(objective, before, after))
+
+
+def differences(objective: Objective, before: HeldOut, after: HeldOut) -> list[float | None]:
+    """The objective of `after` less that of `before`, seed by seed; None where one of them could not be scored."""
 
     def by_seed(held: HeldOut) -> dict[int, float | None]:
         return {i.seed: objective({name: score.value for name, score in i.scores.items()}) for i in held.images}
 
     old, new = by_seed(before), by_seed(after)
     pairs = [(old[seed], new.get(seed)) for seed in old]
-    return verdict_of([None if a is None or b is None else b - a for a, b in pairs])
+    return [None if a is None or b is None else b - a for a, b in pairs]

@@ -1,6 +1,7 @@
 """What else the same pictures could have bought: the equal-budget baselines that a result is shown beside.
 
 - *blind paraphrases*: rewrites without any feedback, the best of them by the same score (the paper's own baseline, table 1)
+- *one-shot feedback*: candidates from the feedback on the user's prompt alone, never on a candidate (table 5); where it is asked for
 - *more seeds*: the user's prompt painted again and again, the best pictures kept
 
 Every gain is over the user's prompt on the held-out seeds, and before the gate: the gate looks at these very seeds, so what it
@@ -9,16 +10,16 @@ lets pass would flatter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from ...agents.opt2i import Rewriter
 from ...evaluators.stats import estimate, mean, verdict_of
 from ...runtime.errors import CallFailed
 from .assessment import assess, hold_out
-from .result import Baseline, Comparison, HeldOut, Opt2iTask, Trial, TrialImage
+from .result import Baseline, Comparison, HeldOut, Opt2iTask, PaperGain, Trial, TrialImage
 from .search import SearchContext
 
-__all__ = ["blind_paraphrases", "compare", "more_seeds"]
+__all__ = ["blind_paraphrases", "compare", "more_seeds", "one_shot", "published"]
 
 _FLATTERING = "chosen by the score it is measured with: flattering on the objective, fair on the other scorer"
 
@@ -31,18 +32,44 @@ async def blind_paraphrases(
     Raises:
         CallFailed: no paraphrase could be had.
     """
+
+    async def ask(seed: int) -> Sequence[str]:
+        return (await rewriter.paraphrase(trials[0].text, search.candidates, seed)).texts
+
+    return await _best_of(search, "blind paraphrases", ask, trials, user)
+
+
+async def one_shot(search: SearchContext, trials: Sequence[Trial], user: HeldOut) -> Baseline:
+    """As many candidates from the feedback on the user's text alone: the in-context baseline of the paper's table 5.
+
+    Raises:
+        CallFailed: no candidate could be had.
+    """
+
+    async def ask(seed: int) -> Sequence[str]:
+        return await search.proposer.propose(trials[0].text, trials[:1], n=search.candidates, seed=seed)
+
+    return await _best_of(search, "one-shot feedback", ask, trials, user)
+
+
+async def _best_of(
+    search: SearchContext,
+    way: str,
+    ask: Callable[[int], Awaitable[Sequence[str]]],
+    trials: Sequence[Trial],
+    user: HeldOut,
+) -> Baseline:
+    """Ask as often as the loop did, paint what is new with its seeds, and hold out the best text, or the user's own."""
     own, count = trials[0], len(trials) - 1
     texts: dict[str, None] = {}
     failure: CallFailed | None = None
     for turn in range(-(-count // search.candidates)):
         try:
-            proposals = await rewriter.paraphrase(own.text, search.candidates, search.seed * 10_000 + 5_000 + turn)
+            texts.update(dict.fromkeys(await ask(search.seed * 10_000 + 5_000 + turn)))
         except CallFailed as error:
             if error.retryable:
                 raise
-            failure = error  # there are fewer paraphrases, which the note says
-            continue
-        texts.update(dict.fromkeys(proposals.texts))
+            failure = error  # there are fewer, which the note says
     if failure is not None and not texts:
         raise failure
     tried = list(texts)[:count]
@@ -54,9 +81,14 @@ async def blind_paraphrases(
     known = [(value, -place, text) for place, (value, text) in enumerate(ranked) if value is not None]
     best = max(known)[2] if known else own.text
     after = (await hold_out(search, [best]))[best]
-    note = "" if len(tried) == count else f"only {len(tried)} of {count} paraphrases differed"
+    note = "" if len(tried) == count else f"only {len(tried)} of {count} differed"
     return Baseline(
-        way="blind paraphrases", text=best, gains=_gains(user, after), images=len(tried) * len(search.seeds), note=note
+        way=way,
+        text=best,
+        objective=max(known)[0] if known else None,
+        gains=_gains(user, after),
+        images=len(tried) * len(search.seeds),
+        note=note,
     )
 
 
@@ -98,6 +130,37 @@ def compare(tasks: Sequence[Opt2iTask]) -> list[Comparison]:
             notes = dict.fromkeys(baseline.note for baseline in mine if baseline and baseline.note)
             images = sum(baseline.images for baseline in mine if baseline)
             rows.append(_row(way, name, gains, images, next(iter(notes)) if len(notes) == 1 else ""))
+    return rows
+
+
+def published(tasks: Sequence[Opt2iTask], objective: str) -> list[PaperGain]:
+    """What the paper's tables report of a run: the best score found less that of the user's text, on the seeds that were optimised on.
+
+    Relative for dCS (best / first - 1), absolute for all others, as there (section 4.2): a first DSG may be 0. It is chosen and told on the
+    same pictures, so of equal candidates, too, the best one gains.
+    """
+    relative = objective == "dcs"
+
+    def gain(first: float | None, best: float | None) -> float | None:
+        if first is None or best is None or (relative and first <= 0):
+            return None
+        return 100 * (best / first - 1) if relative else 100 * (best - first)
+
+    rows = []
+    searched = [(task, trial.objective) for task in tasks if (trial := task.user_trial) is not None]
+    ways = dict.fromkeys(
+        baseline.way for task in tasks for baseline in task.baselines if baseline.objective is not None
+    )
+    for way in ("inloop", *ways):
+        gains = []
+        for task, first in searched:
+            if way == "inloop":
+                best = task.best_trial.objective if task.best_trial else None
+            else:
+                best = next((baseline.objective for baseline in task.baselines if baseline.way == way), first)
+            gains.append(gain(first, best))
+        points = estimate(gains)
+        rows.append(PaperGain(way=way, relative=relative, gain=points.value, ci=points.ci, n=points.n))
     return rows
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal, Self
 
+from pydantic import model_validator
+
+from ...agents.opt2i import Guidance
+from ...runtime.errors import BadInput
 from ...runtime.run import RunConfig, option
 
-__all__ = ["Opt2iConfig"]
+__all__ = ["PAPER", "Opt2iConfig"]
+
+
+PAPER = {"iterations": 30, "candidates": 5, "images_per_prompt": 4, "history": 5, "guidance": "prioritize"}
+"""Section 4 and appendix A of the paper: five candidates in one reply at temperature 1, four pictures on four fixed seeds."""
 
 
 class Opt2iConfig(RunConfig):
@@ -45,6 +53,18 @@ class Opt2iConfig(RunConfig):
             "NAME",
         ),
     ] = "dsg"
+    preset: Annotated[
+        Literal["", "paper"],
+        option("paper: the settings of the OPT2I paper, exactly; another value beside it is an error", "search"),
+    ] = ""
+    guidance: Annotated[
+        Guidance,
+        option(
+            "what the meta-prompt asks of a general model (mini-writer has its own): the paper's ablation",
+            "search",
+            "KIND",
+        ),
+    ] = "prioritize"
     iterations: Annotated[int, option("rounds of rewriting", "search", "N", ge=1)] = 30
     candidates: Annotated[int, option("rewrites a round", "search", "N", ge=1, le=50)] = 5
     images_per_prompt: Annotated[int, option("pictures of each rewrite", "search", "N", ge=1, le=64)] = 4
@@ -52,6 +72,31 @@ class Opt2iConfig(RunConfig):
     seed: Annotated[int, option("the same seed gives the same run", "search", "N", ge=0, le=1_000_000)] = 0
     heldout_seeds: Annotated[int, option("unseen seeds for the last check", "search", "N", ge=0, le=64)] = 8
     baselines: Annotated[bool, option("compare with equal-budget baselines", "search")] = True
+    one_shot: Annotated[
+        bool,
+        option("a baseline more: candidates from the feedback on your prompt alone (the paper's table 5)", "search"),
+    ] = False
+    ablate: Annotated[bool, option("tell what each phrase of the prompt adds on the unseen seeds", "search")] = False
+    shorten: Annotated[
+        bool, option("leave out the phrases that add nothing, where that is no loss on fresh seeds", "search")
+    ] = False
+
+    @model_validator(mode="after")
+    def _as_published(self) -> Self:
+        differing = {name: value for name, value in PAPER.items() if getattr(self, name) != value}
+        if self.preset == "paper" and differing:
+            wanted = ", ".join(f"{name}={value}" for name, value in differing.items())
+            raise BadInput(
+                f"preset='paper' with other settings: the paper has {wanted}. Leave them out, or the preset."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ablation_has_seeds(self) -> Self:
+        if (self.ablate or self.shorten) and not self.heldout_seeds:
+            asked = "shorten" if self.shorten else "ablate"
+            raise BadInput(f"{asked} with heldout_seeds=0: what a phrase adds is told on unseen seeds. Give 8 or more.")
+        return self
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -64,6 +109,11 @@ class Opt2iConfig(RunConfig):
         return tuple(self.seed * 100_000 + 50_000 + i for i in range(self.heldout_seeds))
 
     @property
+    def fresh(self) -> tuple[int, ...]:
+        """As many seeds for a prompt that was shortened on the unseen ones."""
+        return tuple(self.seed * 100_000 + 55_000 + i for i in range(self.heldout_seeds))
+
+    @property
     def extra(self) -> range:
-        """Seeds for the baseline of more seeds, apart from the other two."""
+        """Seeds for the baseline of more seeds, apart from all others."""
         return range(self.seed * 100_000 + 60_000, self.seed * 100_000 + 100_000)

@@ -48,7 +48,12 @@ class Opt2iContext:
         # a model that was asked for by name writes the questions itself
         self.scenes = SceneWriter(None if by_rules else questioner, rules_first=False if config.questioner else None)
         self._told_foreign = False
-        self.rewriter = Rewriter(self.chat, "mini" if self.chat.tuned_to == "mini" else "paper", top=config.history)
+        self.rewriter = Rewriter(
+            self.chat,
+            "mini" if self.chat.tuned_to == "mini" else "paper",
+            guidance=config.guidance,
+            top=config.history,
+        )
 
     def evaluators(self, scene: SceneGraph | Unscorable, phrases: list[str]) -> dict[str, Evaluator]:
         """The scores of one prompt's pictures: DSG (or why it cannot be scored), dCS, and what the caller brought."""

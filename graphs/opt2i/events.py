@@ -7,9 +7,9 @@ from typing import Literal
 from ...agents.scene import Question
 from ...evaluators.stats import Verdict
 from ...runtime.run import Event
-from .result import Trial
+from .result import Effect, Shortened, Trial
 
-__all__ = ["BaselineDone", "HeldOutDone", "IterationDone", "QuestionsWritten", "TrialScored"]
+__all__ = ["AblationDone", "BaselineDone", "HeldOutDone", "IterationDone", "QuestionsWritten", "TrialScored"]
 
 
 class QuestionsWritten(Event):
@@ -51,11 +51,21 @@ class HeldOutDone(Event):
 
 
 class BaselineDone(Event):
-    """What another way of spending the same pictures gained; `gains` by evaluator (0 to 1)."""
+    """What another way of spending the same pictures gained; `gains` by evaluator and `objective`, of the seeds optimised on, from 0 to 1."""
 
     event: Literal["baseline"] = "baseline"
     way: str
     text: str
+    objective: float | None = None
     gains: dict[str, float | None]
     images: int
     note: str = ""
+
+
+class AblationDone(Event):
+    """What each phrase of `text` adds on the unseen seeds, and the text without the idle ones where that was asked for."""
+
+    event: Literal["ablation"] = "ablation"
+    text: str
+    effects: tuple[Effect, ...]
+    shortened: Shortened | None = None

@@ -17,7 +17,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from ...runtime.errors import BadInput
 from ...runtime.run import Loop, Mapped, exported
-from .baselines import compare
+from .baselines import compare, published
 from .config import Opt2iConfig
 from .context import Opt2iContext
 from .result import Opt2iResult, Opt2iTask
@@ -41,7 +41,8 @@ def _prompts(config: Opt2iConfig) -> dict[str, str]:
 def _summary(context: Opt2iContext, mapped: Mapped[Opt2iTask]) -> Mapping[str, Any]:
     tasks = tuple(mapped.results.values())
     spent = [task.stop for task in tasks if task.stop.startswith("budget")]
-    return {"comparisons": tuple(compare(tasks))} | ({"stopped": spent[0]} if spent else {})
+    rows = {"comparisons": tuple(compare(tasks)), "published": tuple(published(tasks, context.config.objective))}
+    return rows | ({"stopped": spent[0]} if spent else {})
 
 
 opt2i = Loop(

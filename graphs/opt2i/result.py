@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 __all__ = [
     "Baseline",
     "Comparison",
+    "Drift",
+    "Effect",
     "HeldOut",
     "Opt2iResult",
     "Opt2iTask",
+    "PaperGain",
     "Question",
+    "Shortened",
     "Trial",
     "TrialImage",
     "evaluator_name",
+    "way_name",
 ]
 
 
@@ -102,29 +107,87 @@ class Comparison(Record):
     @property
     def name(self) -> str:
         """The way in words."""
-        words = {
-            "inloop": "inloop (best prompt)",
-            "opt2i": "inloop (best prompt)",
-            "more seeds": "more seeds of your prompt",
-        }
-        return words.get(self.way, self.way.replace("_", " "))
+        return way_name(self.way)
+
+
+def way_name(way: str) -> str:
+    """A way of getting a better prompt, in words."""
+    words = {
+        "inloop": "inloop (best prompt)",
+        "opt2i": "inloop (best prompt)",
+        "more seeds": "more seeds of your prompt",
+        "one-shot feedback": "feedback on your prompt alone",
+    }
+    return words.get(way, way.replace("_", " "))
+
+
+class PaperGain(Record):
+    """A gain as the paper's tables have it: best less first on the seeds that were optimised on, mean over prompts.
+
+    `gain`, `ci`: per cent of the first score where `relative` (dCS), else points.
+    """
+
+    way: str
+    relative: bool
+    gain: float | None
+    ci: tuple[float, float] | None = None
+    n: int = 0
 
 
 class Baseline(Record):
-    """What another way of spending the same pictures gained on one prompt; `gains` by evaluator, in its own unit."""
+    """What another way of spending the same pictures gained on one prompt; `gains` by evaluator, in its own unit.
+
+    `objective`: of `text` on the seeds that were optimised on, where it was chosen there.
+    """
 
     way: str
     text: str
+    objective: float | None = None
     gains: dict[str, float | None]
     images: int
     note: str = ""
+
+
+class Drift(Record):
+    """What moved with the score, in the space of `encoder`.
+
+    `similarity`: cosine of the best text with the user's. `diversity`: of "user" and "best", the mean of 1 - cosine between their pictures
+    on the held-out seeds: 0 where all are alike.
+    """
+
+    similarity: float
+    diversity: dict[str, float | None]
+    encoder: str = ""
+
+
+class Effect(Record):
+    """What some words of a prompt do: the objective with them less that without them.
+
+    `effect`, `ci`: in points, mean over the held-out seeds and its 95 % interval; `without` is the prompt that was painted instead.
+    """
+
+    phrase: str
+    without: str
+    effect: float | None
+    ci: tuple[float, float] | None = None
+    n: int = 0
+
+
+class Shortened(Record):
+    """A prompt without its idle words; `change` to the whole prompt in points on fresh seeds, and `kept` where it is no loss."""
+
+    text: str
+    change: float | None
+    ci: tuple[float, float] | None = None
+    n: int = 0
+    kept: bool = False
 
 
 class Opt2iTask(Task):
     """One user's text from first score to held-out check.
 
     `unasked`: the words of the text that are in none of the `questions`. `verdict`: what the unseen seeds say of the best text;
-    `accepted`, that they say it is better.
+    `accepted`, that they say it is better. `effects`, `shortened`: of the text to use, where they were asked for.
     """
 
     text: str
@@ -141,6 +204,9 @@ class Opt2iTask(Task):
     heldout_seeds: tuple[int, ...] = ()
     heldout: dict[str, HeldOut] = Field(default_factory=dict)
     baselines: tuple[Baseline, ...] = ()
+    drift: Drift | None = None
+    effects: tuple[Effect, ...] = ()
+    shortened: Shortened | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -167,14 +233,20 @@ class Opt2iTask(Task):
 
     @property
     def chosen(self) -> str:
-        """The text to use: the best one if the unseen seeds confirmed it, or none were asked for; else the user's own."""
+        """The text to use: the best one if the unseen seeds confirmed it, or none were asked for; else the user's own.
+
+        Without its idle words, where they were looked for and leaving them out is no loss.
+        """
+        if self.shortened is not None and self.shortened.kept:
+            return self.shortened.text
         return self.best_text if self.accepted or not self.heldout_seeds else self.text
 
 
 class Opt2iResult(RunResult[Opt2iTask]):
-    """The whole run, with the table of what each way of spending the pictures gained."""
+    """The whole run, with the table of what each way of spending the pictures gained; `published`: as the paper's tables have it."""
 
     comparisons: tuple[Comparison, ...] = ()
+    published: tuple[PaperGain, ...] = ()
 
     @property
     def unproposed(self) -> str:

@@ -10,13 +10,15 @@ from ...evaluators.stats import Unscorable
 from ...evaluators.text_image import certainty
 from ...runtime.errors import CallFailed
 from ...runtime.run import Warned
+from .ablation import effects_of, shorten
 from .assessment import verdict_on
-from .baselines import blind_paraphrases, more_seeds
+from .baselines import blind_paraphrases, more_seeds, one_shot
 from .context import Opt2iContext
-from .events import BaselineDone, QuestionsWritten
+from .drift import drift_of
+from .events import AblationDone, BaselineDone, QuestionsWritten
 from .graph import build, chapters
 from .parts import Painter, PromptProposer
-from .result import Baseline, HeldOut, Opt2iTask, Trial
+from .result import Baseline, Effect, HeldOut, Opt2iTask, Shortened, Trial
 from .search import SearchContext, SearchState, first_state
 
 __all__ = ["work"]
@@ -79,6 +81,9 @@ class _Search:
         held = _held_out(state, search)
         baselines = await self._baselines(search, trials, held)
         best = next(trial for trial in trials if trial.id == state["history"][-1]["id"])
+        effects, short = (
+            await self._ablation(search, held["best" if state["accepted"] else "user"]) if held else ([], None)
+        )
         return Opt2iTask(
             id=self.id,
             text=self.text,
@@ -95,6 +100,9 @@ class _Search:
             heldout_seeds=config.unseen,
             heldout=held,
             baselines=tuple(baselines),
+            drift=await drift_of(context.clip, held) if held else None,
+            effects=tuple(effects),
+            shortened=short,
             warnings=tuple(self.warnings),
         )
 
@@ -118,6 +126,8 @@ class _Search:
             "blind paraphrases": lambda: blind_paraphrases(search, self.context.rewriter, trials, held["user"]),
             "more seeds": lambda: more_seeds(search, self.config.extra, trials, held["user"]),
         }
+        if self.config.one_shot:
+            ways = {**ways, "one-shot feedback": lambda: one_shot(search, trials, held["user"])}
         baselines = []
         for way, spend in ways.items():
             try:
@@ -131,6 +141,18 @@ class _Search:
         for baseline in baselines:
             self.session.emit(BaselineDone(task=self.id, **baseline.model_dump()))
         return baselines
+
+    async def _ablation(self, search: SearchContext, held: HeldOut) -> tuple[list[Effect], Shortened | None]:
+        """What the phrases of the text to use add, and the text without the idle ones, where they are asked for."""
+        if not (self.config.ablate or self.config.shorten):
+            return [], None
+        if spent := self.session.budget.exhausted():
+            self._warn(f"what the phrases of {held.text!r} add was not looked at: {spent}")
+            return [], None
+        effects = await effects_of(search, held.text, held)
+        short = await shorten(search, held.text, effects, held, self.config.fresh) if self.config.shorten else None
+        self.session.emit(AblationDone(task=self.id, text=held.text, effects=tuple(effects), shortened=short))
+        return effects, short
 
     def _warn(self, text: str) -> None:
         self.warnings.append(text)

@@ -213,3 +213,22 @@ async def test_what_came_back_in_place_of_a_text_is_told() -> None:
     assert "(the user's own text)" in none.why_none
     talk = await Rewriter(ScriptedChat(["The sea.", "The sea."])).propose(text=TEXT, history=[], n=1, seed=1)
     assert talk.why_none == "the reply holds none: 'The sea.'"
+
+
+async def test_the_meta_prompts_of_the_paper_differ_in_what_they_ask_for() -> None:
+    asked = {}
+    for guidance in ("concise", "prioritize", "reason", "structure"):
+        for objective in ("dsg", "dcs"):
+            chat = ScriptedChat([f"The disc may be missing.\n1. <PROMPT>{A}</PROMPT>"])
+            written = await Rewriter(chat, guidance=guidance).propose(
+                text=TEXT, history=[], n=1, seed=1, objective=objective
+            )
+            assert written.texts == (A,), "a reason beside it is no text"
+            asked[guidance, objective] = chat.asked[0][1].content
+    assert len(set(asked.values())) == len(asked)
+    for objective, first in (("dsg", "low scores"), ("dcs", "lowest scores")):
+        assert [first in asked[guidance, objective] for guidance in ("concise", "prioritize", "reason", "structure")] == [
+            False, True, True, True,
+        ]  # fmt: skip
+    with pytest.raises(BadInput, match="concise, prioritize, reason, structure"):
+        Rewriter(ScriptedChat([]), guidance="long")  # type: ignore[arg-type]

@@ -596,3 +596,56 @@ def test_an_evaluator_of_ones_own_is_climbed_by_its_name(bench, tmp_path, monkey
     assert task.trials[0].objective == task.trials[0].scores["wideness:wide"] > 0
     assert outcome.models["wideness:wide"]["id"] == "wideness:wide" and outcome.calls["score"]["paid"] > 0
     assert any("names no model and revision" in note for note in outcome.notes)
+
+
+def test_what_each_phrase_adds_is_told_and_idle_ones_are_left_out(bench):
+    outcome = bench.run(DISC, iterations=6, shorten=True)
+    [task] = outcome.tasks
+    effects = {effect.phrase: effect for effect in task.effects}
+    assert task.accepted and any(effect.effect > 0 for effect in effects.values())
+    assert all(effect.phrase not in effect.without for effect in task.effects)
+    page = render(outcome, BlobStore(bench.settings.store_dir / "blobs"))
+    assert "Which words did it" in page and all(effect.without in page for effect in task.effects)
+    if task.shortened is not None and task.shortened.kept:
+        assert task.chosen == task.shortened.text
+    again = bench.run(DISC, iterations=6, shorten=True)
+    assert again.tasks[0].effects == task.effects and set(bench.paid().values()) == {0}
+
+
+def test_phrases_need_unseen_seeds():
+    with pytest.raises(BadInput, match="ablate with heldout_seeds=0"):
+        Opt2iConfig.of(DISC, settings=Settings(), ablate=True, heldout_seeds=0)
+
+
+def test_the_papers_settings_are_exact_or_an_error():
+    config = Opt2iConfig(prompts=(DISC,), preset="paper")
+    assert (config.iterations, config.candidates, config.images_per_prompt, config.history) == (30, 5, 4, 5)
+    with pytest.raises(BadInput, match="preset='paper' with other settings: the paper has candidates=5"):
+        Opt2iConfig.of(DISC, settings=Settings(), preset="paper", candidates=3)
+
+
+@pytest.mark.parametrize("objective", ["dsg", "dcs"])
+def test_gains_are_told_as_the_papers_tables_have_them_too(bench, objective):
+    outcome = bench.run(DISC, STARS, objective=objective, one_shot=True)
+    rows = {row.way: row for row in outcome.published}
+    assert set(rows) == {"inloop", "blind paraphrases", "one-shot feedback"}
+
+    def gain(first, best):
+        return 100 * (best / first - 1) if objective == "dcs" else 100 * (best - first)
+
+    for way, row in rows.items():
+        gains = []
+        for task in outcome.tasks:
+            first = task.user_trial.objective
+            others = [baseline.objective for baseline in task.baselines if baseline.way == way]
+            gains.append(gain(first, task.best_trial.objective if way == "inloop" else (others or [first])[0]))
+        assert row.gain == pytest.approx(sum(gains) / len(gains)) and row.relative is (objective == "dcs")
+    page = render(outcome, BlobStore(bench.settings.store_dir / "blobs"))
+    assert "feedback on your prompt alone" in page and "As the paper" in page
+
+
+def test_what_moved_with_the_score_is_told(bench):
+    [task] = bench.run(DISC, iterations=6).tasks
+    assert task.best_text != task.text and -1 <= task.drift.similarity <= 1
+    assert set(task.drift.diversity) == {"user", "best"}
+    assert all(0 <= value <= 2 for value in task.drift.diversity.values())
