@@ -13,7 +13,9 @@ from itertools import pairwise
 
 from .vocabulary import ART_NOUNS, ARTICLES, FRAMES, RELATIONS, TYING
 
-__all__ = ["Piece", "pieces_of"]
+__all__ = ["MOST_PIECES", "Piece", "pieces_of"]
+
+MOST_PIECES = 12
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|[^\w\s]")
 _PAUSES = frozenset(",;:.!?()，、；：。—–")
@@ -40,7 +42,7 @@ class _Word:
         return self.text.casefold()
 
 
-def pieces_of(text: str, most: int = 12) -> list[Piece]:
+def pieces_of(text: str, most: int = MOST_PIECES) -> list[Piece]:
     """The pieces of `text` in its order, at most `most`, of which the longest are kept; one may lie in another."""
     found: dict[str, tuple[int, int]] = {}
     for start, end in _spans(text):

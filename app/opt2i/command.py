@@ -14,7 +14,8 @@ from .report import render
 from .summary import as_json, in_words
 
 if TYPE_CHECKING:
-    from ...graphs.opt2i import Opt2iConfig
+    from ...graphs.opt2i import Opt2iConfig, Plan
+    from ...runtime.settings import Settings
 
 __all__ = ["opt2i"]
 
@@ -51,6 +52,10 @@ def _view(config: Opt2iConfig) -> SearchView:
     return SearchView(prompts=len(config.prompts), iterations=config.iterations, baselines=config.baselines)
 
 
+def _dry_run(config: Opt2iConfig, settings: Settings) -> Plan:
+    return room.plan_of(config)
+
+
 opt2i = LoopCommand(
     config=room.Opt2iConfig,
     loop=lambda: room.opt2i,
@@ -61,5 +66,6 @@ opt2i = LoopCommand(
     view=_view,
     flags=_flags,
     fields=_fields,
+    dry_run=_dry_run,
     exit_code=lambda result: int(bool(result.unproposed)),
 )

@@ -3,6 +3,7 @@ from .context import Opt2iContext
 from .events import AblationDone, BaselineDone, HeldOutDone, IterationDone, QuestionsWritten, TrialScored
 from .graph import build
 from .loop import opt2i
+from .plan import Plan, Step, plan_of
 from .prompt_sets import read_prompts
 from .result import (
     Baseline,
@@ -37,12 +38,14 @@ __all__ = [
     "Opt2iResult",
     "Opt2iTask",
     "PaperGain",
+    "Plan",
     "Proposer",
     "QuestionsWritten",
     "Realiser",
     "SearchContext",
     "SearchState",
     "Shortened",
+    "Step",
     "StopRule",
     "Trial",
     "TrialImage",
@@ -50,6 +53,7 @@ __all__ = [
     "build",
     "evaluator_name",
     "opt2i",
+    "plan_of",
     "read_prompts",
     "way_name",
 ]

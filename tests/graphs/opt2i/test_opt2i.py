@@ -20,6 +20,7 @@ import inloop.graphs.opt2i.context as context
 from inloop.app.opt2i.report import render
 from inloop.graphs.opt2i.config import Opt2iConfig
 from inloop.graphs.opt2i.loop import opt2i
+from inloop.graphs.opt2i.plan import plan_of
 from inloop.graphs.opt2i.result import Opt2iResult
 from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.records import Answer
@@ -649,3 +650,23 @@ def test_what_moved_with_the_score_is_told(bench):
     assert task.best_text != task.text and -1 <= task.drift.similarity <= 1
     assert set(task.drift.diversity) == {"user", "best"}
     assert all(0 <= value <= 2 for value in task.drift.diversity.values())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"shorten": True, "one_shot": True}, {"heldout_seeds": 0}],
+    ids=["with everything", "no unseen seeds"],
+)
+def test_a_run_does_at_most_what_its_plan_says(bench, asked):
+    config = {"iterations": 2, "candidates": 2, "images_per_prompt": 2, "heldout_seeds": 6, **asked}
+    plan = plan_of(Opt2iConfig(prompts=(DISC, STARS), **config))
+    bench.run(DISC, STARS, **config)
+    paid = bench.paid()
+    assert plan.least <= plan.total.pictures and paid["images"] <= plan.total.pictures
+    assert paid["vqa"] <= plan.total.answers and paid["chat"] <= plan.total.calls
+    assert str(plan).count("\n") >= len(plan.steps)
+
+
+def test_a_plan_of_the_papers_settings_is_604_pictures_and_no_baselines():
+    config = Opt2iConfig(prompts=(DISC,), preset="paper", heldout_seeds=0)
+    assert plan_of(config).total.pictures == 604  # 4 of the user's prompt and 30 rounds of 5 candidates with 4 each
