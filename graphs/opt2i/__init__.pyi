@@ -21,17 +21,23 @@ from .result import (
     way_name,
 )
 from .search import Objective, Proposer, Realiser, SearchContext, SearchState, StopRule
+from .stops import AnyOf, FileThere, Idle, Iterations, NoImprovement, Spent, Target, Unscored, usual
 
 __all__ = [
     "AblationDone",
+    "AnyOf",
     "Baseline",
     "BaselineDone",
     "Comparison",
     "Drift",
     "Effect",
+    "FileThere",
     "HeldOut",
     "HeldOutDone",
+    "Idle",
     "IterationDone",
+    "Iterations",
+    "NoImprovement",
     "Objective",
     "Opt2iConfig",
     "Opt2iContext",
@@ -45,15 +51,19 @@ __all__ = [
     "SearchContext",
     "SearchState",
     "Shortened",
+    "Spent",
     "Step",
     "StopRule",
+    "Target",
     "Trial",
     "TrialImage",
     "TrialScored",
+    "Unscored",
     "build",
     "evaluator_name",
     "opt2i",
     "plan_of",
     "read_prompts",
+    "usual",
     "way_name",
 ]

@@ -13,7 +13,14 @@ from ...runtime.run import RunConfig, option
 __all__ = ["PAPER", "Opt2iConfig"]
 
 
-PAPER = {"iterations": 30, "candidates": 5, "images_per_prompt": 4, "history": 5, "guidance": "prioritize"}
+PAPER = {
+    "iterations": 30,
+    "candidates": 5,
+    "images_per_prompt": 4,
+    "history": 5,
+    "guidance": "prioritize",
+    "patience": 0,
+}
 """Section 4 and appendix A of the paper: five candidates in one reply at temperature 1, four pictures on four fixed seeds."""
 
 
@@ -66,6 +73,10 @@ class Opt2iConfig(RunConfig):
         ),
     ] = "prioritize"
     iterations: Annotated[int, option("rounds of rewriting", "search", "N", ge=1)] = 30
+    target: Annotated[float, option("stop at this score, in points", "search", "POINTS", gt=0, le=100)] = 100.0
+    patience: Annotated[
+        int, option("stop after this many rounds without a better prompt; 0: never", "search", "N", ge=0)
+    ] = 0
     candidates: Annotated[int, option("rewrites a round", "search", "N", ge=1, le=50)] = 5
     images_per_prompt: Annotated[int, option("pictures of each rewrite", "search", "N", ge=1, le=64)] = 4
     history: Annotated[int, option("best rewrites shown to the language model", "search", "N", ge=1, le=20)] = 5

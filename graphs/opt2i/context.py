@@ -20,7 +20,8 @@ from ...tools.encoders import open_clip
 from ...tools.images import open_images
 from ...tools.vision import foreign_note, open_vqa
 from .config import Opt2iConfig
-from .search import Objective, Proposer, StopRule, plateau_or_perfect
+from .search import Objective, Proposer, StopRule
+from .stops import usual
 
 __all__ = ["Opt2iContext"]
 
@@ -78,7 +79,8 @@ class Opt2iContext:
     def stop(self) -> StopRule:
         """When a search ends: the caller's rule, or the loop's."""
         own: StopRule | None = self.session.parts.get("stop")
-        return own or plateau_or_perfect(iterations=self.config.iterations)
+        config = self.config
+        return own or usual(iterations=config.iterations, target=config.target / 100, patience=config.patience)
 
     def _brought(self) -> dict[str, Evaluator]:
         """The caller's own evaluators, and the one that the objective names: of a package, or as `module:object`."""

@@ -108,7 +108,8 @@ def ranked(history: Sequence[Kept], new: Sequence[Kept]) -> list[Kept]:
 
 def _kept(trial: Trial, search: SearchContext) -> Kept:
     sure = [search.certainty(name, score) for image in trial.images for name, score in image.scores.items()]
-    return Kept(id=trial.id, objective=trial.objective, certainty=round(mean(sure) or 0.0, 6))
+    sureness = round(mean(sure) or 0.0, 6)
+    return Kept(id=trial.id, objective=trial.objective, certainty=sureness, iteration=trial.iteration)
 
 
 async def reflect(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str, Any]:

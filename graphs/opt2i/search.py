@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypedDict
+from typing import NotRequired, Protocol, TypedDict
 
 from ...runtime.budget import Budget
 from ...runtime.protocols import Evaluator
@@ -27,7 +27,6 @@ __all__ = [
     "SearchState",
     "StopRule",
     "first_state",
-    "plateau_or_perfect",
 ]
 
 STATE_VERSION = 1
@@ -36,11 +35,12 @@ Objective = Callable[[Mapping[str, float | None]], float | None]
 
 
 class Kept(TypedDict):
-    """A trial as the state knows it; its text is in the chapters."""
+    """A trial as the state knows it; its text is in the chapters. A search of an earlier version lacks the `iteration`."""
 
     id: str
     objective: float | None
     certainty: float
+    iteration: NotRequired[int]
 
 
 class SearchState(TypedDict):
@@ -121,25 +121,6 @@ class SearchContext:
     async def artefacts(self, texts: Sequence[str], seeds: Sequence[int]) -> list[list[BlobRef | None]]:
         """What the realiser makes of texts and seeds."""
         return check_realised(self.realiser, await self.realiser.realise(texts, seeds), texts, seeds)
-
-
-def plateau_or_perfect(*, iterations: int, patience: int = 3, perfect: float = 1.0) -> StopRule:
-    """Stop at `perfect`, after `iterations`, when nothing may be paid, or after `patience` proposals without anything new."""
-
-    def rule(*, best: Kept, iteration: int, idle: int, spent: str | None) -> str | None:
-        if best["objective"] is not None and best["objective"] >= perfect - 1e-9:
-            return "perfect"
-        if iteration and best["objective"] is None:
-            return "nothing could be scored"
-        if iteration >= iterations:
-            return "iterations"
-        if spent:
-            return f"budget: {spent}"
-        if idle >= patience:
-            return "nothing new was proposed"
-        return None
-
-    return rule
 
 
 def first_state(task: str, text: str) -> SearchState:

@@ -8,7 +8,8 @@ from search_parts import WordCount, Writer
 
 from inloop.graphs.opt2i.ablation import effects_of, shorten
 from inloop.graphs.opt2i.assessment import hold_out
-from inloop.graphs.opt2i.search import SearchContext, plateau_or_perfect
+from inloop.graphs.opt2i.search import SearchContext
+from inloop.graphs.opt2i.stops import usual
 from inloop.runtime.store.blobs import BlobStore
 
 PLANTED = {"centred": 0.12, "on a table": 0.3, "shiny": 0.0, "a photo of": 0.0, "8k": -0.05}
@@ -26,7 +27,7 @@ def search(tmp_path):
 
     return SearchContext(
         proposer=None, realiser=Writer(blobs), evaluators={"worth": WordCount(blobs, worth)},
-        objective=lambda scores: scores["worth"], stop=plateau_or_perfect(iterations=1), seeds=(1,),
+        objective=lambda scores: scores["worth"], stop=usual(iterations=1), seeds=(1,),
         heldout_seeds=tuple(range(10, 18)), blobs=blobs,
     )  # fmt: skip
 

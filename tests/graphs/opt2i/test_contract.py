@@ -8,7 +8,8 @@ import pytest
 
 from inloop.evaluators.run import score_items
 from inloop.graphs.opt2i.graph import build, chapters
-from inloop.graphs.opt2i.search import SearchContext, first_state, plateau_or_perfect
+from inloop.graphs.opt2i.search import SearchContext, first_state
+from inloop.graphs.opt2i.stops import usual
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Score
 from inloop.runtime.run.runner import Runner
@@ -38,7 +39,7 @@ async def searched(blobs, *, seeds=(1,), held=(2,), candidates=2, evaluators=Tru
     part = Words(blobs, **kinds)
     context = SearchContext(
         proposer=part, realiser=part, evaluators={"e": part} if evaluators else {}, objective=lambda scores: scores["e"],
-        stop=plateau_or_perfect(iterations=2), seeds=seeds, heldout_seeds=held, blobs=blobs, candidates=candidates,
+        stop=usual(iterations=2), seeds=seeds, heldout_seeds=held, blobs=blobs, candidates=candidates,
     )  # fmt: skip
     end = await Runner(build(), context=context, checkpoints=None, thread_id="x", max_steps=50).start(
         first_state("t", "a")

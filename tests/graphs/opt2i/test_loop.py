@@ -14,7 +14,8 @@ from search_parts import WordCount, Writer
 from inloop.graphs.opt2i.events import HeldOutDone
 from inloop.graphs.opt2i.graph import build, chapters, ranked
 from inloop.graphs.opt2i.result import HeldOut
-from inloop.graphs.opt2i.search import Kept, SearchContext, first_state, plateau_or_perfect
+from inloop.graphs.opt2i.search import Kept, SearchContext, first_state
+from inloop.graphs.opt2i.stops import AnyOf, FileThere, Idle, NoImprovement, Target, usual
 from inloop.runtime.budget import Budget
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Cost, Part, Score
@@ -45,7 +46,7 @@ def ports(tmp_path):
         realiser=Writer(blobs),
         evaluators={"length": WordCount(blobs)},
         objective=lambda scores: scores["length"],
-        stop=plateau_or_perfect(iterations=30),
+        stop=usual(iterations=30),
         seeds=(1, 2),
         heldout_seeds=(7, 8, 9, 10, 11, 12),
         blobs=blobs,
@@ -119,7 +120,7 @@ async def test_the_state_is_small_with_150_trials_and_long_texts(ports, tmp_path
 
 
 async def test_many_candidates_on_many_seeds_fit_too(ports):
-    ports = replace(ports, candidates=40, seeds=tuple(range(200, 212)), stop=plateau_or_perfect(iterations=1))
+    ports = replace(ports, candidates=40, seeds=tuple(range(200, 212)), stop=usual(iterations=1))
     assert (await run(ports))["stop"] == "iterations"
 
 
@@ -127,7 +128,7 @@ async def test_unscored_trials_are_kept_apart_and_never_win(ports):
     def odd(text, history, n, seed):
         return [f"??? {seed} a very long text with so many words", f"{text} {seed}"]
 
-    state = await run(replace(ports, proposer=Longer(odd), stop=plateau_or_perfect(iterations=4), top=5))
+    state = await run(replace(ports, proposer=Longer(odd), stop=usual(iterations=4), top=5))
     objectives = [kept["objective"] for kept in state["history"]]
     assert objectives == [0.2, 0.3, 0.3, 0.3, 0.3] and "???" not in state["best"]
     unscored = [trial for trial in chapters(ports.blobs, state["chapter"]) if "???" in trial.text]
@@ -135,13 +136,13 @@ async def test_unscored_trials_are_kept_apart_and_never_win(ports):
 
 
 async def test_nothing_scored_is_no_gain(ports):
-    state = await run(replace(ports, stop=plateau_or_perfect(iterations=2)), "??? what")
+    state = await run(replace(ports, stop=usual(iterations=2)), "??? what")
     assert state["history"][-1]["objective"] is None and not state["accepted"] and state["best"] == "??? what"
 
 
 async def test_equal_trials_leave_the_older_one_in_place(ports):
     same = Longer(lambda text, history, n, seed: [f"{seed} {i}" for i in range(n)])
-    ports = replace(ports, proposer=same, heldout_seeds=(), stop=plateau_or_perfect(iterations=3))
+    ports = replace(ports, proposer=same, heldout_seeds=(), stop=usual(iterations=3))
     state = await run(ports)
     assert state["best"] == "one two" and not state["accepted"]
 
@@ -155,7 +156,7 @@ async def test_the_more_certain_of_equal_trials_wins(ports):
             proposer=same,
             evaluators=evaluators,
             certainty=lambda name, score: score.value if name == "sure" else None,
-            stop=plateau_or_perfect(iterations=1),
+            stop=usual(iterations=1),
         )
     )
     assert state["best"] == "1 2" and [kept["certainty"] for kept in state["history"]] == [0.0, 0.0, 0.1, 0.2]
@@ -172,12 +173,20 @@ class Sure(WordCount):
 @pytest.mark.parametrize(
     ("change", "reason", "iterations"),
     [
-        ({"stop": plateau_or_perfect(iterations=2)}, "iterations", 2),
-        ({"stop": plateau_or_perfect(iterations=9, perfect=0.4)}, "perfect", 2),
+        ({"stop": usual(iterations=2)}, "iterations", 2),
+        ({"stop": usual(iterations=9, target=0.4)}, "target: 40 points", 2),
+        (
+            {
+                "proposer": Longer(lambda text, history, n, seed: [f"a{seed}"]),
+                "stop": AnyOf(NoImprovement(2), usual(iterations=9)),
+            },
+            "no improvement in 2 rounds",
+            2,
+        ),
         ({"proposer": Longer(lambda *asked: [])}, "nothing new was proposed", 3),
         ({"proposer": Longer(lambda text, *asked: [text, text.upper()])}, "nothing new was proposed", 3),
         (
-            {"proposer": Longer(lambda *asked: []), "stop": plateau_or_perfect(iterations=9, patience=1)},
+            {"proposer": Longer(lambda *asked: []), "stop": AnyOf(Idle(1), usual(iterations=9))},
             "nothing new was proposed",
             1,
         ),
@@ -188,9 +197,36 @@ async def test_when_it_stops(ports, change, reason, iterations):
     assert (state["stop"], state["iteration"]) == (reason, iterations)
 
 
+async def test_a_file_that_somebody_makes_ends_the_search_with_a_result(ports, tmp_path):
+    enough = tmp_path / "enough"
+
+    def until_there(text, history, n, seed):
+        if seed == 3:
+            enough.touch()
+        return [f"{history[-1].text} {seed}"]
+
+    stop = AnyOf(FileThere(enough), usual(iterations=9))
+    state = await run(replace(ports, proposer=Longer(until_there), stop=stop))
+    assert state["stop"] == "the file enough is there" and state["iteration"] == 3 and state["heldout"]
+
+
+def test_the_first_rule_with_a_reason_is_the_reason():
+    best = Kept(id="t.1.0", objective=0.95, certainty=0.0, iteration=1)
+    asked = {"best": best, "iteration": 4, "idle": 0, "spent": None}
+    assert usual(iterations=4)(**asked) == "iterations" and usual(iterations=9)(**asked) is None
+    assert AnyOf(Target(0.9), usual(iterations=4))(**asked) == "target: 90 points"
+    assert usual(iterations=9, patience=3)(**asked) == "no improvement in 3 rounds"
+    assert usual(iterations=9, patience=4)(**asked) is None
+    earlier = {**asked, "best": {"id": "t.1.0", "objective": 0.95, "certainty": 0.0}}
+    assert NoImprovement(1)(**earlier) is None, "a search of an earlier version does not say how old its best is"
+    for wrong in (lambda: Target(0), lambda: Target(1.5), lambda: NoImprovement(0)):
+        with pytest.raises(BadInput):
+            wrong()
+
+
 async def test_an_idle_round_is_forgotten_once_something_new_comes(ports):
     now_and_then = Longer(lambda text, history, n, seed: [f"{text} {seed}"] if seed % 3 == 0 else [])
-    state = await run(replace(ports, proposer=now_and_then, stop=plateau_or_perfect(iterations=10)))
+    state = await run(replace(ports, proposer=now_and_then, stop=usual(iterations=10)))
     assert state["stop"] == "iterations" and len(chapters(ports.blobs, state["chapter"])) == 4
 
 
@@ -213,7 +249,7 @@ async def test_a_text_that_is_only_better_on_the_seeds_it_was_chosen_on_is_refus
 
     told = []
     evaluators = {"length": WordCount(ports.blobs, lucky)}
-    ports = replace(ports, evaluators=evaluators, emit=told.append, stop=plateau_or_perfect(iterations=3))
+    ports = replace(ports, evaluators=evaluators, emit=told.append, stop=usual(iterations=3))
     state = await run(ports)
     assert state["history"][-1]["objective"] == 0.9 and state["best"] != "one two"
     assert not state["accepted"] and told[-1].best == told[-1].user == 0.5
