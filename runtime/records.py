@@ -244,6 +244,9 @@ def flags_checked(names: Mapping[str, str] | None = None) -> Iterator[None]:
 
 
 def _refused(error: ValidationError) -> tuple[str, Any]:
-    """The first field that was refused, and why."""
+    """The first field that was refused, and why; a check of fields together says itself what is wrong."""
     first = error.errors()[0]
+    own = first.get("ctx", {}).get("error")
+    if isinstance(own, BadInput):
+        raise own from None
     return next((part for part in reversed(first["loc"]) if isinstance(part, str)), "it"), first

@@ -61,9 +61,9 @@ class Opt2iConfig(RunConfig):
         ),
     ] = "dsg"
     preset: Annotated[
-        Literal["", "paper"],
+        Literal["none", "paper"],
         option("paper: the settings of the OPT2I paper, exactly; another value beside it is an error", "search"),
-    ] = ""
+    ] = "none"
     guidance: Annotated[
         Guidance,
         option(

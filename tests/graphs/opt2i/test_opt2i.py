@@ -614,14 +614,14 @@ def test_what_each_phrase_adds_is_told_and_idle_ones_are_left_out(bench):
 
 
 def test_phrases_need_unseen_seeds():
-    with pytest.raises(BadInput, match="ablate with heldout_seeds=0"):
+    with pytest.raises(BadInput, match="^ablate with heldout_seeds=0"):
         Opt2iConfig.of(DISC, settings=Settings(), ablate=True, heldout_seeds=0)
 
 
 def test_the_papers_settings_are_exact_or_an_error():
     config = Opt2iConfig(prompts=(DISC,), preset="paper")
     assert (config.iterations, config.candidates, config.images_per_prompt, config.history) == (30, 5, 4, 5)
-    with pytest.raises(BadInput, match="preset='paper' with other settings: the paper has candidates=5"):
+    with pytest.raises(BadInput, match="^preset='paper' with other settings: the paper has candidates=5"):
         Opt2iConfig.of(DISC, settings=Settings(), preset="paper", candidates=3)
 
 
