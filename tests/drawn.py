@@ -7,7 +7,8 @@ import random
 
 from PIL import Image, ImageDraw
 
-from inloop.graphs.opt2i.result import Comparison, HeldOut, Opt2iResult, Opt2iTask, Question, Trial, TrialImage
+from inloop.graphs.opt2i.result import HeldOut, Opt2iResult, Opt2iTask, Question, Trial, TrialImage
+from inloop.graphs.opt2i.ways import Comparison
 from inloop.runtime.records import Cost, Part, Score
 from inloop.runtime.store.blobs import BlobStore
 

@@ -23,7 +23,7 @@ __all__ = ["Guidance", "Proposals", "Rewriter", "Shown", "Style"]
 
 Style = Literal["paper", "mini"]
 Guidance = Literal["concise", "prioritize", "reason", "structure"]
-"""The meta-prompts of the paper's ablation (table 4, Prompt 5), each with what those before it say."""
+"""The meta-prompts of the paper's ablation (Prompt 5), each with what those before it say."""
 
 _MINI_TRIED, _MINI_WRONG = 3, 2
 _LABELS = {

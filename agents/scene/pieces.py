@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from .noun_phrases import with_article
 from .vocabulary import ART_NOUNS, ARTICLES, FRAMES, RELATIONS, TYING
 
 __all__ = ["MOST_PIECES", "Piece", "pieces_of"]
@@ -118,8 +119,8 @@ def _relation(words: Sequence[_Word], place: int) -> int:
 def _tidy(before: str, after: str) -> str:
     """What is left, as one would write it: single spaces, no pause at the start or twice, "a" or "an" as the next word asks."""
     before = before.rstrip()
-    if re.search(r"\b(a|an)$", before, re.IGNORECASE) and (following := after.lstrip()[:1]):
-        before = re.sub(r"\b(a)n?$", r"\1n" if following.casefold() in "aeiou" else r"\1", before, flags=re.IGNORECASE)
+    if (article := re.search(r"\ba(n?)$", before, re.IGNORECASE)) and after.strip():
+        before = before[: article.start(1)] + with_article(after.lstrip(), mass=True).split()[0][1:]
     text = " ".join(f"{before} {after}".split())
     text = re.sub(r"\s+([,;:.!?，、；：。])", r"\1", text)
     text = re.sub(r"^[\s,;:.，、；：。]+|([,;:，、；：])(?=[,;:.，、；：。])", "", text)

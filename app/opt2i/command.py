@@ -10,6 +10,7 @@ from ...graphs import opt2i as room
 from ...runtime.errors import BadInput
 from ..cli import LoopCommand
 from .progress import SearchView
+from .prompt_sets import read_prompts
 from .report import render
 from .summary import as_json, in_words
 
@@ -39,7 +40,7 @@ def _flags(command: argparse.ArgumentParser) -> None:
 def _fields(args: argparse.Namespace) -> Mapping[str, Any]:
     prompts = list(getattr(args, "prompts", ()))
     if args.file is not None:
-        prompts += room.read_prompts(args.file)
+        prompts += read_prompts(args.file)
     if not prompts:
         raise BadInput('no prompt: give one, as in inloop opt2i "a red circle above a blue square", or --prompts FILE.')
     for prompt in prompts:

@@ -4,24 +4,20 @@ from .events import AblationDone, BaselineDone, HeldOutDone, IterationDone, Ques
 from .graph import build
 from .loop import opt2i
 from .plan import Plan, Step, plan_of
-from .prompt_sets import read_prompts
 from .result import (
-    Baseline,
-    Comparison,
     Drift,
     Effect,
     HeldOut,
     Opt2iResult,
     Opt2iTask,
-    PaperGain,
     Shortened,
     Trial,
     TrialImage,
     evaluator_name,
-    way_name,
 )
 from .search import Objective, Proposer, Realiser, SearchContext, SearchState, StopRule
 from .stops import AnyOf, FileThere, Idle, Iterations, NoImprovement, Spent, Target, Unscored, usual
+from .ways import Baseline, Comparison, PaperGain, way_name
 
 __all__ = [
     "AblationDone",
@@ -63,7 +59,6 @@ __all__ = [
     "evaluator_name",
     "opt2i",
     "plan_of",
-    "read_prompts",
     "usual",
     "way_name",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...agents.scene import pieces_of
-from ...evaluators.stats import estimate, mean, verdict_of
+from ...evaluators.stats import estimate, verdict_of
 from .assessment import differences, hold_out
 from .result import Effect, HeldOut, Shortened
 from .search import SearchContext
@@ -37,15 +37,13 @@ async def shorten(
     The pieces go one after another, those that add least first, as long as the mean on the held-out seeds does not fall: of two pieces
     that say the same only one is idle.
     """
-    short, worth = text, _worth(search, held)
-    idle = sorted(
-        (effect for effect in effects if (effect.effect or 0.0) <= 0), key=lambda effect: effect.effect or 0.0
-    )
-    for effect in idle:
-        piece = next((piece for piece in pieces_of(short) if piece.text == effect.phrase), None)
+    short, worth = text, search.climbed(held.scores)
+    scored = [(effect.effect, effect.phrase) for effect in effects if effect.effect is not None and effect.effect <= 0]
+    for _, phrase in sorted(scored, key=lambda entry: entry[0]):
+        piece = next((piece for piece in pieces_of(short) if piece.text == phrase), None)
         if piece is None:  # it went with a longer one
             continue
-        without = _worth(search, (await hold_out(search, [piece.without]))[piece.without])
+        without = search.climbed((await hold_out(search, [piece.without]))[piece.without].scores)
         if without is not None and worth is not None and without >= worth - 1e-9:
             short, worth = piece.without, without
     if short == text:
@@ -60,8 +58,3 @@ async def shorten(
         n=points.n,
         kept=points.value is not None and points.value >= -1e-9 and verdict_of(changes) != "loss",
     )
-
-
-def _worth(search: SearchContext, held: HeldOut) -> float | None:
-    """The mean objective over the pictures."""
-    return mean([search.climbed({name: score.value for name, score in image.scores.items()}) for image in held.images])

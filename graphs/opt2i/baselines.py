@@ -16,8 +16,9 @@ from ...agents.opt2i import Rewriter
 from ...evaluators.stats import estimate, mean, verdict_of
 from ...runtime.errors import CallFailed
 from .assessment import assess, hold_out
-from .result import Baseline, Comparison, HeldOut, Opt2iTask, PaperGain, Trial, TrialImage
+from .result import HeldOut, Opt2iTask, Trial, TrialImage
 from .search import SearchContext
+from .ways import Baseline, Comparison, PaperGain
 
 __all__ = ["blind_paraphrases", "compare", "more_seeds", "one_shot", "published"]
 
@@ -136,7 +137,7 @@ def compare(tasks: Sequence[Opt2iTask]) -> list[Comparison]:
 def published(tasks: Sequence[Opt2iTask], objective: str) -> list[PaperGain]:
     """What the paper's tables report of a run: the best score found less that of the user's text, on the seeds that were optimised on.
 
-    Relative for dCS (best / first - 1), absolute for all others, as there (section 4.2): a first DSG may be 0. It is chosen and told on the
+    Relative for dCS (best / first - 1), absolute for all others, as there: a first DSG may be 0. It is chosen and told on the
     same pictures, so of equal candidates, too, the best one gains.
     """
     relative = objective == "dcs"

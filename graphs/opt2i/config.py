@@ -21,7 +21,7 @@ PAPER = {
     "guidance": "prioritize",
     "patience": 0,
 }
-"""Section 4 and appendix A of the paper: five candidates in one reply at temperature 1, four pictures on four fixed seeds."""
+"""The paper's own (appendices A and B): five candidates in one reply at temperature 1, four pictures on four fixed seeds."""
 
 
 class Opt2iConfig(RunConfig):

@@ -18,8 +18,9 @@ from .drift import drift_of
 from .events import AblationDone, BaselineDone, QuestionsWritten
 from .graph import build, chapters
 from .parts import Painter, PromptProposer
-from .result import Baseline, Effect, HeldOut, Opt2iTask, Shortened, Trial
+from .result import Effect, HeldOut, Opt2iTask, Shortened, Trial
 from .search import SearchContext, SearchState, first_state
+from .ways import Baseline
 
 __all__ = ["work"]
 

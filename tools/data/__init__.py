@@ -10,12 +10,13 @@ from .pictures import SUFFIXES, Picture, as_shown, content_sha256, keep_picture,
 from .prompted_pictures import Item, Items, picture_files, read_items
 from .rows import drop_overlaps, folds, per_class, read_rows, text_key
 from .shots import Selection, Shot, Shots
-from .tables import read_table
+from .tables import KINDS, read_table
 from .write import json_lines, parquet, size_category
 
 __all__ = [
     "CaptionRow",
     "Claim",
+    "KINDS",
     "Item",
     "Items",
     "Picture",

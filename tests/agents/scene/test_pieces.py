@@ -40,6 +40,7 @@ def test_frames_clauses_phrases_and_the_words_before_nouns_are_pieces() -> None:
             },
         ),
         ("a wooden owl", {"wooden": "an owl"}),
+        ("an old unicorn", {"old": "a unicorn"}),
         ("An old barn and a dog without a hat", {
             "old": "A barn and a dog without a hat",
             "and a dog": "An old barn without a hat",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inloop.graphs.opt2i.prompt_sets import read_prompts
+from inloop.app.opt2i.prompt_sets import read_prompts
 from inloop.runtime.errors import BadInput
 
 PARTI = "Prompt\tCategory\tChallenge\tNote\n" + "".join(
@@ -29,7 +29,6 @@ def test_lines_and_rows_are_read_in_their_order(tmp_path):
     files = {
         "a.txt": "# mine\na cat\n\n  a dog\n",
         "a.json": json.dumps(rows),
-        "b.json": json.dumps(["a cat", "a dog"]),
         "a.jsonl": "\n".join(map(json.dumps, rows)),
         "a.csv": 'id,Text\n1,"a cat"\n2,a dog\n',
         "a.tsv": "Prompt\tid\na cat\t1\na dog\t2\n",
@@ -57,7 +56,7 @@ def test_the_sets_of_the_paper_are_chosen_by_its_rule(tmp_path):
     [
         ("a.txt", "# nothing\n", "{}", "no prompt in"),
         ("a.json", "{", "{}", "not JSON"),
-        ("a.json", '{"prompt": "a cat"}', "{}", "give a list"),
+        ("a.json", '{"prompt": "a cat"}', "{}", "list of objects"),
         ("a.jsonl", '{"words": "a cat"}', "{}", "needs a prompt, caption or text"),
         ("a.tsv", "Prompt\tChallenge\na cat\tBasic\n", "partiprompts:{}", "give PartiPrompts.tsv"),
         ("a.json", '[{"id": "7", "caption": "a cat"}]', "mscoco:{}", "tifa_v1.0_text_inputs.json"),
