@@ -17,7 +17,7 @@ from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.llm import numbered_from, tags_from
 from ...runtime.protocols import Chat
-from ...runtime.records import Message, Record
+from ...runtime.records import BlobRef, Message, Record
 
 __all__ = ["Guidance", "Proposals", "Rewriter", "Shown", "Style"]
 
@@ -40,11 +40,15 @@ _LONGEST = 1000
 
 
 class Shown(Record):
-    """One try as the model sees it: scores are integers from 0 to 100; `parts` are (question or phrase, score)."""
+    """One try as the model sees it: scores are integers from 0 to 100; `parts` are (question or phrase, score).
+
+    `pictures` of it are shown to a model that sees.
+    """
 
     text: str
     score: int = Field(ge=0, le=100)
     parts: tuple[tuple[str, int], ...] = ()
+    pictures: tuple[BlobRef, ...] = ()
 
 
 class Proposals(Record):
@@ -113,6 +117,25 @@ class Rewriter:
         best = sorted(history, key=lambda shown: shown.score)[-self.top :]
         return await self._ask(lambda count: self._messages(text, best, count, objective), text, history, n, seed)
 
+    async def cross(
+        self, *, text: str, pair: tuple[Shown, Shown], n: int, seed: int, objective: str = "dsg"
+    ) -> Proposals:
+        """Up to `n` wordings that join what two tries do well: crossover (EvoPrompt, arXiv 2309.08532, with the scores of the parts).
+
+        Raises:
+            BadInput: the style is "mini", which knows no such task.
+            CallFailed: the chat model failed, with every seed that it was asked with.
+        """
+        _check(text, n)
+        if self.style == "mini":
+            raise BadInput(
+                "mini-writer was not taught to join two prompts: choose another language model, or no crossover."
+            )
+        prompt, tries = load("opt2i/cross"), _tries(pair, objective)
+        return await self._ask(
+            lambda count: _as_messages(prompt.messages(prompt=_line(text), history=tries, n=count)), text, pair, n, seed
+        )
+
     async def paraphrase(self, text: str, n: int, seed: int) -> Proposals:
         """Up to `n` wordings of `text` without any feedback: the blind baseline of the paper's table 1."""
         _check(text, n)
@@ -140,15 +163,13 @@ class Rewriter:
         guides = [] if self.guidance == "concise" else [kind]
         guides += [self.guidance] if self.guidance in ("reason", "structure") else []
         guidance = "".join(f" {load(f'opt2i/guide_{guide}').render()}" for guide in guides)
-        label = _LABELS.get(objective, "parts:")
-        blocks = []
-        for place, shown in enumerate(best, start=1):
-            lines = [f"{place}. {_line(shown.text)}", f"overall score: {shown.score}"]
-            if shown.parts:
-                lines += [label, *(f"{name} {score}" for name, score in shown.parts)]
-            blocks.append("\n".join(lines))
-        tries = "\n\n".join(blocks) or "(none yet)"
-        return _as_messages(prompt.messages(prompt=_line(text), history=tries, guidance=guidance, n=n))
+        pictures = tuple(picture for shown in best for picture in shown.pictures)
+        if pictures:
+            guidance += " " + load("opt2i/guide_pictures").render(each=max(len(shown.pictures) for shown in best))
+        messages = _as_messages(
+            prompt.messages(prompt=_line(text), history=_tries(best, objective), guidance=guidance, n=n)
+        )
+        return [*messages[:-1], messages[-1].model_copy(update={"images": pictures})]
 
     async def _ask(
         self, messages: Callable[[int], list[Message]], text: str, history: Sequence[Shown], n: int, seed: int
@@ -225,6 +246,18 @@ def _unfit(text: str, prompt: str, tagged: bool) -> str | None:
     if not tagged and not _content(text) & _content(prompt):
         return "without tags, and without a word of the prompt"
     return None
+
+
+def _tries(shown: Sequence[Shown], objective: str) -> str:
+    """The tries as the model sees them, each with its score and those of its parts."""
+    label = _LABELS.get(objective, "parts:")
+    blocks = []
+    for place, each in enumerate(shown, start=1):
+        lines = [f"{place}. {_line(each.text)}", f"overall score: {each.score}"]
+        if each.parts:
+            lines += [label, *(f"{name} {score}" for name, score in each.parts)]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) or "(none yet)"
 
 
 def _content(text: str) -> set[str]:

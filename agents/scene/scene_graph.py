@@ -48,6 +48,16 @@ class SceneGraph(Record):
     unasked: Words = ()
     raw: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
+    def asking(self, questions: Sequence[str]) -> SceneGraph:
+        """With questions of one's own, right where the answer is yes; they depend on none of the others."""
+        known = {node.question.casefold() for node in self.nodes}
+        fresh = [text for text in dict.fromkeys(questions) if text.casefold() not in known]
+        own = (
+            Question(id=place, tuple=f"own ({text})", question=text)
+            for place, text in enumerate(fresh, start=len(self.nodes) + 1)
+        )
+        return self.model_copy(update={"nodes": (*self.nodes, *own)})
+
 
 def check_graph(nodes: Sequence[Question]) -> None:
     """Raise `CallFailed` unless ids are 1 to n, tuples differ, and parents exist without a cycle."""

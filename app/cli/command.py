@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ...runtime.budget import Budget
+from ...runtime.errors import BadInput
 from ...runtime.records import Record, flags_checked
 from ...runtime.run import RunConfig, RunFolder, RunResult, discarded_if_refused
 from ...runtime.settings import Settings
@@ -53,6 +54,10 @@ def _nothing_beside(result: Any, folder: RunFolder, blobs: BlobStore) -> Mapping
     return {}
 
 
+def _nothing_brought(config: Any, folder: RunFolder, blobs: BlobStore) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoopCommand(Generic[ConfigT, ResultT]):
     """One command.
@@ -66,10 +71,11 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         page: the HTML report; by default one that serves any loop.
         view: what is shown while the run works.
         flags: adds flags that are no fields of the config; `fields` turns them into fields.
-        instead: something else that the flags can ask for, and its exit code; None where they ask for a run.
         settings: settings that have a flag here, besides those that fill the config.
         instead: something else that the flags may ask for, and its exit code; None: a run.
         export: writes what lies in the run's folder beside result and report; the paths by name.
+        pictures: writes the pictures that a result offers into a folder, each with what it was made by, for `inloop export --pictures`.
+        parts: what the terminal brings to a run, by the name of the option: a `reviewer` who is asked between its steps.
         dry_run: what would be done, as a record and, by its `str`, in words; gives the command `--dry-run`.
         exit_code: 0 or 1 where no budget stopped the run.
     """
@@ -86,6 +92,8 @@ class LoopCommand(Generic[ConfigT, ResultT]):
     instead: Callable[[argparse.Namespace], int | None] = _a_run
     settings: tuple[str, ...] = ("device",)
     export: Callable[[ResultT, RunFolder, BlobStore], Mapping[str, Path]] = _nothing_beside
+    pictures: Callable[[ResultT, BlobStore, Path], list[Path]] | None = None
+    parts: Callable[[ConfigT, RunFolder, BlobStore], Mapping[str, Any]] = _nothing_brought
     dry_run: Callable[[ConfigT, Settings], Record] | None = None
     exit_code: Callable[[ResultT], int] = lambda result: 0
 
@@ -141,6 +149,14 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         """The HTML report of a finished run."""
         return self.page(folder.result_as(self.loop().result), blobs, limit)
 
+    def export_pictures(self, folder: RunFolder, blobs: BlobStore, to: Path) -> list[Path]:
+        """Write the pictures of a finished run; `BadInput` where its loop has none to offer."""
+        if self.pictures is None:
+            raise BadInput(
+                f"the run {folder.id!r} is of {folder.loop!r}, which offers no pictures: leave --pictures out."
+            )
+        return self.pictures(folder.result_as(self.loop().result), blobs, to)
+
     def _carry(
         self, config: ConfigT, settings: Settings, folder: RunFolder, *, resumed: bool, json_output: bool
     ) -> int:
@@ -149,10 +165,15 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         log_to_stderr(settings)
         view = self.view(config)
         with kept(folder, begun=lambda: view.begun, quiet=json_output):
-            with progress(view, sys.stderr, silent=json_output) as show:
-                work = carry(self.loop(), config, folder=folder, settings=settings, on_event=show, resumed=resumed)
-                result = asyncio.run(work)
             blobs = BlobStore(settings.store_dir / "blobs")
+            parts = self.parts(config, folder, blobs)
+            # where somebody types, a table that draws itself again would be in the way
+            with progress(view, sys.stderr, silent=json_output, plain=bool(parts)) as show:
+                loop = self.loop()
+                work = carry(
+                    loop, config, folder=folder, settings=settings, on_event=show, parts=parts, resumed=resumed
+                )
+                result = asyncio.run(work)
             beside = self.export(result, folder, blobs)
             page = self.page(result, blobs, DEFAULT_LIMIT)
             write_whole(folder.report_path, page.encode("utf-8"))

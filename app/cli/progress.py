@@ -206,11 +206,11 @@ class Live(Progress):
                 self._console.print(Text(f"  {line}", style="yellow" if isinstance(event, Warned) else ""))
 
 
-def progress(view: RunView, stream: TextIO, *, silent: bool = False) -> Progress:
-    """What fits the stream: nothing when `silent`, a live table on a terminal, lines elsewhere."""
+def progress(view: RunView, stream: TextIO, *, silent: bool = False, plain: bool = False) -> Progress:
+    """What fits the stream: nothing when `silent`, a live table on a terminal, lines elsewhere or where it must be `plain`."""
     if silent:
         return Progress(view)
-    if stream.isatty():
+    if stream.isatty() and not plain:
         from rich.console import Console
 
         console = Console(file=stream, highlight=False)

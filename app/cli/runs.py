@@ -50,9 +50,14 @@ def add_report_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def add_export_arguments(command: argparse.ArgumentParser) -> None:
-    """Pack a finished run with its pictures into one zip file, to be mailed and read elsewhere."""
+    """Pack a finished run with its pictures into one zip file, to be mailed and read elsewhere; or write its pictures alone."""
     command.add_argument("run", nargs="?", default="latest", metavar="RUN", help="id or folder (default: the latest)")
     command.add_argument("--to", metavar="FILE", help="the archive (default: RUN.zip in this folder)")
+    command.add_argument(
+        "--pictures",
+        metavar="DIR",
+        help="no archive: PNG files of the prompts to use, with their settings as AUTOMATIC1111 and ComfyUI read them (opt2i)",
+    )
     command.add_argument("--out", metavar="DIR", help="the folder of the runs (default: runs)")
 
 
@@ -102,8 +107,18 @@ def export(args: argparse.Namespace) -> int:
 
     settings = Settings.load(runs_dir=args.out)
     folder = RunFolder.open(settings.runs_dir, args.run)
+    blobs = BlobStore(folder.store_of(settings) / "blobs")
+    if args.pictures:
+        if args.to:
+            raise BadInput("--to and --pictures: give one of them.")
+        written = _command_of(folder).export_pictures(folder, blobs, Path(args.pictures))
+        if args.json:
+            print(json_text({"run_id": folder.id, "folder": args.pictures, "pictures": len(written)}))
+        else:
+            print(f"{args.pictures}  ({counted(len(written), 'picture')})")
+        return 0
     to = Path(args.to) if args.to else Path(f"{folder.id}.zip")
-    count = pack(folder, BlobStore(folder.store_of(settings) / "blobs"), to)
+    count = pack(folder, blobs, to)
     size = to.stat().st_size
     if args.json:
         print(json_text({"run_id": folder.id, "file": str(to), "bytes": size, "blobs": count}))

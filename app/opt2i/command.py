@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any
 from ...graphs import opt2i as room
 from ...runtime.errors import BadInput
 from ..cli import LoopCommand
+from .export import pictures, tables
 from .progress import SearchView
 from .prompt_sets import read_prompts
 from .report import render
+from .review import TerminalReviewer
 from .summary import as_json, in_words
 
 if TYPE_CHECKING:
-    from ...graphs.opt2i import Opt2iConfig, Plan
+    from pathlib import Path
+
+    from ...graphs.opt2i import Opt2iConfig, Opt2iResult, Plan
+    from ...runtime.run import RunFolder
     from ...runtime.settings import Settings
+    from ...runtime.store import BlobStore
 
 __all__ = ["opt2i"]
 
@@ -57,6 +63,14 @@ def _dry_run(config: Opt2iConfig, settings: Settings) -> Plan:
     return room.plan_of(config)
 
 
+def _export(result: Opt2iResult, folder: RunFolder, blobs: BlobStore) -> Mapping[str, Path]:
+    return tables(result, folder.path)
+
+
+def _parts(config: Opt2iConfig, folder: RunFolder, blobs: BlobStore) -> Mapping[str, Any]:
+    return {"reviewer": TerminalReviewer(folder.path, blobs)} if config.review else {}
+
+
 opt2i = LoopCommand(
     config=room.Opt2iConfig,
     loop=lambda: room.opt2i,
@@ -67,6 +81,9 @@ opt2i = LoopCommand(
     view=_view,
     flags=_flags,
     fields=_fields,
+    export=_export,
+    pictures=pictures,
+    parts=_parts,
     dry_run=_dry_run,
     exit_code=lambda result: int(bool(result.unproposed)),
 )

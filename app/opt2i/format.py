@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from ...evaluators.stats import FEWEST
-from ...graphs.opt2i import Effect, Opt2iTask
+from ...graphs.opt2i import Effect, Look, Opt2iTask, Review, Wishes
 from ..cli import signed
 
-__all__ = ["EVALUATORS", "drift_words", "effect_words", "shortened_words", "stop_words", "verdict_words"]
+__all__ = [
+    "EVALUATORS",
+    "drift_words",
+    "effect_words",
+    "proof_words",
+    "review_words",
+    "shortened_words",
+    "stop_words",
+    "verdict_words",
+]
 
 EVALUATORS: dict[str, tuple[str, str]] = {
     "dsg": (
@@ -23,6 +32,7 @@ EVALUATORS: dict[str, tuple[str, str]] = {
 _STOPS = {
     "perfect": "every question was answered rightly",
     "iterations": "all iterations are done",
+    "proven": "a gain is proven",
 }
 
 
@@ -35,6 +45,11 @@ def verdict_words(task: Opt2iTask) -> tuple[str, str]:
     """What the unseen seeds say of the best prompt, and how that is to be shown: good, bad or unknown."""
     if task.best_text == task.text:
         return "No candidate was better than your own prompt: keep it.", "unknown"
+    if task.proof is not None:
+        return (
+            f"{proof_words(task.proof)[:1].upper()}{proof_words(task.proof)[1:]}.",
+            "good" if task.accepted else "unknown",
+        )
     if not task.heldout:
         return "The best prompt was not checked on unseen seeds.", "unknown"
     if task.accepted:
@@ -45,6 +60,29 @@ def verdict_words(task: Opt2iTask) -> tuple[str, str]:
             "unknown",
         )
     return "The unseen seeds do not confirm the gain: prefer your own prompt, or run with more images.", "bad"
+
+
+def proof_words(look: Look) -> str:
+    """How far a proof is, in words."""
+    where = f"on {look.seeds} unseen seeds more"
+    if look.proven:
+        return f"the gain is proven: at least {signed(look.least)} points {where}, however often one looks"
+    return f"no gain is proven {where} (evidence {look.evidence:.1f} of {look.needed:.0f})"
+
+
+def review_words(wished: Review | Wishes) -> str:
+    """What people wished, in words; "" for nothing."""
+    said = [
+        f"{name} {', '.join(values)}"
+        for name, values in (
+            ("keep", wished.keep),
+            ("ban", wished.ban),
+            ("try", wished.texts),
+            ("ask", wished.questions),
+        )
+        if values
+    ]
+    return "; ".join([*said, *(["stop"] if isinstance(wished, Review) and wished.stop else [])])
 
 
 def effect_words(effect: Effect) -> tuple[str, str]:

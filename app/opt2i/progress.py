@@ -11,15 +11,18 @@ from rich.console import RenderableType
 from ...graphs.opt2i import (
     AblationDone,
     BaselineDone,
+    GainLooked,
     HeldOutDone,
     IterationDone,
     QuestionsWritten,
+    Reviewed,
     Trial,
     TrialScored,
     evaluator_name,
 )
 from ...runtime.run import Event, TaskDone, TaskFailed, Warned
 from ..cli import RunView, amount, clip, counted, points, printable, seconds, signed
+from .format import proof_words, review_words
 
 __all__ = ["SearchView", "TaskView"]
 
@@ -89,6 +92,10 @@ class SearchView(RunView):
                 return self._trial(task, event.trial)
             case IterationDone():
                 return self._iteration(task, event)
+            case GainLooked():
+                return [proof_words(event.look)]
+            case Reviewed():
+                return ["reviewed" + (": " + said if (said := review_words(event.review)) else "")]
             case HeldOutDone():
                 task.state = "checking"
                 # a prompt that was perfect at once spent nothing that a baseline could spend too

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from ...graphs.opt2i import Effect, HeldOut, Opt2iTask, Trial, TrialImage, evaluator_name
+from ...graphs.opt2i import Effect, HeldOut, Opt2iTask, Trial, TrialImage, evaluator_name, undominated
 from ...runtime.records import Part
 from ..cli import points, signed
 from ..report import CurvePoint, Pictures, curve
-from .format import drift_words, effect_words, shortened_words, stop_words, verdict_words
+from .format import drift_words, effect_words, review_words, shortened_words, stop_words, verdict_words
 
 __all__ = ["Section", "rising_of", "section_of"]
 
@@ -112,6 +112,9 @@ class Section:
     drift: str = ""
     effects: list[list[str]] = field(default_factory=list)
     shortened: str = ""
+    wishes: str = ""
+    scored: list[tuple[str, str]] = field(default_factory=list)
+    choices: list[list[str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -148,6 +151,9 @@ def section_of(anchor: str, task: Opt2iTask, pictures: Pictures) -> Section:
         drift=drift_words(task),
         effects=[_effect(effect) for effect in task.effects],
         shortened=shortened_words(task),
+        wishes=review_words(task.wishes) if task.wishes else "",
+        scored=[(evaluator_name(name), "num") for name in sorted(user.scores if user else ())],
+        choices=_choices(task),
         warnings=list(task.warnings),
     )
 
@@ -158,6 +164,17 @@ def _effect(effect: Effect) -> list[str]:
     sure = effect.ci is not None and not effect.ci[0] <= 0 <= effect.ci[1]
     colored = Markup('<span class="{}">{}</span>').format(rising_of(effect.effect) if sure else "flat", points)
     return [effect.phrase, colored, interval, effect.without]
+
+
+def _choices(task: Opt2iTask) -> list[list[str]]:
+    """A line of a table for each prompt that no other one beats in every score and in brevity; none where there is nothing to choose."""
+    left = sorted(undominated(task.trials), key=lambda trial: trial.objective or 0.0, reverse=True)
+    if len(left) < 2:
+        return []
+    return [
+        [trial.text, *(points(value) for _, value in sorted(trial.scores.items())), str(len(trial.text.split()))]
+        for trial in left
+    ]
 
 
 def _ordered(held: dict[str, HeldOut]) -> list[tuple[str, HeldOut]]:

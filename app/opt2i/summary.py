@@ -7,7 +7,7 @@ from typing import Any
 from ...evaluators.stats import FEWEST
 from ...graphs.opt2i import Opt2iResult, Opt2iTask, evaluator_name
 from ..cli import amount, points, printable, signed
-from .format import effect_words, shortened_words, stop_words, verdict_words
+from .format import effect_words, review_words, shortened_words, stop_words, verdict_words
 
 __all__ = ["as_json", "in_words"]
 
@@ -30,6 +30,8 @@ def as_json(result: Opt2iResult) -> dict[str, Any]:
                 "effects": [effect.model_dump(mode="json") for effect in task.effects],
                 "shortened": task.shortened and task.shortened.model_dump(mode="json"),
                 "verdict": task.verdict,
+                "wishes": task.wishes and task.wishes.model_dump(mode="json"),
+                "proof": task.proof and task.proof.model_dump(mode="json"),
                 "unasked": list(task.unasked),
                 "stop": task.stop,
                 "iterations": task.iterations,
@@ -63,10 +65,12 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
             label = f"on {len(task.heldout_seeds)} unseen seeds" if index == 0 else ""
             said = f"{evaluator_name(name)} {points(before)} → {points(after)}  ({signed(change)})"
             lines += [f"  {label}".ljust(22) + said if label else " " * 22 + said]
-        if changed and task.heldout:
+        if changed and (task.heldout or task.proof):
             lines += ["", f"  {verdict_words(task)[0]}"]
         lines += _words_of(task)
         lines += [f"  stopped: {stop_words(task.stop)}"]
+        if task.wishes and (wished := review_words(task.wishes)):
+            lines += [f"  people wished: {printable(wished)}"]
         lines += [f"  warning: {printable(w)}" for w in task.warnings if w != result.unproposed]
     else:
         for task in result.tasks[:_MANY]:
@@ -77,7 +81,8 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
         if len(result.tasks) > _MANY:
             lines += [f"    and {len(result.tasks) - _MANY} more, in the report"]
         accepted = sum(task.accepted for task in result.tasks)
-        lines += ["", f"  {accepted} of {len(result.tasks)} gains hold on unseen seeds (+)"]
+        how = "are proven" if any(task.proof for task in result.tasks) else "hold"
+        lines += ["", f"  {accepted} of {len(result.tasks)} gains {how} on unseen seeds (+)"]
         if few := sum(task.verdict == "too few" and task.best_text != task.text for task in result.tasks):
             lines += [f"  of {few} too few unseen seeds were scored to say (fewer than {FEWEST})"]
         for reason, count in _reasons(result):

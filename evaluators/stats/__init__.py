@@ -19,6 +19,7 @@ from .intervals import (
     standard_error,
     verdict_of,
 )
+from .sequences import confidence_sequence, evidence, evidence_needed
 from .unscored import Unscorable, judged, unscored
 
 __all__ = [
@@ -31,7 +32,10 @@ __all__ = [
     "by_group",
     "compare",
     "compare_sets",
+    "confidence_sequence",
     "estimate",
+    "evidence",
+    "evidence_needed",
     "holm",
     "judged",
     "kappa",

@@ -8,19 +8,24 @@ from typing import Any
 from ...evaluators.run import checked_scores
 from ...evaluators.stats import Verdict, mean, verdict_of
 from ...runtime.records import BlobRef, Part, Sample, Score
-from .result import HeldOut, TrialImage
+from .races import Standing
+from .result import HeldOut, Trial, TrialImage
 from .search import Objective, SearchContext
 
-__all__ = ["assess", "differences", "hold_out", "verdict_on"]
+__all__ = ["assess", "differences", "hold_out", "judge", "rescored", "standing", "summed", "verdict_on"]
 
 
 async def assess(
     search: SearchContext, texts: Sequence[str], images: Sequence[Sequence[BlobRef | None]], seeds: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Score every artefact of every text with every evaluator in one batch each; fields of a `Trial` for each text.
+    """Every artefact of every text scored with every evaluator in one batch each; fields of a `Trial` for each text."""
+    return [summed(search, shots, len(seeds)) for shots in await judge(search, texts, images, seeds)]
 
-    A trial's scores are means over what could be made and scored; its `note` says what could not be made.
-    """
+
+async def judge(
+    search: SearchContext, texts: Sequence[str], images: Sequence[Sequence[BlobRef | None]], seeds: Sequence[int]
+) -> list[tuple[TrialImage, ...]]:
+    """For each text what could be made of it, with its scores."""
     made = [
         (i, seed, image)
         for i, row in enumerate(images)
@@ -31,21 +36,44 @@ async def assess(
     by_evaluator = {
         name: await checked_scores(name, evaluator, samples) for name, evaluator in search.evaluators.items()
     }
-    out = []
-    for i, _ in enumerate(texts):
-        mine = [k for k, (owner, _, _) in enumerate(made) if owner == i]
-        scores = {name: mean([found[k].value for k in mine]) for name, found in by_evaluator.items()}
-        pictures = tuple(
-            TrialImage(
-                seed=made[k][1], image=made[k][2], scores={name: found[k] for name, found in by_evaluator.items()}
-            )
-            for k in mine
+    shots: list[list[TrialImage]] = [[] for _ in texts]
+    for k, (i, seed, image) in enumerate(made):
+        shots[i].append(
+            TrialImage(seed=seed, image=image, scores={name: found[k] for name, found in by_evaluator.items()})
         )
-        parts = {name: _mean_parts([found[k] for k in mine]) for name, found in by_evaluator.items()}
-        note = "" if len(mine) == len(seeds) else f"{len(seeds) - len(mine)} of {len(seeds)} could not be made"
-        objective = search.climbed(scores)
-        out.append({"scores": scores, "objective": objective, "images": pictures, "parts": parts, "note": note})
-    return out
+    return [tuple(row) for row in shots]
+
+
+def summed(search: SearchContext, shots: Sequence[TrialImage], seeds: int) -> dict[str, Any]:
+    """The fields of a `Trial`: means over what could be made and scored; its `note` says what could not be made."""
+    by_evaluator = {name: [shot.scores[name] for shot in shots] for name in search.evaluators}
+    scores = {name: mean([score.value for score in found]) for name, found in by_evaluator.items()}
+    return {
+        "scores": scores,
+        "objective": search.climbed(scores),
+        "images": tuple(shots),
+        "parts": {name: _mean_parts(found) for name, found in by_evaluator.items()},
+        "note": "" if len(shots) == seeds else f"{seeds - len(shots)} of {seeds} could not be made",
+    }
+
+
+async def rescored(trial: Trial, search: SearchContext) -> Trial:
+    """A trial with what is asked by now; answers that were paid for are in the ledger."""
+    seeds = [shot.seed for shot in trial.images]
+    [shots] = await judge(search, [trial.text], [[shot.image for shot in trial.images]], seeds)
+    fields = summed(search, shots, len(seeds)) | {"note": trial.note}
+    if trial.objective is None and trial.note:
+        fields["objective"] = None  # it left the race, or nothing could be made of it
+    return trial.model_copy(update=fields)
+
+
+def standing(search: SearchContext, shots: Sequence[TrialImage], to_come: int) -> Standing:
+    """Where a text stands while `to_come` seeds are not tried; no score is above 1."""
+    values = {name: [shot.scores[name].value for shot in shots] for name in search.evaluators}
+    now = {name: mean(found) for name, found in values.items()}
+    # one that is not made or not scored does not count, so that a perfect one for each is the most
+    most = {name: mean([*found, *[1.0] * to_come]) for name, found in values.items()}
+    return Standing(objective=search.climbed(now), most=search.climbed(most))
 
 
 def _mean_parts(scores: Sequence[Score]) -> tuple[Part, ...]:

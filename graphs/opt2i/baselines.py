@@ -28,7 +28,7 @@ _FLATTERING = "chosen by the score it is measured with: flattering on the object
 async def blind_paraphrases(
     search: SearchContext, rewriter: Rewriter, trials: Sequence[Trial], user: HeldOut
 ) -> Baseline:
-    """As many paraphrases as the loop had candidates, painted with its seeds; the best one (or the user's text) held out.
+    """As many paraphrases as the pictures of the loop pay for, painted with its seeds; the best one (or the user's text) held out.
 
     Raises:
         CallFailed: no paraphrase could be had.
@@ -41,7 +41,7 @@ async def blind_paraphrases(
 
 
 async def one_shot(search: SearchContext, trials: Sequence[Trial], user: HeldOut) -> Baseline:
-    """As many candidates from the feedback on the user's text alone: the in-context baseline of the paper's table 5.
+    """As many candidates as the pictures of the loop pay for, from the feedback on the user's text alone: the in-context baseline of the paper's table 5.
 
     Raises:
         CallFailed: no candidate could be had.
@@ -60,8 +60,8 @@ async def _best_of(
     trials: Sequence[Trial],
     user: HeldOut,
 ) -> Baseline:
-    """Ask as often as the loop did, paint what is new with its seeds, and hold out the best text, or the user's own."""
-    own, count = trials[0], len(trials) - 1
+    """Ask for what the loop's pictures pay for, paint what is new with its seeds, and hold out the best text, or the user's own."""
+    own, count = trials[0], -(-_painted(trials) // len(search.seeds))
     texts: dict[str, None] = {}
     failure: CallFailed | None = None
     for turn in range(-(-count // search.candidates)):
@@ -96,7 +96,7 @@ async def _best_of(
 async def more_seeds(search: SearchContext, extra: Sequence[int], trials: Sequence[Trial], user: HeldOut) -> Baseline:
     """The best of many pictures of the user's prompt: chosen pictures, so only the other scorer is unbiased."""
     own = trials[0]
-    seeds = tuple(extra[: (len(trials) - 1) * len(search.seeds)])
+    seeds = tuple(extra[: _painted(trials)])
     pictures = (await assess(search, [own.text], await search.artefacts([own.text], seeds), seeds))[0]["images"]
 
     def rank(image: TrialImage) -> tuple[float, float]:
@@ -116,7 +116,7 @@ def compare(tasks: Sequence[Opt2iTask]) -> list[Comparison]:
     held = [task for task in tasks if task.heldout]
     if not held:
         return []
-    painted = sum(len(trial.images) for task in held for trial in task.trials[1:])
+    painted = sum(_painted(task.trials) for task in held)
     rows = []
     for name in held[0].heldout["user"].scores:
         own = [_gains(task.heldout["user"], task.heldout["best"])[name] for task in held]
@@ -163,6 +163,11 @@ def published(tasks: Sequence[Opt2iTask], objective: str) -> list[PaperGain]:
         points = estimate(gains)
         rows.append(PaperGain(way=way, relative=relative, gain=points.value, ci=points.ci, n=points.n))
     return rows
+
+
+def _painted(trials: Sequence[Trial]) -> int:
+    """The pictures that the loop spent on candidates, fewer than candidates times seeds where there is a race."""
+    return sum(len(trial.images) for trial in trials[1:])
 
 
 def _by_seed(held: HeldOut, name: str) -> dict[int, float | None]:

@@ -49,6 +49,11 @@ class Opt2iContext:
         # a model that was asked for by name writes the questions itself
         self.scenes = SceneWriter(None if by_rules else questioner, rules_first=False if config.questioner else None)
         self._told_foreign = False
+        if self.chat.tuned_to == "mini" and (config.crossover or config.show_pictures):
+            asked = "crossover" if config.crossover else "show_pictures"
+            raise BadInput(
+                f"{asked} with {config.llm!r}: it was not taught that. Leave it out, or serve a larger language model."
+            )
         self.rewriter = Rewriter(
             self.chat,
             "mini" if self.chat.tuned_to == "mini" else "paper",

@@ -17,18 +17,26 @@ __all__ = ["check_objective", "check_parts", "check_proposals", "check_realised"
 
 
 def check_parts(
-    *, seeds: Sequence[int], heldout_seeds: Sequence[int], evaluators: Collection[str], candidates: int
+    *,
+    seeds: Sequence[int],
+    heldout_seeds: Sequence[int],
+    proof_seeds: Sequence[int] = (),
+    evaluators: Collection[str],
+    candidates: int,
 ) -> None:
     """Raises `BadInput` for a search that could find nothing, or that would confirm on what it optimised on."""
     if not seeds:
         raise BadInput("seeds=(): give at least one seed to optimise on.")
-    for name, numbers in (("seeds", seeds), ("heldout_seeds", heldout_seeds)):
+    for name, numbers in (("seeds", seeds), ("heldout_seeds", heldout_seeds), ("proof", proof_seeds)):
         if len(set(numbers)) < len(numbers):
             raise BadInput(f"{name}={tuple(numbers)!r}: a seed that comes twice is one picture counted twice.")
-    both = sorted({*seeds} & {*heldout_seeds})
-    if both:
+    if both := sorted({*seeds} & {*heldout_seeds, *proof_seeds}):
         raise BadInput(
             f"heldout_seeds={tuple(heldout_seeds)!r}: {both[0]} is optimised on too, and would confirm itself. Give others."
+        )
+    if both := sorted({*proof_seeds} & {*heldout_seeds}):
+        raise BadInput(
+            f"proof: the seed {both[0]} is reported on too: what decides when to stop would flatter. Give others."
         )
     if not evaluators:
         raise BadInput("evaluators={}: give at least one, or there is nothing to climb.")

@@ -7,9 +7,18 @@ from typing import Literal
 from ...agents.scene import Question
 from ...evaluators.stats import Verdict
 from ...runtime.run import Event
-from .result import Effect, Shortened, Trial
+from .result import Effect, Look, Shortened, Trial
+from .review import Review
 
-__all__ = ["AblationDone", "BaselineDone", "HeldOutDone", "IterationDone", "QuestionsWritten", "TrialScored"]
+__all__ = [
+    "AblationDone",
+    "BaselineDone",
+    "GainLooked",
+    "HeldOutDone",
+    "IterationDone",
+    "QuestionsWritten",
+    "TrialScored",
+]
 
 
 class QuestionsWritten(Event):
@@ -38,6 +47,21 @@ class IterationDone(Event):
     best: str
     objective: float | None
     stop: str = ""
+
+
+class GainLooked(Event):
+    """The best text was put to more of the unseen seeds that its gain is proven on."""
+
+    event: Literal["look"] = "look"
+    look: Look
+
+
+class Reviewed(Event):
+    """What a person answered after a round."""
+
+    event: Literal["review"] = "review"
+    iteration: int
+    review: Review
 
 
 class HeldOutDone(Event):

@@ -60,6 +60,7 @@ opt2i = Loop(
         "objective": "a function of the mean scores by name, 0 to 1",
         "proposer": "a `Proposer`: writes new texts from the best trials",
         "stop": "a `StopRule`: the reason to end, or None",
+        "reviewer": "with review: an async function of an `Offer` (as a dict) that gives a `Review`",
     },
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...agents.scene import MOST_PIECES, NotUnderstood, simple_scene_graph
 from ...runtime.records import Record
 from .config import Opt2iConfig
+from .proof import LOOK
 
 __all__ = ["Plan", "Step", "plan_of"]
 
@@ -78,6 +79,9 @@ def plan_of(config: Opt2iConfig) -> Plan:
     ]
     if held:
         steps.append(step("unseen seeds", 2 * held))
+    if config.prove:
+        early = rounds * LOOK if config.until == "proven" else 0
+        steps.append(step("proof", 2 * config.prove + early))
     if held and config.baselines:
         steps.append(step("blind paraphrases", tried + held, rounds * _TRIES))
         steps.append(step("more seeds", tried))

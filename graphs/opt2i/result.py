@@ -25,12 +25,14 @@ __all__ = [
     "Drift",
     "Effect",
     "HeldOut",
+    "Look",
     "Opt2iResult",
     "Opt2iTask",
     "Question",
     "Shortened",
     "Trial",
     "TrialImage",
+    "Wishes",
     "evaluator_name",
 ]
 
@@ -67,6 +69,32 @@ class HeldOut(Record):
     text: str
     scores: dict[str, float | None]
     images: tuple[TrialImage, ...] = ()
+
+
+class Look(Record):
+    """How far the proof of a gain of `text` over the user's own is, on `seeds` unseen seeds apart from those that are reported.
+
+    `evidence`: how often a stake on the gain has grown; `needed` of it prove the gain, more for the second and each further one of the
+    `texts` that were looked at. `least`: the lower end of the gain in points, valid however often one looks (confidence sequence).
+    """
+
+    text: str
+    texts: int
+    seeds: int
+    evidence: float
+    needed: float
+    proven: bool
+    least: float
+
+
+class Wishes(Record):
+    """What people wished in all `reviews` of a search: candidates to keep (ids), words that none may have, texts of their own, questions more."""
+
+    keep: tuple[str, ...] = ()
+    ban: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    reviews: int = 0
 
 
 class Drift(Record):
@@ -107,8 +135,8 @@ class Shortened(Record):
 class Opt2iTask(Task):
     """One user's text from first score to held-out check.
 
-    `unasked`: the words of the text that are in none of the `questions`. `verdict`: what the unseen seeds say of the best text;
-    `accepted`, that they say it is better. `effects`, `shortened`: of the text to use, where they were asked for.
+    `unasked`: the words of the text that are in none of the `questions`. `verdict`: what the unseen seeds say of the best text (with
+    `prove`: the proof); `accepted`, that they say it is better. `effects`, `shortened`: of the text to use, where they were asked for.
     """
 
     text: str
@@ -125,6 +153,8 @@ class Opt2iTask(Task):
     heldout_seeds: tuple[int, ...] = ()
     heldout: dict[str, HeldOut] = Field(default_factory=dict)
     baselines: tuple[Baseline, ...] = ()
+    proof: Look | None = None
+    wishes: Wishes | None = None
     drift: Drift | None = None
     effects: tuple[Effect, ...] = ()
     shortened: Shortened | None = None
@@ -160,7 +190,8 @@ class Opt2iTask(Task):
         """
         if self.shortened is not None and self.shortened.kept:
             return self.shortened.text
-        return self.best_text if self.accepted or not self.heldout_seeds else self.text
+        unchecked = not self.heldout_seeds and self.proof is None
+        return self.best_text if self.accepted or unchecked else self.text
 
 
 class Opt2iResult(RunResult[Opt2iTask]):
@@ -197,10 +228,11 @@ class Opt2iResult(RunResult[Opt2iTask]):
             return f"{what}: no gain was measured on unseen seeds"
         beside = "" if self.rival is None else f", {self.rival.name} {signed(self.rival.gain)}"
         change = f"{signed(own.gain)} points {evaluator_name(own.evaluator)}"
-        if own.verdict == "too few":
+        proof = self.tasks[0].proof if len(self.tasks) == 1 else None
+        if proof is None and own.verdict == "too few":
             items = "unseen seeds" if len(self.tasks) == 1 else "prompts"
             return f"{what}: too few {items} to say whether there is a gain ({change}{beside}; {own.n} of {FEWEST})"
-        if own.verdict != "gain":
+        if not (proof.proven if proof else own.verdict == "gain"):
             return f"{what}: no confirmed gain on unseen seeds ({change}{beside})"
         return f"{what}: {change} on unseen seeds{beside}"
 

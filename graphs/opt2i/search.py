@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NotRequired, Protocol, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict
 
 from ...runtime.budget import Budget
 from ...runtime.protocols import Evaluator
-from ...runtime.records import BlobRef, Score
+from ...runtime.records import BlobRef, Record, Score
 from ...runtime.run import Event
 from ...runtime.store import BlobStore
 from .contract import check_objective, check_parts, check_realised
-from .result import Trial
+from .fronts import best
+from .proof import Proof
+from .races import Everyone, Race
+from .result import Trial, TrialImage
 
 __all__ = [
+    "Attempt",
+    "Keep",
     "Kept",
     "Objective",
     "Proposer",
@@ -30,6 +35,8 @@ __all__ = [
 ]
 
 STATE_VERSION = 1
+Keep = Callable[[Sequence[Trial], int], list[Trial]]
+"""Of trials in ascending order so many that are kept and shown to the proposer, the best one last."""
 Objective = Callable[[Mapping[str, float | None]], float | None]
 """Reduces mean scores by evaluator to the number that is climbed: 0 to 1, None where it cannot be told."""
 
@@ -46,8 +53,9 @@ class Kept(TypedDict):
 class SearchState(TypedDict):
     """Where a search stands; JSON only. `stop` is the reason to end, empty while it goes on.
 
-    `best` is the text of the last of `history`. Addresses in the blob store: `pending` (the texts under way, empty for
-    none), `realised` (their artefacts), `chapter` (the newest trials) and `heldout`.
+    `best` is the text of the last of `history`. Addresses in the blob store: `pending` (the candidates under way, empty for
+    none), `realised` (their newest artefacts, empty once they are judged), `chapter` (the newest trials) and `heldout`.
+    `look` is the newest `Look`, where gains are to be proven; `wishes` are those of people, where there is a review.
     """
 
     version: int
@@ -63,6 +71,25 @@ class SearchState(TypedDict):
     stop: str
     heldout: str
     accepted: bool
+    look: NotRequired[dict[str, Any]]
+    wishes: NotRequired[dict[str, Any]]
+
+
+class Attempt(Record):
+    """A candidate under way: what was made and scored of it with the first `tried` seeds, and why it `left` the race, "" while it has not."""
+
+    text: str
+    images: tuple[TrialImage, ...] = ()
+    tried: int = 0
+    left: str = ""
+
+    def with_more(self, images: Sequence[TrialImage], seeds: int) -> Attempt:
+        """After so many more seeds."""
+        return self.model_copy(update={"images": (*self.images, *images), "tried": self.tried + seeds})
+
+    def leaving(self, why: str, of: int) -> Attempt:
+        """Out of the race, if there is a reason."""
+        return self.model_copy(update={"left": f"left after {self.tried} of {of} seeds: {why}"}) if why else self
 
 
 class Proposer(Protocol):
@@ -91,7 +118,10 @@ class SearchContext:
     """What makes a search this search.
 
     `objective` reduces a trial's mean scores to the number that is climbed (0 to 1, None: unscored); `certainty` of one score
-    breaks ties. `seeds` are optimised on, `heldout_seeds` never; without the latter nothing confirms the best text.
+    breaks ties. `seeds` are optimised on, `heldout_seeds` never; without the latter nothing confirms the best text. `race` says
+    which candidates get all seeds, `keep` which are shown on; after `restart` rounds without a better one (0: never) the proposer is shown
+    the user's own text alone. With `review` it stops at an interrupt after each round; `asking` gives the evaluators with further
+    questions, None where there can be none. With `proof` it decides what is accepted, and `heldout_seeds` report only.
     """
 
     proposer: Proposer
@@ -104,6 +134,12 @@ class SearchContext:
     blobs: BlobStore
     candidates: int = 5
     top: int = 5
+    keep: Keep = best
+    restart: int = 0
+    race: Race = field(default_factory=Everyone)
+    proof: Proof | None = None
+    review: bool = False
+    asking: Callable[[Sequence[str]], Mapping[str, Evaluator]] | None = None
     seed: int = 0
     budget: Budget = field(default_factory=Budget)
     certainty: Callable[[str, Score], float | None] = lambda name, score: None
@@ -111,7 +147,11 @@ class SearchContext:
 
     def __post_init__(self) -> None:
         check_parts(
-            seeds=self.seeds, heldout_seeds=self.heldout_seeds, evaluators=self.evaluators, candidates=self.candidates
+            seeds=self.seeds,
+            heldout_seeds=self.heldout_seeds,
+            proof_seeds=self.proof.seeds if self.proof else (),
+            evaluators=self.evaluators,
+            candidates=self.candidates,
         )
 
     def climbed(self, scores: Mapping[str, float | None]) -> float | None:

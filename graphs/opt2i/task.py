@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from ...agents.scene import SceneGraph
-from ...evaluators.stats import Unscorable
+from ...evaluators.stats import Unscorable, Verdict
 from ...evaluators.text_image import certainty
 from ...runtime.errors import CallFailed
+from ...runtime.protocols import Evaluator
 from ...runtime.run import Warned
 from .ablation import effects_of, shorten
 from .assessment import verdict_on
@@ -16,9 +19,12 @@ from .baselines import blind_paraphrases, more_seeds, one_shot
 from .context import Opt2iContext
 from .drift import drift_of
 from .events import AblationDone, BaselineDone, QuestionsWritten
+from .fronts import best, front
 from .graph import build, chapters
 from .parts import Painter, PromptProposer
-from .result import Effect, HeldOut, Opt2iTask, Shortened, Trial
+from .proof import Proof
+from .races import race_of
+from .result import Effect, HeldOut, Look, Opt2iTask, Shortened, Trial, Wishes
 from .search import SearchContext, SearchState, first_state
 from .ways import Baseline
 
@@ -54,7 +60,7 @@ class _Search:
             )
         config, context = self.config, self.context
         search = SearchContext(
-            proposer=context.proposer or PromptProposer(context.rewriter, config.objective, self._warn),
+            proposer=context.proposer or self._proposer(),
             realiser=Painter(context.images, self._warn, context.tell_foreign),
             evaluators=context.evaluators(scene or Unscorable("dsg", why_not), phrases),
             objective=context.objective,
@@ -64,6 +70,12 @@ class _Search:
             blobs=self.session.store.blobs,
             candidates=config.candidates,
             top=config.history,
+            keep=front if config.keep == "front" else best,
+            restart=config.restart,
+            race=race_of(config.race),
+            review=config.review,
+            asking=partial(self._asking, scene, phrases) if scene else None,
+            proof=Proof(config.proofs, early=config.until == "proven") if config.prove else None,
             seed=config.seed,
             budget=self.session.budget,
             certainty=lambda name, score: certainty(score) if name == "dsg" else None,
@@ -74,14 +86,19 @@ class _Search:
             context=search,
             id=self.id,
             start=first_state(self.id, self.text),
-            max_steps=10 + 5 * (config.iterations + 1),
+            # a person may bring more rounds than were asked for
+            max_steps=(10 + (5 + 2 * len(config.seeds)) * (config.iterations + 1)) * (10 if config.review else 1),
         )
+        wishes = Wishes(**state["wishes"]) if state.get("wishes") else None
+        if wishes and wishes.questions and scene is not None:
+            scene = scene.asking(wishes.questions)
+            search = replace(search, evaluators=context.evaluators(scene, phrases))
         trials = chapters(search.blobs, state["chapter"])
         if all(trial.objective is None for trial in trials):
             raise CallFailed(f"no picture of {self.text!r} could be scored: {_why_unscored(trials)}")
         held = _held_out(state, search)
         baselines = await self._baselines(search, trials, held)
-        best = next(trial for trial in trials if trial.id == state["history"][-1]["id"])
+        chosen = state["history"][-1]["id"]
         effects, short = (
             await self._ablation(search, held["best" if state["accepted"] else "user"]) if held else ([], None)
         )
@@ -95,9 +112,11 @@ class _Search:
             unasked=scene.unasked if scene else (),
             phrases=tuple(phrases),
             trials=tuple(trials),
-            best=best.id,
+            best=chosen,
             accepted=state["accepted"],
-            verdict=verdict_on(context.objective, held["user"], held["best"]) if held else "too few",
+            verdict=_verdict(state, search, held),
+            proof=Look(**state["look"]) if state.get("look") else None,
+            wishes=wishes,
             heldout_seeds=config.unseen,
             heldout=held,
             baselines=tuple(baselines),
@@ -106,6 +125,22 @@ class _Search:
             shortened=short,
             warnings=tuple(self.warnings),
         )
+
+    def _proposer(self) -> PromptProposer:
+        config = self.config
+        return PromptProposer(
+            self.context.rewriter,
+            config.objective,
+            self._warn,
+            parallel=config.parallel,
+            crossover=config.crossover,
+            pictures=config.show_pictures,
+            diverse=config.diverse,
+            embed=self.context.clip.texts if config.diverse > 1 else None,
+        )
+
+    def _asking(self, scene: SceneGraph, phrases: list[str], questions: Sequence[str]) -> Mapping[str, Evaluator]:
+        return self.context.evaluators(scene.asking(questions), phrases)
 
     async def _scene_graph(self) -> tuple[SceneGraph | None, str]:
         """The prompt's questions; where there are none and the search climbs something else, why not."""
@@ -173,6 +208,13 @@ def _why_unscored(trials: Sequence[Trial]) -> str:
     scores = [score for trial in trials for image in trial.images for score in image.scores.values()]
     reasons = [score.explanation for score in scores if score.value is None and score.explanation]
     return next(iter([*reasons, *(trial.note for trial in trials if trial.note)]), "there is no reason with it")
+
+
+def _verdict(state: SearchState, search: SearchContext, held: Mapping[str, HeldOut]) -> Verdict:
+    """What the proof says, where there is one, or the held-out seeds."""
+    if search.proof is not None:
+        return "gain" if state["accepted"] else "unclear"
+    return verdict_on(search.objective, held["user"], held["best"]) if held else "too few"
 
 
 def _held_out(state: SearchState, search: SearchContext) -> dict[str, HeldOut]:

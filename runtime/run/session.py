@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar, cast
@@ -11,6 +12,7 @@ from langgraph.graph import StateGraph
 from ..budget import Budget
 from ..errors import BadInput, Interrupted, RunnerError
 from ..protocols import Identified
+from ..records import Record
 from ..roles import close
 from ..settings import Settings
 from ..store import BlobStore, MemoryBlobs, Store
@@ -53,6 +55,7 @@ class Session:
         self.opened: dict[str, Any] = {}
         self._by_spec: dict[tuple[Any, Any], Any] = {}
         self.notes: list[str] = []
+        self._asking = asyncio.Lock()  # a person is asked one thing at a time
         self._folder, self._stack, self._listen = folder, stack, listen
 
     @classmethod
@@ -113,11 +116,14 @@ class Session:
         self._stack.push_async_callback(close, part)
 
     def models(self) -> dict[str, dict[str, str]]:
-        """By role, the id and revision of what was opened."""
+        """By role, the id and revision of what was opened, and the recipe that it is run by, where it has one."""
         named: dict[str, Identified] = {
             role: part for role, part in self.opened.items() if hasattr(part, "model") and hasattr(part, "revision")
         }
-        return {role: {"id": part.model, "revision": part.revision} for role, part in named.items()}
+        return {
+            role: {"id": part.model, "revision": part.revision} | _recipe(getattr(part, "recipe", None))
+            for role, part in named.items()
+        }
 
     def all_notes(self) -> tuple[str, ...]:
         """What a reader must know, each once: of the run, of its models, of its budget."""
@@ -153,16 +159,31 @@ class Session:
     ) -> StateT:
         """Run a graph to its end, from its checkpoint where the thread `id` has begun; its last state.
 
+        What a node asks by `langgraph.types.interrupt` is put to the caller's `reviewer`, one question at a time over all tasks.
+
         Raises:
-            Interrupted: Ctrl-C or SIGTERM; the run can be resumed.
+            Interrupted: Ctrl-C or SIGTERM, or a question that nobody is there to answer; the run can be resumed.
             PrerequisiteError: the checkpoint is of another `version` of the state.
         """
         runner = Runner(graph, context=context, checkpoints=self.checkpoints, thread_id=id, max_steps=max_steps)
         begin = runner.start_or_resume if self.checkpoints is not None else runner.start
         end = await begin(cast("dict[str, Any]", start))
+        while end.interrupts and end.stopped is None:
+            end = await runner.resume(await self._answer(end.interrupts[0].value))
         if not end.finished:
             raise Interrupted(f"stopped by {end.stopped}; nothing that was finished is lost")
         return cast("StateT", end.state)
+
+    async def _answer(self, question: Any) -> Any:
+        reviewer = self.parts.get("reviewer")
+        if reviewer is None:
+            raise Interrupted(
+                "the run waits for a person's answer, and there is no reviewer",
+                remedy="resume it at a terminal with `inloop resume`, or from Python with reviewer=",
+            )
+        async with self._asking:
+            answer = await reviewer(question)
+        return answer.model_dump(mode="json") if isinstance(answer, Record) else answer
 
     def brought(self, option: str, roles: Collection[str]) -> dict[str, Any]:
         """What the caller brought by role with an option such as `models`; `roles` are those that the loop has.
@@ -177,3 +198,10 @@ class Session:
             if role not in roles:
                 raise BadInput(f"{option} has no role {role!r} in this loop: the roles are {', '.join(roles)}.")
         return dict(parts)
+
+
+def _recipe(recipe: object) -> dict[str, str]:
+    """The settings of a model in words, "steps=6 guidance=2.0": what is not set is left out."""
+    if not isinstance(recipe, Record):
+        return {}
+    return {"recipe": " ".join(f"{name}={value}" for name, value in recipe.model_dump().items() if value is not None)}

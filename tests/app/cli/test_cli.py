@@ -49,7 +49,7 @@ class Loop:
         self.seen = []
         self.told = False
 
-    async def __call__(self, loop, config, *, settings, folder, resumed=False, on_event=lambda event: None):
+    async def __call__(self, loop, config, *, settings, folder, parts=None, resumed=False, on_event=lambda event: None):
         self.seen.append((config, settings, resumed))
         outcome = make_outcome(
             BlobStore(settings.store_dir / "blobs"), prompts=len(config.prompts), iterations=2, candidates=2

@@ -1,0 +1,153 @@
+"""A person at a terminal looks on: what they are shown after each round, what they type, and the page with the pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Any, TextIO
+
+from ...graphs.opt2i import Offer, Review
+from ...runtime.errors import InloopError, Interrupted
+from ...runtime.store import write_whole
+from ..cli import points, printable
+from .format import stop_words
+
+if TYPE_CHECKING:
+    from ...runtime.store import BlobStore
+
+__all__ = ["TerminalReviewer", "parsed"]
+
+_HELP = (
+    "  Enter: go on · keep LETTER · ban WORD · try TEXT · ask QUESTION (as in: ask the cup must be empty) · stop\n"
+    "  Several lines are one answer; an empty line sends it."
+)
+
+
+class TerminalReviewer:
+    """Asks on `told` and reads from `typed`; the pictures are in `review.html` of the run's folder, which draws itself again."""
+
+    def __init__(self, folder: Path, blobs: BlobStore, *, typed: TextIO = sys.stdin, told: TextIO = sys.stderr) -> None:
+        self.page, self.blobs, self.typed, self.told = folder / "review.html", blobs, typed, told
+
+    async def __call__(self, question: Mapping[str, Any]) -> Review:
+        """What the person answers; `Interrupted` where the input is at its end."""
+        offer = Offer.model_validate(question)
+        write_whole(self.page, review_page(offer, self.blobs).encode("utf-8"))
+        self._say("\n".join(_lines(offer, self.page)))
+        review = Review()
+        while True:
+            self._say("review> ", end="")
+            line = await _line(self.typed)
+            if not line:
+                raise Interrupted("the run waits for a person's answer, and the input is at its end")
+            if not line.strip():
+                return review
+            try:
+                review = parsed(line, review, offer)
+            except (InloopError, ValueError) as error:
+                self._say(f"  {printable(_reason(error))}\n{_HELP}")
+                continue
+            if review.stop:
+                return review
+
+    def _say(self, text: str, end: str = "\n") -> None:
+        print(text, file=self.told, end=end, flush=True)
+
+
+def parsed(line: str, review: Review, offer: Offer) -> Review:
+    """The review with one more wish.
+
+    Raises:
+        ValueError: a line that is no wish, with what it should be.
+    """
+    word, _, rest = line.strip().partition(" ")
+    rest = rest.strip()
+    letters = dict(zip(_letters(len(offer.candidates)), offer.candidates, strict=True))
+    match word.casefold():
+        case "stop":
+            added: dict[str, Any] = {"stop": True}
+        case "keep" if rest in letters:
+            added = {"keep": (*review.keep, letters[rest].id)}
+        case "ban" if rest:
+            added = {"ban": (*review.ban, *shlex.split(rest))}
+        case "try" if rest:
+            added = {"texts": (*review.texts, rest)}
+        case "ask" if rest:
+            added = {"questions": (*review.questions, rest)}
+        case _:
+            raise ValueError(f"{line.strip()!r} is no answer.")
+    return Review.model_validate(review.model_dump() | added)
+
+
+def review_page(offer: Offer, blobs: BlobStore) -> str:
+    """The candidates with their pictures; the page loads itself again while the search goes on."""
+    from ...runtime.display import environment
+    from ..report import Pictures
+
+    pictures = Pictures(blobs)
+    pictures.embed(image for candidate in offer.candidates for image in candidate.images)
+    cards = [
+        (
+            letter,
+            candidate,
+            points(candidate.score),
+            [(name, points(value)) for name, value in candidate.parts],
+            [uri for image in candidate.images if (uri := pictures.uri(image)) is not None],
+        )
+        for letter, candidate in zip(_letters(len(offer.candidates)), offer.candidates, strict=True)
+    ]
+    page: str = (
+        environment(__name__.rsplit(".", 2)[0])
+        .get_template("opt2i/review.html.j2")
+        .render(offer=offer, cards=cards[::-1])
+    )
+    return page
+
+
+def _lines(offer: Offer, page: Path) -> list[str]:
+    head = f"  {printable(offer.text)}: round {offer.iteration}" + (
+        f", it would end: {stop_words(offer.stop)}" if offer.stop else ""
+    )
+    lines = ["", *([f"  {printable(offer.wrong)}"] if offer.wrong else []), head]
+    for letter, candidate in zip(_letters(len(offer.candidates)), offer.candidates, strict=True):
+        failing = [name for name, value in candidate.parts if value is not None and value < 0.5]
+        lines.append(f"  {letter:>2}  {points(candidate.score):>5}  {printable(candidate.text)}")
+        if failing and candidate is offer.candidates[-1]:
+            lines.append(f"             it fails: {printable(' '.join(failing[:3]))}")
+    return [*lines, f"  pictures: {page}", _HELP]
+
+
+def _letters(count: int) -> list[str]:
+    return [
+        (ascii_lowercase[place // 26 - 1] if place >= 26 else "") + ascii_lowercase[place % 26]
+        for place in range(count)
+    ]
+
+
+def _reason(error: Exception) -> str:
+    """What a validator says, without pydantic's frame around it."""
+    errors = getattr(error, "errors", None)
+    return str(errors()[0]["msg"]).removeprefix("Value error, ") if callable(errors) else str(error)
+
+
+async def _line(stream: TextIO) -> str:
+    """A line of the stream, "" at its end; in a thread that nobody waits for, so that Ctrl-C ends at once."""
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[str] = loop.create_future()
+
+    def arrived(line: str) -> None:
+        if not found.done():
+            found.set_result(line)
+
+    def read() -> None:
+        line = stream.readline()
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(arrived, line)
+
+    threading.Thread(target=read, daemon=True).start()
+    return await found
