@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..world import BACKGROUNDS, COLORS, KINDS, RELATIONS, SIZES, Scene, plural
+from ..world import BACKGROUNDS, COLORS, KINDS, RELATIONS, SIZE, SIZES, Scene, plural
 
 __all__ = [
     "PATCH",
@@ -27,7 +27,7 @@ __all__ = [
     "worn",
 ]
 
-PATCH = 8
+PATCH = 12
 _KIND = {kind: i + 1 for i, kind in enumerate(KINDS)}
 _COLOR = {color: i + 1 for i, color in enumerate(COLORS)}
 _SIZE = {size: i + 1 for i, size in enumerate(SIZES)}
@@ -36,10 +36,10 @@ _BACKGROUND = {name: i for i, name in enumerate(BACKGROUNDS)}
 
 
 def image_processor_settings() -> dict[str, object]:
-    """Arguments for a CLIP or BLIP image processor of 64x64 pictures scaled to [-1, 1]."""
+    """Arguments for a CLIP or BLIP image processor of 96x96 pictures scaled to [-1, 1]."""
     half = [0.5, 0.5, 0.5]
     return {
-        "size": {"height": 64, "width": 64},
+        "size": {"height": SIZE, "width": SIZE},
         "do_center_crop": False,
         "image_mean": half,
         "image_std": half,
@@ -49,7 +49,7 @@ def image_processor_settings() -> dict[str, object]:
 
 def patch_places() -> Tensor:
     """(patches, 2): the row and the column of each patch's middle, from -1 to 1."""
-    middles = (torch.arange(64 // PATCH) + 0.5) * 2 * PATCH / 64 - 1
+    middles = (torch.arange(SIZE // PATCH) + 0.5) * 2 * PATCH / SIZE - 1
     return torch.cartesian_prod(middles, middles)
 
 
@@ -159,8 +159,8 @@ def _center(scene: Scene, name: str) -> tuple[float, float]:
     found = [thing for thing in scene.objects if name in (thing.kind, thing.color)]
     if len(found) != 1:
         return (math.nan, math.nan)
-    middle = found[0].side / 2 - 32
-    return (found[0].x + middle) / 32, (found[0].y + middle) / 32
+    middle, half = found[0].side / 2 - SIZE / 2, SIZE / 2
+    return (found[0].x + middle) / half, (found[0].y + middle) / half
 
 
 def _looks(scene: Scene, name: str) -> tuple[int, int, int]:
@@ -179,13 +179,13 @@ def _concepts(scene: Scene) -> set[str]:
 
 
 def _targets(batch: list[Scene]) -> list[NDArray[np.int64]]:
-    side = 64 // PATCH
+    side = SIZE // PATCH
     out = np.zeros((3, len(batch), side, side), dtype=np.int64)
     for row, scene in enumerate(batch):
         cover = scene.masks().reshape(-1, side, PATCH, side, PATCH).sum((2, 4))
         best = cover.argmax(0)
         for i, thing in enumerate(scene.objects):
-            where = (best == i) & (cover[i] >= 10)
+            where = (best == i) & (cover[i] >= PATCH**2 / 6)
             out[0, row][where] = _KIND[thing.kind]
             out[1, row][where] = _COLOR[thing.color] if thing.color else 0
             out[2, row][where] = _SIZE[thing.size]

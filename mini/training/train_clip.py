@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor
 
-from ..world import COLORS, COUNTS, KINDS, OPPOSITE, SHAPES, Scene, Spec, is_held_out, pixels, place, specs, word
+from ..world import COLORS, COUNTS, KINDS, OPPOSITE, SHAPES, SIZE, Scene, Spec, is_held_out, pixels, place, specs, word
 from .loop import fit, write_sums
 from .patch_pretraining import PATCH, PatchHead, image_processor_settings, worn
 from .tokenizers import clip_tokenizer
@@ -70,7 +70,7 @@ def train_clip(work: Path, out: Path, *, steps: int, device: str, report: Callab
         **shared, "vocab_size": len(tokenizer), "num_hidden_layers": 3, "max_position_embeddings": TEXT_LENGTH,
         "bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
     }  # fmt: skip
-    vision = {**shared, "num_hidden_layers": 4, "image_size": 64, "patch_size": PATCH}
+    vision = {**shared, "num_hidden_layers": 4, "image_size": SIZE, "patch_size": PATCH}
     model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=128))
     learner = Learner(model).to(device)
 

@@ -1,6 +1,6 @@
 """`mini-diffusion`, the painter: a Stable Diffusion pipeline in miniature, trained on plain wording alone.
 
-Three trainings: an `AutoencoderTiny` (64x64x3 to 16x16x4), a `CLIPTextModel` that learns what stands where (layout.py), then a
+Three trainings: an `AutoencoderTiny` (96x96x3 to 12x12x8), a `CLIPTextModel` that learns what stands where (layout.py), then a
 `UNet2DConditionModel` together with it on the latents, with v-prediction, a zero-SNR schedule and 10 % of empty prompts for
 classifier-free guidance.
 """
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from ..world import THINGS, Scene, pixels, plain, plural, scenes
+from ..world import SIZE, THINGS, Scene, pixels, plain, plural, scenes
 from .layout import teach_layout
 from .loop import fit, write_sums
 from .tokenizers import clip_tokenizer
 
 __all__ = ["train_autoencoder", "train_painter"]
 
-TEXT_LENGTH, BATCH = 32, 32
+TEXT_LENGTH, BATCH, LATENT = 32, 32, 8
 
 
 class Painter(nn.Module):
@@ -37,14 +37,15 @@ class Painter(nn.Module):
 
 
 def new_autoencoder() -> AutoencoderTiny:
-    """An untrained `AutoencoderTiny` from 64x64x3 to 16x16x4."""
-    width = (32, 32, 32)
+    """An untrained `AutoencoderTiny` from 96x96x3 to 12x12x8."""
+    width = (48, 48, 48, 48)
     return AutoencoderTiny(
         encoder_block_out_channels=width,
         decoder_block_out_channels=width,
-        num_encoder_blocks=(0, 1, 1),
-        num_decoder_blocks=(2, 1, 0),
+        num_encoder_blocks=(0, 0, 1, 1),
+        num_decoder_blocks=(3, 2, 0, 0),
         upsampling_scaling_factor=2,
+        latent_channels=LATENT,
     )
 
 
@@ -103,7 +104,7 @@ def train_painter(
         )
     )  # fmt: skip
     unet = UNet2DConditionModel(
-        sample_size=16, in_channels=4, out_channels=4, block_out_channels=(64, 128), layers_per_block=1, cross_attention_dim=128,
+        sample_size=12, in_channels=LATENT, out_channels=LATENT, block_out_channels=(64, 128), layers_per_block=1, cross_attention_dim=128,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         attention_head_dim=4, norm_num_groups=16,
     )  # fmt: skip
@@ -154,13 +155,13 @@ def train_painter(
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipeline.to("cpu", torch.float16).save_pretrained(out, safe_serialization=True)
-    usage = {"steps": 12, "guidance": 3.0, "batch": 8, "height": 64, "width": 64}
+    usage = {"steps": 12, "guidance": 3.0, "batch": 8, "height": SIZE, "width": SIZE}
     (out / "inloop.json").write_text(json.dumps(usage) + "\n", encoding="utf-8")
     write_sums(out)
 
 
 def _drawn(latents: Tensor) -> Tensor:
-    """(n, 1, 16, 16) where something stands: there the latents differ from those of their own picture's ground (the median)."""
+    """(n, 1, 12, 12) where something stands: there the latents differ from those of their own picture's ground (the median)."""
     ground = latents.flatten(2).median(-1).values[..., None, None]
     return (latents - ground).abs().amax(1, keepdim=True) > 0.6
 
@@ -182,7 +183,7 @@ def _flat(step: int, size: int) -> list[Scene]:
 def _latents(
     work: Path, autoencoder: AutoencoderTiny, tokenizer: CLIPTokenizer, device: str, report: Callable[[str], None]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(n, 4, 16, 16) fp16 latents, (n, 32) token ids and the ids of the empty prompt.
+    """(n, 8, 12, 12) fp16 latents, (n, 32) token ids and the ids of the empty prompt.
 
     The latents and their captions are made once and kept in `work`; not so the ids, which belong to the tokenizer of today.
     """

@@ -23,6 +23,7 @@ from ...tools.vision import promptcap_prompt
 from ..world import (
     COLORS,
     KINDS,
+    SIZE,
     TEMPLATES,
     Placed,
     Scene,
@@ -161,7 +162,7 @@ class Learner(nn.Module):
         kind, color, place = self.meant(states[rows, 0]).float().split([len(KINDS), len(_ALL_COLORS), 2], dim=-1)
         kinds = torch.tensor([list(KINDS).index(thing.kind) for thing in shown], device=states.device)
         colors = torch.tensor([_ALL_COLORS.index(thing.color) for thing in shown], device=states.device)
-        middles = torch.tensor([[(t.x + t.side / 2) / 32 - 1, (t.y + t.side / 2) / 32 - 1] for t in shown])
+        middles = torch.tensor([[(t.x + t.side / 2) * 2 / SIZE - 1, (t.y + t.side / 2) * 2 / SIZE - 1] for t in shown])
         near = F.mse_loss(place, middles.to(states.device))
         return F.cross_entropy(kind, kinds) + 0.3 * F.cross_entropy(color, colors) + 2 * near
 

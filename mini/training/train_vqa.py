@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering, BlipImageProcessor, BlipProcessor
 
 from ...tools.captioning import mask_padding
-from ..world import ask, pixels, scenes
+from ..world import SIZE, ask, pixels, scenes
 from .loop import fit, write_sums
 from .patch_pretraining import PATCH, PatchHead, RelationHead, WordHead, image_processor_settings, place_code, worn
 from .tokenizers import blip_tokenizer
@@ -47,7 +47,7 @@ def train_vqa(
         "projection_dim": WIDTH, "initializer_range": WIDTH**-0.5,
     }  # fmt: skip
     vision = {
-        "hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 4, "num_attention_heads": 4, "image_size": 64,
+        "hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 4, "num_attention_heads": 4, "image_size": SIZE,
         "patch_size": PATCH, "initializer_range": 0.06, "projection_dim": WIDTH,
     }  # fmt: skip
     model = BlipForQuestionAnswering(

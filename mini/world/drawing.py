@@ -1,39 +1,31 @@
-"""The drawn world: 64x64 scenes with exact ground truth.
+"""The drawn world: 96x96 scenes with exact ground truth.
 
 A `Spec` is what a caption says (groups of things, their relation, the background); a `Scene` is one drawing of it, with the
 place, size, colour and mask of every object. Everything a caption leaves open is drawn at random from the seed.
-Sprites: Noto Emoji by Google (Apache-2.0), resized; shapes are drawn here.
 """
 
 from __future__ import annotations
 
-import functools
-import math
 from dataclasses import dataclass, replace
-from importlib import resources
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from .sprites import sprite
 from .vocabulary import BACKGROUNDS, COLORS, COUNTS, RELATIONS, SHAPES, SIZES, THINGS
 
-__all__ = ["DOMAINS", "SIZE", "Group", "Placed", "Scene", "Spec", "draw", "place", "sample_spec", "sprite"]
+__all__ = ["DOMAINS", "SIZE", "Group", "Placed", "Scene", "Spec", "draw", "place", "sample_spec"]
 
-SIZE = 64
+SIZE = 96
 Domain: TypeAlias = Literal["flat", "sketch", "noisy"]
 DOMAINS: tuple[Domain, ...] = ("flat", "sketch", "noisy")
-Pixels: TypeAlias = NDArray[np.uint8]
 
-RGB: dict[str, tuple[int, int, int]] = {
-    "red": (220, 30, 35), "green": (35, 155, 55), "blue": (35, 75, 220), "yellow": (250, 210, 30), "purple": (130, 45, 170),
-    "orange": (245, 130, 25), "black": (25, 25, 28), "pink": (250, 120, 185),
-}  # fmt: skip
 BACKGROUND_RGB: dict[str, tuple[int, int, int]] = {
     "white": (252, 252, 252), "gray": (176, 178, 182), "beige": (236, 220, 188), "mint": (196, 240, 216), "lavender": (216, 206, 246),
 }  # fmt: skip
-PIXELS = {"small": 15, "large": 23}
+PIXELS = {"small": 24, "large": 40}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +71,7 @@ class Scene:
     seed: int
 
     def masks(self) -> NDArray[np.bool_]:
-        """(objects, 64, 64): where each object is drawn."""
+        """(objects, 96, 96): where each object is drawn."""
         out = np.zeros((len(self.objects), SIZE, SIZE), dtype=bool)
         for i, thing in enumerate(self.objects):
             alpha = sprite(thing.kind, thing.color, thing.side)[..., 3] > 127
@@ -131,9 +123,9 @@ def place(spec: Spec, seed: int, *, domain: Domain = "flat") -> Scene:
 
 
 def _pair(relation: str, rng: np.random.Generator) -> list[tuple[float, float]]:
-    near, far = rng.uniform(14, 20), rng.uniform(44, 50)
-    middle = rng.uniform(26, 38)
-    one, other = (near, middle + rng.uniform(-4, 4)), (far, middle + rng.uniform(-4, 4))
+    near, far = rng.uniform(20, 27), rng.uniform(69, 76)
+    middle = rng.uniform(39, 57)
+    one, other = (near, middle + rng.uniform(-6, 6)), (far, middle + rng.uniform(-6, 6))
     if relation in ("above", "below"):
         one, other = one[::-1], other[::-1]
     return [one, other] if relation in ("to the left of", "above") else [other, one]
@@ -141,12 +133,12 @@ def _pair(relation: str, rng: np.random.Generator) -> list[tuple[float, float]]:
 
 def _cluster(count: int, rng: np.random.Generator) -> list[tuple[float, float]]:
     anchors = {
-        1: [(32.0, 32.0)],
-        2: [(18.0, 32.0), (46.0, 32.0)],
-        3: [(18.0, 20.0), (46.0, 20.0), (32.0, 46.0)],
-        4: [(18.0, 18.0), (46.0, 18.0), (18.0, 46.0), (46.0, 46.0)],
+        1: [(48.0, 48.0)],
+        2: [(25.0, 48.0), (71.0, 48.0)],
+        3: [(25.0, 26.0), (71.0, 26.0), (48.0, 71.0)],
+        4: [(25.0, 25.0), (71.0, 25.0), (25.0, 71.0), (71.0, 71.0)],
     }[count]
-    spread = 7.0 if count == 1 else 1.5
+    spread = 10.0 if count == 1 else 2.0
     shift = rng.uniform(-2, 2, size=2)
     return [
         (x + shift[0] + rng.uniform(-spread, spread), y + shift[1] + rng.uniform(-spread, spread)) for x, y in anchors
@@ -154,7 +146,7 @@ def _cluster(count: int, rng: np.random.Generator) -> list[tuple[float, float]]:
 
 
 def draw(scene: Scene) -> Image.Image:
-    """The scene as a 64x64 RGB picture, the same for the same scene."""
+    """The scene as a 96x96 RGB picture, the same for the same scene."""
     canvas = np.empty((SIZE, SIZE, 3), dtype=np.float32)
     canvas[:] = BACKGROUND_RGB[scene.background]
     for thing in scene.objects:
@@ -177,61 +169,3 @@ def _sketched(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     rows, columns = np.indices(alpha.shape)
     keep = np.maximum(alpha - inner, alpha * (0.35 + 0.4 * ((rows + columns) % 3 == 0)))
     return np.dstack([picture[..., :3] * 0.9, keep]).astype(np.float32)
-
-
-@functools.cache
-def sprite(kind: str, color: str | None, side: int) -> Pixels:
-    """(side, side, 4) RGBA picture of one object, anti-aliased."""
-    if kind in SHAPES:
-        alpha = np.asarray(_shape(kind, side * 8).resize((side, side), Image.Resampling.BOX))
-        out = np.empty((side, side, 4), dtype=np.uint8)
-        out[..., :3] = RGB[color or "black"]
-        out[..., 3] = alpha
-        return out
-    return np.asarray(_atlas()[kind].resize((side, side), Image.Resampling.LANCZOS))
-
-
-def _shape(kind: str, side: int) -> Image.Image:
-    image = Image.new("L", (side, side))
-    pen = ImageDraw.Draw(image)
-    unit = side - 1
-
-    def polygon(points: list[tuple[float, float]]) -> None:
-        pen.polygon([(x * unit, y * unit) for x, y in points], fill=255)
-
-    if kind == "circle":
-        pen.ellipse((0, 0, unit, unit), fill=255)
-    elif kind == "ring":
-        pen.ellipse((0, 0, unit, unit), fill=255)
-        pen.ellipse((unit * 0.27, unit * 0.27, unit * 0.73, unit * 0.73), fill=0)
-    elif kind == "square":
-        polygon([(0.06, 0.06), (0.94, 0.06), (0.94, 0.94), (0.06, 0.94)])
-    elif kind == "triangle":
-        polygon([(0.5, 0.04), (1, 0.95), (0, 0.95)])
-    elif kind == "diamond":
-        polygon([(0.5, 0), (0.86, 0.5), (0.5, 1), (0.14, 0.5)])
-    elif kind == "cross":
-        polygon([(0.34, 0.02), (0.66, 0.02), (0.66, 0.98), (0.34, 0.98)])
-        polygon([(0.02, 0.34), (0.98, 0.34), (0.98, 0.66), (0.02, 0.66)])
-    elif kind == "star":
-        angles = [(-math.pi / 2 + i * math.pi / 5, 0.53 if i % 2 == 0 else 0.23) for i in range(10)]
-        polygon([(0.5 + r * math.cos(a), 0.53 + r * math.sin(a)) for a, r in angles])
-    elif kind == "heart":
-        turns = [i / 60 * 2 * math.pi for i in range(60)]
-        curve = [
-            (16 * math.sin(t) ** 3, 13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t))
-            for t in turns
-        ]
-        polygon([(0.5 + x / 34, 0.46 - y / 34) for x, y in curve])
-    return image
-
-
-@functools.cache
-def _atlas() -> dict[str, Image.Image]:
-    with resources.files(__package__ or "").joinpath("sprites.png").open("rb") as file:
-        sheet = Image.open(file).convert("RGBA")
-    cell = sheet.width // 8
-    return {
-        kind: sheet.crop((i % 8 * cell, i // 8 * cell, (i % 8 + 1) * cell, (i // 8 + 1) * cell))
-        for i, kind in enumerate(THINGS)
-    }

@@ -65,10 +65,10 @@ TEMPLATES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }  # fmt: skip
 
 _CORNERS = {
-    "at the top left": (18, 18),
-    "at the top right": (46, 18),
-    "at the bottom left": (18, 46),
-    "at the bottom right": (46, 46),
+    "at the top left": (25, 25),
+    "at the top right": (71, 25),
+    "at the bottom left": (25, 71),
+    "at the bottom right": (71, 71),
 }
 
 
@@ -168,7 +168,7 @@ def _a(thing: Placed) -> str:
 def _beside(one: Placed, other: Placed) -> str | None:
     """The plain relation of two things of one row or one column; None for things across."""
     dx, dy = abs(one.x + one.side / 2 - other.x - other.side / 2), abs(one.y + one.side / 2 - other.y - other.side / 2)
-    if min(dx, dy) > 8:
+    if min(dx, dy) > SIZE / 8:
         return None
     return next(relation for relation in RELATIONS if holds(relation, one, other))
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from .drawing import BACKGROUND_RGB, PIXELS, SIZE, Placed, Spec, sprite
+from .drawing import BACKGROUND_RGB, PIXELS, SIZE, Placed, Spec
 from .questions import holds
+from .sprites import sprite
 from .vocabulary import COLORS, SHAPES, THINGS
 
 __all__ = ["Seen", "Verdict", "check", "read"]
@@ -27,7 +28,7 @@ __all__ = ["Seen", "Verdict", "check", "read"]
 EXPLAINED = 0.6  # share of what stands out in its box that a sprite must explain to be read
 MATCHED = 0.4  # share of its own energy that a sprite must find in the picture
 STANDS_OUT = 40.0  # RGB distance from the background that counts as drawn
-SMALLEST = 40  # pixels; less is a speck
+SMALLEST = 90  # pixels; less is a speck
 MOST = 12  # objects looked for; the world draws four at most
 
 
@@ -54,7 +55,7 @@ class Verdict:
 class _Sprites:
     """All n sprites of one size, ready to be looked for everywhere at once.
 
-    `colors` (n, 3, 64, 33) and `opacities` (n, 64, 33): conjugate spectra of colour times opacity and of opacity, so that a
+    `colors` (n, 3, 96, 49) and `opacities` (n, 96, 49): conjugate spectra of colour times opacity and of opacity, so that a
     product with a picture's spectrum is its correlation with them; `own` (n, 3, 3) has what their energy is made of.
     """
 
@@ -72,7 +73,7 @@ class _Sprites:
 
 
 def read(image: Image.Image) -> Seen:
-    """Read a 64x64 picture of the flat domain."""
+    """Read a 96x96 picture of the flat domain."""
     pixels = np.asarray(image.convert("RGB").resize((SIZE, SIZE))).astype(np.float32)
     edge = np.concatenate([rows.reshape(-1, 3) for rows in (pixels[:2], pixels[-2:], pixels[:, :2], pixels[:, -2:])])
     ground = np.median(edge, axis=0)
@@ -118,7 +119,7 @@ def check(image: Image.Image, spec: Spec) -> Verdict:
 
 
 def _best(left: Tensor, ground: Tensor) -> Placed | None:
-    """The sprite and place that explain most of `left` (3, 64, 64; colours less the background), if any does so well enough."""
+    """The sprite and place that explain most of `left` (3, 96, 96; colours less the background), if any does so well enough."""
     spectrum = torch.fft.rfft2(left)
     grounded = (ground[:, None, None] * spectrum).sum(0)
     squared = left.square().sum(0, keepdim=True)

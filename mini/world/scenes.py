@@ -40,6 +40,6 @@ def scenes(seed: int, *, flat: float = 1.0, held_out: bool = False) -> Iterator[
 
 
 def pixels(batch: list[Scene]) -> NDArray[np.float32]:
-    """(batch, 3, 64, 64) in [-1, 1]."""
+    """(batch, 3, 96, 96) in [-1, 1]."""
     stacked = np.stack([np.asarray(draw(scene)) for scene in batch]).astype(np.float32)
     return np.ascontiguousarray((stacked / 127.5 - 1).transpose(0, 3, 1, 2))

@@ -1,7 +1,7 @@
 """The drawn world of the bundled models, and what to say where they are shown another picture.
 
 `mini-promptcap`, `mini-vqa` and `mini-clip` were trained on that world alone, and have an answer to every picture. What is drawn or
-painted there is 64 x 64 pixels, on one plain ground of five; a picture that is not is none of that world. The reverse is not
+painted there is 96 x 96 pixels, on one plain ground of five; a picture that is not is none of that world. The reverse is not
 sure: a small photograph before a white wall would pass.
 """
 
@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 __all__ = ["foreign_note", "is_drawn"]
 
 _MODELS = ("mini-promptcap", "mini-vqa", "mini-clip")
-_SIDE = 64
+_SIDE = 96
 _GROUNDS = ((252, 252, 252), (176, 178, 182), (236, 220, 188), (196, 240, 216), (216, 206, 246))
 _NEAR = 26  # of 255: noise that a median of 25 pixels leaves
 _EDGE, _ALL = (
@@ -57,7 +57,7 @@ def foreign_note(models: Mapping[str, object], pictures: Iterable[Image.Image]) 
         else f"{drawn.count(False)} of {len(drawn)} pictures are none of it"
     )
     return (
-        f"{' and '.join(bundled.values())} {'know' if several else 'knows'} nothing but the drawn world (64 x 64 pixels, shapes and things on"
+        f"{' and '.join(bundled.values())} {'know' if several else 'knows'} nothing but the drawn world (96 x 96 pixels, shapes and things on"
         f" a plain ground), and {shown}: what {'they say' if several else 'it says'} of such a picture means nothing. A model that knows"
         f" photographs is set by {' and '.join(bundled)}."
     )

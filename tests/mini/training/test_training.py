@@ -12,7 +12,7 @@ import torch
 from inloop.mini.training.layout import cells, teach_layout
 from inloop.mini.training.loop import fit
 from inloop.mini.training.patch_pretraining import PatchHead, RelationHead, patch_places, place_code
-from inloop.mini.world.drawing import Scene
+from inloop.mini.world.drawing import SIZE, Scene
 from inloop.mini.world.grammar import plain
 from inloop.mini.world.questions import OPPOSITE, ask, holds
 from inloop.mini.world.scenes import pixels, scenes
@@ -65,7 +65,7 @@ def test_the_cells_of_a_layout_say_what_stands_where() -> None:
 
 def test_the_places_of_patches_are_those_of_the_picture() -> None:
     """A dark square in one corner: the patches that see it are the ones whose places say so."""
-    ink = np.zeros((64, 64), dtype=np.float32)
+    ink = np.zeros((SIZE, SIZE), dtype=np.float32)
     ink[40:, :24] = 1
     seen = torch.from_numpy(ink).unfold(0, 8, 8).unfold(1, 8, 8).mean((2, 3)).flatten()
     middle = (patch_places() * seen[:, None]).sum(0) / seen.sum()
@@ -96,7 +96,7 @@ def test_heads_learn_from_states_that_hold_the_answer_and_skip_what_has_none() -
     assert head(states, [None, None, None]).item() == 0
     batch = some(6)
     loss = PatchHead(8)(torch.randn(len(batch), 65, 8), batch)
-    assert torch.isfinite(loss) and pixels(batch).shape == (6, 3, 64, 64)
+    assert torch.isfinite(loss) and pixels(batch).shape == (6, 3, SIZE, SIZE)
 
 
 @pytest.mark.parametrize("name", ["clip", "painter", "vqa"])

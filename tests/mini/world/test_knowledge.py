@@ -13,7 +13,7 @@ from PIL import Image
 
 from inloop.evaluators.vqa.files import read_asked
 from inloop.mini.training.train_promptcap import lines, with_words
-from inloop.mini.world.drawing import draw
+from inloop.mini.world.drawing import SIZE, draw
 from inloop.mini.world.knowledge import TEMPLATES, corpus, facts, generic, items, many_things, pairs, views
 from inloop.mini.world.knowledge_set import write_knowledge
 from inloop.mini.world.reader import read
@@ -64,7 +64,7 @@ def test_a_phrase_fits_one_thing_alone() -> None:
                 fits = [
                     o
                     for o in seen
-                    if (middle[o][1] < 32) == ("top" in words) and (middle[o][0] < 32) == ("left" in words)
+                    if (middle[o][1] < SIZE / 2) == ("top" in words) and (middle[o][0] < SIZE / 2) == ("left" in words)
                 ]
             elif view.kind == "color":
                 fits = [o for o in seen if o.color == words[1]]
@@ -108,7 +108,7 @@ def test_the_files(tmp_path: Path) -> None:
         assert len({answer["answer_id"] for answer in annotation["answers"]}) == 10
         assert oracle["passage_id"] in passages
         picture = Image.open(out / "images" / f"mini_test_{question['image_id']:012d}.png")
-        assert picture.size == (64, 64)
+        assert picture.size == (SIZE, SIZE)
     rows = [json.loads(line) for line in (out / "train" / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 40 and all((out / "train" / row["image"]).is_file() for row in rows)
     write_knowledge(out, count=2, train=2)  # the folder of a set may be written again

@@ -19,7 +19,6 @@ from inloop.mini.world.drawing import (
     BACKGROUND_RGB,
     DOMAINS,
     PIXELS,
-    RGB,
     SIZE,
     Group,
     Spec,
@@ -32,6 +31,7 @@ from inloop.mini.world.parse import spec_of
 from inloop.mini.world.questions import ask, holds
 from inloop.mini.world.reader import check, read
 from inloop.mini.world.scenes import is_held_out, pixels, scenes, specs
+from inloop.mini.world.sprites import RGB
 from inloop.mini.world.vocabulary import (
     BACKGROUNDS,
     COLORS,
@@ -140,7 +140,7 @@ def test_masks_are_where_the_paint_is():
 def test_the_same_seed_draws_the_same_picture(domain):
     spec = Spec(groups=(Group(kind="star", color="red"), Group(kind="cat")), relation="above")
     one, again, other = (np.asarray(draw(place(spec, seed, domain=domain))) for seed in (5, 5, 6))
-    assert (one == again).all() and (one != other).any() and one.shape == (64, 64, 3)
+    assert (one == again).all() and (one != other).any() and one.shape == (SIZE, SIZE, 3)
 
 
 def test_domains_differ_in_looks_only():
@@ -151,7 +151,7 @@ def test_domains_differ_in_looks_only():
 
 def test_pixels_are_what_models_take():
     batch = pixels(drawn(3))
-    assert batch.shape == (3, 3, 64, 64) and batch.dtype == np.float32 and -1 <= batch.min() < batch.max() <= 1
+    assert batch.shape == (3, 3, SIZE, SIZE) and batch.dtype == np.float32 and -1 <= batch.min() < batch.max() <= 1
 
 
 # the reader
@@ -206,7 +206,7 @@ def test_it_is_not_fooled():
 
 @pytest.mark.parametrize("color", ["white", "black", "red"])
 def test_an_empty_picture_shows_nothing(color):
-    assert read(Image.new("RGB", (64, 64), color)).objects == ()
+    assert read(Image.new("RGB", (SIZE, SIZE), color)).objects == ()
 
 
 # words
