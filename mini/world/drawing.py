@@ -7,20 +7,19 @@ place, size, colour and mask of every object. Everything a caption leaves open i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .sprites import sprite
+from .domains import STYLES, Domain
+from .sprites import Pixels, sprite
+from .textures import textured
 from .vocabulary import BACKGROUNDS, COLORS, COUNTS, RELATIONS, SHAPES, SIZES, THINGS
 
-__all__ = ["DOMAINS", "SIZE", "Group", "Placed", "Scene", "Spec", "draw", "place", "sample_spec"]
+__all__ = ["SIZE", "Group", "Placed", "Scene", "Spec", "draw", "place", "sample_spec"]
 
 SIZE = 96
-Domain: TypeAlias = Literal["flat", "sketch", "noisy"]
-DOMAINS: tuple[Domain, ...] = ("flat", "sketch", "noisy")
 
 BACKGROUND_RGB: dict[str, tuple[int, int, int]] = {
     "white": (252, 252, 252), "gray": (176, 178, 182), "beige": (236, 220, 188), "mint": (196, 240, 216), "lavender": (216, 206, 246),
@@ -30,12 +29,16 @@ PIXELS = {"small": 24, "large": 40}
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Some equal objects of a caption. `color` is None for things; `size` None where the caption leaves it open."""
+    """Some equal objects of a caption. `color` is None for things; `size` None where the caption leaves it open.
+
+    `texture`: a pattern in that colour, or the thing whose surface fills the outline; None where they look as they always do.
+    """
 
     kind: str
     color: str | None = None
     size: str | None = None
     count: int = 1
+    texture: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +61,19 @@ class Placed:
     y: int
     side: int
     group: int
+    texture: str | None = None
+
+    @property
+    def picture(self) -> Pixels:
+        """(side, side, 4) RGBA of the object alone."""
+        if self.texture is None:
+            return sprite(self.kind, self.color, self.side)
+        return textured(self.kind, self.texture, self.color, self.side)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """One drawing of a spec."""
+    """One drawing of a spec. Of objects that overlap the later one is nearer and hides the others."""
 
     spec: Spec
     objects: tuple[Placed, ...]
@@ -71,11 +82,18 @@ class Scene:
     seed: int
 
     def masks(self) -> NDArray[np.bool_]:
-        """(objects, 96, 96): where each object is drawn."""
+        """(objects, 96, 96): where each object is, whether others hide it or not."""
         out = np.zeros((len(self.objects), SIZE, SIZE), dtype=bool)
         for i, thing in enumerate(self.objects):
-            alpha = sprite(thing.kind, thing.color, thing.side)[..., 3] > 127
+            alpha = thing.picture[..., 3] > 127
             out[i, thing.y : thing.y + thing.side, thing.x : thing.x + thing.side] = alpha
+        return out
+
+    def shown(self) -> Pixels:
+        """(96, 96): which object is seen where, 1 being the farthest one; 0: the background. The order in depth as a picture."""
+        out = np.zeros((SIZE, SIZE), dtype=np.uint8)
+        for rank, mask in enumerate(self.masks(), start=1):
+            out[mask] = rank
         return out
 
 
@@ -117,7 +135,18 @@ def place(spec: Spec, seed: int, *, domain: Domain = "flat") -> Scene:
         group = index if len(spec.groups) == 2 else 0
         wanted, side = spec.groups[group], PIXELS[size]
         x, y = (int(np.clip(round(c - side / 2), 1, SIZE - side - 1)) for c in center)
-        objects.append(Placed(kind=wanted.kind, color=wanted.color, size=size, x=x, y=y, side=side, group=group))
+        objects.append(
+            Placed(
+                kind=wanted.kind,
+                color=wanted.color,
+                size=size,
+                x=x,
+                y=y,
+                side=side,
+                group=group,
+                texture=wanted.texture,
+            )
+        )
     background = spec.background or (str(rng.choice(list(BACKGROUNDS))) if rng.random() < 0.5 else "white")
     return Scene(spec=spec, objects=tuple(objects), background=background, domain=domain, seed=seed)
 
@@ -150,7 +179,7 @@ def draw(scene: Scene) -> Image.Image:
     canvas = np.empty((SIZE, SIZE, 3), dtype=np.float32)
     canvas[:] = BACKGROUND_RGB[scene.background]
     for thing in scene.objects:
-        picture = sprite(thing.kind, thing.color, thing.side).astype(np.float32)
+        picture = thing.picture.astype(np.float32)
         if scene.domain == "sketch":
             picture = _sketched(picture)
         alpha = picture[..., 3:] / 255
@@ -158,7 +187,10 @@ def draw(scene: Scene) -> Image.Image:
         view[:] = picture[..., :3] * alpha + view * (1 - alpha)
     if scene.domain == "noisy":
         canvas += np.random.default_rng([scene.seed, 78]).normal(0, 18, canvas.shape)
-    return Image.fromarray(np.clip(canvas, 0, 255).round().astype(np.uint8))
+    pixels = np.clip(canvas, 0, 255).round().astype(np.uint8)
+    if style := STYLES.get(scene.domain):
+        pixels = style(pixels, scene.shown(), scene.seed)
+    return Image.fromarray(pixels)
 
 
 def _sketched(picture: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -23,7 +23,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from .drawing import DOMAINS, PIXELS, SIZE, Domain, Group, Placed, Scene, Spec
+from .domains import TRAINED_DOMAINS, Domain
+from .drawing import PIXELS, SIZE, Group, Placed, Scene, Spec
 from .grammar import article
 from .questions import holds
 from .vocabulary import BACKGROUNDS, COLORS, KINDS, RELATIONS, SHAPES, SIZES, THINGS
@@ -145,7 +146,7 @@ def many_things(rng: np.random.Generator, *, split: Split, first: str | None = N
         color = str(rng.choice(list(COLORS))) if kind in SHAPES else None
         objects.append(Placed(kind=kind, color=color, size=size, x=x, y=y, side=side, group=place))
     groups = tuple(Group(kind=o.kind, color=o.color, size=o.size) for o in objects)
-    domain: Domain = "flat" if rng.random() < flat else DOMAINS[1 + int(rng.integers(len(DOMAINS) - 1))]
+    domain: Domain = "flat" if rng.random() < flat else TRAINED_DOMAINS[1 + int(rng.integers(len(TRAINED_DOMAINS) - 1))]
     spec = Spec(groups=groups, background=background)
     return Scene(spec=spec, objects=tuple(objects), background=background, domain=domain, seed=int(rng.integers(2**31)))
 

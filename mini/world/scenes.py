@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .drawing import DOMAINS, Domain, Scene, Spec, draw, place, sample_spec
+from .domains import TRAINED_DOMAINS, Domain
+from .drawing import Scene, Spec, draw, place, sample_spec
 from .grammar import plain
 
 __all__ = ["is_held_out", "pixels", "scenes", "specs"]
@@ -35,7 +36,9 @@ def scenes(seed: int, *, flat: float = 1.0, held_out: bool = False) -> Iterator[
     """Random scenes; a share `flat` of them in the flat domain, the rest in the others."""
     rng = np.random.default_rng([seed, 5])
     for number, spec in enumerate(specs(seed, held_out=held_out)):
-        domain: Domain = "flat" if rng.random() < flat else DOMAINS[1 + int(rng.integers(len(DOMAINS) - 1))]
+        domain: Domain = (
+            "flat" if rng.random() < flat else TRAINED_DOMAINS[1 + int(rng.integers(len(TRAINED_DOMAINS) - 1))]
+        )
         yield place(spec, seed * 1_000_003 + number, domain=domain)
 
 

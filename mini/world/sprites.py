@@ -16,7 +16,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from .vocabulary import SHAPES, THINGS
 
-__all__ = ["RGB", "sprite"]
+__all__ = ["FINER", "RGB", "outlined", "own_picture", "silhouette", "sprite"]
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -31,21 +31,36 @@ FINER = 8  # pixels of the drawing for one of the sprite, which makes its edges 
 @functools.cache
 def sprite(kind: str, color: str | None, side: int) -> Pixels:
     """(side, side, 4) RGBA picture of one object, anti-aliased, within an outline of one pixel."""
-    fine, edge = side * FINER, FINER
-    inner = fine - 2 * edge
-    figure = Image.new("RGBA", (fine, fine))
+    inner = (side - 2) * FINER
     if kind in SHAPES:
-        shape = Image.new("RGBA", (inner, inner), RGB[color or "black"])
-        shape.putalpha(_shape(kind, inner))
-        figure.paste(shape, (edge, edge))
+        figure = Image.new("RGBA", (inner, inner), RGB[color or "black"])
+        figure.putalpha(_shape(kind, inner))
     else:
-        figure.paste(_atlas()[kind].resize((inner, inner), Image.Resampling.LANCZOS), (edge, edge))
-    solid = figure.getchannel("A").point(lambda alpha: 255 if alpha > 100 else 0)
-    around = solid.filter(ImageFilter.BoxBlur(edge)).point(lambda alpha: 255 if alpha > 0 else 0)
-    outlined = Image.new("RGBA", (fine, fine), OUTLINE)
-    outlined.putalpha(ImageChops.lighter(around, solid))
-    outlined.alpha_composite(figure)
-    return np.asarray(outlined.resize((side, side), Image.Resampling.BOX))
+        figure = own_picture(kind, inner)
+    return outlined(figure)
+
+
+def outlined(figure: Image.Image) -> Pixels:
+    """(side, side, 4) RGBA of a figure that was drawn `FINER` times as fine, with the outline around it; side = its width / FINER + 2."""
+    fine = figure.width + 2 * FINER
+    whole = Image.new("RGBA", (fine, fine))
+    whole.paste(figure, (FINER, FINER))
+    solid = whole.getchannel("A").point(lambda alpha: 255 if alpha > 100 else 0)
+    around = solid.filter(ImageFilter.BoxBlur(FINER)).point(lambda alpha: 255 if alpha > 0 else 0)
+    ground = Image.new("RGBA", (fine, fine), OUTLINE)
+    ground.putalpha(ImageChops.lighter(around, solid))
+    ground.alpha_composite(whole)
+    return np.asarray(ground.resize((fine // FINER, fine // FINER), Image.Resampling.BOX))
+
+
+def silhouette(kind: str, side: int) -> Image.Image:
+    """A (side, side) picture in mode L: 255 where a shape or a thing is."""
+    return _shape(kind, side) if kind in SHAPES else own_picture(kind, side).getchannel("A")
+
+
+def own_picture(thing: str, side: int) -> Image.Image:
+    """A (side, side) RGBA picture of a thing as it is, without an outline."""
+    return _atlas()[thing].resize((side, side), Image.Resampling.LANCZOS)
 
 
 def _shape(kind: str, side: int) -> Image.Image:
