@@ -17,7 +17,8 @@ from ...runtime.records import ImageRequest
 from ...runtime.roles import close
 from ...runtime.settings import Settings
 from ...runtime.store import Store
-from ..world import KINDS, Scene, Spec, Verdict, Wording, ask, check, draw, plain, scenes, specs, word
+from ..world import KINDS, Scene, Spec, Wording, ask, check, draw, plain, scenes, specs, word
+from .painter_evaluation import rate
 
 __all__ = ["evaluate", "graph_right"]
 
@@ -44,10 +45,6 @@ def evaluate(
     return found
 
 
-def _rate(values: Sequence[bool]) -> float:
-    return round(float(np.mean(values)), 4) if len(values) else float("nan")
-
-
 class _Bench:
     def __init__(self, weights: Path, store: Store, count: int, work: Path) -> None:
         self.weights, self.store, self.count, self.work = weights, store, count, work
@@ -65,18 +62,12 @@ class _Bench:
         return list(itertools.islice(specs(900, held_out=True), self.count))
 
     async def painter(self) -> dict[str, float]:
-        """On plain and on varied wording: object present, attribute bound, relation, count, each over what asks for it."""
-        wanted, rng = self._specs(), np.random.default_rng(901)
-        out: dict[str, float] = {}
-        wordings: dict[str, Callable[[Spec], Wording]] = {
-            "plain": plain,
-            "varied": lambda spec: word(spec, rng, looseness=1.0),
-        }
-        for name, say in wordings.items():
-            pictures = await self._paint([say(spec).text for spec in wanted])
-            verdicts = [check(picture, spec) for picture, spec in zip(pictures, wanted, strict=True)]
-            out |= {f"{name} {key}": value for key, value in _summary(verdicts).items()}
-        return out
+        """Each thing by itself, and held-out captions in plain and in varied wording; the contact sheet is kept beside the weights."""
+        from .painter_evaluation import contact_sheet, measure_painter
+
+        sheet = await contact_sheet(self._paint)
+        sheet.save(self.weights / "painter" / "contact_sheet.jpg", quality=85)
+        return await measure_painter(self._paint, self._specs())
 
     async def vqa(self) -> dict[str, float]:
         """Balanced yes/no on drawn scenes in every domain; then agreement with the reader on painted pictures."""
@@ -95,9 +86,9 @@ class _Bench:
             refs = [self.store.blobs.put_image(draw(scene)) for scene in drawn for _ in range(4)]
             answers = await model.answer([(ref, qa.question) for ref, qa in zip(refs, asked, strict=True)])
             right = [answer.text == qa.answer for answer, qa in zip(answers, asked, strict=True)]
-            out[name] = _rate(right)
+            out[name] = rate(right)
             for skill in ("existence", "color", "relation", "count") if name == "drawn" else ():
-                out[f"drawn, {skill}"] = _rate([ok for ok, qa in zip(right, asked, strict=True) if qa.skill == skill])
+                out[f"drawn, {skill}"] = rate([ok for ok, qa in zip(right, asked, strict=True) if qa.skill == skill])
         wanted = self._specs()
         pictures = await self._paint([plain(spec).text for spec in wanted])
         agree = []
@@ -112,7 +103,7 @@ class _Bench:
                 for answer, wanted_yes in zip(answers, truth, strict=True)
                 if wanted_yes is not None
             ]
-        out["agreement on painted"] = _rate(agree)
+        out["agreement on painted"] = rate(agree)
         await close(model)
         return out
 
@@ -135,7 +126,7 @@ class _Bench:
             found += list(cosines.argmax(1) == np.arange(64))
             back += list(cosines.argmax(0) == np.arange(64))
         await close(model)
-        return {"picture to caption": _rate(found), "caption to picture": _rate(back)}
+        return {"picture to caption": rate(found), "caption to picture": rate(back)}
 
     async def promptcap(self) -> dict[str, float]:
         """On unseen sets of things: whether the caption names what is meant, by a phrasing of the training, another, and none."""
@@ -161,14 +152,14 @@ class _Bench:
         for name, wanted in questions.items():
             said = await model.caption(list(zip(refs, wanted, strict=True)))
             named = [_words(thing.kind, text) for thing, text in zip(things, said, strict=True)]
-            out[f"names it, {name}"] = _rate(named)
+            out[f"names it, {name}"] = rate(named)
             if name == "asked in other words":
                 for kind in ("relation", "corner", "color", "size"):
-                    out[f"names it, by {kind}"] = _rate(
+                    out[f"names it, by {kind}"] = rate(
                         [ok for ok, item in zip(named, asked, strict=True) if item.view.kind == kind]
                     )
             if name == "not asked":
-                out["not asked: all that it names is there"] = _rate(
+                out["not asked: all that it names is there"] = rate(
                     [_true(text, item.scene) for text, item in zip(said, asked, strict=True)]
                 )
         await close(model)
@@ -219,9 +210,9 @@ class _Bench:
             kept += [_same_meaning(text, spec) for text in texts]
         await close(chat)
         return {
-            "scene graphs right and complete": _rate(right),
-            "scene graphs by the rules for simple English": _rate(ruled),
-            "rewrites that keep the meaning": _rate(kept),
+            "scene graphs right and complete": rate(right),
+            "scene graphs by the rules for simple English": rate(ruled),
+            "rewrites that keep the meaning": rate(kept),
             "prompts": float(count),
         }
 
@@ -293,13 +284,3 @@ def _answers_of_reader(picture: Image.Image, spec: Spec, said: Wording) -> list[
         else:
             out.append(None)
     return out
-
-
-def _summary(verdicts: Sequence[Verdict]) -> dict[str, float]:
-    return {
-        "object": _rate([ok for v in verdicts for ok in v.present]),
-        "attribute": _rate([ok for v in verdicts for ok in v.bound]),
-        "relation": _rate([v.relation for v in verdicts if v.relation is not None]),
-        "count": _rate([v.count for v in verdicts if v.count is not None]),
-        "background": _rate([v.background for v in verdicts if v.background is not None]),
-    }

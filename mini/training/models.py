@@ -11,7 +11,8 @@ __all__ = ["STEPS", "train"]
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 STEPS = {
-    "autoencoder": 3_000,
+    "autoencoder": 6_000,
+    "decoder": 4_000,
     "layout": 2_300,
     "painter": 10_600,
     "vqa": 15_650,
@@ -46,9 +47,17 @@ def train(
         count = STEPS[name] if steps is None else steps
         begun = start / name if start is not None else None
         if name == "painter":
-            from .train_painter import train_autoencoder, train_painter
+            from .train_autoencoder import train_autoencoder
+            from .train_painter import train_painter
 
-            autoencoder = train_autoencoder(work, steps=STEPS["autoencoder"], device=device, start=begun, report=report)
+            autoencoder = train_autoencoder(
+                work,
+                steps=STEPS["autoencoder"],
+                decoder_steps=STEPS["decoder"],
+                device=device,
+                start=begun,
+                report=report,
+            )
             train_painter(
                 work,
                 out / "painter",

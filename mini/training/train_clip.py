@@ -1,6 +1,7 @@
 """`mini-clip`: `CLIPModel` in miniature, contrasting pictures with captions in plain and in loose wording, in every domain.
 
 Half of each batch are near misses of the other half (one word of the caption changed), so that the score sees who wears which colour.
+Beside them stand pictures of which a thing was made unreadable: no caption of the batch is theirs, and each caption must prefer its own.
 """
 
 from __future__ import annotations
@@ -15,14 +16,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor
 
-from ..world import COLORS, COUNTS, KINDS, OPPOSITE, SHAPES, SIZE, Scene, Spec, is_held_out, pixels, place, specs, word
+from ..world import (
+    COLORS,
+    COUNTS,
+    KINDS,
+    NEAR,
+    OPPOSITE,
+    SHAPES,
+    SIZE,
+    Scene,
+    Spec,
+    is_held_out,
+    pixels,
+    place,
+    specs,
+    spoil,
+    word,
+)
 from .loop import fit, write_sums
 from .patch_pretraining import PATCH, PatchHead, image_processor_settings, worn
 from .tokenizers import clip_tokenizer
 
 __all__ = ["near_miss", "train_clip"]
 
-PAIRS, WIDTH, TEXT_LENGTH = 48, 128, 40
+PAIRS, SMUDGED, WIDTH, TEXT_LENGTH = 48, 16, 128, 40
 
 
 class Learner(nn.Module):
@@ -49,6 +66,8 @@ def near_miss(spec: Spec, rng: np.random.Generator) -> Spec:
     match rng.choice(choices):
         case "kind":
             pool = list(SHAPES) if groups[i].color else [k for k in KINDS if k not in SHAPES]
+            alike = [kind for row in NEAR if groups[i].kind in row for kind in row if kind in pool]
+            pool = alike if alike and rng.random() < 0.5 else pool
             groups[i] = replace(groups[i], kind=str(rng.choice(pool)))
         case "color":
             groups[i] = replace(groups[i], color=str(rng.choice(list(COLORS))))
@@ -77,7 +96,9 @@ def train_clip(work: Path, out: Path, *, steps: int, device: str, report: Callab
     def loss_of(step: int) -> Tensor:
         rng = np.random.default_rng([step, 31])
         batch = _scenes(step, rng)
-        image = worn(pixels(batch), rng).to(device)
+        smudged = [spoil(scene, rng).pixels / 127.5 - 1 for scene in batch[:SMUDGED]]
+        shown = np.concatenate([pixels(batch), np.stack(smudged).transpose(0, 3, 1, 2)])
+        image = worn(shown, rng).to(device)
         captions = [word(scene.spec, rng, looseness=float(rng.random())).text for scene in batch]
         words = tokenizer(captions, padding=True, truncation=True, max_length=TEXT_LENGTH, return_tensors="pt").to(
             device
@@ -86,11 +107,14 @@ def train_clip(work: Path, out: Path, *, steps: int, device: str, report: Callab
         read = model.text_model(input_ids=words.input_ids, attention_mask=words.attention_mask)
         a = F.normalize(model.visual_projection(seen.pooler_output).float(), dim=-1)
         b = F.normalize(model.text_projection(read.pooler_output).float(), dim=-1)
-        logits = model.logit_scale.exp().clamp(max=60.0) * a @ b.T
+        logits = model.logit_scale.exp().clamp(max=60.0) * a @ b.T  # (pictures and smudged ones, captions)
         same = torch.tensor([[x.spec == y.spec for y in batch] for x in batch], device=device).float()
         same = same / same.sum(1, keepdim=True)
-        contrast = (F.cross_entropy(logits, same) + F.cross_entropy(logits.T, same)) / 2
-        total: Tensor = contrast + (0.3 if step < steps // 2 else 0.1) * learner.patches(seen.last_hidden_state, batch)
+        to_picture = F.pad(same, (0, len(smudged)))
+        contrast = (F.cross_entropy(logits[: len(batch)], same) + F.cross_entropy(logits.T, to_picture)) / 2
+        total: Tensor = contrast + (0.3 if step < steps // 2 else 0.1) * learner.patches(
+            seen.last_hidden_state[: len(batch)], batch
+        )
         return total
 
     fit(

@@ -1,6 +1,6 @@
 """`mini-diffusion`, the painter: a Stable Diffusion pipeline in miniature, trained on plain wording alone.
 
-Three trainings: an `AutoencoderTiny` (96x96x3 to 12x12x8), a `CLIPTextModel` that learns what stands where (layout.py), then a
+Three trainings: an `AutoencoderTiny` (train_autoencoder.py), a `CLIPTextModel` that learns what stands where (layout.py), then a
 `UNet2DConditionModel` together with it on the latents, with v-prediction, a zero-SNR schedule and 10 % of empty prompts for
 classifier-free guidance.
 """
@@ -8,7 +8,7 @@ classifier-free guidance.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from ..world import SIZE, THINGS, Scene, pixels, plain, plural, scenes
+from ..world import SIZE, THINGS, pixels, plain, plural, scenes
 from .layout import teach_layout
 from .loop import fit, write_sums
 from .tokenizers import clip_tokenizer
+from .train_autoencoder import LATENT
 
-__all__ = ["train_autoencoder", "train_painter"]
+__all__ = ["train_painter"]
 
-TEXT_LENGTH, BATCH, LATENT = 32, 32, 8
+TEXT_LENGTH, BATCH = 32, 32
 
 
 class Painter(nn.Module):
@@ -34,53 +35,6 @@ class Painter(nn.Module):
     def __init__(self, text: CLIPTextModel, unet: UNet2DConditionModel) -> None:
         super().__init__()
         self.text, self.unet = text, unet
-
-
-def new_autoencoder() -> AutoencoderTiny:
-    """An untrained `AutoencoderTiny` from 96x96x3 to 12x12x8."""
-    width = (48, 48, 48, 48)
-    return AutoencoderTiny(
-        encoder_block_out_channels=width,
-        decoder_block_out_channels=width,
-        num_encoder_blocks=(0, 0, 1, 1),
-        num_decoder_blocks=(3, 2, 0, 0),
-        upsampling_scaling_factor=2,
-        latent_channels=LATENT,
-    )
-
-
-def train_autoencoder(
-    work: Path, *, steps: int, device: str, start: Path | None = None, report: Callable[[str], None] = print
-) -> AutoencoderTiny:
-    """Train to reproduce flat scenes; a little noise on the latents keeps the decoder smooth. With `start`, take that pipeline's."""
-    if start is not None:
-        return AutoencoderTiny.from_pretrained(start / "vae", torch_dtype=torch.float32).to(device)
-    torch.manual_seed(0)
-    model = new_autoencoder().to(device, memory_format=torch.channels_last)
-
-    def loss_of(step: int) -> Tensor:
-        batch = _flat(step, 32)
-        image = torch.from_numpy(pixels(batch)).to(device, memory_format=torch.channels_last)
-        latent = model.encode(image).latents
-        noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(step)).to(device)
-        seen = model.decode(latent + 0.05 * noise).sample.float()
-        drawn = (image - image[:, :, :1, :1]).abs().amax(1, keepdim=True) > 0.06
-        weight = 1.0 + 4.0 * drawn.float()
-        error = (seen - image).abs() + 2 * (seen - image).square()
-        total: Tensor = (weight * error).mean() + 0.01 * (latent.float().square().mean() - 1).square()
-        return total
-
-    fit(
-        model,
-        loss_of,
-        name="autoencoder",
-        steps=steps,
-        rate=2e-3,
-        checkpoint=work / "autoencoder.pt",
-        weight_decay=0.0,
-        report=report,
-    )
-    return model
 
 
 def train_painter(
@@ -104,7 +58,7 @@ def train_painter(
         )
     )  # fmt: skip
     unet = UNet2DConditionModel(
-        sample_size=12, in_channels=LATENT, out_channels=LATENT, block_out_channels=(64, 128), layers_per_block=1, cross_attention_dim=128,
+        sample_size=12, in_channels=LATENT, out_channels=LATENT, block_out_channels=(80, 160), layers_per_block=1, cross_attention_dim=128,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
         attention_head_dim=4, norm_num_groups=16,
     )  # fmt: skip
@@ -175,15 +129,10 @@ def _chances(tokens: Tensor, tokenizer: CLIPTokenizer) -> NDArray[np.float64]:
     return chances
 
 
-def _flat(step: int, size: int) -> list[Scene]:
-    stream: Iterator[Scene] = scenes(10_000 + step)
-    return [next(stream) for _ in range(size)]
-
-
 def _latents(
     work: Path, autoencoder: AutoencoderTiny, tokenizer: CLIPTokenizer, device: str, report: Callable[[str], None]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """(n, 8, 12, 12) fp16 latents, (n, 32) token ids and the ids of the empty prompt.
+    """(n, 12, 12, 12) fp16 latents, (n, 32) token ids and the ids of the empty prompt.
 
     The latents and their captions are made once and kept in `work`; not so the ids, which belong to the tokenizer of today.
     """

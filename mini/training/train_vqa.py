@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering, BlipImageProcessor, BlipProcessor
 
 from ...tools.captioning import mask_padding
-from ..world import SIZE, ask, pixels, scenes
+from ..world import SIZE, Placed, Scene, ask, pixels, scenes, spoil
 from .loop import fit, write_sums
 from .patch_pretraining import PATCH, PatchHead, RelationHead, WordHead, image_processor_settings, place_code, worn
 from .tokenizers import blip_tokenizer
@@ -31,6 +32,20 @@ class Learner(nn.Module):
         self.model, self.patches = model, PatchHead(WIDTH)
         self.words = WordHead(WIDTH, vocabulary.get, len(tokenizer))
         self.relations = RelationHead(WIDTH)
+
+
+def _with_smudges(
+    batch: list[Scene], rng: np.random.Generator
+) -> tuple[list[Scene], list[Placed | None], NDArray[np.float32]]:
+    """A batch of which one picture in four has lost a thing: its scenes, what each of them lost, and (batch, 3, 96, 96) pixels."""
+    seen = pixels(batch)
+    shown: list[Scene] = list(batch)
+    lost: list[Placed | None] = [None] * len(batch)
+    for row in range(0, len(batch), 4):
+        spoilt = spoil(batch[row], rng)
+        shown[row], lost[row] = spoilt.scene, spoilt.lost
+        seen[row] = (spoilt.pixels / 127.5 - 1).transpose(2, 0, 1)
+    return shown, lost, seen
 
 
 def train_vqa(
@@ -67,8 +82,13 @@ def train_vqa(
         easing = (
             0.15 if start else max(0.15, 0.5 - step / steps)
         )  # open answers tell more than a yes: many of them at first
-        asked = [ask(scene, rng, open_share=easing) for scene in batch for _ in range(QUESTIONS)]
-        image = worn(pixels(batch), rng).to(device)
+        batch, lost, seen = _with_smudges(batch, rng)
+        asked = [
+            ask(scene, rng, open_share=easing, lost=gone)
+            for scene, gone in zip(batch, lost, strict=True)
+            for _ in range(QUESTIONS)
+        ]
+        image = worn(seen, rng).to(device)
         states = model.vision_model(pixel_values=image).last_hidden_state
         words = tokenizer([qa.question for qa in asked], padding=True, return_tensors="pt").to(device)
         answers = tokenizer([qa.answer for qa in asked], padding=True, return_tensors="pt").to(device)

@@ -6,7 +6,21 @@ from .parse import spec_of
 from .questions import ask
 from .reader import Verdict, check
 from .scenes import is_held_out, pixels, scenes, specs
-from .vocabulary import BACKGROUNDS, COLORS, COUNTS, KINDS, OPPOSITE, RELATIONS, SHAPES, SIZES, THINGS, plain_of, plural
+from .smudges import Spoilt, spoil
+from .vocabulary import (
+    BACKGROUNDS,
+    COLORS,
+    COUNTS,
+    KINDS,
+    NEAR,
+    OPPOSITE,
+    RELATIONS,
+    SHAPES,
+    SIZES,
+    THINGS,
+    plain_of,
+    plural,
+)
 
 __all__ = [
     "Asked",
@@ -15,6 +29,7 @@ __all__ = [
     "COUNTS",
     "Group",
     "KINDS",
+    "NEAR",
     "Node",
     "OPPOSITE",
     "Phrase",
@@ -25,6 +40,7 @@ __all__ = [
     "SIZES",
     "Scene",
     "Spec",
+    "Spoilt",
     "TEMPLATES",
     "THINGS",
     "Verdict",
@@ -48,6 +64,7 @@ __all__ = [
     "scenes",
     "spec_of",
     "specs",
+    "spoil",
     "views",
     "word",
     "write_knowledge",

@@ -13,7 +13,7 @@ import numpy as np
 
 from .drawing import Placed, Scene
 from .grammar import article
-from .vocabulary import BACKGROUNDS, COLORS, COUNTS, HELD_OUT, KINDS, RELATIONS, SHAPES, SIZES, plural
+from .vocabulary import BACKGROUNDS, COLORS, COUNTS, HELD_OUT, KINDS, NEAR, RELATIONS, SHAPES, SIZES, plural
 
 __all__ = ["OPPOSITE", "QA", "ask", "holds"]
 
@@ -27,7 +27,7 @@ OPPOSITE = {
 
 @dataclass(frozen=True, kw_only=True)
 class QA:
-    """`skill`: existence, color, size, relation, count, background or open.
+    """`skill`: existence, color, size, relation, nearness, count, background or open.
 
     `relation`: in a question after one, the relation in which the first thing named truly stands to the second.
     """
@@ -51,8 +51,10 @@ def holds(relation: str, one: Placed, other: Placed) -> bool:
 
 
 class _Asker:
-    def __init__(self, scene: Scene, rng: np.random.Generator, looseness: float, held_out: bool) -> None:
-        self.scene, self.rng, self.looseness, self.held_out = scene, rng, looseness, held_out
+    def __init__(
+        self, scene: Scene, rng: np.random.Generator, looseness: float, held_out: bool, lost: Placed | None = None
+    ) -> None:
+        self.scene, self.rng, self.looseness, self.held_out, self.lost = scene, rng, looseness, held_out, lost
         self.groups = {thing.group: thing for thing in scene.objects}
         self.count = {g: sum(t.group == g for t in scene.objects) for g in self.groups}
         self.shown: str | None = None  # the relation that is there, once one was asked after
@@ -84,10 +86,17 @@ class _Asker:
             return f"{color} {noun}"
         return self.say(KINDS[thing.kind])
 
-    def existence(self, yes: bool) -> str:
+    def existence(self, yes: bool) -> str | None:
         things = list(self.groups.values())
-        thing = things[int(self.rng.integers(len(things)))]
-        many = self.count[thing.group] > 1
+        if yes and not things:
+            return None
+        if not yes and self.lost and self.lost.kind not in {t.kind for t in things} and self.rng.random() < 0.7:
+            noun, shade = self.pair(self.lost.kind, self.lost.color if self.rng.random() < 0.5 else None)
+            name = f"{shade} {noun}" if shade else noun
+            return f"Is there {article(name)} {name}?"
+        thing = things[int(self.rng.integers(len(things)))] if things else self.lost
+        assert thing is not None, "a scene shows something, or something was lost of it"
+        many = self.count.get(thing.group, 1) > 1
         colored = thing.color is not None and self.rng.random() < 0.5
         kind, color = thing.kind, thing.color if colored else None
         if not yes:
@@ -96,9 +105,10 @@ class _Asker:
                 other_colors = [t.color for t in things if t.color]
                 color = self.one_of([c for c in COLORS if (kind, c) not in seen], first=[c for c in other_colors if c])
             else:
-                kinds = {t.kind for t in things}
+                kinds = {t.kind for t in (*things, *([self.lost] if self.lost else []))}
                 pool = list(SHAPES) if color else [k for k in KINDS if k in SHAPES or self.rng.random() < 0.7]
-                kind = self.one_of([k for k in pool if k not in kinds])
+                alike = [k for row in NEAR if thing.kind in row for k in row]
+                kind = self.one_of([k for k in pool if k not in kinds], first=alike)
         noun, shade = self.pair(kind, color)
         name = f"{shade} {noun}" if shade else noun
         if many and self.rng.random() < 0.8:
@@ -121,8 +131,10 @@ class _Asker:
             return f"Are the {plural(noun)} {said}?"
         return f"Is the {noun} {said}?"
 
-    def size(self, yes: bool) -> str:
+    def size(self, yes: bool) -> str | None:
         things = list(self.groups.values())
+        if not things:
+            return None
         thing = things[int(self.rng.integers(len(things)))]
         size = thing.size if yes else next(s for s in SIZES if s != thing.size)
         if self.count[thing.group] > 1:
@@ -138,8 +150,27 @@ class _Asker:
         wanted = true[0] if yes else self.one_of([r for r in RELATIONS if r not in true], first=[OPPOSITE[true[0]]])
         return f"Is the {self.subject(one)} {self.say(RELATIONS[wanted])} the {self.subject(other)}?"
 
+    def nearness(self, yes: bool) -> str | None:
+        """Any two things are next to each other; what is not there is next to nothing."""
+        if len(self.groups) != 2 and not (self.lost and self.groups and not yes):
+            return None
+        things = list(self.groups.values())
+        one = things[int(self.rng.integers(len(things)))]
+        if yes:
+            other = self.subject(next(thing for thing in things if thing is not one))
+        elif self.lost and self.lost.kind != one.kind:
+            other = self.say(KINDS[self.lost.kind])
+        else:
+            kinds = {t.kind for t in things}
+            alike = [k for row in NEAR if one.kind in row for k in row]
+            other = self.say(KINDS[self.one_of([k for k in KINDS if k not in kinds], first=alike)])
+        pair = [self.subject(one), other]
+        if self.rng.random() < 0.5:
+            pair.reverse()
+        return f"Is the {pair[0]} next to the {pair[1]}?"
+
     def number(self, yes: bool) -> str | None:
-        if len(self.groups) != 1:
+        if len(self.groups) != 1 or self.lost:
             return None
         thing, count = self.groups[0], self.count[0]
         asked = count if yes else int(self.rng.choice([n for n in (1, *COUNTS) if n != count]))
@@ -175,21 +206,31 @@ class _Asker:
 
 
 def ask(
-    scene: Scene, rng: np.random.Generator, *, looseness: float = 0.5, held_out: bool = False, open_share: float = 0.15
+    scene: Scene,
+    rng: np.random.Generator,
+    *,
+    looseness: float = 0.5,
+    held_out: bool = False,
+    open_share: float = 0.15,
+    lost: Placed | None = None,
 ) -> QA:
-    """One question about `scene` with its answer ("yes", "no", a colour, a number word or a plain noun)."""
-    asker = _Asker(scene, rng, looseness, held_out)
-    if rng.random() < open_share:
+    """One question about `scene` with its answer ("yes", "no", a colour, a number word or a plain noun).
+
+    `lost`: a thing of which the picture shows an unreadable smudge; many questions ask after it, and it is not there.
+    """
+    asker = _Asker(scene, rng, looseness, held_out, lost)
+    if rng.random() < open_share and lost is None:
         question, answer = asker.open()
         return QA(question=question, answer=answer, skill="open")
     yes = bool(rng.random() < 0.5)
-    pair, count = len(asker.groups) == 2, asker.count[0] > 1
+    pair, count = len(asker.groups) == 2, lost is None and asker.count[0] > 1
     weights = {
-        "existence": 3,
+        "existence": 3 if lost is None else 6,
         "color": 3,
         "size": 1,
         "relation": 4 if pair else 0,
-        "count": 0 if pair else (4 if count else 2),
+        "nearness": 0.7 if pair or lost else 0,
+        "count": 0 if pair or lost else (4 if count else 2),
         "background": 1,
     }
     names = list(weights)
@@ -197,8 +238,10 @@ def ask(
         skill = str(rng.choice(names, p=np.array(list(weights.values())) / sum(weights.values())))
         make = {
             "existence": asker.existence, "color": asker.color, "size": asker.size,
-            "relation": asker.relation, "count": asker.number, "background": asker.background,
+            "relation": asker.relation, "nearness": asker.nearness, "count": asker.number, "background": asker.background,
         }[skill]  # fmt: skip
+        if lost is not None:  # of what is left not every question can be asked with a yes
+            yes = bool(rng.random() < 0.5)
         made = make(yes)
         if made is not None:
             shown = asker.shown if skill == "relation" else None

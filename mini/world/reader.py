@@ -25,7 +25,7 @@ from .vocabulary import COLORS, SHAPES, THINGS
 
 __all__ = ["Seen", "Verdict", "check", "read"]
 
-EXPLAINED = 0.6  # share of what stands out in its box that a sprite must explain to be read
+EXPLAINED = 0.85  # share of what stands out in its box that a sprite must explain to be read
 MATCHED = 0.4  # share of its own energy that a sprite must find in the picture
 STANDS_OUT = 40.0  # RGB distance from the background that counts as drawn
 SMALLEST = 90  # pixels; less is a speck

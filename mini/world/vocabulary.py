@@ -12,6 +12,7 @@ __all__ = [
     "COUNTS",
     "HELD_OUT",
     "KINDS",
+    "NEAR",
     "RELATIONS",
     "SHAPES",
     "SIZES",
@@ -78,6 +79,13 @@ THINGS: dict[str, tuple[str, ...]] = {
 }
 
 KINDS: dict[str, tuple[str, ...]] = {**SHAPES, **THINGS}
+
+# kinds that look alike at a glance, the ones that a judge must tell apart
+NEAR: tuple[tuple[str, ...], ...] = (
+    ("cat", "dog", "lion", "panda", "pig", "cow", "rabbit", "frog"), ("rabbit", "ghost"), ("robot", "ghost"), ("car", "bus"),
+    ("apple", "cherry", "strawberry", "balloon"), ("banana", "moon"), ("carrot", "rocket", "guitar"), ("tree", "cactus", "mushroom"),
+    ("house", "gift", "cake"), ("bell", "key"), ("pizza", "triangle"), ("circle", "ring"), ("square", "diamond"), ("star", "cross"),
+)  # fmt: skip
 
 SIZES: dict[str, tuple[str, ...]] = {
     "small": ("small", "tiny", "little"),

@@ -1,0 +1,106 @@
+"""The painter's autoencoder: an `AutoencoderTiny` from 96x96x3 to 12x12x12, trained on pieces of drawn scenes.
+
+Two trainings: encoder and decoder together, then the decoder alone. What the painter learns to paint are the encoder's latents, so
+the decoder can be made better at any time; together the two spend their care on what is drawn, and leave ripples on the bare ground.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..world import SIZE, Scene, many_things, pixels, scenes
+from .loop import fit
+
+__all__ = ["LATENT", "new_autoencoder", "train_autoencoder"]
+
+LATENT, BATCH = 12, 96
+
+
+def new_autoencoder() -> AutoencoderTiny:
+    """An untrained `AutoencoderTiny` from 96x96x3 to 12x12x12."""
+    width = (48, 48, 48, 48)
+    return AutoencoderTiny(
+        encoder_block_out_channels=width,
+        decoder_block_out_channels=width,
+        num_encoder_blocks=(0, 0, 1, 1),
+        num_decoder_blocks=(3, 2, 0, 0),
+        upsampling_scaling_factor=2,
+        latent_channels=LATENT,
+    )
+
+
+def train_autoencoder(
+    work: Path,
+    *,
+    steps: int,
+    decoder_steps: int,
+    device: str,
+    start: Path | None = None,
+    report: Callable[[str], None] = print,
+) -> AutoencoderTiny:
+    """Train to reproduce pieces of flat scenes; a little noise on the latents keeps the decoder smooth. With `start`, take that pipeline's."""
+    if start is not None:
+        return AutoencoderTiny.from_pretrained(start / "vae", torch_dtype=torch.float32).to(device)
+    torch.manual_seed(0)
+    model = new_autoencoder().to(device, memory_format=torch.channels_last)
+
+    def together(step: int) -> Tensor:
+        image = torch.from_numpy(_pieces(step)).to(device, memory_format=torch.channels_last)
+        latent = model.encode(image).latents
+        seen = model.decode(latent + _noise(latent, step)).sample.float()
+        ground = image.flatten(2).median(-1).values[..., None, None]
+        drawn = (image - ground).abs().amax(1, keepdim=True) > 0.06
+        weight = 1.0 + 4.0 * drawn.float()
+        error = (seen - image).abs() + 2 * (seen - image).square()
+        total: Tensor = (weight * error).mean() + 0.01 * (latent.float().square().mean() - 1).square()
+        return total
+
+    def decoded(step: int) -> Tensor:
+        image = torch.from_numpy(_pieces(step + steps)).to(device, memory_format=torch.channels_last)
+        with torch.no_grad():
+            latent = model.encode(image).latents
+        seen = model.decode(latent + _noise(latent, step)).sample.float()
+        edges = sum(
+            (seen.diff(dim=axis) - image.diff(dim=axis)).abs().mean() for axis in (2, 3)
+        )  # a ripple is small and all edge
+        total: Tensor = (seen - image).abs().mean() + 2 * edges
+        return total
+
+    checkpoint = work / "autoencoder.pt"
+    fit(
+        model, together, name="autoencoder", steps=steps, rate=2e-3, checkpoint=checkpoint, weight_decay=0.0, report=report
+    )  # fmt: skip
+    model.encoder.requires_grad_(False)
+    checkpoint = work / "decoder.pt"
+    fit(
+        model, decoded, name="decoder", steps=decoder_steps, rate=1e-3, checkpoint=checkpoint, weight_decay=0.0, report=report
+    )  # fmt: skip
+    return model
+
+
+def _noise(latent: Tensor, step: int) -> Tensor:
+    noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(step))
+    return 0.05 * noise.to(latent.device)
+
+
+def _pieces(step: int, count: int = BATCH) -> NDArray[np.float32]:
+    """(count, 3, 48, 48) in [-1, 1]: pieces of scenes around one of their objects, for most of a scene is bare ground."""
+    rng, side = np.random.default_rng([step, 12]), SIZE // 2
+    stream: Iterator[Scene] = scenes(10_000 + step)
+    batch = [many_things(rng, split="train") if rng.random() < 0.7 else next(stream) for _ in range(count)]
+    whole, pieces = pixels(batch), np.empty((count, 3, side, side), dtype=np.float32)
+    for row, scene in enumerate(batch):
+        thing = scene.objects[int(rng.integers(len(scene.objects)))]
+        x, y = (
+            int(np.clip(corner + thing.side / 2 - side / 2 + rng.integers(-14, 15), 0, SIZE - side))
+            for corner in (thing.x, thing.y)
+        )
+        pieces[row] = whole[row, :, y : y + side, x : x + side]
+    return pieces
