@@ -1,11 +1,11 @@
-"""`python -m inloop.mini train|evaluate|knowledge`: make the bundled models again, measure them, write the question set."""
+"""`python -m inloop.mini train|evaluate|knowledge|data`: make the bundled models again, measure them, write data sets of the drawn world."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from ..runtime.errors import InloopError
+from ..runtime.errors import BadInput, InloopError
 
 HERE = Path(__file__).parent
 NAMES = ("painter", "vqa", "clip", "writer", "answerer", "promptcap", "verifier")
@@ -34,6 +34,12 @@ def main() -> None:
     knowledge.add_argument("--count", type=int, default=600, help="test questions (default: 600)")
     knowledge.add_argument("--train", type=int, default=600, help="training questions (default: 600)")
     knowledge.add_argument("--seed", type=int, default=0)
+    data = commands.add_parser("data", help="write a labelled data set of the drawn world, with its exact truth")
+    data.add_argument("name", nargs="?", metavar="NAME", help="which one: see --list")
+    data.add_argument("--list", action="store_true", help="the data sets that there are")
+    data.add_argument("--out", type=Path, metavar="DIR", help="a new or an empty folder")
+    data.add_argument("--count", type=int, help="how many (default: see --list)")
+    data.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 
     if options.command == "train":
@@ -56,6 +62,20 @@ def main() -> None:
         except InloopError as error:
             parser.exit(2, f"python -m inloop.mini: {error}\n")
         print(", ".join(f"{number} {name}" for name, number in made.items()), f"-> {options.out}")
+    elif options.command == "data":
+        if not options.list and not (options.name and options.out):
+            data.error("give a NAME and --out DIR, or --list")
+        from .data_command import list_sets, write
+
+        try:
+            if options.list:
+                list_sets()
+            else:
+                write(options.name, options.out, count=options.count, seed=options.seed)
+        except InloopError as error:
+            parser.exit(2 if isinstance(error, BadInput) else 3, f"python -m inloop.mini: {error}\n")
+        except KeyboardInterrupt:
+            parser.exit(130, "python -m inloop.mini: interrupted; the same command goes on\n")
     else:
         from .training import evaluate as measure
 

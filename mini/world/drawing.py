@@ -17,7 +17,7 @@ from .sprites import Pixels, sprite
 from .textures import textured
 from .vocabulary import BACKGROUNDS, COLORS, COUNTS, RELATIONS, SHAPES, SIZES, THINGS
 
-__all__ = ["SIZE", "Group", "Placed", "Scene", "Spec", "draw", "place", "sample_spec"]
+__all__ = ["SIZE", "Group", "Placed", "Scene", "Spec", "draw", "place", "ranks", "sample_spec"]
 
 SIZE = 96
 
@@ -91,10 +91,15 @@ class Scene:
 
     def shown(self) -> Pixels:
         """(96, 96): which object is seen where, 1 being the farthest one; 0: the background. The order in depth as a picture."""
-        out = np.zeros((SIZE, SIZE), dtype=np.uint8)
-        for rank, mask in enumerate(self.masks(), start=1):
-            out[mask] = rank
-        return out
+        return ranks(self.masks())
+
+
+def ranks(masks: NDArray[np.bool_]) -> Pixels:
+    """(96, 96): the number, from 1 on, of the last of the (objects, 96, 96) masks that covers a pixel; 0 where none does."""
+    out = np.zeros((SIZE, SIZE), dtype=np.uint8)
+    for rank, mask in enumerate(masks, start=1):
+        out[mask] = rank
+    return out
 
 
 def sample_spec(rng: np.random.Generator) -> Spec:

@@ -37,7 +37,7 @@ SURFACES: dict[str, tuple[int, int, int, int]] = {
 }  # fmt: skip
 
 
-@functools.cache
+@functools.lru_cache(maxsize=4096)  # there are many: each fill in each colour at each side
 def textured(kind: str, texture: str, color: str | None, side: int) -> Pixels:
     """(side, side, 4) RGBA: the outline of `kind` filled with a pattern in `color` (black if None) or with the surface of a thing.
 

@@ -6,13 +6,14 @@ Everything is computed from the scene and never read from its picture, so it hol
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .domains import outlines
-from .drawing import Scene
+from .drawing import Scene, ranks
 from .sprites import Pixels
 
 __all__ = ["Box", "Truth"]
@@ -25,17 +26,20 @@ Box: TypeAlias = tuple[int, int, int, int]  # left, top, width, height in pixels
 class Truth:
     """The n objects of a scene from the farthest to the nearest.
 
-    `full` (n, 96, 96): where each is, hidden parts too (amodal); `shown` (96, 96): the rank of the object that is seen, 1 being the
-    farthest, 0 the background.
+    `full` (n, 96, 96): where each is, hidden parts too (amodal).
     """
 
     full: Masks
-    shown: Pixels
 
     @classmethod
     def of(cls, scene: Scene) -> Truth:
         """The truth of one scene."""
-        return cls(full=scene.masks(), shown=scene.shown())
+        return cls(full=scene.masks())
+
+    @cached_property
+    def shown(self) -> Pixels:
+        """(96, 96): the rank of the object that is seen, 1 being the farthest one; 0: the background. The order in depth."""
+        return ranks(self.full)
 
     @property
     def visible(self) -> Masks:
@@ -60,9 +64,9 @@ class Truth:
 
     @property
     def visible_shares(self) -> tuple[float, ...]:
-        """Pixels that are seen by pixels that there are, 0 to 1, to four digits."""
+        """Pixels that are seen by pixels that there are, 0 to 1, to four digits; 0 for what lies outside of the picture."""
         seen, all_pixels = (masks.sum(axis=(1, 2)).tolist() for masks in (self.visible, self.full))
-        return tuple(round(some / whole, 4) for some, whole in zip(seen, all_pixels, strict=True))
+        return tuple(round(some / max(whole, 1), 4) for some, whole in zip(seen, all_pixels, strict=True))
 
     @property
     def hides(self) -> tuple[tuple[int, int], ...]:
