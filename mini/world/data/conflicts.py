@@ -54,8 +54,11 @@ def _plan(count: int, seed: int) -> Iterator[Picture]:
     for number, (split, part) in enumerate({"train": 1.0, "validation": 0.25, "test": 1.0}.items()):
         rng = np.random.default_rng([seed, 91, number])
         conflict = split == "test"
-        cues = itertools.islice(_cues(conflict, np.random.default_rng([seed, 94, number])), max(1, round(count * part)))
-        for place, (family, shape, texture) in enumerate(cues):
+        cues = [
+            *itertools.islice(_cues(conflict, np.random.default_rng([seed, 94, number])), max(1, round(count * part)))
+        ]
+        for place, cue in enumerate(rng.permutation(len(cues)).tolist()):
+            family, shape, texture = cues[cue]
             color = str(rng.choice(list(COLORS)))
             group = Group(kind=shape)
             if family == "pattern":

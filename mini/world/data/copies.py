@@ -22,11 +22,9 @@ from .pictures import NONE, DrawnSet, Picture, png
 __all__ = ["COPIES"]
 
 _COPIES, _LOOK_ALIKES = 1.5, 0.5  # for each original
-_TEST, _LEAKS, _SKETCHES = (
-    5,
-    5,
-    7,
-)  # one original in so many is of the test split, one copy leaks, one original is a sketch
+_TEST = 5  # one original in so many is of the test split
+_LEAKS = 5  # one copy in so many leaks, where its original is of the train split
+_SKETCHES = 7  # one original in so many is a sketch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +118,10 @@ def _sized(scene: Scene, objects: tuple[Placed, ...]) -> tuple[Group, ...]:
 
 def _plan(count: int, seed: int) -> Iterator[Picture]:
     rng = np.random.default_rng([seed, 93])
-    copies, look_alikes = (rng.integers(count, size=round(count * part)).tolist() for part in (_COPIES, _LOOK_ALIKES))
+    copies, look_alikes = (
+        np.bincount(rng.integers(count, size=round(count * part)), minlength=count).tolist()
+        for part in (_COPIES, _LOOK_ALIKES)
+    )
     copied = 0
     for number in range(count):
         sketch = int(rng.integers(_SKETCHES)) == 0
@@ -128,11 +129,11 @@ def _plan(count: int, seed: int) -> Iterator[Picture]:
         original = _original(scene, number)
         yield original
         changes = rng.permutation(len(_CHANGES)).tolist()
-        for place in range(copies.count(number)):
+        for place in range(copies[number]):
             copied += 1
             copy = _CHANGES[changes[place % len(_CHANGES)]](scene, rng)
             yield _copy_of(original, copy, place, leak=original.split == "train" and copied % _LEAKS == 0)
-        for place in range(look_alikes.count(number)):
+        for place in range(look_alikes[number]):
             yield _like(original, (_moved, _replaced)[int(rng.integers(2))], place, rng)
 
 
