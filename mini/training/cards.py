@@ -11,14 +11,15 @@ __all__ = ["write_card"]
 _ABOUT = {
     "painter": (
         "mini-diffusion",
-        "A Stable Diffusion pipeline in miniature (`AutoencoderTiny`, `UNet2DConditionModel`, `CLIPTextModel`, DDIM) that paints 64x64 scenes"
+        "A Stable Diffusion pipeline in miniature (`AutoencoderTiny`, `UNet2DConditionModel`, `CLIPTextModel`, DDIM) that paints 96x96 scenes"
         " of the drawn world. It was trained on **plain wording only** (\"a red circle to the left of a blue square\"); synonyms and other"
         " syntax are foreign to it. The judges, `mini-clip` and `mini-vqa`, know them. So rewriting a prompt matters here for the reason for"
         " which it matters with large models: the painter understands less language than the judge.\n\n"
-        "These weights: 8,300 steps of painting left the order of two things to chance (a text encoder of two layers, learning by"
-        " painting alone); two layers were added and the text encoder learnt what stands where (2,300 steps, `layout.py`), then 2,300"
-        " steps of painting with it. A training from nothing does the layouts first.",
-        "On held-out captions, read by the exact reader (`inloop.mini.world.reader`: sprites and geometry, no model).",
+        "These weights: an autoencoder of 6,000 steps on pieces of scenes and 4,000 more of its decoder, 2,300 steps of the text encoder on"
+        " what stands where (`layout.py`), then 6,000 steps of 32 scenes of painting with it.\n\n"
+        "![Every thing, small and large, as this painter paints it](contact_sheet.jpg)",
+        "Read by the exact reader (`inloop.mini.world.reader`: sprites and geometry, no model): each thing by itself, small and large on every"
+        " background, then held-out captions.",
     ),
     "vqa": (
         "mini-vqa",
@@ -27,7 +28,8 @@ _ABOUT = {
         "These weights: 11,650 steps whose picture encoder had forgotten where its patches are, then 4,000 with places asked of patches,"
         " and looks and places asked of words (`looking.py`).",
         "Share of right answers; the yes/no questions are balanced. \"unseen words\" are noun and colour pairs that no training question held."
-        " \"agreement on painted\": with the exact reader, on pictures by mini-diffusion.",
+        " A smudge is a thing blurred away, half drawn, torn or mixed with others. \"painted\": pictures by mini-diffusion, by plain and by loose"
+        " captions, of which the exact reader says what is there.",
     ),
     "clip": (
         "mini-clip",
@@ -89,6 +91,8 @@ _PICTURES = " The pictures of things are Noto Emoji by Google (Apache-2.0)."
 def write_card(name: str, figures: dict[str, float], folder: Path) -> None:
     """Write `README.md` into a model's folder, and its sums again."""
     title, about, how = _ABOUT[name]
+    alone = {key.removeprefix("thing: "): value for key, value in figures.items() if key.startswith("thing: ")}
+    figures = {key: value for key, value in figures.items() if not key.startswith("thing: ")}
     rows = "\n".join(
         f"| {key} | {value:.1%} |" if value <= 1 else f"| {key} | {value:g} |" for key, value in figures.items()
     )
@@ -97,5 +101,7 @@ def write_card(name: str, figures: dict[str, float], folder: Path) -> None:
         f"Trained by `python -m inloop.mini train {name}`; Apache-2.0.{_PICTURES if name != 'verifier' else ''}\n\n"
         f"## Measured\n{how}\nBy `python -m inloop.mini evaluate {name}`.\n\n| | |\n|---|---|\n{rows}\n"
     )
+    if alone:
+        text += "\nEach thing alone: " + ", ".join(f"{kind} {share:.0%}" for kind, share in alone.items()) + ".\n"
     (folder / "README.md").write_text(text, encoding="utf-8")
     write_sums(folder)

@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from ...runtime.records import ImageRequest
 from ...runtime.roles import close
 from ...runtime.settings import Settings
 from ...runtime.store import Store
-from ..world import KINDS, Scene, Spec, Wording, ask, check, draw, plain, scenes, specs, word
+from ..world import Spec, Wording, specs, word
 from .painter_evaluation import rate
 
 __all__ = ["evaluate", "graph_right"]
@@ -70,100 +70,34 @@ class _Bench:
         return await measure_painter(self._paint, self._specs())
 
     async def vqa(self) -> dict[str, float]:
-        """Balanced yes/no on drawn scenes in every domain; then agreement with the reader on painted pictures."""
+        """On drawn scenes, on smudges, and on painted pictures beside the exact reader."""
         from ...tools.vision import open_vqa
+        from .judge_evaluation import measure_vqa
 
         model = open_vqa(str(self.weights / "vqa"), self.store, self.settings)
-        rng = np.random.default_rng(902)
-        out: dict[str, float] = {}
-        for name, flat, held in (
-            ("drawn", 1.0, False),
-            ("drawn, unseen words", 1.0, True),
-            ("sketched or noisy", 0.0, False),
-        ):
-            drawn = list(itertools.islice(scenes(903, flat=flat, held_out=True), self.count))
-            asked = [ask(scene, rng, looseness=0.6, held_out=held, open_share=0.0) for scene in drawn for _ in range(4)]
-            refs = [self.store.blobs.put_image(draw(scene)) for scene in drawn for _ in range(4)]
-            answers = await model.answer([(ref, qa.question) for ref, qa in zip(refs, asked, strict=True)])
-            right = [answer.text == qa.answer for answer, qa in zip(answers, asked, strict=True)]
-            out[name] = rate(right)
-            for skill in ("existence", "color", "relation", "count") if name == "drawn" else ():
-                out[f"drawn, {skill}"] = rate([ok for ok, qa in zip(right, asked, strict=True) if qa.skill == skill])
-        wanted = self._specs()
-        pictures = await self._paint([plain(spec).text for spec in wanted])
-        agree = []
-        for spec, picture in zip(wanted, pictures, strict=True):
-            said = plain(spec)
-            truth = _answers_of_reader(picture, spec, said)
-            ref = self.store.blobs.put_image(picture)
-            questions = [node.question for node in said.scene_graph()]
-            answers = await model.answer([(ref, question) for question in questions])
-            agree += [
-                (answer.text == "yes") == wanted_yes
-                for answer, wanted_yes in zip(answers, truth, strict=True)
-                if wanted_yes is not None
-            ]
-        out["agreement on painted"] = rate(agree)
+        figures = await measure_vqa(model, self.store, self._paint, self._specs(), self.count)
         await close(model)
-        return out
+        return figures
 
     async def clip(self) -> dict[str, float]:
-        """In-batch (64) recall@1, picture to caption and back, over held-out captions."""
+        """Pictures and captions, each looked for by the other."""
         from ...tools.encoders import open_clip
+        from .judge_evaluation import measure_clip
 
         model = open_clip(str(self.weights / "clip"), self.store, self.settings)
-        rng, found, back = np.random.default_rng(904), [], []
-        drawn = scenes(905, held_out=True)
-        for _ in range(max(4, self.count // 64)):
-            batch: dict[Spec, Scene] = {}
-            while len(batch) < 64:
-                scene = next(drawn)
-                batch.setdefault(scene.spec, scene)
-            texts = [word(spec, rng, looseness=0.5).text for spec in batch]
-            a = np.array(await model.images([self.store.blobs.put_image(draw(scene)) for scene in batch.values()]))
-            b = np.array(await model.texts(texts))
-            cosines = a @ b.T
-            found += list(cosines.argmax(1) == np.arange(64))
-            back += list(cosines.argmax(0) == np.arange(64))
+        figures = await measure_clip(model, self.store, self.count)
         await close(model)
-        return {"picture to caption": rate(found), "caption to picture": rate(back)}
+        return figures
 
     async def promptcap(self) -> dict[str, float]:
-        """On unseen sets of things: whether the caption names what is meant, by a phrasing of the training, another, and none."""
+        """What its captions name."""
         from ...tools.vision import open_captioner
-        from ..world import items
+        from .captioner_evaluation import measure_captioner
 
         model = open_captioner(str(self.weights / "promptcap"), self.store, self.settings)
-        asked = list(items("test", self.count, seed=908))
-        refs = [self.store.blobs.put_image(draw(item.scene)) for item in asked]
-        things = [item.view.thing for item in asked]
-        wordings: dict[str, Callable[[str], str]] = {
-            "asked as in training": lambda phrase: f"what is {phrase}?",
-            "asked in other words": lambda phrase: f"can you name {phrase}?",
-        }
-        questions: dict[str, list[str | None]] = {
-            name: [say(item.view.phrase) for item in asked] for name, say in wordings.items()
-        }
-        questions |= {
-            "asked for knowledge, unseen phrasing": [item.question for item in asked],
-            "not asked": [None] * len(asked),
-        }
-        out: dict[str, float] = {}
-        for name, wanted in questions.items():
-            said = await model.caption(list(zip(refs, wanted, strict=True)))
-            named = [_words(thing.kind, text) for thing, text in zip(things, said, strict=True)]
-            out[f"names it, {name}"] = rate(named)
-            if name == "asked in other words":
-                for kind in ("relation", "corner", "color", "size"):
-                    out[f"names it, by {kind}"] = rate(
-                        [ok for ok, item in zip(named, asked, strict=True) if item.view.kind == kind]
-                    )
-            if name == "not asked":
-                out["not asked: all that it names is there"] = rate(
-                    [_true(text, item.scene) for text, item in zip(said, asked, strict=True)]
-                )
+        figures = await measure_captioner(model, self.store, self.count)
         await close(model)
-        return out
+        return figures
 
     async def answerer(self) -> dict[str, float]:
         """Answers of the answerer and of its base to questions that were not taught."""
@@ -228,15 +162,6 @@ class _Bench:
         return figures
 
 
-def _words(kind: str, text: str) -> bool:
-    return kind in text.replace(",", " ").split()
-
-
-def _true(text: str, scene: Scene) -> bool:
-    """Whether every kind that a text names is in the scene."""
-    return all(any(thing.kind == kind for thing in scene.objects) for kind in KINDS if _words(kind, text))
-
-
 def graph_right(nodes: Sequence[tuple[str, str, Sequence[int]]], said: Wording) -> bool:
     """Whether (tuple, question, parents) rows are exactly the scene graph of a wording, in any order."""
 
@@ -256,31 +181,3 @@ def _same_meaning(text: str, spec: Spec) -> bool:
     from ..world import spec_of
 
     return spec_of(text) == spec
-
-
-def _answers_of_reader(picture: Image.Image, spec: Spec, said: Wording) -> list[bool | None]:
-    """What the reader answers to each question of a plain scene graph; None where it does not say."""
-    verdict = check(picture, spec)
-    bound = iter(verdict.bound)
-    shown = dict(zip(range(len(spec.groups)), verdict.present, strict=True))
-    out: list[bool | None] = []
-    entity = 0
-    distinct = len({group.kind for group in spec.groups}) == len(spec.groups)
-    for node in said.scene_graph():
-        kind = node.fact.split(" (")[0]
-        if kind == "entity - whole":
-            out.append(shown[entity] if distinct else None)
-            entity += 1
-        elif kind == "attribute - color":
-            seen = next(bound, None)
-            # a question about the colour of what is not there has no true answer
-            out.append(seen if all(verdict.present) else None)
-        elif kind == "relation - spatial":
-            out.append(verdict.relation if all(verdict.present) and all(verdict.bound) else None)
-        elif kind == "other - count":
-            out.append(verdict.count if all(verdict.present) and all(verdict.bound) else None)
-        elif kind == "global - background":
-            out.append(verdict.background)
-        else:
-            out.append(None)
-    return out

@@ -14,7 +14,7 @@ STEPS = {
     "autoencoder": 6_000,
     "decoder": 4_000,
     "layout": 2_300,
-    "painter": 10_600,
+    "painter": 6_000,
     "vqa": 15_650,
     "clip": 1_050,
     "writer": 260,

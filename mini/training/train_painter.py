@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from ..world import SIZE, THINGS, pixels, plain, plural, scenes
+from ..world import SIZE, THINGS, Scene, pixels, plain, plural, scenes
 from .layout import teach_layout
 from .loop import fit, write_sums
 from .tokenizers import clip_tokenizer
@@ -27,6 +28,7 @@ from .train_autoencoder import LATENT
 __all__ = ["train_painter"]
 
 TEXT_LENGTH, BATCH = 32, 32
+CELL = 8  # pixels of one latent
 
 
 class Painter(nn.Module):
@@ -129,6 +131,22 @@ def _chances(tokens: Tensor, tokenizer: CLIPTokenizer) -> NDArray[np.float64]:
     return chances
 
 
+def _on_cells(scene: Scene) -> Scene:
+    """The scene with its things moved, by four pixels at most, so that each fills whole cells of latents but for half of one around it.
+
+    Where a thing stands is the painter's to choose. Anywhere, it would have to learn 64 different latents of each; so it learns one.
+    """
+
+    def snapped(place: int, side: int) -> int:
+        last = (SIZE - side - CELL) // CELL
+        return CELL // 2 + CELL * min(max(round((place - CELL // 2) / CELL), 0), last)
+
+    return replace(
+        scene,
+        objects=tuple(replace(t, x=snapped(t.x, t.side), y=snapped(t.y, t.side)) for t in scene.objects),
+    )
+
+
 def _latents(
     work: Path, autoencoder: AutoencoderTiny, tokenizer: CLIPTokenizer, device: str, report: Callable[[str], None]
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -142,7 +160,7 @@ def _latents(
         latents, captions = [], []
         with torch.no_grad():
             for start in range(0, count, 250):
-                batch = [next(stream) for _ in range(250)]
+                batch = [_on_cells(next(stream)) for _ in range(250)]
                 image = torch.from_numpy(pixels(batch)).to(device, memory_format=torch.channels_last)
                 latents.append(autoencoder.encode(image).latents.half().cpu().contiguous())
                 captions += [plain(scene.spec).text for scene in batch]

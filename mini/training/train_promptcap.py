@@ -34,17 +34,30 @@ from ..world import (
     pairs,
     pixels,
     plain,
+    plural,
     scenes,
     views,
 )
 from .loop import fit, write_sums
 from .patch_pretraining import PatchHead, WordHead, image_processor_settings, worn
 
-__all__ = ["Line", "lines", "train_promptcap", "with_words"]
+__all__ = ["PHRASINGS", "Line", "lines", "number_line", "train_promptcap", "with_words"]
 
 IMAGES, EACH, WIDTH = 16, 4, 128
 _ALL_COLORS = [None, *COLORS]
 _NUMBERS = ("no", "one", "two", "three", "four")
+
+# questions that need no knowledge: their phrasings in the training, and those that it never holds
+PHRASINGS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "color": (
+        ("what color is the {x}?", "which color is the {x}?", "what is the color of the {x}?", "the {x} is of what color?"),
+        ("which color does the {x} have?", "can you tell me the color of the {x}?"),
+    ),
+    "count": (
+        ("how many {x} are there?", "what is the number of {x}?", "how many {x} do you see?"),
+        ("how many {x} can be counted?", "can you count the {x}?"),
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +80,7 @@ def lines(scene: Scene, rng: np.random.Generator, count: int, *, noise: float = 
             made.append(_plain_line(scene, rng))
             continue
         # relations are the hardest to learn and many: half of what is asked for
-        way = "relation" if "relation" in ways and rng.random() < 0.5 else str(rng.choice(ways))
+        way = "relation" if "relation" in ways and rng.random() < 0.4 else str(rng.choice(ways))
         fitting = [view for view in seen if view.kind == way]
         view = fitting[int(rng.integers(len(fitting)))]
         roll = rng.random()
@@ -89,19 +102,26 @@ def _plain_line(scene: Scene, rng: np.random.Generator) -> Line:
     there = f"there is {article(name)} {name}"
     roll = rng.random()
     if roll < 0.3:
-        question = f"what color is the {thing.kind}?" if thing.color else f"is there {article(name)} {name}?"
-        return Line(question=question, caption=there, meant=thing)
+        asked = str(rng.choice(PHRASINGS["color"][0])).format(x=thing.kind)
+        return Line(question=asked if thing.color else f"is there {article(name)} {name}?", caption=there, meant=thing)
     if roll < 0.5:
         absent = [kind for kind in KINDS if all(kind != other.kind for other in scene.objects)]
         kind = str(rng.choice(absent))
         return Line(question=f"is there {article(kind)} {kind}?", caption=f"there is no {kind}")
     if roll < 0.75:
-        number = _NUMBERS[len(scene.objects)]
-        return Line(question="how many things are there?", caption=f"there are {number} things")
+        return number_line(scene, str(rng.choice(PHRASINGS["count"][0])))
     return Line(
         question="what is the background?",
         caption=f"there is {article(scene.background)} {scene.background} background",
     )
+
+
+def number_line(scene: Scene, phrasing: str) -> Line:
+    """How many there are of the one kind of a scene; of several kinds, how many things."""
+    kinds = {thing.kind for thing in scene.objects}
+    alike = len(kinds) == 1 and len(scene.objects) > 1
+    noun = plural(next(iter(kinds))) if alike else "things"
+    return Line(question=phrasing.format(x=noun), caption=f"there are {_NUMBERS[len(scene.objects)]} {noun}")
 
 
 def _noise(rng: np.random.Generator) -> str:
@@ -116,6 +136,7 @@ def _vocabulary() -> list[str]:
     """Every word of the prompts, the phrasings of the training questions and the captions."""
     rng = np.random.default_rng(41)
     texts = [promptcap_prompt(""), promptcap_prompt(None), *(t for train, _ in TEMPLATES.values() for t in train)]
+    texts += [t.format(x="") for train, _ in PHRASINGS.values() for t in train] + [plural(kind) for kind in KINDS]
     for _ in range(300):
         texts += [
             f"{line.question or ''} {line.caption}" for line in lines(many_things(rng, split="train"), rng, 6, noise=0)
@@ -176,7 +197,10 @@ def _batch(step: int) -> tuple[list[Scene], list[Line]]:
             scene = next(stream)
             told = plain(scene.spec).text
             made = [Line(question=None, caption=told)]
-            made += [Line(question=ask(scene, rng).question.lower(), caption=told) for _ in range(EACH - 1)]
+            if len(scene.objects) > 1:
+                made.append(number_line(scene, str(rng.choice(PHRASINGS["count"][0]))))
+            while len(made) < EACH:
+                made.append(Line(question=ask(scene, rng).question.lower(), caption=told))
         else:
             scene = many_things(rng, split="train", flat=0.7)
             made = lines(scene, rng, EACH)

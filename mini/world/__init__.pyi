@@ -4,7 +4,7 @@ from .knowledge import TEMPLATES, Asked, corpus, facts, generic, items, many_thi
 from .knowledge_set import write_knowledge
 from .parse import spec_of
 from .questions import ask
-from .reader import Verdict, check
+from .reader import Verdict, check, read
 from .scenes import is_held_out, pixels, scenes, specs
 from .smudges import Spoilt, spoil
 from .vocabulary import (
@@ -61,6 +61,7 @@ __all__ = [
     "plain",
     "plain_of",
     "plural",
+    "read",
     "scenes",
     "spec_of",
     "specs",

@@ -168,9 +168,9 @@ def _pair(relation: str, rng: np.random.Generator) -> list[tuple[float, float]]:
 def _cluster(count: int, rng: np.random.Generator) -> list[tuple[float, float]]:
     anchors = {
         1: [(48.0, 48.0)],
-        2: [(25.0, 48.0), (71.0, 48.0)],
-        3: [(25.0, 26.0), (71.0, 26.0), (48.0, 71.0)],
-        4: [(25.0, 25.0), (71.0, 25.0), (25.0, 71.0), (71.0, 71.0)],
+        2: [(24.0, 48.0), (72.0, 48.0)],
+        3: [(24.0, 24.0), (72.0, 24.0), (48.0, 72.0)],
+        4: [(24.0, 24.0), (72.0, 24.0), (24.0, 72.0), (72.0, 72.0)],
     }[count]
     spread = 10.0 if count == 1 else 2.0
     shift = rng.uniform(-2, 2, size=2)

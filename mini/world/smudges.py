@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from .drawing import Placed, Scene, draw
 from .sprites import sprite
@@ -31,6 +32,10 @@ class Spoilt:
     scene: Scene
     lost: Placed
     pixels: Picture
+
+    def picture(self) -> Image.Image:
+        """The pixels as a picture."""
+        return Image.fromarray(self.pixels.round().clip(0, 255).astype(np.uint8))
 
 
 def spoil(scene: Scene, rng: np.random.Generator) -> Spoilt:
