@@ -20,7 +20,9 @@ def main() -> None:
     train.add_argument("--work", type=Path, default=Path("runs/mini"), help="checkpoints and cached latents")
     train.add_argument("--out", type=Path, default=HERE / "weights", help="where the finished models are written")
     train.add_argument("--steps", type=int, help="steps of the named model (default: the ones of the model card)")
-    train.add_argument("--start", type=Path, help="a folder of finished models whose painter or vqa is trained on")
+    train.add_argument(
+        "--start", type=Path, help="a folder of finished models whose painter, vqa or writer is trained on"
+    )
     train.add_argument("--device", default="")
     train.add_argument("--threads", type=int)
     evaluate = commands.add_parser("evaluate", help="measure the models on held-out captions with the exact reader")

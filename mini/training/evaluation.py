@@ -10,17 +10,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from ...runtime.records import ImageRequest
 from ...runtime.roles import close
 from ...runtime.settings import Settings
 from ...runtime.store import Store
-from ..world import Spec, Wording, specs, word
-from .painter_evaluation import rate
+from ..world import Spec, specs
 
-__all__ = ["evaluate", "graph_right"]
+__all__ = ["evaluate"]
 
 Figures = dict[str, dict[str, float]]
 MODELS = ("painter", "vqa", "clip", "writer", "answerer", "promptcap", "verifier")  # what is bundled
@@ -116,39 +114,17 @@ class _Bench:
         return out | {"questions": float(count)}
 
     async def writer(self) -> dict[str, float]:
-        """Scene graphs of held-out prompts, by the writer and by rules, that are right and complete; rewrites true to them."""
-        from ...agents.opt2i import Rewriter
-        from ...agents.scene import Questioner, SceneGraph, simple_scene_graph
-        from ...runtime.errors import CallFailed
+        """Each role of the writer, on held-out prompts."""
         from ...runtime.llm import open_chat
+        from ...runtime.serving import serve
+        from .writer_evaluation import measure_writer
 
-        chat = open_chat("mini-writer", self.store, self.settings)
-        rng, right, ruled, kept = np.random.default_rng(906), [], [], []
-
-        def rows(graph: SceneGraph) -> list[tuple[str, str, Sequence[int]]]:
-            return [(node.tuple, node.question, node.parents) for node in graph.nodes]
-
-        count = min(self.count, 100)
-        for number, spec in enumerate(itertools.islice(specs(907, held_out=True), count)):
-            said = word(spec, rng, looseness=0.7, held_out=True)
-            try:
-                graph = await Questioner(chat, "mini").questions(said.text)
-                right.append(graph_right(rows(graph), said))
-            except CallFailed:
-                right.append(False)
-            try:
-                ruled.append(graph_right(rows(simple_scene_graph(said.text)), said))
-            except CallFailed:
-                ruled.append(False)
-            texts = (await Rewriter(chat, "mini").propose(text=said.text, history=[], n=5, seed=number)).texts
-            kept += [_same_meaning(text, spec) for text in texts]
-        await close(chat)
-        return {
-            "scene graphs right and complete": rate(right),
-            "scene graphs by the rules for simple English": rate(ruled),
-            "rewrites that keep the meaning": rate(kept),
-            "prompts": float(count),
-        }
+        adapter = f"mini-writer={self.weights / 'writer'}"
+        with serve("smollm2", loras=[adapter], engine="embedded", settings=self.settings) as server:
+            chat = open_chat(server.served.llm, self.store, self.settings)
+            figures = await measure_writer(chat, count=min(self.count, 100))
+            await close(chat)
+        return figures
 
     async def verifier(self) -> dict[str, float]:
         """On statements about documents, and on claims, that it was not trained on."""
@@ -160,24 +136,3 @@ class _Bench:
         figures = await measure_verifier(judge, self.work, count=self.count)
         await close(judge)
         return figures
-
-
-def graph_right(nodes: Sequence[tuple[str, str, Sequence[int]]], said: Wording) -> bool:
-    """Whether (tuple, question, parents) rows are exactly the scene graph of a wording, in any order."""
-
-    def named(rows: Sequence[tuple[str, str, Sequence[int]]]) -> set[tuple[str, str, frozenset[str]]]:
-        facts = {place: fact for place, (fact, _, _) in enumerate(rows, start=1)}
-        return {
-            (fact, question, frozenset(facts.get(p, "?") for p in parents if p)) for fact, question, parents in rows
-        }
-
-    # the rules also ask what the writer was not taught: whether two things are next to each other
-    asked = [row for row in nodes if not row[0].endswith(", next to)")]
-    return named(asked) == named([(n.fact, n.question, n.parents) for n in said.scene_graph()])
-
-
-def _same_meaning(text: str, spec: Spec) -> bool:
-    """Whether a rewrite means `spec`: its words, read by rule, are words for the same kinds, colours, counts and relation."""
-    from ..world import spec_of
-
-    return spec_of(text) == spec

@@ -34,7 +34,7 @@ def train(
     threads: int | None = None,
     start: Path | None = None,
 ) -> None:
-    """Train `models` (default: all) and write them under `out`; painter and vqa can go on from finished ones under `start`."""
+    """Train `models` (default: all) and write them under `out`; painter, vqa and writer can go on from finished ones under `start`."""
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if threads:
         torch.set_num_threads(threads)
@@ -79,7 +79,7 @@ def train(
         elif name == "writer":
             from .train_writer import train_writer
 
-            train_writer(work, out / "writer", steps=count, device=device, report=report)
+            train_writer(work, out / "writer", steps=count, device=device, start=begun, report=report)
         elif name == "answerer":
             from .train_answerer import train_answerer
 

@@ -1,4 +1,4 @@
-"""`mini-writer`: a LoRA adapter that teaches SmolLM2-135M-Instruct the roles of rewriter and questioner."""
+"""`mini-writer`: a LoRA adapter that teaches SmolLM2-135M-Instruct its roles: rewriter, paraphraser, questioner and others."""
 
 from __future__ import annotations
 
@@ -11,14 +11,26 @@ from .writer_rows import rows
 
 __all__ = ["train_writer"]
 
+_JUDGEMENT = 8.0  # an answer of one word beside rewrites of fifty tokens
 
-def train_writer(work: Path, out: Path, *, steps: int, device: str, report: Callable[[str], None] = print) -> None:
-    """Train the adapter and write it in fp16."""
+
+def train_writer(
+    work: Path,
+    out: Path,
+    *,
+    steps: int,
+    device: str,
+    start: Path | None = None,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Train the adapter, from the finished one in the folder `start` where it is given, and write it in fp16."""
     train_adapter(
-        work, out, name="writer", exchanges=_exchanges, seed=4, steps=steps, rate=2e-3, device=device, report=report
+        work, out, name="writer", exchanges=_exchanges, seed=4, steps=steps, rate=1.5e-3, device=device, start=start,
+        report=report,
     )  # fmt: skip
 
 
 def _exchanges(number: int) -> Iterator[Exchange]:
     for row in rows(4_000_000 + number):
-        yield Exchange(messages=[Message(role="user", content=row.prompt)], answer=row.answer)
+        messages = [Message(role="user", content=row.prompt)]
+        yield Exchange(messages=messages, answer=row.answer, weight=_JUDGEMENT if row.role == "same" else 1.0)

@@ -1,116 +1,208 @@
-"""What `mini-writer` is taught: rewriting a prompt under feedback, and writing its scene graph in three steps.
+"""What `mini-writer` is taught: rewriting a prompt under feedback, paraphrasing it without, writing its scene graph in three steps,
+writing rows like a row, and whether two captions say the same.
 
-Each row is one user message and its answer, in the compact format of `prompts/*/mini_*.md`. A rewrite makes the words that were
-marked wrong plain most of the time and chooses the others by chance: candidates differ, so the search still has work to do.
+Each row is one user message, in the compact format of `prompts/*/mini_*.md`, and its answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..world import Node, Phrase, Spec, Wording, plain, specs, word
+from ...prompts import load
+from ..world import (
+    BACKGROUNDS,
+    COLORS,
+    COUNTS,
+    OPPOSITE,
+    RELATIONS,
+    SHAPES,
+    SIZES,
+    THINGS,
+    Node,
+    Phrase,
+    Spec,
+    Wording,
+    is_held_out,
+    specs,
+    word,
+)
+from .caption_rows import SKILLS, caption_row
+from .revising import PARAPHRASE, REWRITE, Habit, Slot, judged, revise, slots_of
 
-__all__ = ["Row", "revise", "rows"]
+__all__ = ["Row", "ROLES", "altered", "rows"]
+
+SHOWN_WRONG = 2
+# the shares of the rows; a tuple forgotten or a word exchanged costs a whole graph or rewrite, so these have the most
+ROLES = {
+    "rewrite": 0.28, "paraphrase": 0.1, "tuples": 0.3, "questions": 0.12, "dependencies": 0.06, "same": 0.07, "rows": 0.07,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One exchange. `role`: rewrite, tuples, questions or dependencies."""
+    """One exchange. `role`: one of `ROLES`."""
 
     role: str
     prompt: str
     answer: str
 
 
-def rows(seed: int, *, held_out: bool = False) -> Iterator[Row]:
-    """An endless stream of rows, the roles in turn by their difficulty."""
+def rows(seed: int, *, held_out: bool = False, role: str | None = None) -> Iterator[Row]:
+    """An endless stream of rows: of one role, or of all by their shares."""
     rng = np.random.default_rng([seed, 41])
-    for spec in specs(seed, held_out=held_out):
+    stream = specs(seed, held_out=held_out)
+    makers: dict[str, Callable[[Spec, Wording, np.random.Generator], Row | None]] = {
+        "rewrite": _rewrite, "paraphrase": _paraphrase, "same": _same, "rows": _like_row,
+        "tuples": _graph("tuples"), "questions": _graph("questions"), "dependencies": _graph("dependencies"),
+    }  # fmt: skip
+    for spec in stream:
         wording = word(spec, rng, looseness=float(rng.random() ** 0.5), held_out=held_out)
-        graph = wording.scene_graph()
-        lines = "\n".join(f"{node.id} | {node.fact}" for node in graph)
-        role = str(rng.choice(["rewrite", "tuples", "questions", "dependencies"], p=[0.4, 0.3, 0.18, 0.12]))
-        if role == "rewrite":
-            yield _rewrite(spec, wording, graph, rng)
-        elif role == "tuples":
-            yield Row(role=role, prompt=f"Tuples: {wording.text}", answer=lines)
-        elif role == "questions":
-            answer = "\n".join(f"{node.id} | {node.question}" for node in graph)
-            yield Row(role=role, prompt=f"Questions: {wording.text}\n{lines}", answer=answer)
-        else:
-            answer = "\n".join(f"{node.id} | {','.join(map(str, node.parents))}" for node in graph)
-            yield Row(role=role, prompt=f"Dependencies: {wording.text}\n{lines}", answer=answer)
+        row = makers[role or str(rng.choice(list(ROLES), p=list(ROLES.values())))](spec, wording, rng)
+        if row is not None and row.answer:
+            yield row
 
 
-def _rewrite(spec: Spec, wording: Wording, graph: list[Node], rng: np.random.Generator) -> Row:
-    count = int(rng.choice([1, 2, 3, 4, 5], p=[0.15, 0.15, 0.2, 0.2, 0.3]))
-    tried = [
-        word(spec, rng, looseness=float(rng.random()))
-        for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.35, 0.25, 0.2, 0.2])))
-    ]
-    scored = sorted(((_plausible_score(t, spec, rng), t) for t in tried), key=lambda pair: pair[0])
-    base = scored[-1][1] if scored and rng.random() < 0.7 else wording
-    wrong = [graph[i] for i in rng.permutation(len(graph))[: int(rng.integers(1, 3))]] if rng.random() < 0.6 else []
-    lines = [f"Rewrite: {wording.text}"]
-    if scored:
-        lines += ["Tried:", *(f"{score} {t.text}" for score, t in scored)]
-    if wrong:
-        by_phrase = rng.random() < 0.25
-        names = [_phrase_of(node, wording) if by_phrase else node.question for node in wrong]
-        lines.append("Wrong: " + " ".join(dict.fromkeys(names)))
-    lines.append(f"Write {count}.")
-    known = {wording.text, *(t.text for _, t in scored)}
-    answers: list[str] = []
-    for attempt in range(40):
-        text = revise(base, spec, wrong, graph, rng).text
-        if text not in known or attempt > 30:
-            known.add(text)
-            answers.append(text)
-        if len(answers) == count:
-            break
-    return Row(
-        role="rewrite", prompt="\n".join(lines), answer="\n".join(f"<PROMPT>{text}</PROMPT>" for text in answers)
+def _numbered(lines: Iterable[str]) -> str:
+    return "\n".join(f"{place} | {line}" for place, line in enumerate(lines, start=1))
+
+
+def _graph(task: str) -> Callable[[Spec, Wording, np.random.Generator], Row]:
+    def row(spec: Spec, wording: Wording, rng: np.random.Generator) -> Row:
+        nodes = wording.scene_graph()
+        tuples = _numbered(node.fact for node in nodes)
+        answers = {
+            "tuples": tuples,
+            "questions": _numbered(node.question for node in nodes),
+            "dependencies": _numbered(",".join(map(str, node.parents)) for node in nodes),
+        }
+        shown = {} if task == "tuples" else {"tuples": tuples}
+        prompt = load(f"scene/mini_{task}").render(prompt=wording.text, **shown)
+        return Row(role=task, prompt=prompt, answer=answers[task])
+
+    return row
+
+
+def _rewrite(spec: Spec, wording: Wording, rng: np.random.Generator) -> Row:
+    """What the loop shows: the user's wording and the best tries with their scores, and what the best of them has wrong."""
+    tried = [wording] if rng.random() < 0.9 else []
+    for _ in range(int(rng.choice(3, p=[0.4, 0.3, 0.3])) if tried else 0):
+        tried.append(revise(tried[-1], spec, _wrong(judged(tried[-1], wording, spec, rng), wording)[1], rng))
+    tried = list({each.text: each for each in tried}.values())
+    scored = sorted(
+        ((_score(answers), each, answers) for each in tried if (answers := judged(each, wording, spec, rng))),
+        key=lambda entry: entry[0],
     )
+    base = scored[-1][1] if scored else wording
+    names, marked = _wrong(scored[-1][2], wording) if scored else ([], frozenset())
+    if scored and rng.random() < 0.15:  # where noun phrases are scored, these are the parts
+        places = [int(place) for place in rng.permutation(len(wording.phrases))]
+        names = [_noun_phrase(wording.phrases[place]) for place in places]
+        marked = frozenset((part, place) for place in places for part in ("noun", "color", "size", "counter"))
+    texts = _texts(base, spec, marked, {wording.text, *(each.text for each in tried)}, rng, REWRITE)
+    prompt = load("opt2i/mini_rewrite").render(
+        prompt=wording.text,
+        tried="".join(["Tried:\n", *(f"{score} {each.text}\n" for score, each, _ in scored)]) if scored else "",
+        wrong=f"Wrong: {' '.join(names)}\n" if names else "",
+        n=len(texts),
+    )
+    return Row(role="rewrite", prompt=prompt, answer=_tagged(texts))
 
 
-def _plausible_score(wording: Wording, spec: Spec, rng: np.random.Generator) -> int:
-    """A score such as the loop would show: higher the plainer the words."""
-    said, simple = wording.text.split(), set(plain(spec).text.split())
-    share = sum(piece in simple for piece in said) / len(said)
-    return int(np.clip(round(100 * (share * 0.7 + 0.3 * rng.random())), 0, 100))
+def _noun_phrase(phrase: Phrase) -> str:
+    """As noun phrases are read from a scene graph: with a number in place of "a trio of"."""
+    return replace(phrase, counter=COUNTS[phrase.count][0]).text if phrase.count > 1 else phrase.text
 
 
-def _phrase_of(node: Node, wording: Wording) -> str:
-    if "relation" in node.fact or "global" in node.fact:
-        return node.question
-    return next((p.text for p in wording.phrases if p.noun in node.fact), wording.phrases[0].text)
+def _score(answers: list[tuple[Node, bool]]) -> int:
+    return round(100 * float(np.mean([right for _, right in answers])))
 
 
-def revise(base: Wording, spec: Spec, wrong: list[Node], graph: list[Node], rng: np.random.Generator) -> Wording:
-    """Another wording of `spec`: slots named in `wrong` mostly plain, the others kept, made plain or loosened by chance."""
-    simple, loose = plain(spec), word(spec, rng, looseness=0.7)
-    kinds = [node.fact for node in wrong]
+def _wrong(answers: list[tuple[Node, bool]], asked: Wording) -> tuple[list[str], frozenset[Slot]]:
+    """The first two questions that were answered with no, as the rewriter is shown them, and the words they hang on."""
+    wrong = [node for node, right in answers if not right][:SHOWN_WRONG]
+    return [node.question for node in wrong], frozenset(slot for node in wrong for slot in slots_of(node, asked))
 
-    def choose(slot: str, name: str, options: tuple[str | None, ...]) -> str | None:
-        """One of (kept, plain, loose) for the slot."""
-        marked = any(slot in kind and name in kind for kind in kinds)
-        return options[int(rng.choice(3, p=[0.1, 0.8, 0.1] if marked else [0.3, 0.45, 0.25]))]
 
-    phrases: list[Phrase] = []
-    for kept, easy, other in zip(base.phrases, simple.phrases, loose.phrases, strict=True):
-        # noun and colour come from one wording where a mixture could form a held-out pair
-        noun = choose("entity", kept.noun, (kept.noun, easy.noun, other.noun))
-        color = choose("color", "", (kept.color, easy.color, other.color))
-        if noun != easy.noun and color != easy.color:
-            noun, color = (kept.noun, kept.color) if rng.random() < 0.5 else (other.noun, easy.color)
-        size = choose("size", "", (kept.size, easy.size, other.size))
-        counter = choose("count", "", (kept.counter, easy.counter, other.counter))
-        phrases.append(replace(easy, noun=noun or easy.noun, color=color, size=size, counter=counter))
-    relation = choose("relation", "", (base.relation, simple.relation, loose.relation))
-    background = choose("background", "", (base.background, simple.background, loose.background))
-    marked = any("relation" in kind for kind in kinds)
-    syntax = int(rng.choice([base.syntax, 0, loose.syntax], p=[0.1, 0.8, 0.1] if marked else [0.25, 0.5, 0.25]))
-    return Wording(phrases=tuple(phrases), relation=relation, background=background, syntax=syntax).settled()
+def _paraphrase(spec: Spec, wording: Wording, rng: np.random.Generator) -> Row:
+    texts = _texts(wording, spec, frozenset(), {wording.text}, rng, PARAPHRASE)
+    prompt = load("opt2i/mini_paraphrase").render(prompt=wording.text, n=len(texts))
+    return Row(role="paraphrase", prompt=prompt, answer=_tagged(texts))
+
+
+def _texts(
+    base: Wording, spec: Spec, marked: frozenset[Slot], known: set[str], rng: np.random.Generator, habit: Habit
+) -> list[str]:
+    """One to five new texts, fewer where a caption is so short that there are not so many."""
+    count = int(rng.choice([1, 2, 3, 4, 5], p=[0.1, 0.15, 0.35, 0.2, 0.2]))
+    texts: list[str] = []
+    for _ in range(60):
+        text = revise(base, spec, marked, rng, habit).text
+        if text not in known and text not in texts:
+            texts.append(text)
+        if len(texts) == count:
+            break
+    return texts
+
+
+def _tagged(texts: list[str]) -> str:
+    return "\n".join(f"<PROMPT>{text}</PROMPT>" for text in texts)
+
+
+def _same(spec: Spec, wording: Wording, rng: np.random.Generator) -> Row:
+    """Two captions: of one spec in two wordings, or of one that differs from it in one thing."""
+    same, changed = bool(rng.random() < 0.5), altered(spec, rng)
+    while is_held_out(changed) and not is_held_out(spec):  # few neighbours of a held-out spec are held out
+        changed = altered(spec, rng)
+    other = word(spec if same else changed, rng, looseness=float(rng.random()))
+    prompt = load("captions/mini_same").render(one=wording.text, other=other.text)
+    return Row(role="same", prompt=prompt, answer="yes" if same else "no")
+
+
+def altered(spec: Spec, rng: np.random.Generator) -> Spec:
+    """A spec that differs in one thing: a kind, a colour, a size, the count, the relation, the background, who is where."""
+    place = int(rng.integers(len(spec.groups)))
+    group = spec.groups[place]
+
+    def other(options: dict[str, tuple[str, ...]], than: str | None) -> str:
+        return str(rng.choice([name for name in options if name != than]))
+
+    def with_group(**fields: object) -> Spec:
+        groups = list(spec.groups)
+        groups[place] = replace(group, **fields)  # type: ignore[arg-type]
+        return replace(spec, groups=tuple(groups))
+
+    changes = [with_group(kind=other(SHAPES if group.color else THINGS, group.kind))] * 3
+    if group.color:
+        changes += [with_group(color=other(COLORS, group.color))] * 3
+    if group.size:
+        changes.append(with_group(size=other(SIZES, group.size)))
+    if group.count > 1:
+        changes.append(with_group(count=int(rng.choice([count for count in COUNTS if count != group.count]))))
+    if spec.relation:
+        changes += [replace(spec, relation=OPPOSITE[spec.relation]), replace(spec, groups=spec.groups[::-1])] * 2
+        changes.append(replace(spec, relation=other(RELATIONS, spec.relation)))
+    if spec.background:
+        changes.append(replace(spec, background=other(BACKGROUNDS, spec.background)))
+    changed = changes[int(rng.integers(len(changes)))]
+    return changed if changed != spec else altered(spec, rng)
+
+
+def _like_row(spec: Spec, wording: Wording, rng: np.random.Generator) -> Row | None:
+    """A row, and rows of the same skill about other scenes; None where the caption holds nothing to ask about."""
+    skill = str(rng.choice(SKILLS))
+    seed_row = caption_row(wording, skill, rng)
+    if seed_row is None:
+        return None
+    count = int(rng.choice([1, 2, 3, 4]))
+    written: list[str] = []
+    for other in specs(int(rng.integers(2**31))):
+        row = caption_row(word(other, rng, looseness=float(rng.random())), skill, rng)
+        if row is not None:
+            written.append(f"{row.text} | {row.answer}")
+        if len(written) == count:
+            break
+    prompt = load("rows/mini_rows").render(text=seed_row.text, label=seed_row.answer, n=count)
+    return Row(role="rows", prompt=prompt, answer=_numbered(written))

@@ -2,7 +2,7 @@ from .drawing import SIZE, Group, Placed, Scene, Spec, draw, place
 from .grammar import Node, Phrase, Wording, article, plain, word
 from .knowledge import TEMPLATES, Asked, corpus, facts, generic, items, many_things, pairs, views
 from .knowledge_set import write_knowledge
-from .parse import spec_of
+from .parse import spec_of, wording_of
 from .questions import ask
 from .reader import Verdict, check, read
 from .scenes import is_held_out, pixels, scenes, specs
@@ -11,6 +11,7 @@ from .vocabulary import (
     BACKGROUNDS,
     COLORS,
     COUNTS,
+    HELD_OUT,
     KINDS,
     NEAR,
     OPPOSITE,
@@ -28,6 +29,7 @@ __all__ = [
     "COLORS",
     "COUNTS",
     "Group",
+    "HELD_OUT",
     "KINDS",
     "NEAR",
     "Node",
@@ -68,5 +70,6 @@ __all__ = [
     "spoil",
     "views",
     "word",
+    "wording_of",
     "write_knowledge",
 ]

@@ -13,7 +13,9 @@ import numpy as np
 from .drawing import Group, Spec
 from .vocabulary import BACKGROUNDS, COLORS, COUNTS, HELD_OUT, KINDS, RELATIONS, SIZES, plural
 
-__all__ = ["Node", "Phrase", "Wording", "plain", "word"]
+__all__ = ["ORDERS", "Node", "Phrase", "Wording", "plain", "word"]
+
+ORDERS = 4  # how many orders a sentence can have
 
 
 @dataclass(frozen=True, kw_only=True)
