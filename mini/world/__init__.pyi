@@ -1,3 +1,7 @@
+from .clips import MOTIONS, Clip, film
+from .compositions import compose
+from .description import describe, phrase
+from .domains import DOMAINS, Domain
 from .drawing import SIZE, Group, Placed, Scene, Spec, draw, place
 from .grammar import Node, Phrase, Wording, article, plain, word
 from .knowledge import TEMPLATES, Asked, corpus, facts, generic, items, many_things, pairs, views
@@ -7,6 +11,8 @@ from .questions import ask
 from .reader import Verdict, check, read
 from .scenes import is_held_out, pixels, scenes, specs
 from .smudges import Spoilt, spoil
+from .textures import SURFACES, TEXTURES
+from .truth import Truth
 from .vocabulary import (
     BACKGROUNDS,
     COLORS,
@@ -28,9 +34,13 @@ __all__ = [
     "BACKGROUNDS",
     "COLORS",
     "COUNTS",
+    "Clip",
+    "DOMAINS",
+    "Domain",
     "Group",
     "HELD_OUT",
     "KINDS",
+    "MOTIONS",
     "NEAR",
     "Node",
     "OPPOSITE",
@@ -40,24 +50,31 @@ __all__ = [
     "SHAPES",
     "SIZE",
     "SIZES",
+    "SURFACES",
     "Scene",
     "Spec",
     "Spoilt",
     "TEMPLATES",
+    "TEXTURES",
     "THINGS",
+    "Truth",
     "Verdict",
     "Wording",
     "article",
     "ask",
     "check",
+    "compose",
     "corpus",
+    "describe",
     "draw",
     "facts",
+    "film",
     "generic",
     "is_held_out",
     "items",
     "many_things",
     "pairs",
+    "phrase",
     "pixels",
     "place",
     "plain",
