@@ -211,7 +211,7 @@ MODELS: dict[str, Model] = {
             chat="mini-answerer",
             small=True,
         ),
-        _mini("painter", "text-to-image", "paints the small drawn world, 64x64"),
+        _mini("painter", "text-to-image", "paints the small drawn world, 96x96"),
         _mini("vqa", "vqa", "answers questions about the small drawn world"),
         _mini("clip", "clip", "embeds pictures and captions of the small drawn world"),
         _mini(
