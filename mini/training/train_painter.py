@@ -8,7 +8,7 @@ classifier-free guidance.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,24 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from ..world import SIZE, THINGS, Scene, pixels, plain, plural, scenes
+from ..world import (
+    BACKGROUNDS,
+    COLORS,
+    KINDS,
+    SHAPES,
+    SIZE,
+    SIZES,
+    THINGS,
+    Group,
+    Scene,
+    Spec,
+    is_held_out,
+    pixels,
+    place,
+    plain,
+    plural,
+    scenes,
+)
 from .layout import teach_layout
 from .loop import fit, write_sums
 from .tokenizers import clip_tokenizer
@@ -27,7 +44,7 @@ from .train_autoencoder import LATENT
 
 __all__ = ["train_painter"]
 
-TEXT_LENGTH, BATCH = 32, 32
+TEXT_LENGTH, BATCH = 32, 64
 CELL = 8  # pixels of one latent
 
 
@@ -131,6 +148,26 @@ def _chances(tokens: Tensor, tokenizer: CLIPTokenizer) -> NDArray[np.float64]:
     return chances
 
 
+def _scenes() -> Iterator[Scene]:
+    """Scenes as the judges see them, and as many of things by themselves, whose size and ground are said half of the time.
+
+    Every thing must be learnt in both sizes and on every ground, and among the judges' scenes these are one in a thousand each.
+    """
+    rng, stream, number = np.random.default_rng(14), scenes(1), 0
+    while True:
+        yield next(stream)
+        kind = str(rng.choice(list(KINDS)))
+        group = Group(
+            kind=kind,
+            color=str(rng.choice(list(COLORS))) if kind in SHAPES else None,
+            size=str(rng.choice(list(SIZES))) if rng.random() < 0.5 else None,
+        )
+        spec = Spec(groups=(group,), background=str(rng.choice(list(BACKGROUNDS))) if rng.random() < 0.5 else None)
+        number += 1
+        if not is_held_out(spec):
+            yield place(spec, 14_000_000_000 + number)
+
+
 def _on_cells(scene: Scene) -> Scene:
     """The scene with its things moved, by four pixels at most, so that each fills whole cells of latents but for half of one around it.
 
@@ -154,9 +191,9 @@ def _latents(
 
     The latents and their captions are made once and kept in `work`; not so the ids, which belong to the tokenizer of today.
     """
-    path, count = work / "latents.pt", 60_000
+    path, count = work / "latents.pt", 80_000
     if not path.exists():
-        stream = scenes(1)
+        stream = _scenes()
         latents, captions = [], []
         with torch.no_grad():
             for start in range(0, count, 250):
