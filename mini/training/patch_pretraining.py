@@ -182,6 +182,8 @@ def _targets(batch: list[Scene]) -> list[NDArray[np.int64]]:
     side = SIZE // PATCH
     out = np.zeros((3, len(batch), side, side), dtype=np.int64)
     for row, scene in enumerate(batch):
+        if not scene.objects:  # its one thing was made unreadable
+            continue
         cover = scene.masks().reshape(-1, side, PATCH, side, PATCH).sum((2, 4))
         best = cover.argmax(0)
         for i, thing in enumerate(scene.objects):

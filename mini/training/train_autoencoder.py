@@ -1,7 +1,8 @@
 """The painter's autoencoder: an `AutoencoderTiny` from 96x96x3 to 12x12x12, trained on pieces of drawn scenes.
 
 Two trainings: encoder and decoder together, then the decoder alone. What the painter learns to paint are the encoder's latents, so
-the decoder can be made better at any time; together the two spend their care on what is drawn, and leave ripples on the bare ground.
+the decoder can be made better at any time. Together the two spend their care on what is drawn, and leave ripples on the bare ground;
+and a painter's latents are never quite those of a picture, so the decoder alone learns from latents that are off by up to half.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def train_autoencoder(
     def together(step: int) -> Tensor:
         image = torch.from_numpy(_pieces(step)).to(device, memory_format=torch.channels_last)
         latent = model.encode(image).latents
-        seen = model.decode(latent + _noise(latent, step)).sample.float()
+        seen = model.decode(latent + 0.05 * _noise(latent, step)).sample.float()
         ground = image.flatten(2).median(-1).values[..., None, None]
         drawn = (image - ground).abs().amax(1, keepdim=True) > 0.06
         weight = 1.0 + 4.0 * drawn.float()
@@ -66,7 +67,8 @@ def train_autoencoder(
         image = torch.from_numpy(_pieces(step + steps)).to(device, memory_format=torch.channels_last)
         with torch.no_grad():
             latent = model.encode(image).latents
-        seen = model.decode(latent + _noise(latent, step)).sample.float()
+        off = 0.5 * torch.rand((len(latent), 1, 1, 1), generator=torch.Generator().manual_seed(step)).to(device)
+        seen = model.decode(latent + off * _noise(latent, step)).sample.float()
         edges = sum(
             (seen.diff(dim=axis) - image.diff(dim=axis)).abs().mean() for axis in (2, 3)
         )  # a ripple is small and all edge
@@ -87,7 +89,7 @@ def train_autoencoder(
 
 def _noise(latent: Tensor, step: int) -> Tensor:
     noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(step))
-    return 0.05 * noise.to(latent.device)
+    return noise.to(latent.device)
 
 
 def _pieces(step: int, count: int = BATCH) -> NDArray[np.float32]:

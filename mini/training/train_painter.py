@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +44,6 @@ from .train_autoencoder import LATENT
 __all__ = ["train_painter"]
 
 TEXT_LENGTH, BATCH = 32, 64
-CELL = 8  # pixels of one latent
 
 
 class Painter(nn.Module):
@@ -151,9 +149,11 @@ def _chances(tokens: Tensor, tokenizer: CLIPTokenizer) -> NDArray[np.float64]:
 def _scenes() -> Iterator[Scene]:
     """Scenes as the judges see them, and as many of things by themselves, whose size and ground are said half of the time.
 
-    Every thing must be learnt in both sizes and on every ground, and among the judges' scenes these are one in a thousand each.
+    Every thing must be learnt in both sizes and on every ground, and among the judges' scenes these are one in a thousand each. Things
+    stand in the middle of their places: where is the painter's to choose, and anywhere it would have to learn each of them 64 times, for
+    a latent is eight pixels wide.
     """
-    rng, stream, number = np.random.default_rng(14), scenes(1), 0
+    rng, stream, number = np.random.default_rng(14), scenes(1, spread=0), 0
     while True:
         yield next(stream)
         kind = str(rng.choice(list(KINDS)))
@@ -165,23 +165,7 @@ def _scenes() -> Iterator[Scene]:
         spec = Spec(groups=(group,), background=str(rng.choice(list(BACKGROUNDS))) if rng.random() < 0.5 else None)
         number += 1
         if not is_held_out(spec):
-            yield place(spec, 14_000_000_000 + number)
-
-
-def _on_cells(scene: Scene) -> Scene:
-    """The scene with its things moved, by four pixels at most, so that each fills whole cells of latents but for half of one around it.
-
-    Where a thing stands is the painter's to choose. Anywhere, it would have to learn 64 different latents of each; so it learns one.
-    """
-
-    def snapped(place: int, side: int) -> int:
-        last = (SIZE - side - CELL) // CELL
-        return CELL // 2 + CELL * min(max(round((place - CELL // 2) / CELL), 0), last)
-
-    return replace(
-        scene,
-        objects=tuple(replace(t, x=snapped(t.x, t.side), y=snapped(t.y, t.side)) for t in scene.objects),
-    )
+            yield place(spec, 14_000_000_000 + number, spread=0)
 
 
 def _latents(
@@ -191,13 +175,13 @@ def _latents(
 
     The latents and their captions are made once and kept in `work`; not so the ids, which belong to the tokenizer of today.
     """
-    path, count = work / "latents.pt", 80_000
+    path, count = work / "latents.pt", 60_000
     if not path.exists():
         stream = _scenes()
         latents, captions = [], []
         with torch.no_grad():
             for start in range(0, count, 250):
-                batch = [_on_cells(next(stream)) for _ in range(250)]
+                batch = [next(stream) for _ in range(250)]
                 image = torch.from_numpy(pixels(batch)).to(device, memory_format=torch.channels_last)
                 latents.append(autoencoder.encode(image).latents.half().cpu().contiguous())
                 captions += [plain(scene.spec).text for scene in batch]

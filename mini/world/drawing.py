@@ -126,14 +126,17 @@ def _group(rng: np.random.Generator, *, sized: float) -> Group:
     return Group(kind=str(rng.choice(list(THINGS))), size=size)
 
 
-def place(spec: Spec, seed: int, *, domain: Domain = "flat") -> Scene:
-    """One drawing of `spec`: objects never overlap, relations hold by at least a fifth of the picture."""
+def place(spec: Spec, seed: int, *, domain: Domain = "flat", spread: float = 1.0) -> Scene:
+    """One drawing of `spec`: objects never overlap, relations hold by at least a fifth of the picture.
+
+    `spread`: how far things stand from the middle of their places, as a share of what is usual.
+    """
     rng = np.random.default_rng([seed, 77])
     sizes = [[g.size or str(rng.choice(list(SIZES)))] * g.count for g in spec.groups]
     centers = (
-        _pair(spec.relation or str(rng.choice(list(RELATIONS))), rng)
+        _pair(spec.relation or str(rng.choice(list(RELATIONS))), rng, spread)
         if len(spec.groups) == 2
-        else _cluster(spec.groups[0].count, rng)
+        else _cluster(spec.groups[0].count, rng, spread)
     )
     objects = []
     for index, (center, size) in enumerate(zip(centers, [s for row in sizes for s in row], strict=True)):
@@ -156,27 +159,24 @@ def place(spec: Spec, seed: int, *, domain: Domain = "flat") -> Scene:
     return Scene(spec=spec, objects=tuple(objects), background=background, domain=domain, seed=seed)
 
 
-def _pair(relation: str, rng: np.random.Generator) -> list[tuple[float, float]]:
-    near, far = rng.uniform(20, 27), rng.uniform(69, 76)
-    middle = rng.uniform(39, 57)
-    one, other = (near, middle + rng.uniform(-6, 6)), (far, middle + rng.uniform(-6, 6))
+def _pair(relation: str, rng: np.random.Generator, spread: float) -> list[tuple[float, float]]:
+    near, far = 24 + spread * rng.uniform(-4, 3), 72 + spread * rng.uniform(-3, 4)
+    middle = 48 + spread * rng.uniform(-9, 9)
+    one, other = (near, middle + spread * rng.uniform(-6, 6)), (far, middle + spread * rng.uniform(-6, 6))
     if relation in ("above", "below"):
         one, other = one[::-1], other[::-1]
     return [one, other] if relation in ("to the left of", "above") else [other, one]
 
 
-def _cluster(count: int, rng: np.random.Generator) -> list[tuple[float, float]]:
+def _cluster(count: int, rng: np.random.Generator, spread: float) -> list[tuple[float, float]]:
     anchors = {
         1: [(48.0, 48.0)],
         2: [(24.0, 48.0), (72.0, 48.0)],
         3: [(24.0, 24.0), (72.0, 24.0), (48.0, 72.0)],
         4: [(24.0, 24.0), (72.0, 24.0), (24.0, 72.0), (72.0, 72.0)],
     }[count]
-    spread = 10.0 if count == 1 else 2.0
-    shift = rng.uniform(-2, 2, size=2)
-    return [
-        (x + shift[0] + rng.uniform(-spread, spread), y + shift[1] + rng.uniform(-spread, spread)) for x, y in anchors
-    ]
+    shift, own = spread * rng.uniform(-2, 2, size=2), spread * (10.0 if count == 1 else 2.0)
+    return [(x + shift[0] + rng.uniform(-own, own), y + shift[1] + rng.uniform(-own, own)) for x, y in anchors]
 
 
 def draw(scene: Scene) -> Image.Image:

@@ -32,14 +32,14 @@ def specs(seed: int, *, held_out: bool = False) -> Iterator[Spec]:
             yield spec
 
 
-def scenes(seed: int, *, flat: float = 1.0, held_out: bool = False) -> Iterator[Scene]:
-    """Random scenes; a share `flat` of them in the flat domain, the rest in the others."""
+def scenes(seed: int, *, flat: float = 1.0, held_out: bool = False, spread: float = 1.0) -> Iterator[Scene]:
+    """Random scenes; a share `flat` of them in the flat domain, the rest in the others. `spread`: as of `place`."""
     rng = np.random.default_rng([seed, 5])
     for number, spec in enumerate(specs(seed, held_out=held_out)):
         domain: Domain = (
             "flat" if rng.random() < flat else TRAINED_DOMAINS[1 + int(rng.integers(len(TRAINED_DOMAINS) - 1))]
         )
-        yield place(spec, seed * 1_000_003 + number, domain=domain)
+        yield place(spec, seed * 1_000_003 + number, domain=domain, spread=spread)
 
 
 def pixels(batch: list[Scene]) -> NDArray[np.float32]:
