@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ...runtime.records import Message
 from ...tools.models import is_fast_in_bfloat16
-from .loop import fit, write_sums
+from .loop import fit, keep_curves, write_sums
 
 __all__ = ["Exchange", "encode", "load_base", "train_adapter"]
 
@@ -146,4 +146,5 @@ def train_adapter(
     model.to(torch.float16).save_pretrained(out)
     state = {key: tensor.cpu() for key, tensor in model.state_dict().items() if "lora_" in key}
     export_lora(state, alpha=ALPHA, rank=RANK, out=out / f"{name}.gguf")
+    keep_curves(out, work, name)
     write_sums(out)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ...tools.training import Checkpoint, Progress, TrainingLoop, WeightAverage
 
-__all__ = ["fit", "write_sums"]
+__all__ = ["fit", "keep_curves", "write_sums"]
 
 
 def fit(
@@ -35,8 +36,10 @@ def fit(
 ) -> None:
     """Train `model` to `steps`, from the file `checkpoint` where there is one, and put the average of its weights into it.
 
-    The rate rises for `warm_up` steps. The checkpoint stays, so that the finished weights can be written again.
+    The rate rises for `warm_up` steps. The checkpoint stays, so that the finished weights can be written again, and beside it
+    the curve: a CSV file of `step,loss`, where steps that were done again after a kill stand twice.
     """
+    curve = checkpoint.with_suffix(".csv")
 
     def schedule(step: int) -> float:
         warm = min(1.0, (step + 1) / warm_up)
@@ -44,6 +47,9 @@ def fit(
 
     def progress(at: Progress) -> None:
         left = at.pace * (at.steps - at.step) / 60
+        if at.loss is not None:
+            with curve.open("a", encoding="utf-8") as rows:
+                rows.write(f"{at.step},{at.loss:.5f}\n")
         report(f"{name}: {at}" + ("" if at.loss is None else f"  {at.pace:.2f} s a step  {left:.0f} min left"))
 
     trained = [value for value in model.parameters() if value.requires_grad]
@@ -67,6 +73,13 @@ def fit(
 def _attention(device: torch.device) -> contextlib.AbstractContextManager[None]:
     """Attention spelt out on a processor, whose fused one goes back five times slower over a hundred places."""
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else contextlib.nullcontext()
+
+
+def keep_curves(folder: Path, work: Path, *names: str) -> None:
+    """Put the curves of these trainings, as far as `work` has them, beside the weights."""
+    for name in names:
+        if (curve := work / f"{name}.csv").exists():
+            shutil.copyfile(curve, folder / curve.name)
 
 
 def write_sums(folder: Path) -> None:

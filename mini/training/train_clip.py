@@ -33,7 +33,7 @@ from ..world import (
     spoil,
     word,
 )
-from .loop import fit, write_sums
+from .loop import fit, keep_curves, write_sums
 from .patch_pretraining import PATCH, PatchHead, image_processor_settings, worn
 from .tokenizers import clip_tokenizer
 
@@ -129,6 +129,7 @@ def train_clip(work: Path, out: Path, *, steps: int, device: str, report: Callab
     )
     model.to("cpu", torch.float16).save_pretrained(out, safe_serialization=True)
     CLIPProcessor(CLIPImageProcessor(**image_processor_settings()), tokenizer).save_pretrained(out)
+    keep_curves(out, work, "clip")
     write_sums(out)
 
 

@@ -37,7 +37,7 @@ from ..world import (
     scenes,
 )
 from .layout import teach_layout
-from .loop import fit, write_sums
+from .loop import fit, keep_curves, write_sums
 from .tokenizers import clip_tokenizer
 from .train_autoencoder import LATENT
 
@@ -128,6 +128,7 @@ def train_painter(
     pipeline.to("cpu", torch.float16).save_pretrained(out, safe_serialization=True)
     usage = {"steps": 12, "guidance": 3.0, "batch": 8, "height": SIZE, "width": SIZE}
     (out / "inloop.json").write_text(json.dumps(usage) + "\n", encoding="utf-8")
+    keep_curves(out, work, "autoencoder", "decoder", "layout", "painter")
     write_sums(out)
 
 

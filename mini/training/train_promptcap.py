@@ -38,7 +38,7 @@ from ..world import (
     scenes,
     views,
 )
-from .loop import fit, write_sums
+from .loop import fit, keep_curves, write_sums
 from .patch_pretraining import PatchHead, WordHead, image_processor_settings, worn
 
 __all__ = ["PHRASINGS", "Line", "lines", "number_line", "train_promptcap", "with_words"]
@@ -262,4 +262,5 @@ def train_promptcap(
     )
     model.to("cpu", torch.float16).save_pretrained(out, safe_serialization=True)
     BlipProcessor(BlipImageProcessor(**image_processor_settings()), tokenizer).save_pretrained(out)
+    keep_curves(out, work, "promptcap")
     write_sums(out)

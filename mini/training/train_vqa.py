@@ -14,7 +14,7 @@ from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering, Bl
 
 from ...tools.captioning import mask_padding
 from ..world import SIZE, Placed, Scene, ask, pixels, scenes, spoil
-from .loop import fit, write_sums
+from .loop import fit, keep_curves, write_sums
 from .patch_pretraining import PATCH, PatchHead, RelationHead, WordHead, image_processor_settings, place_code, worn
 from .tokenizers import blip_tokenizer
 
@@ -123,4 +123,5 @@ def train_vqa(
     )
     model.to("cpu", torch.float16).save_pretrained(out, safe_serialization=True)
     BlipProcessor(BlipImageProcessor(**image_processor_settings()), tokenizer).save_pretrained(out)
+    keep_curves(out, work, "vqa")
     write_sums(out)

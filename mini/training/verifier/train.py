@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ....runtime.settings import Settings
-from ..loop import fit, write_sums
+from ..loop import fit, keep_curves, write_sums
 from .rows import OUTCOMES, Row, Rows
 from .texts import collect
 from .wordnet import WordNet
@@ -90,4 +90,5 @@ def train_verifier(work: Path, out: Path, *, steps: int, device: str, report: Ca
     write_delta(base, tuned, out / DELTA)
     config = {**model.config.to_dict(), "base_model": "minilm", "thresholds": THRESHOLDS}
     (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    keep_curves(out, work, "verifier")
     write_sums(out)
