@@ -15,8 +15,9 @@ _ABOUT = {
         " of the drawn world. It was trained on **plain wording only** (\"a red circle to the left of a blue square\"); synonyms and other"
         " syntax are foreign to it. The judges, `mini-clip` and `mini-vqa`, know them. So rewriting a prompt matters here for the reason for"
         " which it matters with large models: the painter understands less language than the judge.\n\n"
-        "These weights: an autoencoder of 6,000 steps on pieces of scenes and 4,000 more of its decoder, 2,300 steps of the text encoder on"
-        " what stands where (`layout.py`), then 6,000 steps of 32 scenes of painting with it.\n\n"
+        "These weights: an autoencoder of 6,000 steps on pieces of scenes, 2,300 steps of the text encoder on what stands where (`layout.py`), 7,600"
+        " steps of painting with things that stand a little anywhere, which left single things smudged, and 2,400 of 64 scenes with things in the"
+        " middle of their places, which made them clear; then 2,500 steps of the decoder on latents that are off. Two cores took about three hours.\n\n"
         "![Every thing, small and large, as this painter paints it](contact_sheet.jpg)",
         "Read by the exact reader (`inloop.mini.world.reader`: sprites and geometry, no model): each thing by itself, small and large on every"
         " background, then held-out captions.",

@@ -12,7 +12,7 @@ __all__ = ["STEPS", "train"]
 WEIGHTS = Path(__file__).parents[1] / "weights"
 STEPS = {
     "autoencoder": 6_000,
-    "decoder": 4_000,
+    "decoder": 2_500,
     "layout": 2_300,
     "painter": 6_000,
     "vqa": 15_650,
