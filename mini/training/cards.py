@@ -26,15 +26,17 @@ _ABOUT = {
         "mini-vqa",
         "`BlipForQuestionAnswering` in miniature. It answers yes/no and short open questions about scenes of the drawn world, in plain and in"
         " varied wording, in the flat, sketch and noisy domains.\n\n"
-        "These weights: 11,650 steps whose picture encoder had forgotten where its patches are, then 4,000 with places asked of patches,"
-        " and looks and places asked of words (`looking.py`).",
+        "These weights: those of the first edition, which read 64x64 pixels (15,650 steps), with the places of their patches spread over 96x96;"
+        " then 3,000 steps of 24 scenes with six questions each, a quarter of the scenes with a smudge (`train_vqa.py`), in 40 minutes of two cores.",
         "Share of right answers; the yes/no questions are balanced. \"unseen words\" are noun and colour pairs that no training question held."
         " A smudge is a thing blurred away, half drawn, torn or mixed with others. \"painted\": pictures by mini-diffusion, by plain and by loose"
         " captions, of which the exact reader says what is there.",
     ),
     "clip": (
         "mini-clip",
-        "`CLIPModel` in miniature, contrasting scenes of the drawn world with captions in plain and in varied wording.",
+        "`CLIPModel` in miniature, contrasting scenes of the drawn world with captions in plain and in varied wording; a thing that is a smudge is in"
+        " none of them.\n\n"
+        "These weights: those of the first edition with the places of their patches spread over 96x96 pixels, then 1,050 steps (`train_clip.py`).",
         "Recall@1 in batches of 64 different held-out captions in varied wording.",
     ),
     "writer": (

@@ -126,7 +126,7 @@ def train_painter(
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipeline.to("cpu", torch.float16).save_pretrained(out, safe_serialization=True)
-    usage = {"steps": 12, "guidance": 3.0, "batch": 8, "height": SIZE, "width": SIZE}
+    usage = {"steps": 6, "guidance": 2.0, "batch": 8, "height": SIZE, "width": SIZE}
     (out / "inloop.json").write_text(json.dumps(usage) + "\n", encoding="utf-8")
     keep_curves(out, work, "autoencoder", "decoder", "layout", "painter")
     write_sums(out)
