@@ -157,10 +157,10 @@ class DiffusersEditor(DiffusersModel[EditRequest]):
         scheduler = copy.deepcopy(self._pipe.scheduler)
         try:
             with silent():
-                pipe = auto.from_pipe(self._pipe, scheduler=scheduler)
+                pipe = auto.from_pipe(self._pipe, scheduler=scheduler, **(self._twin() if task == "Inpainting" else {}))
         except ValueError as error:
             raise self._no_editor(auto, str(error)) from None
-        unet = getattr(pipe, "unet", None)
+        unet = getattr(self._pipe, "unet", None)
         if task == "Image2Image" and unet is not None and unet.config.in_channels != pipe.vae.config.latent_channels:
             raise self._no_editor(auto, "it was trained with more than a picture as its input, such as a mask")
         if "strength" not in inspect.signature(pipe.__call__).parameters:
@@ -168,6 +168,16 @@ class DiffusersEditor(DiffusersModel[EditRequest]):
         pipe.set_progress_bar_config(disable=True)
         self._pipes[task] = pipe
         return pipe
+
+    def _twin(self) -> dict[str, Any]:
+        """The denoiser under the 4 channels that diffusers' inpainting takes for "as many as the latents have", where they are others."""
+        unet = getattr(self._pipe, "unet", None)
+        latents = self._pipe.vae.config.latent_channels
+        if unet is None or latents == 4 or unet.config.in_channels != latents:
+            return {}
+        twin = copy.copy(unet)  # of the same weights; only what it says of itself is another
+        twin.register_to_config(in_channels=4)
+        return {"unet": twin}
 
     def _no_editor(self, auto: type, why: str) -> BadInput:
         return BadInput(

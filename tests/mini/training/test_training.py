@@ -58,7 +58,7 @@ def test_the_cells_of_a_layout_say_what_stands_where() -> None:
     for scene in some(40):
         kinds = cells(scene)[0].reshape(8, 8)
         for row, column in np.ndindex(8, 8):
-            y, x = 8 * row + 4, 8 * column + 4
+            y, x = (SIZE / 8 * (place + 0.5) for place in (row, column))
             there = [t for t in scene.objects if t.x <= x < t.x + t.side and t.y <= y < t.y + t.side]
             assert KINDS[kinds[row, column]] == (there[0].kind if there else "")
 
@@ -66,8 +66,9 @@ def test_the_cells_of_a_layout_say_what_stands_where() -> None:
 def test_the_places_of_patches_are_those_of_the_picture() -> None:
     """A dark square in one corner: the patches that see it are the ones whose places say so."""
     ink = np.zeros((SIZE, SIZE), dtype=np.float32)
-    ink[40:, :24] = 1
-    seen = torch.from_numpy(ink).unfold(0, 8, 8).unfold(1, 8, 8).mean((2, 3)).flatten()
+    ink[5 * SIZE // 8 :, : 3 * SIZE // 8] = 1
+    side = SIZE // 8
+    seen = torch.from_numpy(ink).unfold(0, side, side).unfold(1, side, side).mean((2, 3)).flatten()
     middle = (patch_places() * seen[:, None]).sum(0) / seen.sum()
     assert middle.tolist() == pytest.approx([0.625, -0.625])  # low in the picture, at its left
     code = place_code(128)

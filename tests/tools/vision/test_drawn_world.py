@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from inloop.mini.world import draw, items, scenes
-from inloop.mini.world.drawing import BACKGROUND_RGB
+from inloop.mini.world.drawing import BACKGROUND_RGB, SIZE
 from inloop.tools.vision import foreign_note, is_drawn
 from inloop.tools.vision.drawn_world import _GROUNDS
 
@@ -16,7 +16,7 @@ BUNDLED, OTHER = SimpleNamespace(model="mini-vqa"), SimpleNamespace(model="Sales
 
 
 def noisy(picture, deviation, seed):
-    noise = np.random.default_rng(seed).normal(0, deviation, (64, 64, 3))
+    noise = np.random.default_rng(seed).normal(0, deviation, (*picture.size, 3))
     return Image.fromarray(np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8))
 
 
@@ -32,14 +32,16 @@ def test_what_is_drawn_is_drawn_with_noise_too():
 def test_photographs_are_not_also_as_small_as_a_drawing(name):
     data = pytest.importorskip("skimage.data", reason="scikit-image: pip install scikit-image")
     picture = Image.fromarray(getattr(data, name)())
-    for shown in (picture, picture.resize((64, 64)), picture.resize((64, 64), Image.Resampling.NEAREST)):
+    for shown in (picture, picture.resize((SIZE, SIZE)), picture.resize((SIZE, SIZE), Image.Resampling.NEAREST)):
         assert not is_drawn(shown)
 
 
 def test_a_drawing_of_another_size_or_ground_is_none_of_that_world():
     picture = draw(next(iter(scenes(1))))
     assert (
-        is_drawn(picture) and not is_drawn(picture.resize((65, 64))) and not is_drawn(Image.new("RGB", (64, 64), "red"))
+        is_drawn(picture)
+        and not is_drawn(picture.resize((SIZE + 1, SIZE)))
+        and not is_drawn(Image.new("RGB", (SIZE, SIZE), "red"))
     )
 
 
