@@ -119,7 +119,8 @@ def test_every_word_was_learnt_under_the_number_that_its_tokenizer_gives_it(name
     assert len(used) > 90 and all(len(numbers) == 1 for numbers in ids.values())
     learnt = {word: float(lengths[numbers[0]]) for word, numbers in ids.items()}
     typical = float(np.median(list(learnt.values())))
-    assert {word: length for word, length in learnt.items() if length < typical / 2} == {}
+    # a word that never moved from where it began is a quarter as long
+    assert {word: length for word, length in learnt.items() if length < typical / 2.5} == {}
 
 
 @pytest.mark.slow
