@@ -120,6 +120,25 @@ def test_constraints_pin_what_is_needed():
         assert re.split(r"[\[>=<~! ]", wanted)[0].lower() in names, wanted
 
 
+def test_what_is_pinned_installs_on_the_oldest_python_that_is_promised():
+    """A release may ask for a later patch of Python: pip then finds none, on a Debian with 3.11.2 alone."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    from packaging.specifiers import SpecifierSet
+
+    oldest = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    refused = []
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        name, _, pinned = line.partition("==")
+        try:
+            found = metadata(name) if pinned else None
+        except PackageNotFoundError:
+            continue  # of another extra or system
+        if found and not SpecifierSet(found.get("Requires-Python") or "").contains(f"{oldest.removeprefix('>=')}.0"):
+            refused.append(f"{name} {found['Version']}: {found['Requires-Python']}")
+    assert refused == []
+
+
 @pytest.mark.parametrize("target", ["clean", "distclean"])
 def test_cleaning_never_touches_runs(target):
     """`runs/` holds results, paid calls and checkpoints of trainings: no target may remove it."""
