@@ -34,7 +34,7 @@ __all__ = [
     "first_state",
 ]
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 Keep = Callable[[Sequence[Trial], int], list[Trial]]
 """Of trials in ascending order so many that are kept and shown to the proposer, the best one last."""
 Objective = Callable[[Mapping[str, float | None]], float | None]
