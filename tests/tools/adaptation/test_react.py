@@ -88,7 +88,8 @@ def test_the_bundled_clip_is_itself_behind_closed_gates():
     before = digest(model)
     insert_blocks(model, 4)
     torch.manual_seed(3)
-    given = {"pixel_values": torch.randn(4, 3, 64, 64), "input_ids": torch.randint(0, 800, (5, 9))}
+    side = plain.config.vision_config.image_size
+    given = {"pixel_values": torch.randn(4, 3, side, side), "input_ids": torch.randint(0, 800, (5, 9))}
     with torch.inference_mode():
         change = model(**given).logits_per_image - plain(**given).logits_per_image
     assert change.abs().max() < 1e-5 and digest(model) == before == digest(plain)
