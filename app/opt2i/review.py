@@ -12,7 +12,8 @@ from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ...graphs.opt2i import Offer, Review
-from ...runtime.errors import InloopError, Interrupted
+from ...runtime.errors import BadInput, Interrupted
+from ...runtime.records import options_checked
 from ...runtime.store import write_whole
 from ..cli import points, printable
 from .format import stop_words
@@ -31,8 +32,11 @@ _HELP = (
 class TerminalReviewer:
     """Asks on `told` and reads from `typed`; the pictures are in `review.html` of the run's folder, which draws itself again."""
 
-    def __init__(self, folder: Path, blobs: BlobStore, *, typed: TextIO = sys.stdin, told: TextIO = sys.stderr) -> None:
-        self.page, self.blobs, self.typed, self.told = folder / "review.html", blobs, typed, told
+    def __init__(
+        self, folder: Path, blobs: BlobStore, *, typed: TextIO | None = None, told: TextIO | None = None
+    ) -> None:
+        self.page, self.blobs = folder / "review.html", blobs
+        self.typed, self.told = typed or sys.stdin, told or sys.stderr
 
     async def __call__(self, question: Mapping[str, Any]) -> Review:
         """What the person answers; `Interrupted` where the input is at its end."""
@@ -49,8 +53,8 @@ class TerminalReviewer:
                 return review
             try:
                 review = parsed(line, review, offer)
-            except (InloopError, ValueError) as error:
-                self._say(f"  {printable(_reason(error))}\n{_HELP}")
+            except BadInput as error:
+                self._say(f"  {printable(str(error))}\n{_HELP}")
                 continue
             if review.stop:
                 return review
@@ -63,7 +67,7 @@ def parsed(line: str, review: Review, offer: Offer) -> Review:
     """The review with one more wish.
 
     Raises:
-        ValueError: a line that is no wish, with what it should be.
+        BadInput: a line that is no wish.
     """
     word, _, rest = line.strip().partition(" ")
     rest = rest.strip()
@@ -74,14 +78,22 @@ def parsed(line: str, review: Review, offer: Offer) -> Review:
         case "keep" if rest in letters:
             added = {"keep": (*review.keep, letters[rest].id)}
         case "ban" if rest:
-            added = {"ban": (*review.ban, *shlex.split(rest))}
+            added = {"ban": (*review.ban, *_words(rest))}
         case "try" if rest:
             added = {"texts": (*review.texts, rest)}
         case "ask" if rest:
             added = {"questions": (*review.questions, rest)}
         case _:
-            raise ValueError(f"{line.strip()!r} is no answer.")
-    return Review.model_validate(review.model_dump() | added)
+            raise BadInput(f"{line.strip()!r} is no answer.")
+    with options_checked():
+        return Review.model_validate(review.model_dump() | added)
+
+
+def _words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:  # a quotation mark that is not closed, or an apostrophe
+        return [text]
 
 
 def review_page(offer: Offer, blobs: BlobStore) -> str:
@@ -127,12 +139,6 @@ def _letters(count: int) -> list[str]:
         (ascii_lowercase[place // 26 - 1] if place >= 26 else "") + ascii_lowercase[place % 26]
         for place in range(count)
     ]
-
-
-def _reason(error: Exception) -> str:
-    """What a validator says, without pydantic's frame around it."""
-    errors = getattr(error, "errors", None)
-    return str(errors()[0]["msg"]).removeprefix("Value error, ") if callable(errors) else str(error)
 
 
 async def _line(stream: TextIO) -> str:

@@ -23,12 +23,11 @@ from typing import Any, Literal
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import interrupt
-from pydantic import ValidationError
 from pydantic_core import to_json
 
 from ...evaluators.stats import mean
 from ...runtime.errors import BadInput
-from ...runtime.records import BlobRef
+from ...runtime.records import BlobRef, options_checked
 from ...runtime.store import BlobStore
 from .assessment import differences, hold_out, judge, rescored, standing, summed, verdict_on
 from .contract import check_proposals
@@ -251,12 +250,11 @@ async def review(state: SearchState, runtime: Runtime[SearchContext]) -> dict[st
         # an answer that cannot be taken must not fail here: LangGraph would give it again at every resume
         answer = interrupt(offer.model_dump(mode="json"))
         try:
-            review = Review.model_validate(answer)
+            with options_checked():
+                review = Review.model_validate(answer)
             wishes = wishes_after(wishes, review, state["text"], list(trials))
             _search({**state, "wishes": wishes.model_dump(mode="json")}, runtime)
             break
-        except ValidationError as error:
-            offer = offer.model_copy(update={"wrong": str(error.errors()[0]["msg"]).removeprefix("Value error, ")})
         except BadInput as error:
             offer, wishes = offer.model_copy(update={"wrong": str(error)}), _wishes(state)
     search.emit(Reviewed(task=state["task"], iteration=state["iteration"], review=review))

@@ -1,12 +1,14 @@
 """What a session gives the tasks of a run: the caller's own models, and states of this version alone."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypedDict
 
 import pytest
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import interrupt
 
-from inloop.runtime.errors import BadInput, CallFailed, PrerequisiteError
+from inloop.runtime.errors import BadInput, CallFailed, Interrupted, PrerequisiteError
 from inloop.runtime.run import Loop, RunConfig, RunResult, Session, Task, exported
 from inloop.runtime.settings import Settings
 
@@ -114,3 +116,27 @@ async def test_an_exported_loop_runs_from_json_alone(settings, monkeypatch):
     assert (settings.runs_dir / result["run_id"] / "result.json").is_file()
     with pytest.raises(ValueError, match="in_flight"):
         await graph.ainvoke({"in_flight": 0})
+
+
+async def _asks(context: Context, id: str, input: str) -> Named:
+    async def ask(state: State) -> dict[str, str]:
+        return {"name": interrupt({"who": id})}
+
+    graph = StateGraph(State)
+    graph.add_node("ask", ask)
+    graph.add_edge(START, "ask")
+    graph.add_edge("ask", END)
+    state = await context.session.finish(graph, context=None, id=id, start=State(version=1, name=""), max_steps=3)
+    return Named(id=id, name=state["name"])
+
+
+def test_what_a_graph_asks_is_put_to_the_reviewer_and_waits_where_there_is_none(settings):
+    asking = replace(naming, work=_asks, brings={"models": "namer", "reviewer": "who is asked"})
+    with pytest.raises(Interrupted, match="waits for a person"):
+        asking(settings=settings)
+    [folder] = settings.runs_dir.glob("naming-*")
+
+    async def reviewer(question: dict[str, str]) -> str:
+        return f"said of {question['who']}"
+
+    assert asking.resume(folder, settings=settings, reviewer=reviewer).tasks[0].name == "said of t1"
