@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import InloopError
@@ -14,6 +14,7 @@ from ..models import find_weights
 from .function import FunctionImages
 from .pipeline import DiffusersModel, png
 from .recipe import Recipe
+from .started import START_OPTIONS, StartedImages
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
@@ -35,14 +36,16 @@ PAINTER: Role[ImageGenerator] = Role(
 def open_images(spec: str, store: Store, settings: Settings) -> ImageGenerator:
     """The painter behind `spec`: "mini", the folder of a diffusers pipeline, a hub id, or your own (see `runtime.roles`).
 
-    The recipe comes from the model card of a known id, then `inloop.json` in the model's folder, then options in the
-    spec: `stabilityai/sd-turbo?steps=2&dtype=float16`.
+    The recipe comes from the class of the pipeline, then the model card of a known id, then `inloop.json` in the model's folder, then options in
+    the spec: `stabilityai/sd-turbo?steps=2&dtype=float16`. With `start=PICTURE&strength=0.6` every picture starts from that one.
 
     Raises:
-        BadInput: no such model, or an option that does not fit.
+        BadInput: no such model, or an option that does not fit or would change nothing.
         PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
     """
     weights = find_weights(spec, "painter", settings.cache_dir)
+    if not {*START_OPTIONS}.isdisjoint(weights.options):
+        return StartedImages(weights, store, settings)
     return DiffusersImages(weights, store, settings, Recipe.of(weights))
 
 
@@ -63,5 +66,14 @@ class DiffusersImages(DiffusersModel[ImageRequest]):
         return await settled([self._picture(request, request.model_dump()) for request in requests])
 
     def _serve(self, items: list[ImageRequest]) -> list[bytes | InloopError]:
-        painted = self._compute(self._pipe, items, height=self.recipe.height, width=self.recipe.width)
-        return [outcome if isinstance(outcome, InloopError) else png(outcome) for outcome in painted]
+        size = {"height": self.recipe.height, "width": self.recipe.width}
+        given = {name: side for name, side in size.items() if side is not None}
+        together: dict[Hashable, list[int]] = {}
+        for place, item in enumerate(items):
+            together.setdefault(self._company(item), []).append(place)
+        outcomes: dict[int, bytes | InloopError] = {}
+        for places in together.values():
+            painted = self._compute(self._pipe, [items[place] for place in places], **given)
+            for place, outcome in zip(places, painted, strict=True):
+                outcomes[place] = outcome if isinstance(outcome, InloopError) else png(outcome)
+        return [outcomes[place] for place in range(len(items))]

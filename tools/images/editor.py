@@ -15,7 +15,7 @@ import asyncio
 import copy
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, InloopError
@@ -26,7 +26,7 @@ from ...runtime.run import settled
 from ..models import Weights, find_weights
 from .canvas import Canvas
 from .function import FunctionEditor
-from .pipeline import DiffusersModel, png, silent
+from .pipeline import DiffusersModel, placed, png, silent
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -71,6 +71,11 @@ class DiffusersEditor(DiffusersModel[EditRequest]):
 
     def __init__(self, weights: Weights, store: Store, settings: Settings, recipe: Recipe) -> None:
         super().__init__(weights, store, settings, recipe)
+        if self.about.edits is False:
+            raise BadInput(
+                f"{weights.spec!r} is a {weights.config().get('_class_name')}, of which diffusers has no image-to-image pipeline:"
+                " give another model."
+            )
         self._pipes: dict[str, Any] = {}
 
     async def edit(self, requests: Sequence[EditRequest]) -> list[BlobRef]:
@@ -86,11 +91,12 @@ class DiffusersEditor(DiffusersModel[EditRequest]):
             PrerequisiteError: the model cannot be loaded, or a picture is not in the store.
         """
         self._check(requests)
-        await asyncio.to_thread(self._check_canvases, requests)
+        await asyncio.to_thread(self.check, requests)
         return await settled([self._picture(request, request.content()) for request in requests])
 
-    def _check_canvases(self, requests: Sequence[EditRequest]) -> None:
-        """Reads and forgets: many large pictures would not fit into memory together."""
+    def check(self, requests: Sequence[EditRequest]) -> None:
+        """Raise `BadInput` for a picture, a mask or a strength that cannot be used; loads no weights."""
+        # reads and forgets: many large pictures would not fit into memory together
         width, height = self.size
         for request in requests:
             canvas = Canvas.of(request, self._store.blobs)
@@ -108,12 +114,12 @@ class DiffusersEditor(DiffusersModel[EditRequest]):
                 )
 
     def _serve(self, items: list[EditRequest]) -> list[bytes | InloopError]:
-        alike: dict[tuple[float, str], list[int]] = {}
+        alike: dict[tuple[float, str, Hashable], list[int]] = {}
         for place, item in enumerate(items):
             task = "Image2Image" if item.mask is None else "Inpainting"
-            alike.setdefault((item.strength, task), []).append(place)
+            alike.setdefault((item.strength, task, self._company(item)), []).append(place)
         outcomes: dict[int, bytes | InloopError] = {}
-        for (strength, task), places in alike.items():
+        for (strength, task, _), places in alike.items():
             edited = self._edited(task, [items[place] for place in places], strength)
             outcomes |= zip(places, edited, strict=True)
         return [outcomes[place] for place in range(len(items))]
@@ -165,6 +171,9 @@ class DiffusersEditor(DiffusersModel[EditRequest]):
             raise self._no_editor(auto, "it was trained with more than a picture as its input, such as a mask")
         if "strength" not in inspect.signature(pipe.__call__).parameters:
             raise self._no_editor(auto, f"{type(pipe).__name__} takes no strength")
+        self._guided(pipe)
+        if self.recipe.offload:
+            placed(pipe, self.recipe, self._device)
         pipe.set_progress_bar_config(disable=True)
         self._pipes[task] = pipe
         return pipe
@@ -172,8 +181,10 @@ class DiffusersEditor(DiffusersModel[EditRequest]):
     def _twin(self) -> dict[str, Any]:
         """The denoiser under the 4 channels that diffusers' inpainting takes for "as many as the latents have", where they are others."""
         unet = getattr(self._pipe, "unet", None)
+        if unet is None:
+            return {}
         latents = self._pipe.vae.config.latent_channels
-        if unet is None or latents == 4 or unet.config.in_channels != latents:
+        if latents == 4 or unet.config.in_channels != latents:
             return {}
         twin = copy.copy(unet)  # of the same weights; only what it says of itself is another
         twin.register_to_config(in_channels=4)

@@ -2,16 +2,18 @@
 
 Invariants: a picture's noise comes from its own seed (a CPU generator for each picture), and the pipeline always runs
 batches of one fixed shape, filled up with a blank prompt, so the same request gives the same PNG whatever it is computed
-with, on the same machine. A picture that came out as NaN, or that the model's safety checker blanked, is a failure. Who
-paints and who edits with the same weights share them in memory.
+with, on the same machine; where a class pads prompts to the longest of a batch, a batch holds one prompt. A
+picture that came out as NaN, or that the model's safety checker blanked, is a failure. Who paints and who edits with the same
+weights share them in memory.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +23,9 @@ from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import BlobRef, Cost, EditRequest, ImageRequest
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, hushed
-from .recipe import Recipe
+from .lora import Lora, find_lora
+from .pipeline_class import pipeline_class, takes_few_steps
+from .recipe import KNOWN, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,12 +34,17 @@ if TYPE_CHECKING:
     from ...runtime.settings import Settings
     from ...runtime.store import Store
 
-__all__ = ["DiffusersModel", "png", "silent"]
+__all__ = ["DiffusersModel", "placed", "png", "silent"]
 
 RequestT = TypeVar("RequestT", ImageRequest, EditRequest)
 
 _MAX_SEED = 2**63 - 1
-_LOADED: WeakValueDictionary[tuple[str, ...], Any] = WeakValueDictionary()
+_BINS = {  # latents a side for which a class that generates at the sizes it was trained on knows these
+    "PixArtAlphaPipeline": (32, 64, 128),
+    "PixArtSigmaPipeline": (32, 64, 128, 256),
+    "SanaPipeline": (16, 32, 64, 128),
+}
+_LOADED: WeakValueDictionary[tuple[Hashable, ...], Any] = WeakValueDictionary()
 _LOADING = threading.Lock()
 
 
@@ -48,15 +57,49 @@ class DiffusersModel(LocalModel[RequestT, bytes]):
     def __init__(self, weights: Weights, store: Store, settings: Settings, recipe: Recipe) -> None:
         super().__init__(weights, store, settings, max_batch=recipe.batch, linger=0.02)
         self.recipe = recipe
+        self.about = pipeline_class(weights)
+        self._lora: Lora | None = None
+        if recipe.lora:
+            self._lora = find_lora(recipe.lora, weights.spec, settings.cache_dir)
         self._tokenizers: list[tuple[Any, int]] | None = None
         self._pipe: Any = None
+        self._check_sides(recipe.width, recipe.height)
+
+    @property
+    def revision(self) -> str:
+        """The hub commit, or the sha256 of the folder's files; and that of the LoRA's file."""
+        return self.weights.revision if self._lora is None else f"{self.weights.revision}+{self._lora.sha256}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the run must know: settings that nobody named, and that may not be this model's."""
+        if self.weights.source in KNOWN or {"steps", "guidance"} <= {*self.weights.options, *self._own_settings}:
+            return ()
+        told = f"{self._name} is run with {self.recipe.steps} steps and a guidance of {self.recipe.guidance:g}"
+        if not self.about.known:
+            kind = self.weights.config().get("_class_name")
+            return (f"{told}: no settings of {kind} are known here; give those of its model card behind a '?'.",)
+        if takes_few_steps(self.weights):
+            return (f"{told}, since its name says that it was distilled to few steps; see its model card.",)
+        return ()
+
+    @cached_property
+    def _own_settings(self) -> tuple[str, ...]:
+        return tuple(self.weights.json("inloop.json"))
 
     @cached_property
     def latent_cell(self) -> int:
         """Width and height in pixels of what one latent stands for; 1 where the files do not say it. Loads no weights."""
         vae = self.weights.json("vae/config.json")
+        if vae.get("temperal_downsample"):  # spelt so in the autoencoder of Qwen-Image
+            return int(2 ** len(vae["temperal_downsample"]))
         blocks = vae.get("block_out_channels") or vae.get("encoder_block_out_channels") or [0]
         return int(2 ** (len(blocks) - 1))
+
+    @property
+    def _cell(self) -> int:
+        """Pixels a side of which every picture is a whole number."""
+        return self.latent_cell * self.about.patch
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -68,7 +111,7 @@ class DiffusersModel(LocalModel[RequestT, bytes]):
         width, height = self.recipe.width, self.recipe.height
         if width is None or height is None:
             parts = [self.weights.json(f"{part}/config.json") for part in ("unet", "transformer")]
-            latents = next((part["sample_size"] for part in parts if part.get("sample_size")), None)
+            latents = next((part["sample_size"] for part in parts if part.get("sample_size")), self.about.latents)
             if latents is None:
                 raise BadInput(
                     f"{self.weights.spec!r}: its files do not say how large its pictures are:"
@@ -76,12 +119,16 @@ class DiffusersModel(LocalModel[RequestT, bytes]):
                 )
             rows, columns = latents if isinstance(latents, list) else (latents, latents)
             width, height = width or columns * self.latent_cell, height or rows * self.latent_cell
-        if width % self.latent_cell or height % self.latent_cell:
-            raise BadInput(
-                f"{self.weights.spec!r}: {width} x {height} pixels cannot be computed:"
-                f" give a width and a height that are multiples of {self.latent_cell}."
-            )
+        self._check_sides(width, height)
         return width, height
+
+    def _check_sides(self, *sides: int | None) -> None:
+        for side in sides:
+            if side is not None and side % self._cell:
+                raise BadInput(
+                    f"{self.weights.spec!r}: a side of {side} pixels cannot be computed:"
+                    f" give a width and a height that are multiples of {self._cell}."
+                )
 
     def cut(self, prompt: str) -> str | None:
         """The end of `prompt` that the text encoder will not see; None if it sees all of it. Loads no weights."""
@@ -105,9 +152,7 @@ class DiffusersModel(LocalModel[RequestT, bytes]):
 
     async def _picture(self, request: RequestT, inputs: dict[str, Any]) -> BlobRef:
         """The PNG of a request: the ledger's under these inputs, else a new one."""
-        call = Call(
-            kind=self.kind, model=self.model, revision=self.revision, params=self.recipe.model_dump(), inputs=inputs
-        )
+        call = Call(kind=self.kind, model=self.model, revision=self.revision, params=self.recipe.key(), inputs=inputs)
 
         async def keep(data: bytes) -> Any:
             return (await asyncio.to_thread(self._store.blobs.put, data, "image/png")).model_dump()
@@ -119,27 +164,59 @@ class DiffusersModel(LocalModel[RequestT, bytes]):
         return BlobRef.model_validate(value)
 
     def _load(self, device: str) -> None:
-        self._pipe = _loaded(self.weights, self.recipe.dtype, device)
+        pipe = _loaded(self.weights, self.recipe, self._lora, device)
+        self._guided(pipe)  # what it would not take is told before anything is painted
+        self._pipe = pipe
+
+    def _guided(self, pipe: Any) -> dict[str, Any]:
+        """The arguments of the pipeline that say how strongly the prompt counts, and against what.
+
+        Raises:
+            BadInput: it takes none of that name.
+        """
+        recipe, batch, accepted = self.recipe, self.recipe.batch, inspect.signature(pipe.__call__).parameters
+        arguments: dict[str, Any] = {self.about.guided_by: recipe.guidance}
+        if recipe.true_cfg is not None:
+            arguments["true_cfg_scale"] = recipe.true_cfg
+        if recipe.negative or (self.about.always_negative and recipe.guidance > 1):
+            arguments["negative_prompt"] = [recipe.negative or " "] * batch
+        takes_all = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in accepted.values())
+        for name in arguments:
+            if name not in accepted and not takes_all:
+                option = {"negative_prompt": "negative", "true_cfg_scale": "true_cfg"}.get(name, "guidance")
+                raise BadInput(f"{self.weights.spec!r}: {type(pipe).__name__} takes no {name}: leave {option} out.")
+        # unasked, it would change the prompt where ftfy and Beautiful Soup are installed, and there alone
+        arguments |= {"clean_caption": False} if "clean_caption" in accepted else {}
+        if "use_resolution_binning" in accepted:
+            known = _BINS.get(type(pipe).__name__)
+            arguments["use_resolution_binning"] = known is None or pipe.transformer.config.sample_size in known
+        return arguments
+
+    def _company(self, request: RequestT) -> Hashable:
+        """What requests must agree in to be computed together."""
+        return None if self.about.mixes else request.prompt
 
     def _compute(
         self, pipe: Any, requests: Sequence[RequestT], **options: Any
     ) -> list[NDArray[np.uint8] | InloopError]:
         """The pixels (height, width, 3) of each request, or why there are none: one batch of `recipe.batch` rows.
 
-        `options` are further arguments of the pipeline; lists among them have `recipe.batch` entries.
+        `options` are further arguments of the pipeline; lists among them have `recipe.batch` entries. The requests agree in
+        their `_company`.
         """
         import numpy as np
         import torch
 
         rows = [(request.prompt, request.seed) for request in requests]
-        rows += [("", 0)] * (self.recipe.batch - len(rows))
+        filler = ("", 0) if self.about.mixes else (rows[0][0], 0)
+        rows += [filler] * (self.recipe.batch - len(rows))
         with silent():
             painted = pipe(
                 prompt=[prompt for prompt, _ in rows],
                 generator=[torch.Generator("cpu").manual_seed(seed) for _, seed in rows],
                 num_inference_steps=self.recipe.steps,
-                guidance_scale=self.recipe.guidance,
                 output_type="np",
+                **self._guided(pipe),
                 **options,
             )
         flagged = getattr(painted, "nsfw_content_detected", None) or [False] * len(rows)
@@ -173,7 +250,7 @@ class DiffusersModel(LocalModel[RequestT, bytes]):
             tokenizer = reader.from_pretrained(str(self.weights.root / name))
             encoder = self.weights.json(f"{name.replace('tokenizer', 'text_encoder')}/config.json")
             positions = encoder.get("max_position_embeddings", tokenizer.model_max_length)
-            opened.append((tokenizer, min(tokenizer.model_max_length, positions)))
+            opened.append((tokenizer, min(tokenizer.model_max_length, positions, self.about.tokens or positions)))
         return opened
 
 
@@ -186,22 +263,35 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _loaded(weights: Weights, dtype: str, device: str) -> Any:
+def _loaded(weights: Weights, recipe: Recipe, lora: Lora | None, device: str) -> Any:
     """The text-to-image pipeline in memory: one for all that use these weights alike, for as long as somebody does."""
     import torch
     from diffusers import AutoPipelineForText2Image
 
-    key = (weights.source, weights.revision, dtype, device)
+    adapter = None if lora is None else (lora.sha256, recipe.lora_scale)
+    key = (weights.source, weights.revision, recipe.dtype, device, adapter, recipe.offload)
     with _LOADING:
         pipe = _LOADED.get(key)
         if pipe is None:
-            options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+            options: dict[str, Any] = {"dtype": getattr(torch, recipe.dtype)}
             if weights.bundled:
                 options |= {"safety_checker": None, "requires_safety_checker": False}
             with silent():
-                pipe = _LOADED[key] = weights.load(AutoPipelineForText2Image, **options).to(device)
+                pipe = weights.load(AutoPipelineForText2Image, **options)
+                if lora is not None:
+                    lora.load_into(pipe, 1.0 if recipe.lora_scale is None else recipe.lora_scale, weights.spec)
+                placed(pipe, recipe, device)
             pipe.set_progress_bar_config(disable=True)
+            _LOADED[key] = pipe
     return pipe
+
+
+def placed(pipe: Any, recipe: Recipe, device: str) -> None:
+    """Bring the weights of a pipeline to the device, or have them brought there when they are needed."""
+    if recipe.offload:
+        pipe.enable_model_cpu_offload(device=device)
+    else:
+        pipe.to(device)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from .device import fast_precision, hushed, is_fast_in_bfloat16, quiet, torch_de
 from .function import FunctionModel
 from .local import LocalModel
 from .onnx import BACKENDS, OnnxGraph, OnnxParts, by_onnx
-from .weights import KINDS, WeightKind, Weights, find_weights, is_bundled, options_of
+from .weights import KINDS, WeightKind, Weights, find_weights, hub_file, is_bundled, is_hub_id, options_of
 
 __all__ = [
     "BACKENDS",
@@ -25,9 +25,11 @@ __all__ = [
     "by_onnx",
     "fast_precision",
     "find_weights",
+    "hub_file",
     "hushed",
     "is_bundled",
     "is_fast_in_bfloat16",
+    "is_hub_id",
     "options_of",
     "quiet",
     "torch_device",

@@ -19,7 +19,7 @@ from typing import Any
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.registry import Registry
 
-__all__ = ["KINDS", "WeightKind", "Weights", "find_weights", "is_bundled", "options_of"]
+__all__ = ["KINDS", "WeightKind", "Weights", "find_weights", "hub_file", "is_bundled", "is_hub_id", "options_of"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w.-]+)?")
 _DETECTORS = (
@@ -131,7 +131,7 @@ class Weights:
             return path
         if self.commit is None:
             return None
-        return _hub_file(self.source, name, self.commit, self.spec, missing_ok=True)
+        return hub_file(self.source, name, self.commit, self.spec, missing_ok=True)
 
     def load(self, kind: Any, **options: Any) -> Any:
         """`kind.from_pretrained` of this very model; a hub model that is in the cache is not asked of the network."""
@@ -175,7 +175,7 @@ def find_weights(spec: str, kind: str, cache_dir: Path) -> Weights:
         marker = next((marker for marker in about.markers if (root / marker).is_file()), about.markers[0])
         return _folder(root, spec, marker, options, about, root.resolve().name, cache_dir)
     own = about.own if about.bundled else ""
-    if not _HUB_ID.fullmatch(name) or name.startswith(("./", "../")):
+    if not is_hub_id(name) or name.startswith(("./", "../")):
         neither, give = (f"'{own}', nor ", f"'{own}', ") if own else ("", "")
         raise BadInput(
             f"{spec!r} is neither {neither}a folder that exists, nor a model id 'owner/name'."
@@ -183,7 +183,7 @@ def find_weights(spec: str, kind: str, cache_dir: Path) -> Weights:
         )
     model, _, commit = name.partition("@")
     marker = about.markers[0]
-    path = _hub_file(model, marker, commit or None, spec, own=own)
+    path = hub_file(model, marker, commit or None, spec, own=own)
     if path is None:
         raise BadInput(f"{model!r} has no {marker}, so it cannot be used here. Give {about.wanted}.")
     weights = Weights(
@@ -230,6 +230,11 @@ def _checked(weights: Weights, about: WeightKind) -> Weights:
     return weights
 
 
+def is_hub_id(name: str) -> bool:
+    """Whether `name` has the form of a hub id, `owner/name[@commit]`."""
+    return _HUB_ID.fullmatch(name) is not None
+
+
 def is_bundled(model: object) -> bool:
     """Whether a model is one of the small ones that come with the package."""
     weights = getattr(model, "weights", None)
@@ -245,7 +250,7 @@ def options_of(spec: str, query: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _hub_file(
+def hub_file(
     model: str, name: str, commit: str | None, spec: str, *, own: str = "", missing_ok: bool = False
 ) -> Path | None:
     """One file from the hub's local cache, else from the hub; None where the repository has no such file.
