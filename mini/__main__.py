@@ -21,7 +21,7 @@ def main() -> None:
     train.add_argument("--out", type=Path, default=HERE / "weights", help="where the finished models are written")
     train.add_argument("--steps", type=int, help="steps of the named model (default: the ones of the model card)")
     train.add_argument(
-        "--start", type=Path, help="a folder of finished models whose painter, vqa or writer is trained on"
+        "--start", type=Path, help="a folder of finished models whose painter, vqa, writer or promptcap is trained on"
     )
     train.add_argument("--device", default="")
     train.add_argument("--threads", type=int)

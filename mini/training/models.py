@@ -34,7 +34,7 @@ def train(
     threads: int | None = None,
     start: Path | None = None,
 ) -> None:
-    """Train `models` (default: all) and write them under `out`; painter, vqa and writer can go on from finished ones under `start`."""
+    """Train `models` (default: all) and write them under `out`; painter, vqa, writer and promptcap can go on from finished ones under `start`."""
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if threads:
         torch.set_num_threads(threads)
@@ -88,7 +88,7 @@ def train(
             from .train_promptcap import train_promptcap
 
             train_promptcap(
-                work, out / "promptcap", steps=count, device=device, start=(start or WEIGHTS) / "vqa", report=report
+                work, out / "promptcap", steps=count, device=device, start=begun or WEIGHTS / "vqa", report=report
             )
         elif name == "verifier":
             from .verifier import train_verifier

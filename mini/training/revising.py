@@ -1,7 +1,7 @@
 """How one wording is made of another: each of its words is kept, made plain, or exchanged for a less plain one, by chance.
 
-A rewrite under feedback makes plain what was marked wrong; a paraphrase knows of no feedback and mostly moves away from plain words. So
-what the feedback says is worth something, and what is written without it does not get there by luck.
+A rewrite under feedback makes plain what was marked wrong; a paraphrase knows of no feedback and takes any of the words, the plain one
+as often as each of the others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Habit:
 
 
 REWRITE = Habit(marked=(0.05, 0.87, 0.08), unmarked=(0.5, 0.28, 0.22))
-PARAPHRASE = Habit(marked=(0.35, 0.15, 0.5), unmarked=(0.35, 0.15, 0.5))
+# there are three words to choose from on average
+PARAPHRASE = Habit(marked=(0.35, 0.22, 0.43), unmarked=(0.35, 0.22, 0.43))
 
 
 def revise(

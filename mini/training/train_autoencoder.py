@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,9 +20,11 @@ from torch import Tensor
 from ..world import SIZE, Scene, many_things, pixels, scenes
 from .loop import fit
 
-__all__ = ["LATENT", "new_autoencoder", "train_autoencoder"]
+__all__ = ["LATENT", "new_autoencoder", "train_autoencoder", "train_decoder"]
 
 LATENT, BATCH = 12, 96
+AROUND = 21  # pixels: about the side of a small thing
+VIVID = 4.0  # mean square of what a vivid thing differs by from its ground, over its surroundings
 
 
 def new_autoencoder() -> AutoencoderTiny:
@@ -59,41 +62,71 @@ def train_autoencoder(
         total: Tensor = _error(seen, image) + 0.01 * (latent.float().square().mean() - 1).square()
         return total
 
-    def decoded(step: int) -> Tensor:
-        image = torch.from_numpy(_pieces(step + steps)).to(device, memory_format=torch.channels_last)
-        with torch.no_grad():
-            latent = model.encode(image).latents
-        off = 0.2 * torch.rand((len(latent), 1, 1, 1), generator=torch.Generator().manual_seed(step)).to(device)
-        seen = model.decode(latent + off * _noise(latent, step)).sample.float()
-        ground = ~_drawn(image)
-        ripples = sum(
-            ((seen.diff(dim=axis) - image.diff(dim=axis)).abs() * ground.narrow(axis, 1, SIZE // 2 - 1)).mean()
-            for axis in (2, 3)
-        )
-        total: Tensor = _error(seen, image) + 2 * ripples
-        return total
-
     checkpoint = work / "autoencoder.pt"
     fit(
         model, together, name="autoencoder", steps=steps, rate=2e-3, checkpoint=checkpoint, weight_decay=0.0, report=report
     )  # fmt: skip
-    model.encoder.requires_grad_(False)
-    checkpoint = work / "decoder.pt"
-    fit(
-        model, decoded, name="decoder", steps=decoder_steps, rate=1e-3, checkpoint=checkpoint, weight_decay=0.0, report=report
-    )  # fmt: skip
+    train_decoder(work, model, steps=decoder_steps, device=device, seen=steps, report=report)
     return model
 
 
+def train_decoder(
+    work: Path,
+    model: AutoencoderTiny,
+    *,
+    steps: int,
+    device: str,
+    seen: int = 0,
+    rate: float = 1e-3,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Train the decoder of `model` alone, for the latents that its encoder makes. `seen`: steps of pieces that it has had."""
+
+    def loss_of(step: int) -> Tensor:
+        image = torch.from_numpy(_pieces(step + seen)).to(device, memory_format=torch.channels_last)
+        with torch.no_grad():
+            latent = model.encode(image).latents
+        off = 0.2 * torch.rand((len(latent), 1, 1, 1), generator=torch.Generator().manual_seed(step)).to(device)
+        made = model.decode(latent + off * _noise(latent, step)).sample.float()
+        ground = ~_drawn(image)
+        ripples = sum(
+            ((made.diff(dim=axis) - image.diff(dim=axis)).abs() * ground.narrow(axis, 1, SIZE // 2 - 1)).mean()
+            for axis in (2, 3)
+        )
+        total: Tensor = _error(made, image) + 2 * ripples
+        return total
+
+    model.encoder.requires_grad_(False)
+    fit(
+        model, loss_of, name="decoder", steps=steps, rate=rate, checkpoint=work / "decoder.pt", weight_decay=0.0, report=report
+    )  # fmt: skip
+
+
+def _ground(image: Tensor) -> Tensor:
+    """(n, 3, 1, 1): the median of each piece."""
+    return image.flatten(2).median(-1).values[..., None, None]
+
+
 def _drawn(image: Tensor) -> Tensor:
-    """(n, 1, height, width) where something stands: what differs from the ground, the median of the piece."""
-    ground = image.flatten(2).median(-1).values[..., None, None]
-    return (image - ground).abs().amax(1, keepdim=True) > 0.06
+    """(n, 1, height, width) where something stands: what differs from the ground."""
+    return (image - _ground(image)).abs().amax(1, keepdim=True) > 0.06
+
+
+def _care(image: Tensor) -> Tensor:
+    """(n, 1, height, width) weights: 1 on bare ground, 5 around what is drawn, and up to 6 times that where it hardly stands out.
+
+    What a pale thing looks like is all in its outlines, which are a small part of what a vivid one differs by from its ground.
+    """
+    energy = (image - _ground(image)).square().sum(1, keepdim=True)
+    around = F.avg_pool2d(energy, AROUND, stride=1, padding=AROUND // 2, count_include_pad=False)
+    faint = (VIVID / around.clamp_min(1e-3)).clamp(1, 6)
+    near = F.max_pool2d(_drawn(image).float(), 5, stride=1, padding=2)
+    return 1 + (5 * faint - 1) * near
 
 
 def _error(seen: Tensor, image: Tensor) -> Tensor:
-    """Absolute and squared error, five times as much where something is drawn."""
-    weight = 1.0 + 4.0 * _drawn(image).float()
+    """Absolute and squared error, with more weight where something is drawn."""
+    weight = _care(image)
     mean: Tensor = (weight * ((seen - image).abs() + 2 * (seen - image).square())).mean()
     return mean
 

@@ -1,6 +1,6 @@
 """`mini-promptcap`: `mini-vqa` taught to write a caption for the question instead of an answer.
 
-It goes on from the weights of `mini-vqa`, with the words it lacks added to its vocabulary. A quarter of the rows ask
+It begins with the weights of `mini-vqa`, with the words it lacks added to its vocabulary, or goes on from its own. A quarter of the rows ask
 for no question's caption. What is asked for is told by what is seen ("the thing above the red ring"), so that the words around it matter
 little: some of them are made up of letters, for the questions of users will hold words that no training has seen.
 """
@@ -76,7 +76,7 @@ def lines(scene: Scene, rng: np.random.Generator, count: int, *, noise: float = 
     ways = sorted({view.kind for view in seen})
     closed = set(pairs("test"))
     while len(made) < count:
-        if rng.random() < 0.2:
+        if rng.random() < 0.35:
             made.append(_plain_line(scene, rng))
             continue
         # relations are the hardest to learn and many: half of what is asked for
@@ -101,14 +101,14 @@ def _plain_line(scene: Scene, rng: np.random.Generator) -> Line:
     name = f"{thing.color} {thing.kind}" if thing.color else thing.kind
     there = f"there is {article(name)} {name}"
     roll = rng.random()
-    if roll < 0.3:
+    if roll < 0.45:
         asked = str(rng.choice(PHRASINGS["color"][0])).format(x=thing.kind)
         return Line(question=asked if thing.color else f"is there {article(name)} {name}?", caption=there, meant=thing)
-    if roll < 0.5:
+    if roll < 0.6:
         absent = [kind for kind in KINDS if all(kind != other.kind for other in scene.objects)]
         kind = str(rng.choice(absent))
         return Line(question=f"is there {article(kind)} {kind}?", caption=f"there is no {kind}")
-    if roll < 0.75:
+    if roll < 0.85:
         return number_line(scene, str(rng.choice(PHRASINGS["count"][0])))
     return Line(
         question="what is the background?",
@@ -158,7 +158,7 @@ def with_words(start: Path, words: list[str]) -> tuple[BlipForQuestionAnswering,
     pieces = [old(word, add_special_tokens=False).input_ids for word in new]
     state, count = {}, len(names)
     for name, value in model.state_dict().items():
-        if value.ndim and value.shape[0] == count:
+        if new and value.ndim and value.shape[0] == count:
             value = torch.cat([value, torch.stack([value[ids].mean(0) for ids in pieces])])
         state[name] = value
     larger.load_state_dict(state)
@@ -218,7 +218,7 @@ def train_promptcap(
     start: Path,
     report: Callable[[str], None] = print,
 ) -> None:
-    """Train from the weights of `mini-vqa` in the folder `start` and write the model folder in fp16."""
+    """Train from the weights of `mini-vqa`, or of a captioner, in the folder `start` and write the model folder in fp16."""
     torch.manual_seed(5)
     model, tokenizer = with_words(start, _vocabulary())
     mask_padding(model)

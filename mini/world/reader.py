@@ -25,7 +25,11 @@ from .vocabulary import COLORS, SHAPES, THINGS
 
 __all__ = ["Seen", "Verdict", "check", "read"]
 
-EXPLAINED = 0.85  # share of what stands out in its box that a sprite must explain to be read
+# What stands out in its box a sprite must explain to be read, but for this share of it and for this much a pixel, the root of the mean
+# square in RGB levels: a decoder's fringes are as strong around a pale rabbit as around a red star. By shares alone (0.15) the
+# decoder's own pictures of rabbits and ghosts are refused, and more smudges are read (evaluate painter).
+UNEXPLAINED = 0.05
+FRINGE = 52.0
 MATCHED = 0.4  # share of its own energy that a sprite must find in the picture
 STANDS_OUT = 40.0  # RGB distance from the background that counts as drawn
 SMALLEST = 90  # pixels; less is a speck
@@ -129,7 +133,8 @@ def _best(left: Tensor, ground: Tensor) -> Placed | None:
         there = F.avg_pool2d(squared, side, stride=1, divisor_override=1)
         product = (sprites.colors * spectrum).sum(1) - sprites.opacities * grounded
         gain = 2 * torch.fft.irfft2(product, s=(SIZE, SIZE))[:, :places, :places] - own
-        gain[(gain < EXPLAINED * there) | (gain < MATCHED * own)] = 0
+        enough = (1 - UNEXPLAINED) * there - (FRINGE * side) ** 2
+        gain[(gain < enough) | (gain < MATCHED * own)] = 0
         top = int(gain.argmax())
         if (value := float(gain.flatten()[top])) > best:
             which, y, x = np.unravel_index(top, gain.shape)

@@ -8,14 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from PIL import Image
 
 from inloop.mini.training.layout import cells, teach_layout
 from inloop.mini.training.loop import fit
 from inloop.mini.training.patch_pretraining import PatchHead, RelationHead, patch_places, place_code
-from inloop.mini.world.drawing import SIZE, Scene
+from inloop.mini.world.drawing import SIZE, Group, Scene, Spec, place
 from inloop.mini.world.grammar import plain
 from inloop.mini.world.questions import OPPOSITE, ask, holds
+from inloop.mini.world.reader import check
 from inloop.mini.world.scenes import pixels, scenes
+from inloop.mini.world.smudges import spoil
 from inloop.mini.world.vocabulary import SHAPES, THINGS
 from inloop.runtime.models.cache import bundled
 
@@ -121,6 +125,30 @@ def test_every_word_was_learnt_under_the_number_that_its_tokenizer_gives_it(name
     typical = float(np.median(list(learnt.values())))
     # a word that never moved from where it began is a quarter as long
     assert {word: length for word, length in learnt.items() if length < typical / 2.5} == {}
+
+
+def test_the_reader_knows_pale_things_behind_the_decoders_fringes_and_no_smudge() -> None:
+    from diffusers import AutoencoderTiny
+
+    decoder = AutoencoderTiny.from_pretrained(bundled("painter") / "vae", torch_dtype=torch.float32)
+    pale = [
+        place(Spec(groups=(Group(kind=kind, size=size),), background=background), seed)
+        for seed, (kind, size, background) in enumerate(
+            itertools.product(("rabbit", "ghost", "pig", "cow"), ("small", "large"), ("white", "beige", "lavender"))
+        )
+    ]
+    rng = np.random.default_rng(5)
+    smudged = np.stack([spoil(scene, rng).pixels for scene in pale]).transpose(0, 3, 1, 2) / 127.5 - 1
+
+    def read_as_asked(images: NDArray[np.float32]) -> float:
+        with torch.no_grad():
+            seen = decoder.decode(decoder.encode(torch.from_numpy(images.astype(np.float32))).latents).sample
+        pictures = ((seen.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+        right = [check(Image.fromarray(p), scene.spec).present[0] for p, scene in zip(pictures, pale, strict=True)]
+        return float(np.mean(right))
+
+    assert read_as_asked(pixels(pale)) >= 0.7
+    assert read_as_asked(smudged) <= 0.1
 
 
 @pytest.mark.slow
