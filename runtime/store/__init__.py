@@ -1,27 +1,35 @@
-"""What outlives a run: blobs by content, the ledger of paid calls, locks and hashes."""
+"""What outlives a run: blobs by content, the ledger of paid calls, the votes of people, locks and hashes."""
 
 from .blobs import BlobStore, MemoryBlobs, disk_problem, draft_of, write_whole
 from .calls import CALL_KINDS, CallKind, canonical_json
+from .database import Database
 from .hashes import SUMS, copy_hashed, file_sha256, folder_revision, read_sums, remember, sha256
 from .ledger import Call, Ledger
 from .locks import open_locked, take
 from .open import Store
+from .votes import Shown, Vote, Votes, Winner, standing
 
 __all__ = [
     "BlobStore",
     "CALL_KINDS",
     "Call",
     "CallKind",
+    "Database",
     "Ledger",
     "MemoryBlobs",
     "SUMS",
+    "Shown",
     "Store",
+    "Vote",
+    "Votes",
+    "Winner",
     "canonical_json",
     "copy_hashed",
     "disk_problem",
     "draft_of",
     "file_sha256",
     "folder_revision",
+    "standing",
     "open_locked",
     "read_sums",
     "remember",

@@ -1,4 +1,4 @@
-"""What is kept between runs: the blob store and the call ledger of one folder."""
+"""What is kept between runs: the blob store, the call ledger and the votes of one folder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .blobs import BlobStore
 from .ledger import Ledger
+from .votes import Votes
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -16,13 +17,14 @@ __all__ = ["Store"]
 
 
 class Store:
-    """`root/blobs` and `root/ledger.sqlite`; `run_id` names the run that calls are booked on."""
+    """`root/blobs`, `root/ledger.sqlite` and `root/votes.sqlite`; `run_id` names the run that calls are booked on."""
 
     def __init__(self, root: Path, run_id: str = "") -> None:
         self.root = Path(root)
         self.run_id = run_id
         self.blobs = BlobStore(self.root / "blobs")
         self.ledger = Ledger(self.root / "ledger.sqlite", run_id=run_id)
+        self.votes = Votes(self.root / "votes.sqlite")
 
     @classmethod
     def open(cls, settings: Settings, run_id: str = "") -> Store:

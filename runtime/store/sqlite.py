@@ -12,16 +12,16 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import PrerequisiteError, RunnerError
+from ..errors import RunnerError
 from ..records import Cost
-from .blobs import disk_problem
 from .calls import Call, Failure
+from .database import Database
 
 __all__ = ["LedgerFile", "Write"]
 
@@ -62,22 +62,15 @@ class LedgerFile:
     def __init__(self, path: Path, run_id: str) -> None:
         self.path = path
         self.run_id = run_id
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise disk_problem(error, path) from error
-        self._reader = self._connect()
+        self._database = Database(
+            path, what="the call ledger", tables=_TABLES, version=_SCHEMA_VERSION, lost="calls are then paid anew"
+        )
+        self._reader = self._database.opened()
         self._reading = threading.Lock()
         self._guard = threading.Lock()
         self._queue: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = False
-        try:
-            with self._explained():
-                self._create()
-        except BaseException:
-            self._reader.close()
-            raise
 
     def close(self) -> None:
         """Write what waits and close the file; may be called twice."""
@@ -141,7 +134,7 @@ class LedgerFile:
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """What a query gives now."""
-        with self._reading, self._explained():
+        with self._reading, self._database.explained():
             if self._closed:
                 raise RunnerError(f"the call ledger {self.path} is closed.")
             return self._reader.execute(query, values).fetchall()
@@ -176,8 +169,8 @@ class LedgerFile:
             if not batch:
                 continue
             try:
-                with self._explained():
-                    connection = connection or self._connect()
+                with self._database.explained():
+                    connection = connection or self._database.connect()
                     kept = self._commit(connection, batch)
             except BaseException as error:
                 for write in batch:
@@ -228,65 +221,6 @@ class LedgerFile:
             (self.run_id, call.key, call.kind, int(write.outcome == "paid"), write.seen, seq, write.cost, now),
         )
         return str(text)
-
-    def _connect(self) -> sqlite3.Connection:
-        with self._explained():
-            connection = sqlite3.connect(self.path, timeout=60.0, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA synchronous = FULL")
-            return connection
-
-    def _create(self) -> None:
-        version = self._reader.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _SCHEMA_VERSION):
-            raise PrerequisiteError(
-                f"the call ledger {self.path} has schema version {version}; this inloop reads {_SCHEMA_VERSION}",
-                remedy="use the inloop that wrote it, or name another store (INLOOP_STORE=...).",
-            )
-        deadline = time.monotonic() + 60.0
-        while True:  # several processes opening a new file at once: WAL mode is not covered by SQLite's own waiting
-            try:
-                self._reader.execute("PRAGMA journal_mode = WAL")
-                if version == 0:
-                    self._reader.execute("BEGIN IMMEDIATE")
-                    for statement in _TABLES.split(";"):
-                        self._reader.execute(statement)
-                    self._reader.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-                    self._reader.execute("COMMIT")
-                return
-            except sqlite3.OperationalError as error:
-                if self._reader.in_transaction:
-                    self._reader.execute("ROLLBACK")
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """SQLite's errors, told with their remedy."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            text = str(error)
-            if "full" in text or "disk I/O" in text:
-                problem, remedy = (
-                    "cannot be written: the disk is full or broken",
-                    "free some space, then resume the run.",
-                )
-            elif "readonly" in text or "unable to open" in text:
-                problem, remedy = (
-                    "cannot be opened for writing",
-                    "give yourself the rights on its folder, or set INLOOP_STORE.",
-                )
-            elif "locked" in text:
-                problem, remedy = (
-                    "was locked for a minute",
-                    "see which program holds it open, end that, and resume the run.",
-                )
-            elif "malformed" in text or "not a database" in text:
-                problem, remedy = "is damaged", "restore it from a backup, or move it away: calls are then paid anew."
-            else:
-                problem, remedy = "cannot be used", "check the file and its folder."
-            raise PrerequisiteError(f"the call ledger {self.path} {problem} (SQLite: {text})", remedy=remedy) from error
 
 
 def _costs(rows: list[tuple[Any, ...]]) -> list[Cost]:

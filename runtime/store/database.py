@@ -1,0 +1,109 @@
+"""A SQLite file of the store: opened with full durability, made once, of one schema version, its errors told with their remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import PrerequisiteError
+from .blobs import disk_problem
+
+__all__ = ["Database"]
+
+_PATIENCE = 60.0  # seconds
+
+
+class Database:
+    """The file `path`; what is committed is on the disk (WAL, fsynced), and any number of processes may have it open.
+
+    Args:
+        path: its folder is made.
+        what: what it is called in errors, as in "the call ledger".
+        tables: the statements that make it, at `version`.
+        lost: what one does without it, for the remedy of a damaged file.
+    """
+
+    def __init__(self, path: Path, *, what: str, tables: str, version: int, lost: str) -> None:
+        self.path, self._what, self._tables, self._version, self._lost = path, what, tables, version, lost
+
+    def connect(self) -> sqlite3.Connection:
+        """A connection in autocommit mode, for any thread; the caller closes it."""
+        with self.explained():
+            connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA synchronous = FULL")
+            return connection
+
+    def opened(self) -> sqlite3.Connection:
+        """A connection to the file, which is made where it is not there: a full disk or a folder without rights shows at once.
+
+        Raises:
+            PrerequisiteError: it cannot be made, or is of another schema version.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_problem(error, self.path) from error
+        connection = self.connect()
+        try:
+            with self.explained():
+                self._make(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, self._version):
+            raise PrerequisiteError(
+                f"{self._what} {self.path} has schema version {version}; this inloop reads {self._version}",
+                remedy="use the inloop that wrote it, or name another store (INLOOP_STORE=...).",
+            )
+        deadline = time.monotonic() + _PATIENCE
+        while True:  # several processes opening a new file at once: WAL mode is not covered by SQLite's own waiting
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                if version == 0:
+                    connection.execute("BEGIN IMMEDIATE")
+                    for statement in self._tables.split(";"):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {self._version}")
+                    connection.execute("COMMIT")
+                return
+            except sqlite3.OperationalError as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """SQLite's errors, told with their remedy."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            text = str(error)
+            if "full" in text or "disk I/O" in text:
+                problem, remedy = (
+                    "cannot be written: the disk is full or broken",
+                    "free some space, then resume the run.",
+                )
+            elif "readonly" in text or "unable to open" in text:
+                problem, remedy = (
+                    "cannot be opened for writing",
+                    "give yourself the rights on its folder, or set INLOOP_STORE.",
+                )
+            elif "locked" in text:
+                problem, remedy = (
+                    "was locked for a minute",
+                    "see which program holds it open, end that, and resume the run.",
+                )
+            elif "malformed" in text or "not a database" in text:
+                problem, remedy = "is damaged", f"restore it from a backup, or move it away: {self._lost}."
+            else:
+                problem, remedy = "cannot be used", "check the file and its folder."
+            raise PrerequisiteError(f"{self._what} {self.path} {problem} (SQLite: {text})", remedy=remedy) from error
