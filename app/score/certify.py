@@ -4,11 +4,13 @@ inloop certify            everything that the data folder holds: ours, published
 inloop certify dsg        stored DSG or VQ2A answers: correlation with ratings, or the mean score by source
 inloop certify vqa        a VQA prediction file under one rule, or all
 inloop certify ratings    your own scores against your own ratings, beside what the raters' halves agree on
+inloop certify judges     judges against your own labelled answers; the weights of an ensemble, where they are worth having
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from ..cli import clip, json_text, printable
 
 if TYPE_CHECKING:
     from ...evaluators.run import Correlation, Figure
+    from ...tools.vision import Certificate, Figures
 
 __all__ = ["add_arguments", "certify"]
 
@@ -56,10 +59,15 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     ratings.add_argument("--scores", metavar="FILE", required=True, help="CSV or JSONL: id, score")
     ratings.add_argument("--ratings", metavar="FILE", required=True, help="CSV or JSONL: id, rating; a row a rater")
 
+    judges = add("judges", "compare judges with labelled answers, and weigh them")
+    judges.add_argument("labels", metavar="LABELS", help="CSV or JSONL: image, question, answer (yes or no)")
+    judges.add_argument("--vqa", metavar="ID", help="the judge; several: 'A + B' (default: that of the settings)")
+    judges.add_argument("--to", metavar="FILE", help="write the certificate to FILE.json, which --vqa takes then")
+
 
 def certify(args: argparse.Namespace) -> int:
     """The command `inloop certify`."""
-    return {"dsg": _dsg, "vqa": _vqa, "ratings": _ratings}.get(args.kind or "", _all)(args)
+    return {"dsg": _dsg, "vqa": _vqa, "ratings": _ratings, "judges": _judges}.get(args.kind or "", _all)(args)
 
 
 def _all(args: argparse.Namespace) -> int:
@@ -196,6 +204,66 @@ def _ratings(args: argparse.Namespace) -> int:
     else:
         print(_correlated(found, f"{args.scores} against {args.ratings}", ceiling.spearman))
     return 0
+
+
+def _judges(args: argparse.Namespace) -> int:
+    from ...evaluators.run import certify_judges, read_labels
+    from ...runtime.roles import close
+    from ...runtime.settings import Settings
+    from ...runtime.store import Store
+    from ...tools.vision import open_vqa
+
+    if args.to is not None and Path(args.to).suffix != ".json":
+        raise BadInput(f"--to {args.to!r}: a certificate is a file that ends in .json.")
+    settings = Settings.load(vqa=args.vqa)
+    specs = [spec.strip() for spec in settings.vqa.split(" + ")]
+    if len(set(specs)) < len(specs):
+        raise BadInput(f"--vqa {settings.vqa!r} names one judge twice.")
+
+    async def run(store: Store) -> Certificate:
+        labels = read_labels(Path(args.labels), store.blobs)
+        judges = {spec: open_vqa(spec, store, settings) for spec in specs}
+        try:
+            return await certify_judges(judges, labels, data=Path(args.labels).name)
+        finally:
+            for judge in judges.values():
+                await close(judge)
+
+    with Store.open(settings) as store:
+        certificate = asyncio.run(run(store))
+    if args.to is not None:
+        Path(args.to).write_text(certificate.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    if args.json:
+        print(json_text(certificate.model_dump(mode="json")))
+    else:
+        print("\n".join(_judged(certificate, args.to)))
+    return 0
+
+
+def _judged(certificate: Certificate, to: str | None) -> list[str]:
+    lines = [
+        f"{certificate.questions} questions on {certificate.pictures} pictures of {printable(certificate.data)}",
+        "",
+    ]
+    lines.append(f"{'weight':>6} {'right':>7}  {'95 % interval':16} {'kappa':>6} {'Brier':>6}  judge")
+    for member in certificate.members:
+        missing = certificate.questions - member.figures.answered
+        note = f" ({missing} not answered with yes or no)" if missing else ""
+        lines.append(f"{member.weight:6.2f} {_row_of(member.figures)}  {clip(printable(member.spec), 60)}{note}")
+    if certificate.equal is not None:
+        lines.append(f"{'':6} {_row_of(certificate.equal)}  all with equal weights")
+    if certificate.weighted is not None:
+        lines.append(f"{'':6} {_row_of(certificate.weighted)}  all with weights fitted on other pictures")
+    lines += ["", certificate.why]
+    return [*lines, f"written to {to}: --vqa {to}"] if to else lines
+
+
+def _row_of(figures: Figures) -> str:
+    accuracy = "none" if figures.accuracy is None else f"{figures.accuracy:.1%}"
+    interval = "" if figures.interval is None else f"{figures.interval[0]:.1%} to {figures.interval[1]:.1%}"
+    agreement = "" if figures.kappa is None else f"{figures.kappa:.2f}"
+    brier = "" if figures.brier is None else f"{figures.brier:.3f}"
+    return f"{accuracy:>7}  {interval:16} {agreement:>6} {brier:>6}"
 
 
 def _overlap(found: Correlation, scores: str, ratings: str) -> None:

@@ -27,12 +27,12 @@ ROLES = ("vqa", "clip", "detector", "llm", "questioner")
 class Options:
     """How the metrics of one run are computed.
 
-    Several `vqas` make DSG an ensemble, the other metrics take the first. `template` is VQAScore's, "" its own. `geneval` is
+    A `vqa` of several makes DSG an ensemble of scores (`Panel`); the other metrics take their mean answers. `template` is VQAScore's, "" its own. `geneval` is
     a file of GenEval's requirements, for prompts that bring none. `rewards`: the checkpoint of a reward by its metric, where
     it is not the public one.
     """
 
-    vqas: tuple[str, ...] = ("mini",)
+    vqa: str = "mini"
     clip: str = "mini"
     detector: str = "ssd"
     llm: str = "mini-writer"
@@ -75,12 +75,13 @@ class MetricModels:
         part = self._given.get(role, spec)
         return self.once(name, lambda: opener(part, self.store, self.settings), given=part)
 
-    def vqa(self, place: int = 0) -> VisualQA:
-        """The VQA model, or one of several."""
-        from ...tools.vision import open_vqa
+    def vqa(self) -> VisualQA:
+        """The VQA model, which may be several as one."""
+        from ...tools.vision import EnsembleVQA, open_vqa
 
-        spec = self.options.vqas[place]
-        vqa: VisualQA = self._model("vqa", f"vqa {spec}", open_vqa, spec)
+        vqa: VisualQA = self._model("vqa", f"vqa {self.options.vqa}", open_vqa, self.options.vqa)
+        if self.panel is None and isinstance(vqa, EnsembleVQA):
+            self.panel = Panel(vqa)
         return vqa
 
     def clip(self) -> Embedder:

@@ -26,7 +26,6 @@ from ..text_image import (
     ClipScore,
     FunctionEvaluator,
     GenEval,
-    Panel,
     PerPrompt,
     Preference,
     Thresholds,
@@ -109,14 +108,13 @@ def own_metric(name: str, given: Any) -> Metric:
 
 def _dsg(models: MetricModels) -> Evaluator:
     writer, options = models.writer(), models.options
-    vqas = [models.vqa(place) for place in range(len(options.vqas))]
-    models.panel = Panel(vqas) if len(vqas) > 1 else None
+    vqa = models.vqa()
 
     async def make(text: str) -> Evaluator:
         graph = await writer.scene_graph(text)
         if models.panel is not None:
             return models.panel.dsg(graph, rule=options.dsg_rule, lazy=options.lazy)
-        return DSG(vqas[0], graph, rule=options.dsg_rule, lazy=options.lazy)
+        return DSG(vqa, graph, rule=options.dsg_rule, lazy=options.lazy)
 
     return PerPrompt("dsg", make)
 
@@ -149,7 +147,7 @@ def _dcs(models: MetricModels) -> Evaluator:
 
 def _vqascore(models: MetricModels) -> Evaluator:
     vqa, template = models.vqa(), models.options.template
-    if not template and is_bundled(vqa):
+    if not template and any(is_bundled(member) for member in getattr(vqa, "members", (vqa,))):
         template = _MINI_TEMPLATE
         models.options.warn(f"mini-vqa was not taught the question of VQAScore: it was asked {template!r} instead.")
     return VQAScore(vqa, template=template or TEMPLATE)

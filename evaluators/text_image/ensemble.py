@@ -1,4 +1,4 @@
-"""Several VQA models judge together: the mean of their DSG scores, and how far they agree.
+"""Several VQA models judge together: the weighted mean of their DSG scores, and how far they agree.
 
 On the released TIFA160 answers the mean of two models correlates better with people than the better of the two, and a
 majority vote on each question worse; so scores are averaged, not answers. The models agree on 90 % of those questions
@@ -11,10 +11,9 @@ import itertools
 from collections.abc import Sequence
 
 from ...agents.scene import SceneGraph
-from ...runtime.errors import BadInput
-from ...runtime.protocols import VisualQA
 from ...runtime.records import Cost, Part, Record, Sample, Score
 from ...runtime.run import settled
+from ...tools.vision import EnsembleVQA
 from ..stats import kappa, unscored
 from .dsg import DSG, Rule, verdict
 
@@ -33,36 +32,34 @@ class Agreement(Record):
     kappa: float | None
     pairs: dict[str, float | None]
 
+    def in_words(self) -> str:
+        """In one sentence; "" where no question was answered by all."""
+        if self.share is None:
+            return ""
+        chance = "" if self.kappa is None else f", kappa {self.kappa:.2f}"
+        return f"the judges agree on {self.share:.0%} of {self.questions} questions{chance}"
+
 
 class Panel:
-    """Two or more VQA models, and what they have said so far through the evaluators made with `dsg`."""
+    """The members of an ensemble as judges of scene graphs, and how far they have agreed so far, on whatever they were asked."""
 
-    def __init__(self, vqas: Sequence[VisualQA]) -> None:
-        names = [vqa.model for vqa in vqas]
-        if len(vqas) < 2 or len({(vqa.model, vqa.revision) for vqa in vqas}) < len(vqas):
-            raise BadInput(f"an ensemble needs two or more different models; these are {names}.")
-        self.vqas = tuple(vqas)
-        self._said: dict[tuple[str, str], tuple[bool, ...]] = {}
+    def __init__(self, ensemble: EnsembleVQA) -> None:
+        self.ensemble = ensemble
 
     def dsg(self, graph: SceneGraph, *, rule: Rule = "strict", lazy: bool = False) -> EnsembleDSG:
         """The evaluator of one scene graph."""
         return EnsembleDSG(self, graph, rule=rule, lazy=lazy)
 
-    def heard(self, picture: str, question: str, verdicts: Sequence[bool | None]) -> None:
-        """Note what each model said; counted once a picture and question, where all said yes or no."""
-        if None not in verdicts:
-            self._said[picture, question] = tuple(bool(said) for said in verdicts)
-
     def agreement(self) -> Agreement:
         """Over everything that was heard."""
-        rows = list(self._said.values())
+        members, rows = self.ensemble.members, list(self.ensemble.said.values())
         pairs: dict[str, float | None] = {}
-        for a, b in itertools.combinations(range(len(self.vqas)), 2):
-            name = f"{self.vqas[a].model} and {self.vqas[b].model}"
+        for a, b in itertools.combinations(range(len(members)), 2):
+            name = f"{members[a].model} and {members[b].model}"
             pairs[name] = kappa([row[a] for row in rows], [row[b] for row in rows])
         known = [value for value in pairs.values() if value is not None]
         return Agreement(
-            models=tuple(vqa.model for vqa in self.vqas),
+            models=tuple(member.model for member in members),
             questions=len(rows),
             share=sum(len(set(row)) == 1 for row in rows) / len(rows) if rows else None,
             kappa=sum(known) / len(known) if known else None,
@@ -71,23 +68,23 @@ class Panel:
 
 
 class EnsembleDSG:
-    """An `Evaluator`: the mean DSG score of the panel's models; None where one of them could not score."""
+    """An `Evaluator`: the weighted mean DSG score of the panel's models; None where one of them could not score."""
 
     name = "dsg"
 
     def __init__(self, panel: Panel, graph: SceneGraph, *, rule: Rule = "strict", lazy: bool = False) -> None:
-        self.panel = panel
+        self.ensemble = panel.ensemble
         self.rule = rule
-        self.members = [DSG(vqa, graph, rule=rule, lazy=lazy) for vqa in panel.vqas]
+        self.members = [DSG(vqa, graph, rule=rule, lazy=lazy) for vqa in self.ensemble.members]
 
     async def score(self, samples: Sequence[Sample]) -> list[Score]:
-        """One score a sample, in order; a part is the mean of the models' values for one question."""
+        """One score a sample, in order; a part is the weighted mean of the models' values for one question."""
         pictures = list({s.image.sha256: s.image for s in samples if s.image is not None}.values())
         heard = await settled([member.answers(pictures) for member in self.members])
         for picture in pictures:
             for place, node in enumerate(self.members[0].graph.nodes):
                 said = [verdict(known[picture.sha256][place], self.rule) for known, _ in heard]
-                self.panel.heard(picture.sha256, node.question, said)
+                self.ensemble.hear(picture.sha256, node.question, said)
         return [
             unscored(sample)
             if sample.image is None
@@ -101,19 +98,31 @@ class EnsembleDSG:
         ]
 
     def _mean(self, scores: list[Score]) -> Score:
-        models = [vqa.model for vqa in self.panel.vqas]
+        models = [vqa.model for vqa in self.ensemble.members]
         cost = sum((score.cost for score in scores), Cost())
         failed = [f"{name}: {s.explanation}" for name, s in zip(models, scores, strict=True) if s.value is None]
-        values = [score.value for score in scores if score.value is not None]
-        parts = tuple(_joined(models, rows) for rows in zip(*(score.parts for score in scores), strict=False))
-        if failed:
+        parts = tuple(self._joined(models, rows) for rows in zip(*(score.parts for score in scores), strict=False))
+        value = self._weighted([score.value for score in scores])
+        if value is None:
             return Score(value=None, explanation="; ".join(failed), parts=parts, cost=cost)
-        told = ", ".join(f"{name} {value:.3f}" for name, value in zip(models, values, strict=True))
-        return Score(value=sum(values) / len(values), explanation=f"mean of {told}", parts=parts, cost=cost)
+        told = ", ".join(f"{name} {score.value:.3f}" for name, score in zip(models, scores, strict=True))
+        weights = self.ensemble.weights
+        how = (
+            "" if max(weights) == min(weights) else f", by weight {' to '.join(f'{weight:.2f}' for weight in weights)}"
+        )
+        return Score(value=value, explanation=f"mean of {told}{how}", parts=parts, cost=cost)
 
+    def _weighted(self, values: Sequence[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        if len(known) < len(values):
+            return None
+        return sum(weight * value for weight, value in zip(self.ensemble.weights, known, strict=True))
 
-def _joined(models: list[str], parts: Sequence[Part]) -> Part:
-    values = [part.value for part in parts if part.value is not None]
-    whole = len(values) == len(parts)
-    detail = "; ".join(f"{name}: {part.detail}" for name, part in zip(models, parts, strict=True))
-    return Part(name=parts[0].name, value=sum(values) / len(values) if whole else None, detail=detail)
+    def _joined(self, models: list[str], parts: Sequence[Part]) -> Part:
+        detail = "; ".join(f"{name}: {part.detail}" for name, part in zip(models, parts, strict=True))
+        return Part(
+            name=parts[0].name,
+            value=self._weighted([part.value for part in parts]),
+            detail=detail,
+            p_yes=self._weighted([part.p_yes for part in parts]),
+        )

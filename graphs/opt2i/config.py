@@ -50,7 +50,12 @@ class Opt2iConfig(RunConfig):
         str, option("text-to-image model: mini, a folder, a hub id, or module:object", "models", "ID")
     ] = "mini"
     vqa: Annotated[
-        str, option("visual question answering model: mini, a folder, a hub id, or a server's URL", "models", "ID")
+        str,
+        option(
+            "visual question answering model: mini, a folder, a hub id, or a server's URL; 'A + B' or a certificate: several as one",
+            "models",
+            "ID",
+        ),
     ] = "mini"
     clip: Annotated[str, option("CLIP model: mini, a folder or a hub id", "models", "ID")] = "mini"
     questioner: Annotated[

@@ -9,7 +9,7 @@ from ...agents.opt2i import Rewriter
 from ...agents.scene import SceneGraph, SceneWriter
 from ...evaluators.run import METRICS, open_evaluator
 from ...evaluators.stats import Unscorable
-from ...evaluators.text_image import DCS, DSG
+from ...evaluators.text_image import DCS, DSG, Panel
 from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
 from ...runtime.protocols import Chat, Evaluator
@@ -18,7 +18,7 @@ from ...runtime.registry import is_object
 from ...runtime.run import Session, Warned
 from ...tools.encoders import open_clip
 from ...tools.images import open_images
-from ...tools.vision import foreign_note, open_vqa
+from ...tools.vision import EnsembleVQA, foreign_note, open_vqa
 from .config import Opt2iConfig
 from .search import Objective, Proposer, StopRule
 from .stops import usual
@@ -39,6 +39,7 @@ class Opt2iContext:
         self.objective = self._objective()
         self.images = session.open("images", open_images, config.images)
         self.vqa = session.open("vqa", open_vqa, config.vqa)
+        self.panel = Panel(self.vqa) if isinstance(self.vqa, EnsembleVQA) else None
         self.clip = session.open("clip", open_clip, config.clip)
         self.chat: Chat = session.open("llm", open_chat, config.llm)
         by_rules = config.questioner == "simple-english"
@@ -63,8 +64,14 @@ class Opt2iContext:
 
     def evaluators(self, scene: SceneGraph | Unscorable, phrases: list[str]) -> dict[str, Evaluator]:
         """The scores of one prompt's pictures: DSG (or why it cannot be scored), dCS, and what the caller brought."""
-        dsg = scene if isinstance(scene, Unscorable) else DSG(self.vqa, scene)
-        return {"dsg": dsg, "dcs": DCS(self.clip, phrases), **self.brought}
+        return {
+            "dsg": scene if isinstance(scene, Unscorable) else self._dsg(scene),
+            "dcs": DCS(self.clip, phrases),
+            **self.brought,
+        }
+
+    def _dsg(self, scene: SceneGraph) -> Evaluator:
+        return DSG(self.vqa, scene) if self.panel is None else self.panel.dsg(scene)
 
     def tell_foreign(self, pictures: Sequence[BlobRef]) -> None:
         """Say, once a run, that bundled judges are shown what they cannot know (`tools.vision.foreign_note`): before much is paid for."""

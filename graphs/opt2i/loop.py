@@ -40,6 +40,8 @@ def _prompts(config: Opt2iConfig) -> dict[str, str]:
 
 def _summary(context: Opt2iContext, mapped: Mapped[Opt2iTask]) -> Mapping[str, Any]:
     tasks = tuple(mapped.results.values())
+    if context.panel is not None and (agreed := context.panel.agreement().in_words()):
+        context.session.notes.append(f"{agreed}.")
     spent = [task.stop for task in tasks if task.stop.startswith("budget")]
     rows = {"comparisons": tuple(compare(tasks)), "published": tuple(published(tasks, context.config.objective))}
     return rows | ({"stopped": spent[0]} if spent else {})

@@ -28,7 +28,8 @@ class ScoreConfig(RunConfig):
     ] = None
     metric: Annotated[str, option("comma separated; an unknown one lists all", metavar="NAMES")] = "dsg,clipscore"
     vqa: Annotated[
-        str, option("mini, a folder or a hub id; several, comma separated: DSG as an ensemble", "models", "IDS")
+        str,
+        option("mini, a folder, a hub id or a server's URL; 'A + B' or a certificate: several as one", "models", "ID"),
     ] = "mini"
     clip: Annotated[str, option("CLIP model: mini, a folder or a hub id", "models", "ID")] = "mini"
     detector: Annotated[

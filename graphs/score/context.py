@@ -126,8 +126,11 @@ def rewards_of(config: ScoreConfig) -> dict[str, str]:
 
 
 def _options(config: ScoreConfig, session: Session) -> Options:
+    if "," in config.vqa and not Path(config.vqa.partition("?")[0]).exists():
+        joined = " + ".join(part.strip() for part in config.vqa.split(","))
+        raise BadInput(f"--vqa {config.vqa!r}: several judges are joined by ' + ': --vqa '{joined}'.")
     return Options(
-        vqas=tuple(name.strip() for name in config.vqa.split(",") if name.strip()),
+        vqa=config.vqa,
         clip=config.clip,
         detector=config.detector,
         llm=config.llm,

@@ -117,8 +117,11 @@ class Session:
 
     def models(self) -> dict[str, dict[str, str]]:
         """By role, the id and revision of what was opened, and the recipe that it is run by, where it has one."""
+        parts = dict(self.opened)
+        for role, part in self.opened.items():  # of several as one, each as well
+            parts |= {f"{role} {place}": member for place, member in enumerate(getattr(part, "members", ()), start=1)}
         named: dict[str, Identified] = {
-            role: part for role, part in self.opened.items() if hasattr(part, "model") and hasattr(part, "revision")
+            role: part for role, part in parts.items() if hasattr(part, "model") and hasattr(part, "revision")
         }
         return {
             role: {"id": part.model, "revision": part.revision} | _recipe(getattr(part, "recipe", None))

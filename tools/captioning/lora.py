@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...runtime.errors import BadInput, PrerequisiteError
-from ..models import Weights
-from ..vision import promptcap_prompt, vision_inputs
+from ..models import Weights, vision_inputs
+from ..vision import promptcap_prompt
 from .base import CaptionTraining, Trained, open_picture
 
 __all__ = ["LoraTraining", "is_trainable"]

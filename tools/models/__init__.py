@@ -6,6 +6,7 @@ from .device import fast_precision, hushed, is_fast_in_bfloat16, quiet, torch_de
 from .function import FunctionModel
 from .local import LocalModel
 from .onnx import BACKENDS, OnnxGraph, OnnxParts, by_onnx
+from .vision_language import Generated, VisionLanguageModel, too_long, vision_inputs
 from .weights import KINDS, WeightKind, Weights, find_weights, hub_file, is_bundled, is_hub_id, options_of
 
 __all__ = [
@@ -14,11 +15,13 @@ __all__ = [
     "BlipModel",
     "Bucket",
     "FunctionModel",
+    "Generated",
     "IMAGES",
     "KINDS",
     "LocalModel",
     "OnnxGraph",
     "OnnxParts",
+    "VisionLanguageModel",
     "WeightKind",
     "Weights",
     "buckets",
@@ -32,5 +35,7 @@ __all__ = [
     "is_hub_id",
     "options_of",
     "quiet",
+    "too_long",
     "torch_device",
+    "vision_inputs",
 ]

@@ -60,8 +60,7 @@ KINDS: Registry[WeightKind] = Registry(
             bundled="mini-diffusion",
         ),
         "vqa": WeightKind(
-            wanted="a BLIP question answering model such as Salesforce/blip-vqa-base",
-            types=("blip",),
+            wanted="a model that answers questions about pictures, such as Salesforce/blip-vqa-base or Qwen/Qwen2.5-VL-3B-Instruct",
             bundled="mini-vqa",
         ),
         "clip": WeightKind(

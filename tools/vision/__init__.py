@@ -1,23 +1,30 @@
 """Models that look at pictures: question answering, captions, detectors, text in pictures."""
 
 from .captioners import each_caption, open_captioner
+from .certificate import Certificate, CertifiedJudge, Figures
 from .detector import COCO, ObjectDetector, coco_name, open_detector
 from .drawn_world import foreign_note, is_drawn
+from .ensemble import EnsembleVQA, probability
 from .local_captioner import promptcap_prompt
 from .ocr import READERS, RapidOCR, open_ocr, open_page_reader
 from .open import open_vqa
 from .questions import is_closed
 from .tags import DetectorTags, is_detector, open_tagger
-from .vision_captioner import vision_inputs
+from .vision_vqa import VisionVQA
 from .vqa import BlipVQA
 
 __all__ = [
     "BlipVQA",
     "COCO",
+    "Certificate",
+    "CertifiedJudge",
     "DetectorTags",
+    "EnsembleVQA",
+    "Figures",
     "ObjectDetector",
     "READERS",
     "RapidOCR",
+    "VisionVQA",
     "coco_name",
     "each_caption",
     "foreign_note",
@@ -30,6 +37,6 @@ __all__ = [
     "open_page_reader",
     "open_tagger",
     "open_vqa",
+    "probability",
     "promptcap_prompt",
-    "vision_inputs",
 ]

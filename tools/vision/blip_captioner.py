@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ...runtime.errors import InloopError
 from ...runtime.records import BlobRef
 from ...runtime.run import chunks
-from ..models import BlipModel, Weights
-from .local_captioner import LocalCaptioner, promptcap_prompt, recipe_of, too_long
+from ..models import BlipModel, Weights, too_long
+from .local_captioner import LocalCaptioner, promptcap_prompt, recipe_of
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings

@@ -64,5 +64,8 @@ def foreign_note(models: Mapping[str, object], pictures: Iterable[Image.Image]) 
 
 
 def _names(models: object) -> list[str]:
-    each = models if isinstance(models, list) else [models]
+    given = models if isinstance(models, list) else [models]
+    each = [
+        member for model in given for member in getattr(model, "members", (model,))
+    ]  # an ensemble's are looked at one by one
     return [model if isinstance(model, str) else str(getattr(model, "model", "")) for model in each]

@@ -19,7 +19,7 @@ from ...runtime.run import settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights
 
-__all__ = ["CaptionRecipe", "LocalCaptioner", "promptcap_prompt", "recipe_of", "too_long"]
+__all__ = ["CaptionRecipe", "LocalCaptioner", "promptcap_prompt", "recipe_of"]
 
 
 def promptcap_prompt(question: str | None) -> str:
@@ -92,8 +92,3 @@ class LocalCaptioner(LocalModel[tuple[BlobRef, str], str]):
 
     def _said(self, text: str) -> str | InloopError:
         return " ".join(text.split()) or CallFailed(f"{self.model} wrote an empty caption")
-
-
-def too_long(prompt: str, tokens: int, room: int) -> BadInput:
-    """What is said of a prompt that the model cannot read whole."""
-    return BadInput(f"the question in {prompt[:80]!r}... makes {tokens} tokens, the model takes {room}: shorten it.")

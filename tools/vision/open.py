@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ...runtime.errors import BadInput
 from ...runtime.protocols import VisualQA
 from ...runtime.roles import Role
 from ...runtime.settings import Settings
 from ...runtime.store import Store
 from ..models import find_weights
+from .certificate import read_certificate
+from .ensemble import EnsembleVQA
 from .function import FunctionVQA
 from .served import is_served, open_served_vqa
+from .vision_vqa import JUDGES, VisionVQA
 from .vqa import BlipVQA
 
 __all__ = ["open_vqa"]
+
+_JOINT = " + "
+_SEES = ("ForConditionalGeneration", "ForVisionText2Text", "ForImageTextToText")
+"""How the classes end that make text of a picture and a text; some of them do something else, which is said when they are loaded."""
 
 
 JUDGE: Role[VisualQA] = Role(
@@ -26,17 +35,50 @@ JUDGE: Role[VisualQA] = Role(
 
 @JUDGE.opener
 def open_vqa(spec: str, store: Store, settings: Settings) -> VisualQA:
-    """The question answering model behind `spec`: "mini", a folder of `BlipForQuestionAnswering`, a hub id, a URL, or your own.
+    """The question answering model behind `spec`: "mini", the folder or the hub id of a vision-language model, a URL, or your own.
 
-    `http(s)://HOST:PORT/v1[#MODEL]` is a vision-language chat model behind a server (`inloop serve`, vLLM, OpenAI-like).
+    A model of transformers is BLIP for question answering, or any class behind `AutoModelForImageTextToText` (Qwen-VL, LLaVA, InternVL, SmolVLM,
+    PaliGemma, ...; option `batch`). `http(s)://HOST:PORT/v1[#MODEL]` is a vision-language chat model behind a server (`inloop serve`, vLLM, OpenAI-like).
+
+    `A + B` are several as one, with equal weights; the file of `inloop certify judges` names several with weights of their own.
 
     Raises:
-        BadInput: no such model, or a model of another kind.
+        BadInput: no such model, a model of another kind, or one that is not what it was when its weight was certified.
         PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
     """
+    if _JOINT in spec:
+        return EnsembleVQA([open_vqa(part.strip(), store, settings) for part in spec.split(_JOINT)])
+    if spec.endswith(".json"):
+        return _certified(Path(spec).expanduser(), store, settings)
     if is_served(spec):
         return open_served_vqa(spec, store, settings)
     weights = find_weights(spec, "vqa", settings.cache_dir)
-    if weights.options:
-        raise BadInput(f"{spec!r}: a question answering model takes no options: leave out {weights.options!r}.")
-    return BlipVQA(weights, store, settings)
+    config = weights.config()
+    kinds = [str(kind) for kind in config.get("architectures") or ()]
+    if config["model_type"] == "blip" and not any(kind.endswith("ForConditionalGeneration") for kind in kinds):
+        if weights.options:
+            raise BadInput(f"{spec!r}: a BLIP takes no options: leave out {weights.options!r}.")
+        return BlipVQA(weights, store, settings)
+    if config["model_type"] == "blip" or not any(kind.endswith(_SEES) for kind in kinds):
+        named = f"of the class {kinds[0]}" if kinds else f"of the type {config['model_type']!r}"
+        raise BadInput(f"{spec!r} is {named}, which answers no questions about pictures: {JUDGES}")
+    return VisionVQA(weights, store, settings)
+
+
+def _certified(path: Path, store: Store, settings: Settings) -> VisualQA:
+    """The judges that a certificate names, with its weights."""
+    certificate = read_certificate(path)
+    members = [open_vqa(member.spec, store, settings) for member in certificate.members]
+    for member, certified in zip(members, certificate.members, strict=True):
+        if (member.model, member.revision) != (certified.model, certified.revision):
+            raise BadInput(
+                f"{str(path)!r} certifies {certified.model} at {certified.revision[:12]}, and {certified.spec!r} is {member.model} at"
+                f" {member.revision[:12]} now: certify it again (inloop certify judges)."
+            )
+    # one of no weight would be asked for nothing
+    weighed = [
+        (member, each.weight) for member, each in zip(members, certificate.members, strict=True) if each.weight > 0
+    ]
+    if len(weighed) == 1:
+        return weighed[0][0]
+    return EnsembleVQA([member for member, _ in weighed], [weight for _, weight in weighed], certificate)

@@ -19,7 +19,7 @@ from ...runtime.errors import BadInput
 from ...runtime.llm import OpenAIChat, open_server
 from ...runtime.records import Answer, BlobRef, Message, Reply
 from ...runtime.run import settled
-from .questions import is_closed
+from .questions import closed_answer, is_closed, yes_or_no
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
@@ -56,6 +56,11 @@ class _Served:
         """What identifies the weights, as far as the server tells."""
         return self.chat.revision
 
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the run must know: what the server cannot do."""
+        return self.chat.notes
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self.chat.aclose()
@@ -63,6 +68,19 @@ class _Served:
 
 class ServedVQA(_Served):
     """A `VisualQA` on a vision-language chat model."""
+
+    def __init__(self, chat: OpenAIChat) -> None:
+        super().__init__(chat)
+        self._heard_no_probability = False
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the run must know: what the server cannot do, and that answers have no probability."""
+        without = (
+            f"the server of {self.model!r} gives no probabilities of its answers' first tokens: yes and no are taken from the text, nothing"
+            " tells how sure it is, and VQAScore cannot be computed."
+        )
+        return [*self.chat.notes, *([without] if self._heard_no_probability else [])]
 
     async def answer(self, asked: Sequence[tuple[BlobRef, str]]) -> list[Answer]:
         """One answer a (picture, question), in order. `p_yes` is None for open questions.
@@ -94,9 +112,9 @@ class ServedVQA(_Served):
         said = reply.text.strip()
         if not closed:
             return Answer(text=said.rstrip("."))
-        word = said.lower().lstrip("\"'* ")[:3].rstrip(".,!")
-        text = "yes" if word == "yes" else "no" if word[:2] == "no" and not word[2:].isalpha() else said
-        return Answer(text=text, p_yes=_p_yes(reply))
+        p_yes = _p_yes(reply)
+        self._heard_no_probability |= p_yes is None and not any(reply.top)
+        return Answer(text=closed_answer(said), p_yes=p_yes)
 
 
 class ServedCaptioner(_Served):
@@ -120,8 +138,8 @@ def _p_yes(reply: Reply) -> float | None:
     """From the alternatives of the answer's first token; None where they hold neither word."""
     sums = {"yes": 0.0, "no": 0.0}
     for token, logprob in reply.top[0] if reply.top else ():
-        word = token.strip("Ġ▁ \t\r\n\"'*.,").lower()  # byte-level and SentencePiece vocabularies mark the blank
-        if word in sums:
+        word = yes_or_no(token)
+        if word is not None:
             sums[word] += math.exp(logprob)
     total = sums["yes"] + sums["no"]
     return round(sums["yes"] / total, 6) if total > 0 else None

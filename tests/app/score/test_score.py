@@ -107,10 +107,15 @@ def test_two_vqa_models_judge_together(home, capsys, blip_folder, tmp_path_facto
     (other / "README.md").write_text("another revision", encoding="utf-8")
     config = json.loads((other / "config.json").read_text("utf-8"))
     (other / "config.json").write_text(json.dumps({**config, "note": "other"}), encoding="utf-8")
-    code, out, _ = score(capsys, "--metric", "dsg", "--vqa", f"{blip_folder},{other}", "--json")
+    code, out, _ = score(capsys, "--metric", "dsg", "--vqa", f"{blip_folder} + {other}", "--json")
     told = json.loads(out)
     assert code == 0 and told["agreement"]["share"] == 1 and told["agreement"]["questions"] > 0
-    assert len(told["models"]) == 2
+    assert [model["id"] for role, model in told["models"].items() if role.startswith("vqa")] == [
+        f"{blip_folder.name} + blip-other", blip_folder.name, "blip-other"
+    ]  # fmt: skip
+    assert any(f"by weight: {blip_folder.name} 0.50, blip-other 0.50" in note for note in told["notes"])
+    code, _, err = score(capsys, "--metric", "dsg", "--vqa", f"{blip_folder},{other}")
+    assert code == 2 and "joined by ' + '" in err
 
 
 def test_runs_are_compared_by_prompt(home, capsys):
@@ -345,7 +350,7 @@ def test_bundled_scorers_say_once_that_pictures_are_none_of_their_world(home, ca
     [note] = notes("--metric", "clipscore", "--clip", "mini", "--vqa", real[0], *reference)
     assert note.startswith("mini-clip knows nothing but the drawn world") and note.endswith("is set by --clip.")
     assert f"{12 if reference else 6} of {12 if reference else 6} pictures" in note
-    [note] = notes("--metric", "dsg", "--vqa", f"mini,{real[0]}", "--clip", real[1])
+    [note] = notes("--metric", "dsg", "--vqa", f"mini + {real[0]}", "--clip", real[1])
     assert note.startswith("mini-vqa knows") and note.endswith("is set by --vqa.")
     assert notes("--metric", "clipscore,vqascore", *reference) == []
     for number, scene in enumerate(itertools.islice(scenes(5), 6)):

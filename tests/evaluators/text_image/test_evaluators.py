@@ -26,6 +26,7 @@ from inloop.evaluators.text_image.vqa_score import VQAScore
 from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.fakes import ScriptedDetector, ScriptedEmbedder, ScriptedRewards, ScriptedVQA
 from inloop.runtime.records import Answer, BlobRef, Detection, Sample
+from inloop.tools.vision import EnsembleVQA
 
 
 def blob(number: int) -> BlobRef:
@@ -116,7 +117,7 @@ def every(vqa, embedder):
     return {
         "dsg": DSG(vqa, GRAPH),
         "dsg lazy": DSG(vqa, GRAPH, lazy=True),
-        "ensemble": Panel([vqa, ScriptedVQA(unsure, model="other")]).dsg(GRAPH),
+        "ensemble": Panel(EnsembleVQA([vqa, ScriptedVQA(unsure, model="other")])).dsg(GRAPH),
         "dsg per prompt": PerPrompt("dsg", dsg),
         "dcs per prompt": PerPrompt("dcs", dcs),
         "tifa": TIFA(vqa, questions_from_graph(GRAPH)[:2]),
@@ -203,7 +204,7 @@ async def test_lazy_skips_what_a_failed_parent_decides():
 async def test_an_ensemble_averages_scores_and_reports_agreement():
     one = ScriptedVQA({"Is there a disc?": 0.9, "Is the disc red?": 0.9, "Are there two discs?": 0.1}, model="one")
     two = ScriptedVQA({"Is there a disc?": 0.9, "Is the disc red?": 0.1, "Are there two discs?": 0.1}, model="two")
-    panel = Panel([one, two])
+    panel = Panel(EnsembleVQA([one, two]))
     [score] = await panel.dsg(GRAPH).score([Sample(id="s", text="", image=blob(0))])
     assert score.value == pytest.approx((2 / 3 + 1 / 3) / 2)
     assert score.explanation == "mean of one 0.667, two 0.333" and len(one.asked) == len(two.asked) == 3
@@ -214,7 +215,7 @@ async def test_an_ensemble_averages_scores_and_reports_agreement():
     await panel.dsg(GRAPH).score([Sample(id="s", text="", image=blob(0))])
     assert panel.agreement() == made, "a question is counted once"
     with pytest.raises(BadInput, match="two or more different models"):
-        Panel([one, one])
+        EnsembleVQA([one, one])
 
 
 @given(st.lists(st.text(max_size=20), min_size=3, max_size=3), st.sampled_from(["strict", "released"]))

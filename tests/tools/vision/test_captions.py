@@ -207,14 +207,23 @@ async def test_captions_of_florence_2_do_not_depend_on_their_company(settings: S
         assert said[place] == " ".join(processor.tokenizer.decode(made, skip_special_tokens=True).split())
 
 
-async def test_qwen_vl_runs_with_torchvision_and_says_so_without(settings: Settings, tmp_path: Path) -> None:
+async def test_qwen_vl_runs_without_torchvision(settings: Settings, tmp_path: Path) -> None:
     folder = caption_models.qwen_vl(tmp_path / "qwen")
-    if importlib.util.find_spec("torchvision") is not None:
-        assert len(set(await in_company(f"{folder}?tokens=8&batch=4", settings, tmp_path))) > 2
-        return
+    assert len(set(await in_company(f"{folder}?tokens=8&batch=4", settings, tmp_path))) > 2
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torchvision") is not None, reason="torchvision is installed")
+async def test_a_processor_that_needs_torchvision_says_so(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(kind: str) -> None:
+        raise ImportError(f"{kind} needs num2words")
+
+    folder = caption_models.qwen_vl(tmp_path / "qwen")
+    monkeypatch.setattr("inloop.tools.models.vision_language._without_video", fails)
     with Store(tmp_path / "store") as store:
         captioner = open_captioner(str(folder), store, settings)
-        with pytest.raises(PrerequisiteError, match="needs torchvision") as error:
+        with pytest.raises(PrerequisiteError, match=r"needs torchvision, .* needs num2words") as error:
             await captioner.caption([(pictures(store, 1)[0], QUESTIONS[0])])
         assert "pytorch.org" in error.value.remedy and "URL" in error.value.remedy
         await captioner.aclose()

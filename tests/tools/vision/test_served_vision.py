@@ -136,3 +136,19 @@ async def test_vqascore_by_a_served_judge(server: Endpoint, store: Store, yes: s
     served = ServedVQA(OpenAIChat(Sender(server.url, model="m"), store=store))
     [score] = await VQAScore(served).score([Sample(id="1", text="a red disc", image=picture)])
     assert score.value == pytest.approx(0.75)
+
+
+async def test_a_server_without_alternatives_is_taken_by_its_words_and_named(server: Endpoint, store: Store) -> None:
+    def words_alone(handler: Handler, body: Body) -> None:
+        handler.json(completion(["Yes, it is."], output_tokens=2))
+
+    server.behaviours = [words_alone]
+    judge = ServedVQA(OpenAIChat(Sender(server.url, "none", model="served"), store=store))
+    image = store.blobs.put_image(Image.new("RGB", (8, 8), "red"))
+    assert judge.notes == []
+    [answer] = await judge.answer([(image, "Is it red?")])
+    assert (answer.text, answer.p_yes) == ("yes", None)
+    assert any("gives no probabilities" in note and "VQAScore cannot be computed" in note for note in judge.notes)
+    [score] = await VQAScore(judge).score([Sample(id="s", text="red", image=image)])
+    assert score.value is None and "gives no probability of yes" in score.explanation
+    await judge.aclose()
