@@ -35,6 +35,7 @@ _PLACES = {
     "opt2i": "graphs.opt2i",
     "retrieval_eval": "graphs.retrieval_eval",
     "score": "graphs.score",
+    "search": "graphs.search",
     "vqa": "graphs.promptcap",
     "vqa_eval": "graphs.vqa_eval",
     # what a loop needs
@@ -45,6 +46,7 @@ _PLACES = {
     "RunConfig": "runtime.run",
     "RunFolder": "runtime.run",
     "RunResult": "runtime.run",
+    "SearchTask": "graphs.search",
     "Session": "runtime.run",
     "Settings": "runtime.settings",
     "Store": "runtime.store",

@@ -25,6 +25,7 @@ _SUBJECTS = {
     "opt2i": "*prompts: str",
     "retrieval_eval": "",  # named options alone
     "score": "pictures: str | Path, prompts: str | Path = ...",
+    "search": "*texts: str",
     "vqa": "image: str | Path | None, question: str",
     "vqa_eval": "data: SetName",
 }

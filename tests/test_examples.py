@@ -102,6 +102,44 @@ def test_the_script(models, tmp_path):
     assert json.loads(result.read_text(encoding="utf-8"))["tasks"][0]["text"] == "a scarlet dot over a bunny"
 
 
+def script(name, tmp_path, *arguments):
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_steering_a_vision_model_degenerates_without_a_floor(tmp_path, no_settings):
+    weights_or_skip()
+    told = script("steer_vlm.py", tmp_path)
+    free, held = told.split("floor: ")[1:]
+    scores = [[int(number) for number in re.findall(r"(?:bias|accuracy) (\d+)", part)] for part in (free, held)]
+    (bias, accuracy, best_bias, best_accuracy), (_, _, held_bias, held_accuracy) = scores
+    assert best_bias > bias and best_accuracy < accuracy and best_accuracy < held_accuracy
+    assert held_bias > bias, "the question steers, at an accuracy that is kept"
+    runs = sorted(tmp_path.glob("runs/search-*/result.json"))
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in runs]
+    assert sorted(result["config"]["floor"] for result in results) == [[], ["accuracy=0.4"]]
+
+
+@pytest.mark.slow
+def test_the_settings_of_a_painter_are_searched(tmp_path, no_settings):
+    weights_or_skip()
+    told = script("painter_settings.py", tmp_path, "guidance=8")
+    tried = re.findall(r"^ *([\d.]+)  (\S.*)$", told, re.MULTILINE)
+    scores = {text: float(score) for score, text in tried}
+    assert len(scores) > 4 and max(scores.values()) > scores["guidance=8"]
+    assert any("negative=" in text for text in scores) and "on unseen instances" in told
+
+
+def test_a_system_prompt_is_searched_for_citation_precision(tmp_path, no_settings):
+    told = script("rag_prompt.py", tmp_path)
+    assert told.count("one passage only") == 2 and "confirmed gain on unseen instances (precision +75.0" in told
+    assert "NO ANSWER" not in told.split("floor: ")[2], "half of the questions unanswered would break the floor"
+
+
 @pytest.mark.slow
 def test_the_notebook(models, tmp_path):
     shown, told = executed("01_opt2i.ipynb", tmp_path)

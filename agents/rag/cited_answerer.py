@@ -63,10 +63,14 @@ class CitedAnswerer:
         structured: ask for JSON; a reply that does not fit is then asked for once more as text. Models of few parameters
             do better with text from the start.
         longest: characters of a passage that are shown.
+        system: a system prompt of one's own, in the place of the one in `prompts/rag`; it must say how to cite.
     """
 
-    def __init__(self, chat: Chat, *, structured: bool = True, longest: int = 2000, max_tokens: int = 320) -> None:
+    def __init__(
+        self, chat: Chat, *, structured: bool = True, longest: int = 2000, max_tokens: int = 320, system: str = ""
+    ) -> None:
         self.chat, self.structured, self.longest, self.max_tokens = chat, structured, longest, max_tokens
+        self.system = system
 
     @property
     def name(self) -> str:
@@ -104,7 +108,10 @@ class CitedAnswerer:
             for number, passage in enumerate(passages, 1)
         )
         sections = load(prompt).messages(question=quotation(question), passages=shown)
-        messages = [Message(role=role, content=content) for role, content in sections]
+        messages = [
+            Message(role=role, content=self.system if self.system and role == "system" else content)
+            for role, content in sections
+        ]
         if checked:
             said = " ".join(sentence.text for sentence in checked)
             wrong = "\n".join(f"- {s.text}: {s.why}" for s in checked if s.verdict != "supported")

@@ -70,6 +70,9 @@ COMMANDS = {
         "rewrite a text-to-image prompt until the pictures are right", "opt2i.command", "opt2i", loop="opt2i"
     ),
     "score": Command("score pictures against their prompts", "score.command", "score", loop="score"),
+    "search": Command(
+        "better a text of any kind by what it does: a task of your own", "search.command", "search", loop="search"
+    ),
     "certify": Command("recompute published figures from published raw answers", "score.certify", "certify"),
     "index": Command("bring a folder of documents into an index", "rag.index", "index", loop="index"),
     "ask": Command("an answer from an index, with citations that are checked", "rag.ask", "ask", loop="rag"),

@@ -45,6 +45,8 @@ def verdict_words(task: Opt2iTask) -> tuple[str, str]:
     """What the unseen seeds say of the best prompt, and how that is to be shown: good, bad or unknown."""
     if task.best_text == task.text:
         return "No candidate was better than your own prompt: keep it.", "unknown"
+    if task.heldout and task.broken:
+        return f"The best prompt breaks a floor on the unseen seeds ({task.broken}): prefer your own prompt.", "bad"
     if task.proof is not None:
         return (
             f"{proof_words(task.proof)[:1].upper()}{proof_words(task.proof)[1:]}.",
@@ -52,6 +54,8 @@ def verdict_words(task: Opt2iTask) -> tuple[str, str]:
         )
     if not task.heldout:
         return "The best prompt was not checked on unseen seeds.", "unknown"
+    if task.accepted and task.verdict != "gain":
+        return "The best prompt holds the floors on the unseen seeds, and your own breaks one there.", "good"
     if task.accepted:
         return "The gain holds on unseen seeds, on which nothing was chosen.", "good"
     if task.verdict == "too few":

@@ -236,7 +236,7 @@ def _card(trial: Trial, task: Opt2iTask, base: float | None, pictures: Pictures)
         parts=[(part.name, points(part.value), _level(part.value)) for part in first],
         pictures=[p for p in shown if p.uri is not None],
         hidden=sum(p.uri is None for p in shown),
-        note=trial.note,
+        note="; ".join(filter(None, (trial.note, trial.broken))),
         is_best=trial.id == task.best and trial.iteration > 0,
         is_user=trial.iteration == 0,
     )

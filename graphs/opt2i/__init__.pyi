@@ -1,3 +1,4 @@
+from .baselines import compare
 from .config import Opt2iConfig
 from .context import Opt2iContext
 from .events import (
@@ -10,12 +11,14 @@ from .events import (
     Reviewed,
     TrialScored,
 )
-from .fronts import undominated
+from .floors import Floors
+from .fronts import best, front, undominated
 from .graph import build
 from .loop import opt2i
+from .machine_config import MachineConfig
 from .plan import Plan, Step, plan_of
 from .proof import Proof
-from .races import Abandon, Everyone, Halve, Race, Standing
+from .races import Abandon, Everyone, Halve, Race, Standing, race_of
 from .result import (
     Drift,
     Effect,
@@ -23,6 +26,7 @@ from .result import (
     Look,
     Opt2iResult,
     Opt2iTask,
+    SearchedTask,
     Shortened,
     Trial,
     TrialImage,
@@ -31,6 +35,7 @@ from .result import (
 )
 from .review import Offer, Offered, Review, as_question
 from .search import Objective, Proposer, Realiser, SearchContext, SearchState, StopRule
+from .searched import Searched, searched
 from .stops import AnyOf, FileThere, Idle, Iterations, NoImprovement, Spent, Target, Unscored, usual
 from .ways import Baseline, Comparison, PaperGain, way_name
 
@@ -45,6 +50,7 @@ __all__ = [
     "Effect",
     "Everyone",
     "FileThere",
+    "Floors",
     "GainLooked",
     "Halve",
     "HeldOut",
@@ -53,6 +59,7 @@ __all__ = [
     "IterationDone",
     "Iterations",
     "Look",
+    "MachineConfig",
     "NoImprovement",
     "Objective",
     "Offer",
@@ -72,6 +79,8 @@ __all__ = [
     "Reviewed",
     "SearchContext",
     "SearchState",
+    "Searched",
+    "SearchedTask",
     "Shortened",
     "Spent",
     "Standing",
@@ -84,10 +93,15 @@ __all__ = [
     "Unscored",
     "Wishes",
     "as_question",
+    "best",
     "build",
+    "compare",
     "evaluator_name",
+    "front",
     "opt2i",
     "plan_of",
+    "race_of",
+    "searched",
     "undominated",
     "usual",
     "way_name",

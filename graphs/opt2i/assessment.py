@@ -51,6 +51,7 @@ def summed(search: SearchContext, shots: Sequence[TrialImage], seeds: int) -> di
     return {
         "scores": scores,
         "objective": search.climbed(scores),
+        "broken": search.floors.broken(scores),
         "images": tuple(shots),
         "parts": {name: _mean_parts(found) for name, found in by_evaluator.items()},
         "note": "" if len(shots) == seeds else f"{seeds - len(shots)} of {seeds} could not be made",
@@ -73,7 +74,7 @@ def standing(search: SearchContext, shots: Sequence[TrialImage], to_come: int) -
     now = {name: mean(found) for name, found in values.items()}
     # one that is not made or not scored does not count, so that a perfect one for each is the most
     most = {name: mean([*found, *[1.0] * to_come]) for name, found in values.items()}
-    return Standing(objective=search.climbed(now), most=search.climbed(most))
+    return Standing(objective=search.climbed(now), most=search.climbed(most), short=search.floors.short(now))
 
 
 def _mean_parts(scores: Sequence[Score]) -> tuple[Part, ...]:
@@ -89,7 +90,7 @@ async def hold_out(
     seeds = search.heldout_seeds if seeds is None else seeds
     found = await assess(search, texts, await search.artefacts(texts, seeds), seeds)
     return {
-        text: HeldOut(text=text, scores=fields["scores"], images=fields["images"])
+        text: HeldOut(text=text, scores=fields["scores"], images=fields["images"], broken=fields["broken"])
         for text, fields in zip(texts, found, strict=True)
     }
 

@@ -16,7 +16,7 @@ from ...agents.opt2i import Rewriter
 from ...evaluators.stats import estimate, mean, verdict_of
 from ...runtime.errors import CallFailed
 from .assessment import assess, hold_out
-from .result import HeldOut, Opt2iTask, Trial, TrialImage
+from .result import HeldOut, SearchedTask, Trial, TrialImage
 from .search import SearchContext
 from .ways import Baseline, Comparison, PaperGain
 
@@ -76,17 +76,21 @@ async def _best_of(
     tried = list(texts)[:count]
     scored = await assess(search, tried, await search.artefacts(tried, search.seeds), search.seeds) if tried else []
     ranked = [
-        (own.objective, own.text),
-        *((fields["objective"], text) for text, fields in zip(tried, scored, strict=True)),
+        (own.objective, own.scores, own.text),
+        *((fields["objective"], fields["scores"], text) for text, fields in zip(tried, scored, strict=True)),
     ]
-    known = [(value, -place, text) for place, (value, text) in enumerate(ranked) if value is not None]
-    best = max(known)[2] if known else own.text
+    known = [
+        (-search.floors.short(scores), value, -place, text)
+        for place, (value, scores, text) in enumerate(ranked)
+        if value is not None
+    ]
+    best = max(known)[-1] if known else own.text
     after = (await hold_out(search, [best]))[best]
     note = "" if len(tried) == count else f"only {len(tried)} of {count} differed"
     return Baseline(
         way=way,
         text=best,
-        objective=max(known)[0] if known else None,
+        objective=max(known)[1] if known else None,
         gains=_gains(user, after),
         images=len(tried) * len(search.seeds),
         note=note,
@@ -111,7 +115,7 @@ async def more_seeds(search: SearchContext, extra: Sequence[int], trials: Sequen
     return Baseline(way="more seeds", text=own.text, gains=_gains(user, after), images=len(seeds), note=_FLATTERING)
 
 
-def compare(tasks: Sequence[Opt2iTask]) -> list[Comparison]:
+def compare(tasks: Sequence[SearchedTask]) -> list[Comparison]:
     """Each way by its gain in points, with an interval over prompts (over seeds where there is one prompt)."""
     held = [task for task in tasks if task.heldout]
     if not held:
@@ -134,7 +138,7 @@ def compare(tasks: Sequence[Opt2iTask]) -> list[Comparison]:
     return rows
 
 
-def published(tasks: Sequence[Opt2iTask], objective: str) -> list[PaperGain]:
+def published(tasks: Sequence[SearchedTask], objective: str) -> list[PaperGain]:
     """What the paper's tables report of a run: the best score found less that of the user's text, on the seeds that were optimised on.
 
     Relative for dCS (best / first - 1), absolute for all others, as there: a first DSG may be 0. It is chosen and told on the

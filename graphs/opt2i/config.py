@@ -8,8 +8,8 @@ from pydantic import model_validator
 
 from ...agents.opt2i import Guidance
 from ...runtime.errors import BadInput
-from ...runtime.run import RunConfig, option
-from .proof import FEWEST_PROOFS
+from ...runtime.run import option
+from .machine_config import MachineConfig
 
 __all__ = ["PAPER", "Opt2iConfig"]
 
@@ -34,7 +34,7 @@ PAPER = {
 """The paper's own (appendices A and B): five candidates in one reply at temperature 1, four pictures on four fixed seeds."""
 
 
-class Opt2iConfig(RunConfig):
+class Opt2iConfig(MachineConfig):
     """What is asked for; models by the specs of `Settings`."""
 
     SUBJECT: ClassVar[str] = "prompts"
@@ -87,28 +87,7 @@ class Opt2iConfig(RunConfig):
             "KIND",
         ),
     ] = "prioritize"
-    iterations: Annotated[int, option("rounds of rewriting", "search", "N", ge=1)] = 30
-    target: Annotated[float, option("stop at this score, in points", "search", "POINTS", gt=0, le=100)] = 100.0
-    patience: Annotated[
-        int, option("stop after this many rounds without a better prompt; 0: never", "search", "N", ge=0)
-    ] = 0
-    candidates: Annotated[int, option("rewrites a round", "search", "N", ge=1, le=50)] = 5
     images_per_prompt: Annotated[int, option("pictures of each rewrite", "search", "N", ge=1, le=64)] = 4
-    race: Annotated[
-        Literal["none", "abandon", "halve"],
-        option(
-            "abandon: no more pictures of a rewrite that cannot reach the best any more (the same best, fewer pictures);"
-            " halve: more and more pictures for the better half (ask for more rewrites)",
-            "search",
-        ),
-    ] = "none"
-    history: Annotated[int, option("best rewrites shown to the language model", "search", "N", ge=1, le=20)] = 5
-    keep: Annotated[
-        Literal["best", "front"],
-        option(
-            "what is shown: the best rewrites, or beside the best one those that do best at some question", "search"
-        ),
-    ] = "best"
     parallel: Annotated[
         int,
         option(
@@ -132,31 +111,9 @@ class Opt2iConfig(RunConfig):
             le=4,
         ),
     ] = 0
-    restart: Annotated[
-        int,
-        option(
-            "start from your prompt again after so many rounds without a better rewrite; 0: never", "search", "N", ge=0
-        ),
-    ] = 0
     review: Annotated[
         bool, option("ask a person after each round: keep, ban a word, try a text, add a question, stop", "search")
     ] = False
-    seed: Annotated[int, option("the same seed gives the same run", "search", "N", ge=0, le=1_000_000)] = 0
-    heldout_seeds: Annotated[int, option("unseen seeds for the last check", "search", "N", ge=0, le=64)] = 8
-    prove: Annotated[
-        int,
-        option(
-            "believe a gain only once it is proven on so many more unseen seeds at most, looked at a few at a time; 0: one look at the"
-            " unseen seeds",
-            "search",
-            "N",
-            ge=0,
-            le=1000,
-        ),
-    ] = 0
-    until: Annotated[
-        Literal["target", "proven"], option("proven: stop as soon as a gain is proven (with --prove)", "search")
-    ] = "target"
     baselines: Annotated[bool, option("compare with equal-budget baselines", "search")] = True
     one_shot: Annotated[
         bool,
@@ -184,43 +141,15 @@ class Opt2iConfig(RunConfig):
             raise BadInput(f"{asked} with heldout_seeds=0: what a phrase adds is told on unseen seeds. Give 8 or more.")
         return self
 
-    @model_validator(mode="after")
-    def _race_is_exact(self) -> Self:
-        if self.race == "abandon" and self.keep == "front":
-            raise BadInput(
-                "race='abandon' with keep='front': a rewrite that is not among the best may be the best at one question. Leave one of them out."
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _proof_has_seeds(self) -> Self:
-        if 0 < self.prove < FEWEST_PROOFS:
-            raise BadInput(
-                f"prove={self.prove}: not even the largest gain is proven on fewer than {FEWEST_PROOFS} seeds. Give {FEWEST_PROOFS} or more."
-            )
-        if self.until == "proven" and not self.prove:
-            raise BadInput("until='proven' without prove: say how many unseen seeds a proof may take, as in prove=64.")
-        return self
-
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that are optimised on."""
-        return tuple(self.seed * 100_000 + i for i in range(self.images_per_prompt))
-
-    @property
-    def unseen(self) -> tuple[int, ...]:
-        """The seeds that nothing is chosen on."""
-        return tuple(self.seed * 100_000 + 50_000 + i for i in range(self.heldout_seeds))
+        return self.first(self.images_per_prompt)
 
     @property
     def fresh(self) -> tuple[int, ...]:
         """As many seeds for a prompt that was shortened on the unseen ones."""
         return tuple(self.seed * 100_000 + 55_000 + i for i in range(self.heldout_seeds))
-
-    @property
-    def proofs(self) -> tuple[int, ...]:
-        """The seeds that a gain is proven on; those that are reported are others."""
-        return tuple(self.seed * 100_000 + 56_000 + i for i in range(self.prove))
 
     @property
     def extra(self) -> range:

@@ -38,8 +38,12 @@ def front(ranked: Sequence[Trial], top: int) -> list[Trial]:
 
 
 def undominated(trials: Sequence[Trial]) -> list[Trial]:
-    """The scored trials that no other one beats: not in every score and in brevity, and not by being as good in all and better in one."""
+    """The scored trials that no other one beats: not in every score and in brevity, and not by being as good in all and better in one.
+
+    Those that hold the floors, where one does.
+    """
     scored = [trial for trial in trials if trial.objective is not None]
+    scored = [trial for trial in scored if not trial.broken] or scored
     return [trial for trial in scored if not any(_dominates(other, trial) for other in scored)]
 
 

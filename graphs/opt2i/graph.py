@@ -140,7 +140,7 @@ def _after_stage(attempts: Sequence[Attempt], state: SearchState, search: Search
     racing = [attempt for attempt in attempts if not attempt.left and attempt.tried < len(search.seeds)]
     if not racing:
         return list(attempts)
-    best = [kept["objective"] for kept in state["history"] if kept["objective"] is not None]
+    best = [kept["objective"] for kept in state["history"] if kept["objective"] is not None and not kept.get("short")]
     needed = min(best) if len(best) == search.top else None
     standings = [standing(search, attempt.images, len(search.seeds) - attempt.tried) for attempt in racing]
     reasons = search.race.leaving(standings, needed)
@@ -165,11 +165,19 @@ def _selected(search: SearchContext, trials: Sequence[Trial], wishes: Wishes) ->
 
 
 def ranked(trials: Sequence[Kept]) -> list[Kept]:
-    """All trials, the best one last: by objective (unscored ones first), then certainty, then age, older ones being better."""
+    """All trials, the best one last: unscored ones first, then those that fall short of a floor, the others by objective, certainty and age.
+
+    Older ones are better.
+    """
     # the sort is stable both ways: of equal ones the older stands first, and last when turned round
     falling = sorted(
         trials,
-        key=lambda kept: (kept["objective"] is not None, kept["objective"] or 0.0, kept["certainty"]),
+        key=lambda kept: (
+            kept["objective"] is not None,
+            -kept.get("short", 0.0),
+            kept["objective"] or 0.0,
+            kept["certainty"],
+        ),
         reverse=True,
     )
     return falling[::-1]
@@ -178,13 +186,17 @@ def ranked(trials: Sequence[Kept]) -> list[Kept]:
 def _kept(trial: Trial, search: SearchContext) -> Kept:
     sure = [search.certainty(name, score) for image in trial.images for name, score in image.scores.items()]
     sureness = round(mean(sure) or 0.0, 6)
-    return Kept(id=trial.id, objective=trial.objective, certainty=sureness, iteration=trial.iteration)
+    kept = Kept(id=trial.id, objective=trial.objective, certainty=sureness, iteration=trial.iteration)
+    short = search.floors.short(trial.scores)
+    return {**kept, "short": round(short, 6)} if short else kept
 
 
 async def prove(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str, Any]:
     """One look at the best text, where the search ends as soon as its gain is proven."""
     search = _search(state, runtime)
     if search.proof is None or not search.proof.early or state["best"] == state["text"]:
+        return {}
+    if state["history"][-1].get("short"):
         return {}
     return {"look": (await _look(state, search, _looked(state))).model_dump(mode="json")}
 
@@ -276,7 +288,8 @@ def _reviewed(state: SearchState) -> Literal["propose", "confirm"]:
 async def confirm(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str, Any]:
     """Put the best text and the user's own to the held-out seeds; accept the best only if it is better there by more than luck.
 
-    Where a gain is to be proven, the proof decides, and the held-out seeds, at which nobody looked before, only report.
+    Where a gain is to be proven, the proof decides, and the held-out seeds, at which nobody looked before, only report. A text that breaks
+    a floor there is not accepted; against one that does, holding the floors is the gain.
     """
     search, best, look = _search(state, runtime), state["best"], _looked(state)
     if search.proof is not None and best != state["text"]:
@@ -295,8 +308,8 @@ async def confirm(state: SearchState, runtime: Runtime[SearchContext]) -> dict[s
     verdict = verdict_on(search.climbed, held[state["text"]], held[best])
     if search.proof is not None:
         verdict = "gain" if accepted else "unclear"
-    accepted = best != state["text"] and verdict == "gain"
     both = {"user": held[state["text"]], "best": held[best]}
+    accepted = best != state["text"] and not both["best"].broken and (verdict == "gain" or bool(both["user"].broken))
     search.emit(HeldOutDone(task=state["task"], user=before, best=after, accepted=accepted, verdict=verdict))
     return found | {"accepted": accepted, "heldout": _put(search, both)}
 

@@ -21,10 +21,14 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a candidate is after some seeds: its objective so far, and the most that it can still come to; None where unscored."""
+    """Where a candidate is after some seeds: its objective so far, and the most that it can still come to; None where unscored.
+
+    `short`: how far it is below the floors so far.
+    """
 
     objective: float | None
     most: float | None
+    short: float = 0.0
 
 
 class Race(Protocol):
@@ -86,12 +90,12 @@ class Halve:
     def leaving(self, standings: Sequence[Standing], needed: float | None) -> list[str]:
         """The worse ones; of equal ones the later."""
         keep = math.ceil(self.share * len(standings))
-        best = sorted(range(len(standings)), key=lambda place: (-_height(standings[place]), place))[:keep]
+        best = sorted(range(len(standings)), key=lambda place: _height(standings[place]), reverse=True)[:keep]
         return ["" if place in best else f"not in the better {keep}" for place in range(len(standings))]
 
 
-def _height(standing: Standing) -> float:
-    return -math.inf if standing.objective is None else standing.objective
+def _height(standing: Standing) -> tuple[float, float]:
+    return (-standing.short, -math.inf if standing.objective is None else standing.objective)
 
 
 def race_of(name: str) -> Race:

@@ -29,6 +29,7 @@ __all__ = [
     "Opt2iResult",
     "Opt2iTask",
     "Question",
+    "SearchedTask",
     "Shortened",
     "Trial",
     "TrialImage",
@@ -49,7 +50,7 @@ class Trial(Record):
     """One text that was realised and scored. `scores`: mean over its images by evaluator, None if unscored.
 
     `objective` is what the loop climbed; `parts`: mean of each question or phrase over the images, by evaluator.
-    `iteration` 0 is the user's own text.
+    `iteration` 0 is the user's own text. `broken`: the floors that it does not hold, in words.
     """
 
     id: str
@@ -61,14 +62,16 @@ class Trial(Record):
     parts: dict[str, tuple[Part, ...]] = Field(default_factory=dict)
     images: tuple[TrialImage, ...] = ()
     note: str = ""
+    broken: str = ""
 
 
 class HeldOut(Record):
-    """A text scored on seeds that nothing was chosen on; `scores` are means over `images` by evaluator."""
+    """A text scored on seeds that nothing was chosen on; `scores` are means over `images` by evaluator, `broken` as of a trial."""
 
     text: str
     scores: dict[str, float | None]
     images: tuple[TrialImage, ...] = ()
+    broken: str = ""
 
 
 class Look(Record):
@@ -132,32 +135,25 @@ class Shortened(Record):
     kept: bool = False
 
 
-class Opt2iTask(Task):
-    """One user's text from first score to held-out check.
+class SearchedTask(Task):
+    """One text from first score to held-out check, whatever it is a text of.
 
-    `unasked`: the words of the text that are in none of the `questions`. `verdict`: what the unseen seeds say of the best text (with
-    `prove`: the proof); `accepted`, that they say it is better. `effects`, `shortened`: of the text to use, where they were asked for.
+    `verdict`: what the unseen seeds say of the best text (with `prove`: the proof); `accepted`, that they say it is better, and that it holds
+    the floors.
     """
 
     text: str
     stop: str
     iterations: int
-    questions: tuple[Question, ...] = ()
-    questioner: str = ""
-    unasked: tuple[str, ...] = ()
-    phrases: tuple[str, ...] = ()
     trials: tuple[Trial, ...] = ()
     best: str = ""
     accepted: bool = False
     verdict: Verdict = "unclear"
     heldout_seeds: tuple[int, ...] = ()
     heldout: dict[str, HeldOut] = Field(default_factory=dict)
-    baselines: tuple[Baseline, ...] = ()
     proof: Look | None = None
     wishes: Wishes | None = None
-    drift: Drift | None = None
-    effects: tuple[Effect, ...] = ()
-    shortened: Shortened | None = None
+    baselines: tuple[Baseline, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -183,15 +179,41 @@ class Opt2iTask(Task):
         return self.text if self.best_trial is None else self.best_trial.text
 
     @property
+    def broken(self) -> str:
+        """The floors that the best text breaks, in words: on the unseen seeds, or where there are none on the others; "" for none."""
+        if "best" in self.heldout:
+            return self.heldout["best"].broken
+        return "" if self.best_trial is None else self.best_trial.broken
+
+    @property
+    def chosen(self) -> str:
+        """The text to use: the best one if the unseen seeds confirmed it, or none were asked for; else the user's own."""
+        unchecked = not self.heldout_seeds and self.proof is None
+        return self.best_text if self.accepted or unchecked else self.text
+
+
+class Opt2iTask(SearchedTask):
+    """One user's text from first score to held-out check.
+
+    `unasked`: the words of the text that are in none of the `questions`. `effects`, `shortened`: of the text to use, where they were asked
+    for.
+    """
+
+    questions: tuple[Question, ...] = ()
+    questioner: str = ""
+    unasked: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+    drift: Drift | None = None
+    effects: tuple[Effect, ...] = ()
+    shortened: Shortened | None = None
+
+    @property
     def chosen(self) -> str:
         """The text to use: the best one if the unseen seeds confirmed it, or none were asked for; else the user's own.
 
         Without its idle words, where they were looked for and leaving them out is no loss.
         """
-        if self.shortened is not None and self.shortened.kept:
-            return self.shortened.text
-        unchecked = not self.heldout_seeds and self.proof is None
-        return self.best_text if self.accepted or unchecked else self.text
+        return self.shortened.text if self.shortened is not None and self.shortened.kept else super().chosen
 
 
 class Opt2iResult(RunResult[Opt2iTask]):

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, NotRequired, Protocol, TypedDict
 
 from ...runtime.budget import Budget
+from ...runtime.errors import BadInput
 from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef, Record, Score
 from ...runtime.run import Event
 from ...runtime.store import BlobStore
 from .contract import check_objective, check_parts, check_realised
+from .floors import Floors
 from .fronts import best
 from .proof import Proof
 from .races import Everyone, Race
@@ -42,12 +44,16 @@ Objective = Callable[[Mapping[str, float | None]], float | None]
 
 
 class Kept(TypedDict):
-    """A trial as the state knows it; its text is in the chapters. A search of an earlier version lacks the `iteration`."""
+    """A trial as the state knows it; its text is in the chapters. `short`: of the floors, absent where they hold.
+
+    A search of an earlier version lacks the `iteration`.
+    """
 
     id: str
     objective: float | None
     certainty: float
     iteration: NotRequired[int]
+    short: NotRequired[float]
 
 
 class SearchState(TypedDict):
@@ -121,7 +127,8 @@ class SearchContext:
     breaks ties. `seeds` are optimised on, `heldout_seeds` never; without the latter nothing confirms the best text. `race` says
     which candidates get all seeds, `keep` which are shown on; after `restart` rounds without a better one (0: never) the proposer is shown
     the user's own text alone. With `review` it stops at an interrupt after each round; `asking` gives the evaluators with further
-    questions, None where there can be none. With `proof` it decides what is accepted, and `heldout_seeds` report only.
+    questions, None where there can be none. With `proof` it decides what is accepted, and `heldout_seeds` report only. What breaks a
+    floor is never better than what holds all of them, and is not accepted.
     """
 
     proposer: Proposer
@@ -135,6 +142,7 @@ class SearchContext:
     candidates: int = 5
     top: int = 5
     keep: Keep = best
+    floors: Floors = field(default_factory=Floors)
     restart: int = 0
     race: Race = field(default_factory=Everyone)
     proof: Proof | None = None
@@ -153,6 +161,9 @@ class SearchContext:
             evaluators=self.evaluators,
             candidates=self.candidates,
         )
+        self.floors.check(self.evaluators)
+        if self.floors.least and self.proof is not None and not self.heldout_seeds:
+            raise BadInput("a floor with a proof and no held-out seeds: give some, on which it is looked at.")
 
     def climbed(self, scores: Mapping[str, float | None]) -> float | None:
         """The objective of a trial's mean scores."""

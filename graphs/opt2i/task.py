@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from ...agents.scene import SceneGraph
-from ...evaluators.stats import Unscorable, Verdict
+from ...evaluators.stats import Unscorable
 from ...evaluators.text_image import certainty
 from ...runtime.errors import CallFailed
 from ...runtime.protocols import Evaluator
 from ...runtime.run import Warned
 from .ablation import effects_of, shorten
-from .assessment import verdict_on
 from .baselines import blind_paraphrases, more_seeds, one_shot
 from .context import Opt2iContext
 from .drift import drift_of
 from .events import AblationDone, BaselineDone, QuestionsWritten
 from .fronts import best, front
-from .graph import build, chapters
 from .parts import Painter, PromptProposer
 from .proof import Proof
 from .races import race_of
-from .result import Effect, HeldOut, Look, Opt2iTask, Shortened, Trial, Wishes
-from .search import SearchContext, SearchState, first_state
+from .result import Effect, HeldOut, Opt2iTask, Shortened, Trial
+from .search import SearchContext
+from .searched import searched
 from .ways import Baseline
 
 __all__ = ["work"]
@@ -71,6 +69,7 @@ class _Search:
             candidates=config.candidates,
             top=config.history,
             keep=front if config.keep == "front" else best,
+            floors=config.floors,
             restart=config.restart,
             race=race_of(config.race),
             review=config.review,
@@ -81,24 +80,12 @@ class _Search:
             certainty=lambda name, score: certainty(score) if name == "dsg" else None,
             emit=self.session.emit,
         )
-        state = await self.session.finish(
-            build(),
-            context=search,
-            id=self.id,
-            start=first_state(self.id, self.text),
-            # a person may bring more rounds than were asked for
-            max_steps=(10 + (5 + 2 * len(config.seeds)) * (config.iterations + 1)) * (10 if config.review else 1),
-        )
-        wishes = Wishes(**state["wishes"]) if state.get("wishes") else None
+        found = await searched(self.session, search, id=self.id, text=self.text, rounds=config.iterations)
+        state, trials, held, wishes = found.state, found.trials, found.held, found.wishes
         if wishes and wishes.questions and scene is not None:
             scene = scene.asking(wishes.questions)
             search = replace(search, evaluators=context.evaluators(scene, phrases))
-        trials = chapters(search.blobs, state["chapter"])
-        if all(trial.objective is None for trial in trials):
-            raise CallFailed(f"no picture of {self.text!r} could be scored: {_why_unscored(trials)}")
-        held = _held_out(state, search)
         baselines = await self._baselines(search, trials, held)
-        chosen = state["history"][-1]["id"]
         effects, short = (
             await self._ablation(search, held["best" if state["accepted"] else "user"]) if held else ([], None)
         )
@@ -111,11 +98,11 @@ class _Search:
             questioner=scene.questioner if scene else "",
             unasked=scene.unasked if scene else (),
             phrases=tuple(phrases),
-            trials=tuple(trials),
-            best=chosen,
+            trials=trials,
+            best=found.best,
             accepted=state["accepted"],
-            verdict=_verdict(state, search, held),
-            proof=Look(**state["look"]) if state.get("look") else None,
+            verdict=found.verdict,
+            proof=found.look,
             wishes=wishes,
             heldout_seeds=config.unseen,
             heldout=held,
@@ -201,24 +188,3 @@ class _Search:
         lost = cut(self.text) if cut else ""
         if lost:
             self._warn(f"the painter cannot read all of {self.text!r}: {lost!r} is cut off. Say it in fewer words.")
-
-
-def _why_unscored(trials: Sequence[Trial]) -> str:
-    """The first reason that stands with a picture, or with a trial that has none."""
-    scores = [score for trial in trials for image in trial.images for score in image.scores.values()]
-    reasons = [score.explanation for score in scores if score.value is None and score.explanation]
-    return next(iter([*reasons, *(trial.note for trial in trials if trial.note)]), "there is no reason with it")
-
-
-def _verdict(state: SearchState, search: SearchContext, held: Mapping[str, HeldOut]) -> Verdict:
-    """What the proof says, where there is one, or the held-out seeds."""
-    if search.proof is not None:
-        return "gain" if state["accepted"] else "unclear"
-    return verdict_on(search.objective, held["user"], held["best"]) if held else "too few"
-
-
-def _held_out(state: SearchState, search: SearchContext) -> dict[str, HeldOut]:
-    if not state["heldout"]:
-        return {}
-    held = json.loads(search.blobs.get(state["heldout"]))
-    return {name: HeldOut.model_validate(value) for name, value in held.items()}

@@ -1,0 +1,1 @@
+"""`inloop search`: OPT2I's machine for a text of any kind."""

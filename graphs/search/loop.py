@@ -1,0 +1,166 @@
+"""OPT2I's machine over any text: `inloop.search(text, task=...)`.
+
+The graph is OPT2I's own (`graphs.opt2i.build`): propose, realise, score, select, prove, reflect, review, confirm. Its races, fronts, floors,
+restarts, stop rules, proof and people come with it. The task says what a text is, what becomes of it, and what that is worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...runtime.errors import BadInput
+from ...runtime.own_code import run_file
+from ...runtime.registry import import_object, is_object
+from ...runtime.roles import make
+from ...runtime.run import Loop, Mapped, Session
+from ..opt2i import (
+    Objective,
+    Proof,
+    SearchContext,
+    SearchedTask,
+    StopRule,
+    best,
+    compare,
+    front,
+    race_of,
+    searched,
+    usual,
+)
+from .adapters import Proposing, Realising, evaluators_of
+from .config import SearchConfig
+from .result import SearchResult
+from .search_task import SearchTask, places
+
+__all__ = ["search"]
+
+
+class _Context:
+    """The task of a run, and the seeds of its searches."""
+
+    def __init__(self, config: SearchConfig, session: Session) -> None:
+        self.config, self.session = config, session
+        self.task = self._task()
+        config.floors.check(self.task.scores)
+        if config.objective and config.objective not in self.task.scores:
+            raise BadInput(
+                f"objective {config.objective!r}: the task has no such score; it has {', '.join(self.task.scores)}."
+            )
+        seeds = {"instances": config.seeds, "heldout_seeds": config.unseen, "prove": config.proofs}
+        if self.task.size is not None:
+            seeds = places(self.task.size, {name: len(each) for name, each in seeds.items()}, config.seed)
+        self.seeds = seeds
+
+    def _task(self) -> SearchTask:
+        given = self.session.parts.get("task", self.config.task)
+        if not given:
+            raise BadInput("no task: give task=, a SearchTask, its class, or a file that defines `task`.")
+        if isinstance(given, str):
+            given = _named(given)
+        made = make(given, store=self.session.store, settings=self.session.settings)
+        if not isinstance(made, SearchTask):
+            raise BadInput(f"{given!r:.80} is no SearchTask: derive it from inloop.graphs.search.SearchTask.")
+        task: SearchTask = made
+        if not task.scores or len(set(task.scores)) < len(task.scores):
+            raise BadInput(f"the task {type(task).__name__} has scores {task.scores!r}: name at least one, each once.")
+        if made is not given:
+            self.session.close_later(task)
+        return task
+
+    @property
+    def objective(self) -> Objective:
+        name = self.config.objective
+        return (lambda scores: scores[name]) if name else self.task.objective
+
+    @property
+    def stop(self) -> StopRule:
+        own: StopRule | None = self.session.parts.get("stop")
+        config = self.config
+        return own or usual(iterations=config.iterations, target=config.target / 100, patience=config.patience)
+
+
+def _named(spec: str) -> Any:
+    if Path(spec).suffix == ".py":
+        task = getattr(run_file(Path(spec), "the task file"), "task", None)
+        if task is None:
+            raise BadInput(f"the task file {spec!r} must define `task`, a SearchTask or its class.")
+        return task
+    if is_object(spec):
+        return import_object(spec, "task")
+    raise BadInput(f"the task {spec!r}: give a Python file that defines `task`, or module:object.")
+
+
+def _texts(config: SearchConfig) -> dict[str, str]:
+    for place, text in enumerate(config.texts, start=1):
+        if not text.strip():
+            raise BadInput(f"text {place} of {len(config.texts)} is empty ({text!r}): give what is to be bettered.")
+    return {f"t{place}": text for place, text in enumerate(config.texts, start=1)}
+
+
+async def _work(context: _Context, id: str, text: str) -> SearchedTask:
+    config, session = context.config, context.session
+    blobs = session.store.blobs
+    proofs = context.seeds["prove"]
+    found = await searched(
+        session,
+        SearchContext(
+            proposer=Proposing(context.task),
+            realiser=Realising(context.task, blobs),
+            evaluators=evaluators_of(context.task, blobs),
+            objective=context.objective,
+            stop=context.stop,
+            seeds=context.seeds["instances"],
+            heldout_seeds=context.seeds["heldout_seeds"],
+            blobs=blobs,
+            candidates=config.candidates,
+            top=config.history,
+            keep=front if config.keep == "front" else best,
+            floors=config.floors,
+            restart=config.restart,
+            race=race_of(config.race),
+            proof=Proof(proofs, early=config.until == "proven") if proofs else None,
+            seed=config.seed,
+            budget=session.budget,
+            emit=session.emit,
+        ),
+        id=id,
+        text=text,
+        rounds=config.iterations,
+        what="instance",
+    )
+    return SearchedTask(
+        id=id,
+        text=text,
+        stop=found.state["stop"],
+        iterations=found.state["iteration"],
+        trials=found.trials,
+        best=found.best,
+        accepted=found.state["accepted"],
+        verdict=found.verdict,
+        heldout_seeds=context.seeds["heldout_seeds"],
+        heldout=found.held,
+        proof=found.look,
+    )
+
+
+def _summary(context: _Context, mapped: Mapped[SearchedTask]) -> Mapping[str, Any]:
+    tasks = tuple(mapped.results.values())
+    spent = [task.stop for task in tasks if task.stop.startswith("budget")]
+    return {"comparisons": tuple(compare(tasks))} | ({"stopped": spent[0]} if spent else {})
+
+
+search = Loop(
+    name="search",
+    config=SearchConfig,
+    result=SearchResult,
+    inputs=_texts,
+    open=_Context,
+    work=_work,
+    summary=_summary,
+    brings={
+        "task": "a `SearchTask`, or its class",
+        "stop": "a `StopRule`: the reason to end, or None",
+    },
+    brief="better a text of any kind by what it does, with OPT2I's machine",
+)
