@@ -40,9 +40,9 @@ class Settings(BaseSettings):
     llm: str = "mini-writer"
     """The language model: `mini-writer`, `mini-answerer`, `smollm2`, `gguf:PATH`, `http://host:8000/v1[#model]`, `openai:MODEL`."""
     images: str = "mini"
-    """The text-to-image model: `mini`, a folder, or a hub id such as `stabilityai/sd-turbo`."""
+    """The text-to-image model: `mini`, a folder, a hub id such as `stabilityai/sd-turbo`, a server's URL, or `pictures:FOLDER`."""
     vqa: str = "mini"
-    """The visual question answering model: `mini`, a folder, or a hub id."""
+    """The visual question answering model: `mini`, a folder, a hub id, a server's URL, or several as one: `A + B`."""
     clip: str = "mini"
     """The CLIP model: `mini`, a folder, or a hub id."""
     runs_dir: Path = Path("runs")
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     vllm: Path | None = None
     """A Python (or the folder of its environment) that has vLLM; default: what `inloop serve --install` made."""
     api_key: SecretStr | None = None
-    """The key of the language model's server; also read from `OPENAI_API_KEY`."""
+    """The key of the servers of models; also read from `OPENAI_API_KEY`."""
     concurrency: int = Field(default=64, ge=1)
     """The most requests to one language model server in flight; how many really are is found by measuring."""
     timeout: float = Field(default=120.0, gt=0)

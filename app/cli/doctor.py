@@ -182,15 +182,19 @@ def _models(settings: Settings) -> Iterable[Finding]:
         yield Finding(
             "smollm2", "missing" if chosen else "note", "not fetched yet (98 MB)", "inloop models --fetch smollm2"
         )
-    for role, spec in (("images", settings.images), ("vqa", settings.vqa), ("clip", settings.clip)):
-        if spec == "mini":
+    judges = [("vqa", spec.strip()) for spec in settings.vqa.split(" + ")]
+    for role, spec in (("images", settings.images), *judges, ("clip", settings.clip)):
+        name = spec.removeprefix("pictures:" if role == "images" else "").partition("?")[0]
+        if name == "mini":
             continue
         if spec.startswith(("http://", "https://")):
-            yield _answering(role, spec, settings)
-        elif is_object(spec.partition("?")[0]) or spec.partition("?")[0] in TOOLS:
+            yield _listing(role, spec, settings) if role == "images" else _answering(role, spec, settings)
+        elif is_object(name) or name in TOOLS:
             yield Finding(role, "ok", f"your own: {spec}")
-        elif Path(spec).is_dir():
-            yield Finding(role, "ok", f"folder {spec}")
+        elif Path(name).is_dir():
+            yield Finding(role, "ok", f"folder {name}")
+        elif role == "vqa" and Path(name).is_file():
+            yield Finding(role, "ok", f"certificate {name}")
         else:
             yield _hub(role, spec)
 
@@ -228,6 +232,21 @@ def _server(settings: Settings) -> Finding:
     if not spec.startswith(("http://", "https://")):
         return Finding("llm", "ok", f"{spec}, served on this machine by inloop itself")
     return _answering("llm", spec, settings)
+
+
+def _listing(role: str, spec: str, settings: Settings) -> Finding:
+    """A server that paints: whether it lists its model; a picture is not asked for."""
+    from ...runtime.llm import address
+
+    front, _, model = spec.partition("#")
+    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
+    try:
+        base, _ = address(front.partition("?")[0], key)
+    except PrerequisiteError as error:
+        return Finding(role, "missing", error.problem, error.remedy)
+    except InloopError as error:
+        return Finding(role, "missing", str(error))
+    return Finding(role, "ok", f"{urlsplit(base).netloc} answers{f', {model} is asked for' if model else ''}")
 
 
 def _answering(role: str, spec: str, settings: Settings) -> Finding:

@@ -47,7 +47,12 @@ class Opt2iConfig(MachineConfig):
         str, option("mini-writer, smollm2, gguf:PATH, http://host:8000/v1[#model], openai:MODEL", "models", "LLM")
     ] = "mini-writer"
     images: Annotated[
-        str, option("text-to-image model: mini, a folder, a hub id, or module:object", "models", "ID")
+        str,
+        option(
+            "text-to-image model: mini, a folder, a hub id, a server's URL, pictures:FOLDER, or module:object",
+            "models",
+            "ID",
+        ),
     ] = "mini"
     vqa: Annotated[
         str,

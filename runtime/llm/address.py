@@ -15,7 +15,7 @@ from ..http import ask, connection_remedy
 __all__ = ["address"]
 
 _LOADING_SECONDS = 60.0
-_DOORS = ("/chat/completions", "/completions", "/embeddings", "/models", "/responses")
+_DOORS = ("/images/generations", "/chat/completions", "/completions", "/embeddings", "/models", "/responses")
 
 
 def address(spec: str, key: str = "") -> tuple[str, str]:

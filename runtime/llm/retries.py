@@ -51,12 +51,15 @@ class Problem:
         return max(self.retry_after or 0.0, pause * (0.5 + random.random() / 2))
 
 
-def judge(error: Exception, where: str) -> Problem:
-    """The problem behind an error of a request to the server `where`, if trying again can help; else it raises."""
+def judge(error: Exception, where: str, *, answers: str = "chat completion", option: str = "--llm") -> Problem:
+    """The problem behind an error of a request to the server `where`, if trying again can help; else it raises.
+
+    `answers` is what should have come, `option` the flag that names the server.
+    """
     import openai
 
     if isinstance(error, Garbage):
-        return Problem(f"{where} answered something that is no chat completion: {error}")
+        return Problem(f"{where} answered something that is no {answers}: {error}")
     if isinstance(error, openai.APITimeoutError):
         return Problem(f"{where} did not answer in time", overloaded=True)
     if isinstance(error, openai.APIConnectionError):
@@ -68,17 +71,17 @@ def judge(error: Exception, where: str) -> Problem:
     if isinstance(error, openai.APIStatusError):
         # the library keeps what stands under "error", or all of it where that is no object
         body = error.body if error.body else error.response.text
-        return _judge_status(error, where, error.status_code, body, error.response.headers.get("retry-after"))
+        return _judge_status(error, where, error.status_code, body, error.response.headers.get("retry-after"), option)
     if isinstance(error, ServerError):
-        return _judge_status(error, where, error.status, str(error), None)
+        return _judge_status(error, where, error.status, str(error), None, option)
     if isinstance(error, (openai.APIError, json.JSONDecodeError, UnicodeDecodeError)):
-        return Problem(f"{where} answered something that is no chat completion: {str(error)[:200]}")
+        return Problem(f"{where} answered something that is no {answers}: {str(error)[:200]}")
     if type(error).__module__.partition(".")[0] in _TRANSPORTS:  # these break through while a stream is read
         return Problem(f"{where} broke off in the middle of its answer ({type(error).__name__}: {error})")
     raise error
 
 
-def _judge_status(error: Exception, where: str, status: int, body: object, after: str | None) -> Problem:
+def _judge_status(error: Exception, where: str, status: int, body: object, after: str | None, option: str) -> Problem:
     words = words_of(body) or str(error)
     text = f"{where} answered {status}: {words[:300]}"
     if status in (401, 403):
@@ -88,7 +91,7 @@ def _judge_status(error: Exception, where: str, status: int, body: object, after
     if status == 404:
         raise PrerequisiteError(
             text,
-            remedy="check the address (it usually ends in /v1) and the model's name: --llm http://HOST:PORT/v1#MODEL",
+            remedy=f"check the address (it usually ends in /v1) and the model's name: {option} http://HOST:PORT/v1#MODEL",
         ) from error
     if status == 429 and "insufficient_quota" in f"{body} {error}":
         raise PrerequisiteError(

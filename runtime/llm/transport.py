@@ -51,6 +51,10 @@ class Sender:
         returning: whether the server is being started again (blocking, asked where nobody answers).
     """
 
+    answers = "chat completion"
+    option = "--llm"
+    """What it answers, and the flag that names it: for messages."""
+
     def __init__(
         self,
         url: str,
@@ -117,7 +121,7 @@ class Sender:
                     return await self._try(body, on_text, turn, opened, slower)
                 except Exception as error:
                     try:
-                        problem = judge(error, self.where)
+                        problem = judge(error, self.where, answers=self.answers, option=self.option)
                     except PrerequisiteError:
                         if not await self._came_back():  # a server that starts does not know its adapters yet
                             raise
@@ -131,7 +135,7 @@ class Sender:
         if problem.down:
             raise PrerequisiteError(
                 f"{problem.text} ({self._attempts} attempts)",
-                remedy="start the server, or check the address given with --llm; then resume the run",
+                remedy=f"start the server, or check the address given with {self.option}; then resume the run",
             )
         raise CallFailed(f"{problem.text} ({self._attempts} attempts)", retryable=True)
 
@@ -139,12 +143,16 @@ class Sender:
         self, body: dict[str, Any], on_text: Callable[[str], None] | None, *, opened: bool = False, slower: float = 1.0
     ) -> dict[str, Any]:
         """Send one request once; raises whatever the client library raises."""
-        url, key = (self.url, self._key) if self._connect is None else await self._connect()
-        client = self._lines.setdefault(asyncio.get_running_loop(), _Line()).at(url, key, self._timeout)
-        create = client.with_options(timeout=self._timeout * slower).chat.completions.create
+        at = (self.url, self._key) if self._connect is None else await self._connect()
+        create = self._client(self._timeout, at).with_options(timeout=self._timeout * slower).chat.completions.create
         if on_text is None:
             return from_completion(await create(**body), opened=opened)
         return await from_stream(await create(**body, stream=True), body.get("n", 1), on_text, opened=opened)
+
+    def _client(self, timeout: float, at: tuple[str, str] | None = None) -> openai.AsyncOpenAI:
+        """The connections of the running event loop; `at`: the base URL and the key, where they are not those that were given."""
+        url, key = at or (self.url, self._key)
+        return self._lines.setdefault(asyncio.get_running_loop(), _Line()).at(url, key, timeout)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

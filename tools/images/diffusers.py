@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import InloopError
@@ -13,7 +14,9 @@ from ...runtime.run import settled
 from ..models import find_weights
 from .function import FunctionImages
 from .pipeline import DiffusersModel, png
+from .ready import ReadyImages
 from .recipe import Recipe
+from .served import ServedImages, is_served
 from .started import START_OPTIONS, StartedImages
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ __all__ = ["DiffusersImages", "open_images"]
 PAINTER: Role[ImageGenerator] = Role(
     "text-to-image model",
     ImageGenerator,
-    own=("mini",),
+    own=("mini", "pictures"),
     plain=FunctionImages,
     form="paint(prompt: str, seed: int) -> PIL.Image.Image",
 )
@@ -34,7 +37,10 @@ PAINTER: Role[ImageGenerator] = Role(
 
 @PAINTER.opener
 def open_images(spec: str, store: Store, settings: Settings) -> ImageGenerator:
-    """The painter behind `spec`: "mini", the folder of a diffusers pipeline, a hub id, or your own (see `runtime.roles`).
+    """The painter behind `spec`: "mini", the folder of a diffusers pipeline, a hub id, a server, ready pictures, or your own.
+
+    `http(s)://HOST:PORT/v1[?size=1024x1024][#MODEL]` is an OpenAI-compatible images API (see `served`), `pictures:FOLDER` pictures that are there
+    (see `ready`), and your own is a function or an object (see `runtime.roles`).
 
     The recipe comes from the class of the pipeline, then the model card of a known id, then `inloop.json` in the model's folder, then options in
     the spec: `stabilityai/sd-turbo?steps=2&dtype=float16`. With `start=PICTURE&strength=0.6` every picture starts from that one.
@@ -43,6 +49,10 @@ def open_images(spec: str, store: Store, settings: Settings) -> ImageGenerator:
         BadInput: no such model, or an option that does not fit or would change nothing.
         PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
     """
+    if is_served(spec):
+        return ServedImages(spec, store, settings)
+    if spec.startswith("pictures:"):
+        return ReadyImages(Path(spec.partition(":")[2]).expanduser(), store, settings)
     weights = find_weights(spec, "painter", settings.cache_dir)
     if not {*START_OPTIONS}.isdisjoint(weights.options):
         return StartedImages(weights, store, settings)
