@@ -193,3 +193,24 @@ def test_libraries_with_usage_statistics_are_named_and_off(place, monkeypatch):
     findings = found(settings(place))
     assert findings["telemetry"].state == "note" and "not off: huggingface_hub" in findings["telemetry"].text
     assert findings["tracing"].state == "note" and "LangSmith" in findings["tracing"].text
+
+
+def test_a_server_that_paints_is_asked_for_its_models_alone(place, server):
+    _, url = server
+    by_name = found(settings(place, images=f"{url}?size=512x512#painter"))
+    assert by_name["images"].state == "ok" and "painter is asked for" in by_name["images"].text
+    down = found(settings(place, images="http://127.0.0.1:9/v1"))
+    assert down["images"].state == "missing" and down["images"].remedy
+
+
+def test_every_judge_of_several_is_looked_at(place):
+    (place / "folder").mkdir()
+    (place / "judges.json").write_text("{}", encoding="utf-8")
+    told = list(examine(settings(place, vqa="mini + folder?batch=2 + own:judge", images="pictures:folder")))
+    assert [(f.state, f.text) for f in told if f.name == "vqa"][1:] == [
+        ("ok", "folder folder"),
+        ("ok", "your own: own:judge"),
+    ]
+    assert [(f.state, f.text) for f in told if f.name == "images"] == [("ok", "folder folder")]
+    certified = [f for f in examine(settings(place, vqa="judges.json")) if f.name == "vqa"]
+    assert certified[-1].text == "certificate judges.json"
