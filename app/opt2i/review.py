@@ -37,16 +37,24 @@ class TerminalReviewer:
     ) -> None:
         self.page, self.blobs = folder / "review.html", blobs
         self.typed, self.told = typed or sys.stdin, told or sys.stderr
+        self._reading: asyncio.Future[str] | None = None
 
     async def __call__(self, question: Mapping[str, Any]) -> Review:
         """What the person answers; `Interrupted` where the input is at its end."""
+        try:
+            return await self._asked(question)
+        except asyncio.CancelledError:
+            self._say("  answered elsewhere, or stopped")
+            raise
+
+    async def _asked(self, question: Mapping[str, Any]) -> Review:
         offer = Offer.model_validate(question)
         write_whole(self.page, review_page(offer, self.blobs).encode("utf-8"))
         self._say("\n".join(_lines(offer, self.page)))
         review = Review()
         while True:
             self._say("review> ", end="")
-            line = await _line(self.typed)
+            line = await self._line()
             if not line:
                 raise Interrupted("the run waits for a person's answer, and the input is at its end")
             if not line.strip():
@@ -58,6 +66,14 @@ class TerminalReviewer:
                 continue
             if review.stop:
                 return review
+
+    async def _line(self) -> str:
+        """The next line, "" at the end. One that a question did not wait for, since it was answered elsewhere, is the next question's."""
+        if self._reading is None:
+            self._reading = _line(self.typed)
+        line = await asyncio.shield(self._reading)
+        self._reading = None
+        return line
 
     def _say(self, text: str, end: str = "\n") -> None:
         print(text, file=self.told, end=end, flush=True)
@@ -141,7 +157,7 @@ def _letters(count: int) -> list[str]:
     ]
 
 
-async def _line(stream: TextIO) -> str:
+def _line(stream: TextIO) -> asyncio.Future[str]:
     """A line of the stream, "" at its end; in a thread that nobody waits for, so that Ctrl-C ends at once."""
     loop = asyncio.get_running_loop()
     found: asyncio.Future[str] = loop.create_future()
@@ -156,4 +172,4 @@ async def _line(stream: TextIO) -> str:
             loop.call_soon_threadsafe(arrived, line)
 
     threading.Thread(target=read, daemon=True).start()
-    return await found
+    return found

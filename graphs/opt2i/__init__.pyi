@@ -12,6 +12,7 @@ from .events import (
     TrialScored,
 )
 from .floors import Floors
+from .follow import followed
 from .fronts import best, front, undominated
 from .graph import build
 from .loop import opt2i
@@ -37,12 +38,14 @@ from .review import Offer, Offered, Review, as_question
 from .search import Objective, Proposer, Realiser, SearchContext, SearchState, StopRule
 from .searched import Searched, searched
 from .stops import AnyOf, FileThere, Idle, Iterations, NoImprovement, Spent, Target, Unscored, usual
+from .votes import SURE, Ballot, Pair, VotesSaid, ballot_of
 from .ways import Baseline, Comparison, PaperGain, way_name
 
 __all__ = [
     "Abandon",
     "AblationDone",
     "AnyOf",
+    "Ballot",
     "Baseline",
     "BaselineDone",
     "Comparison",
@@ -70,7 +73,12 @@ __all__ = [
     "Opt2iTask",
     "PaperGain",
     "Plan",
+    "Pair",
     "Proof",
+    "SURE",
+    "VotesSaid",
+    "ballot_of",
+    "followed",
     "Proposer",
     "QuestionsWritten",
     "Race",

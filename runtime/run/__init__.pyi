@@ -8,6 +8,7 @@ from .exported import exported
 from .folder import RunFolder, RunInfo, discarded_if_refused, list_runs
 from .loop import Listener, Loop, carry
 from .packing import pack
+from .questions import Pending, Questions
 from .references import missing_blobs
 from .result import RunResult, Task
 from .runner import Finish, Runner
@@ -21,7 +22,9 @@ __all__ = [
     "Loop",
     "Mapped",
     "ModelsOpened",
+    "Pending",
     "Progressed",
+    "Questions",
     "RunConfig",
     "RunDone",
     "RunFolder",

@@ -21,6 +21,7 @@ from .checkpoints import Checkpoints
 from .concurrency import Mapped, map_items
 from .events import Event, TaskDone, TaskFailed, Warned
 from .folder import RunFolder
+from .questions import Questions
 from .runner import Runner
 
 __all__ = ["Session"]
@@ -57,6 +58,7 @@ class Session:
         self.notes: list[str] = []
         self._asking = asyncio.Lock()  # a person is asked one thing at a time
         self._folder, self._stack, self._listen = folder, stack, listen
+        self._questions = Questions(folder.path) if folder is not None and checkpoints is not None else None
 
     @classmethod
     @asynccontextmanager
@@ -162,7 +164,8 @@ class Session:
     ) -> StateT:
         """Run a graph to its end, from its checkpoint where the thread `id` has begun; its last state.
 
-        What a node asks by `langgraph.types.interrupt` is put to the caller's `reviewer`, one question at a time over all tasks.
+        What a node asks by `langgraph.types.interrupt` is put to the caller's `reviewer`, one question at a time over all tasks, and into
+        the run's folder (`Questions`), where another process may answer it; the first answer counts.
 
         Raises:
             Interrupted: Ctrl-C or SIGTERM, or a question that nobody is there to answer; the run can be resumed.
@@ -172,20 +175,46 @@ class Session:
         begin = runner.start_or_resume if self.checkpoints is not None else runner.start
         end = await begin(cast("dict[str, Any]", start))
         while end.interrupts and end.stopped is None:
-            end = await runner.resume(await self._answer(end.interrupts[0].value))
+            interrupt = end.interrupts[0]
+            key = self._questions.ask(interrupt.id, id, interrupt.value) if self._questions else ""
+            answer = await self._answer(key, interrupt.value)
+            end = await runner.resume(answer)
+            if self._questions:
+                # only now: killed before, the run finds the answer where it was
+                self._questions.take(key, answer)
+        if end.finished and self._questions:
+            self._questions.settle(id)
         if not end.finished:
             raise Interrupted(f"stopped by {end.stopped}; nothing that was finished is lost")
         return cast("StateT", end.state)
 
-    async def _answer(self, question: Any) -> Any:
+    async def _answer(self, key: str, question: Any) -> Any:
+        if self._questions is not None:
+            there, answer = self._questions.answer_to(key)
+            if there:
+                return answer
         reviewer = self.parts.get("reviewer")
         if reviewer is None:
             raise Interrupted(
                 "the run waits for a person's answer, and there is no reviewer",
-                remedy="resume it at a terminal with `inloop resume`, or from Python with reviewer=",
+                remedy="answer it in `inloop view` and then resume the run, resume it at a terminal with `inloop resume`, or from Python with"
+                " reviewer=",
             )
+        if self._questions is None:
+            return await self._reviewed(question)
+        elsewhere = asyncio.ensure_future(self._questions.wait(key))
+        here = asyncio.ensure_future(self._reviewed(question))
+        try:
+            done, _ = await asyncio.wait([here, elsewhere], return_when=asyncio.FIRST_COMPLETED)
+            return (elsewhere if elsewhere in done else here).result()
+        finally:
+            for each in (here, elsewhere):
+                each.cancel()
+            await asyncio.gather(here, elsewhere, return_exceptions=True)
+
+    async def _reviewed(self, question: Any) -> Any:
         async with self._asking:
-            answer = await reviewer(question)
+            answer = await self.parts["reviewer"](question)
         return answer.model_dump(mode="json") if isinstance(answer, Record) else answer
 
     def brought(self, option: str, roles: Collection[str]) -> dict[str, Any]:

@@ -1,5 +1,9 @@
 """What a session gives the tasks of a run: the caller's own models, and states of this version alone."""
 
+import asyncio
+import multiprocessing
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypedDict
@@ -9,7 +13,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
 from inloop.runtime.errors import BadInput, CallFailed, Interrupted, PrerequisiteError
-from inloop.runtime.run import Loop, RunConfig, RunResult, Session, Task, exported
+from inloop.runtime.run import Loop, Questions, RunConfig, Runner, RunResult, Session, Task, exported
 from inloop.runtime.settings import Settings
 
 
@@ -140,3 +144,94 @@ def test_what_a_graph_asks_is_put_to_the_reviewer_and_waits_where_there_is_none(
         return f"said of {question['who']}"
 
     assert asking.resume(folder, settings=settings, reviewer=reviewer).tasks[0].name == "said of t1"
+
+
+def test_what_a_graph_asks_is_answered_from_another_process_while_it_waits(settings):
+    """By the key of the interrupt; the reviewer at hand is let go, and the answer of who was second is refused."""
+    asking = replace(naming, work=_asks, brings={"models": "namer", "reviewer": "who is asked"})
+    let_go = []
+
+    async def silent(question: dict[str, str]) -> str:
+        [folder] = settings.runs_dir.glob("naming-*")
+        [pending] = Questions(folder).waiting()
+        assert pending.question == question and pending.task == "t1" and not pending.answered
+        Questions(folder).answer(pending.key, "said elsewhere", who="Ada")
+        Questions(folder).answer(pending.key, "said elsewhere")  # sent twice
+        with pytest.raises(BadInput, match="answered already"):
+            Questions(folder).answer(pending.key, "said too late")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            let_go.append(True)
+        return "never"
+
+    assert asking(settings=settings, reviewer=silent).tasks[0].name == "said elsewhere" and let_go == [True]
+    [folder] = settings.runs_dir.glob("naming-*")
+    assert Questions(folder).waiting() == []
+    with pytest.raises(BadInput, match="does not ask"):
+        Questions(folder).answer("no-such-key", "x")
+
+
+async def _asks_until_right(context: Context, id: str, input: str) -> Named:
+    async def ask(state: State) -> dict[str, str]:
+        said: list[str] = []
+        while not said or said[-1] == "wrong":
+            said.append(interrupt({"wrong": len(said)}))
+        return {"name": ",".join(said)}
+
+    graph = StateGraph(State)
+    graph.add_node("ask", ask)
+    graph.add_edge(START, "ask")
+    graph.add_edge("ask", END)
+    state = await context.session.finish(graph, context=None, id=id, start=State(version=1, name=""), max_steps=3)
+    return Named(id=id, name=state["name"])
+
+
+def test_an_answer_that_cannot_be_taken_is_asked_for_again_and_a_stopped_run_takes_what_was_answered(settings):
+    asking = replace(naming, work=_asks_until_right)
+    with pytest.raises(Interrupted, match="waits for a person"):
+        asking(settings=settings)
+    [folder] = settings.runs_dir.glob("naming-*")
+    keys = []
+    for answer in ("wrong", "wrong", "right"):
+        [pending] = Questions(folder).waiting()
+        assert pending.question == {"wrong": len(keys)}
+        keys.append(pending.key)
+        Questions(folder).answer(pending.key, answer)
+        assert Questions(folder).waiting()[0].answered
+        if answer == "wrong":
+            with pytest.raises(Interrupted, match="waits for a person"):
+                asking.resume(folder, settings=settings)
+    assert asking.resume(folder, settings=settings).tasks[0].name == "wrong,wrong,right"
+    assert len(set(keys)) == 3 and Questions(folder).waiting() == []
+
+
+@pytest.mark.parametrize("moment", ["before it is handed over", "before it is noted as taken"])
+def test_an_answer_survives_a_kill(settings, moment):
+    """A process of its own takes the answer up and is killed; the next one ends as if nothing had been."""
+    asking = replace(naming, work=_asks_until_right)
+    with pytest.raises(Interrupted):
+        asking(settings=settings)
+    [folder] = settings.runs_dir.glob("naming-*")
+    for answer in ("wrong", "right"):
+        Questions(folder).answer(Questions(folder).waiting()[0].key, answer)
+        killed = multiprocessing.get_context("fork").Process(target=_killed, args=(asking, folder, settings, moment))
+        killed.start()
+        killed.join(60)
+        assert killed.exitcode == -signal.SIGKILL
+        if answer == "wrong":
+            with pytest.raises(Interrupted):
+                asking.resume(folder, settings=settings)
+    assert asking.resume(folder, settings=settings).tasks[0].name == "wrong,right"
+    assert Questions(folder).waiting() == []
+
+
+def _killed(asking, folder, settings, moment):
+    def die(*given):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if moment == "before it is noted as taken":
+        Questions.take = die
+    else:
+        Runner.resume = die
+    asking.resume(folder, settings=settings)

@@ -1,0 +1,1 @@
+"""`inloop view` and `inloop votes`: runs in a browser, live; people's votes and answers."""

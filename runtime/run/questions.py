@@ -1,0 +1,148 @@
+"""What a run asks people, and what they answer: a SQLite file in the run's folder, so that either may be in any process, at any time.
+
+A question has a key made of the id of LangGraph's interrupt and of how many answers to that interrupt were taken in before, since a node
+that cannot take an answer asks again under the same id. The run asks and takes; somebody else answers.
+
+Invariants: a question is answered once, by the first who answers; an answer is on the disk before `answer` returns, and stays there until
+the run has taken it in. A run that was killed meanwhile is given the same answer again, which LangGraph takes for the same one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import BadInput
+from ..records import Record
+from ..store import Database
+
+__all__ = ["Pending", "Questions"]
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS questions (
+    key TEXT PRIMARY KEY, interrupt TEXT NOT NULL, task TEXT NOT NULL, question TEXT NOT NULL, asked REAL NOT NULL,
+    answer TEXT, who TEXT, answered REAL, taken REAL)
+"""
+_POLL = 0.3  # seconds
+
+
+class Pending(Record):
+    """A question that waits: its key, the task that it is of, and what the graph asked; `answered`: there is an answer, not yet taken in."""
+
+    key: str
+    task: str
+    question: Any
+    asked: float
+    answered: bool = False
+
+
+class Questions:
+    """The questions of the run whose folder is `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = Path(folder) / "questions.sqlite"
+        self._database = Database(
+            self.path,
+            what="the questions of the run",
+            tables=_TABLES,
+            version=1,
+            lost="what was answered is asked again",
+        )
+
+    def ask(self, interrupt: str, task: str, question: Any) -> str:
+        """Put a question that the graph asks; its key. Asked again after a stop it is the same one."""
+        with self._open() as connection:
+            (taken,) = connection.execute(
+                "SELECT COUNT(*) FROM questions WHERE interrupt = ? AND taken IS NOT NULL", (interrupt,)
+            ).fetchone()
+            key = f"{interrupt}-{taken}"
+            connection.execute(
+                "INSERT INTO questions (key, interrupt, task, question, asked) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (key) DO NOTHING",
+                (key, interrupt, task, json.dumps(question), time.time()),
+            )
+            # a task asks one thing at a time: what it asked before was taken in by a process that was killed before it could note so
+            _settled(connection, task, but=key)
+        return key
+
+    def settle(self, task: str) -> None:
+        """Note that a task asks nothing any more: it is at its end."""
+        if self.path.exists():
+            with self._open() as connection:
+                _settled(connection, task)
+
+    def waiting(self) -> list[Pending]:
+        """The questions that no answer was taken in for, the oldest first."""
+        if not self.path.exists():
+            return []
+        with self._open() as connection:
+            rows = connection.execute(
+                "SELECT key, task, question, asked, answer IS NOT NULL FROM questions WHERE taken IS NULL ORDER BY asked, key"
+            ).fetchall()
+        return [
+            Pending(key=key, task=task, question=json.loads(question), asked=asked, answered=bool(answered))
+            for key, task, question, asked, answered in rows
+        ]
+
+    def answer(self, key: str, answer: Any, *, who: str = "") -> None:
+        """Answer a question. The same answer twice is one.
+
+        Raises:
+            BadInput: there is no such question, or it was answered otherwise already.
+        """
+        text = json.dumps(answer, sort_keys=True)
+        with self._open() as connection:
+            connection.execute(
+                "UPDATE questions SET answer = ?, who = ?, answered = ? WHERE key = ? AND answer IS NULL AND taken IS NULL",
+                (text, who, time.time(), key),
+            )
+            row = connection.execute("SELECT answer FROM questions WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise BadInput(f"the run does not ask {key!r}: load the page again to see what it asks.")
+        if row[0] != text:
+            raise BadInput(
+                f"the question {key!r} was answered already: load the page again to see what the run asks now."
+            )
+
+    def answer_to(self, key: str) -> tuple[bool, Any]:
+        """Whether there is an answer, and the answer."""
+        with self._open() as connection:
+            row = connection.execute("SELECT answer FROM questions WHERE key = ?", (key,)).fetchone()
+        return (False, None) if row is None or row[0] is None else (True, json.loads(row[0]))
+
+    async def wait(self, key: str) -> Any:
+        """The answer, as soon as somebody gives it."""
+        while True:
+            there, answer = self.answer_to(key)
+            if there:
+                return answer
+            await asyncio.sleep(_POLL)
+
+    def take(self, key: str, answer: Any) -> None:
+        """Note that the run has taken an answer in, wherever it came from."""
+        with self._open() as connection:
+            connection.execute(
+                "UPDATE questions SET answer = COALESCE(answer, ?1), answered = COALESCE(answered, ?2), taken = ?2 WHERE key = ?3",
+                (json.dumps(answer, sort_keys=True), time.time(), key),
+            )
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        connection = self._database.opened()
+        try:
+            with self._database.explained():
+                yield connection
+        finally:
+            connection.close()
+
+
+def _settled(connection: sqlite3.Connection, task: str, but: str = "") -> None:
+    connection.execute(
+        "UPDATE questions SET taken = ? WHERE task = ? AND key <> ? AND taken IS NULL", (time.time(), task, but)
+    )
