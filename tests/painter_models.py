@@ -84,6 +84,22 @@ def autoencoder(latents: int = 4) -> Any:
     )  # fmt: skip
 
 
+def sd(words: Path) -> Any:
+    """stable-diffusion-v1-5/stable-diffusion-v1-5."""
+    import diffusers as d
+
+    encoder, tokenizer = clip_encoder(words)
+    unet = d.UNet2DConditionModel(
+        sample_size=8, block_out_channels=(16, 32), layers_per_block=1, attention_head_dim=4, cross_attention_dim=32,
+        norm_num_groups=8, down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+    )  # fmt: skip
+    return d.StableDiffusionPipeline(
+        vae=autoencoder(), text_encoder=encoder, tokenizer=tokenizer, unet=unet, scheduler=d.PNDMScheduler(skip_prk_steps=True),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+
+
 def sdxl(words: Path) -> Any:
     """stabilityai/stable-diffusion-xl-base-1.0."""
     import diffusers as d
@@ -181,6 +197,14 @@ def pixart(words: Path) -> Any:
     )  # fmt: skip
 
 
+def pixart_alpha(words: Path) -> Any:
+    """PixArt-alpha/PixArt-XL-2-512x512."""
+    import diffusers as d
+
+    parts = pixart(words).components
+    return d.PixArtAlphaPipeline(**parts)
+
+
 def qwen_image(words: Path) -> Any:
     """Qwen/Qwen-Image."""
     import diffusers as d
@@ -203,12 +227,14 @@ def qwen_image(words: Path) -> Any:
 
 
 PAINTERS: dict[str, Callable[[Path], Any]] = {
+    "sd": sd,
     "sdxl": sdxl,
     "sdxl-turbo": sdxl_turbo,
     "sd3": sd3,
     "flux-dev": flux,
     "flux-schnell": schnell,
     "sana": sana,
+    "pixart-alpha": pixart_alpha,
     "pixart-sigma": pixart,
     "qwen-image": qwen_image,
 }

@@ -126,12 +126,14 @@ def test_steps_and_guidance_are_the_defaults_of_the_class(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "steps", "guidance"),
     [
+        ("sd", 30, 7.5),
         ("sdxl", 50, 5.0),
         ("sdxl-turbo", 1, 0.0),
         ("sd3", 28, 7.0),
         ("flux-dev", 28, 3.5),
         ("flux-schnell", 4, 0.0),
         ("sana", 20, 4.5),
+        ("pixart-alpha", 20, 4.5),
         ("pixart-sigma", 20, 4.5),
         ("qwen-image", 50, 4.0),
     ],
@@ -183,6 +185,7 @@ def test_what_a_class_does_not_take_is_said_before_anything_is_loaded(
 @pytest.mark.parametrize(
     ("name", "plain", "negative"),
     [
+        ("sd", "guidance=5", "negative=ugly&guidance=5"),
         ("sdxl", "guidance=5", "negative=ugly&guidance=5"),
         ("sd3", "guidance=7", "negative=ugly&guidance=7"),
         ("flux-dev", "guidance=3.5", "negative=ugly&true_cfg=4"),
@@ -226,7 +229,7 @@ def lora_file(painter: Path, folder: Path, *, seed: int, scale: float = 1.0) -> 
     return folder / "pytorch_lora_weights.safetensors"
 
 
-@pytest.mark.parametrize("name", ["sdxl", "sd3", "flux-dev", "sana", "qwen-image"])
+@pytest.mark.parametrize("name", ["sd", "sdxl", "sd3", "flux-dev", "sana", "qwen-image"])
 async def test_a_lora_changes_the_picture_and_is_known_by_its_content(
     name: str, painters: dict[str, Path], settings: Settings, store: Store, tmp_path: Path
 ) -> None:
@@ -276,7 +279,7 @@ async def test_offloaded_weights_paint_the_same(painters: dict[str, Path], setti
     assert same(await painted(f"{spec}&offload=model", settings, tmp_path / "2", [REQUESTS]), plain)
 
 
-@pytest.mark.parametrize("name", ["sdxl", "sd3", "flux-dev", "qwen-image"])
+@pytest.mark.parametrize("name", ["sd", "sdxl", "sd3", "flux-dev", "qwen-image"])
 async def test_painting_starts_from_a_picture(
     name: str, painters: dict[str, Path], settings: Settings, store: Store, tmp_path: Path
 ) -> None:
