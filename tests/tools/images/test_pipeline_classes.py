@@ -233,7 +233,7 @@ def lora_file(painter: Path, folder: Path, *, seed: int, scale: float = 1.0) -> 
 async def test_a_lora_changes_the_picture_and_is_known_by_its_content(
     name: str, painters: dict[str, Path], settings: Settings, store: Store, tmp_path: Path
 ) -> None:
-    pytest.importorskip("peft")
+    pytest.importorskip("peft", reason="no peft: pip install 'inloop[train]'")
     one = lora_file(painters[name], tmp_path / "one", seed=1, scale=20)
     other = lora_file(painters[name], tmp_path / "other", seed=2, scale=20)
     copy = tmp_path / "renamed.safetensors"
@@ -255,7 +255,7 @@ async def test_a_lora_changes_the_picture_and_is_known_by_its_content(
 async def test_a_lora_of_another_model_is_refused(
     painters: dict[str, Path], settings: Settings, store: Store, tmp_path: Path
 ) -> None:
-    pytest.importorskip("peft")
+    pytest.importorskip("peft", reason="no peft: pip install 'inloop[train]'")
     file = lora_file(painters["flux-dev"], tmp_path / "flux", seed=1)
     painter = open_images(f"{painters['sdxl']}?{SMALL}&lora={file}", store, settings)
     with pytest.raises(BadInput, match="cannot be loaded into StableDiffusionXLPipeline"):
