@@ -101,6 +101,7 @@ COMMANDS = {
         "pack a finished run with its pictures into one file", "cli.runs", "export", "add_export_arguments"
     ),
     "view": Command("follow runs in a browser, compare, vote, and answer what they ask", "view.command", "view"),
+    "votes": Command("what people voted on a run's pictures, and votes by mail", "view.votes", "votes"),
     "runs": Command("list the runs", "cli.runs", "runs", "add_runs_arguments"),
     "models": Command(
         "list, fetch and verify the models that inloop knows by name", "cli.models", "models", "add_models_arguments"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...evaluators.stats import FEWEST
-from ...graphs.opt2i import Effect, Look, Opt2iTask, Review, Wishes
+from ...graphs.opt2i import Effect, Look, Opt2iTask, Review, VotesSaid, Wishes, evaluator_name
+from ...runtime.display import counted
 from ..cli import signed
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "shortened_words",
     "stop_words",
     "verdict_words",
+    "vote_words",
 ]
 
 EVALUATORS: dict[str, tuple[str, str]] = {
@@ -34,6 +36,30 @@ _STOPS = {
     "iterations": "all iterations are done",
     "proven": "a gain is proven",
 }
+
+
+def vote_words(said: VotesSaid) -> list[str]:
+    """What judge and people say together, a sentence a line."""
+    people = "1 person" if len(said.people) == 1 else f"{len(said.people)} people"
+    lines = [f"{counted(said.counted, 'vote')} of {people} {'counts' if said.counted == 1 else 'count'}."]
+    if said.void:
+        lines[0] += (
+            f" {said.void} more {'does' if said.void == 1 else 'do'} not: a picture that was voted on is another one now."
+        )
+    sure = "" if said.sure else ", which is not sure yet"
+    lines.append(
+        f"Judges and people together: “{said.chosen}” is the best with a probability of {100 * said.probability:.0f} %{sure}."
+    )
+    for judge, agreed in said.agreement.items():
+        if agreed.share.value is None:
+            continue
+        ci = agreed.share.ci
+        interval = "" if ci is None else f", 95 % interval {100 * ci[0]:.0f} to {100 * ci[1]:.0f}"
+        lines.append(
+            f"{evaluator_name(judge)} prefers what people prefer in {100 * agreed.share.value:.0f} % of {counted(agreed.answers, 'vote')} on"
+            f" {counted(agreed.share.n, 'pair')} without a tie{interval}; guessing gives 50."
+        )
+    return lines
 
 
 def stop_words(stop: str) -> str:

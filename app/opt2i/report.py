@@ -1,6 +1,6 @@
 """The report of a run: one HTML file that needs nothing else.
 
-Drawn from `result.json` (an `Opt2iResult`) and the blob store, and from nothing else; the same two give the same bytes. The
+Drawn from `result.json` (an `Opt2iResult`), the blob store and the votes beside it, and from nothing else; the same three give the same bytes. The
 page holds its images as data URIs, has no script, and its content security policy forbids every outside resource.
 
 Invariants: a score that is None is shown as "not scored", never as 0; every image has a text alternative; text from
@@ -18,7 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from ...graphs.opt2i import Comparison, Opt2iResult, PaperGain, TrialImage, evaluator_name, way_name
+from ...graphs.opt2i import (
+    Comparison,
+    Opt2iResult,
+    Opt2iTask,
+    PaperGain,
+    TrialImage,
+    VotesSaid,
+    ballot_of,
+    evaluator_name,
+    way_name,
+)
+from ...runtime.store import Votes
 from ..cli import signed
 from ..report import DEFAULT_LIMIT, Pictures, run_page
 from .format import EVALUATORS
@@ -38,7 +49,7 @@ def render(result: Opt2iResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) ->
         blobs: where its images are; one that is not there is named on the page and not an error.
         limit: bytes of images to embed at most (as data URIs).
     """
-    pictures = Pictures(blobs, limit)
+    pictures, votes = Pictures(blobs, limit), Votes(blobs.root.parent / "votes.sqlite")
     for images in _by_importance(result):
         pictures.embed(image.image for image in images)
     return run_page(
@@ -47,13 +58,21 @@ def render(result: Opt2iResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) ->
         template="opt2i/report.html.j2",
         pictures=pictures,
         stopped=None,  # every prompt says why its search ended
-        sections=[section_of(f"t{i}", task, pictures) for i, task in enumerate(result.tasks, 1)],
+        sections=[
+            section_of(f"t{i}", task, pictures, _said(result, task, votes)) for i, task in enumerate(result.tasks, 1)
+        ],
         comparisons=[_cells(row) for row in result.comparisons],
         published=[_published(row, str(result.config.get("objective", ""))) for row in result.published],
         ways={row.name for row in result.comparisons if row.own},
         glossary=[EVALUATORS[e] for e in dict.fromkeys(c.evaluator for c in result.comparisons) if e in EVALUATORS],
         questioners=sorted({t.questioner for t in result.tasks if t.questioner}),
     )
+
+
+def _said(result: Opt2iResult, task: Opt2iTask, votes: Votes) -> VotesSaid | None:
+    """What judge and people say together; None where nobody voted."""
+    ballot = ballot_of(result.run_id, task, votes.of(text=task.text))
+    return ballot.said() if (ballot.votes or ballot.void) and len(ballot.trials) > 1 else None
 
 
 def _by_importance(result: Opt2iResult) -> Iterator[Sequence[TrialImage]]:

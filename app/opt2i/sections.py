@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from ...graphs.opt2i import Effect, HeldOut, Opt2iTask, Trial, TrialImage, evaluator_name, undominated
+from ...graphs.opt2i import Effect, HeldOut, Opt2iTask, Trial, TrialImage, VotesSaid, evaluator_name, undominated
 from ...runtime.records import Part
 from ..cli import points, signed
 from ..report import CurvePoint, Pictures, curve
-from .format import drift_words, effect_words, review_words, shortened_words, stop_words, verdict_words
+from .format import drift_words, effect_words, review_words, shortened_words, stop_words, verdict_words, vote_words
 
 __all__ = ["Section", "rising_of", "section_of"]
 
@@ -113,12 +113,14 @@ class Section:
     effects: list[list[str]] = field(default_factory=list)
     shortened: str = ""
     wishes: str = ""
+    votes: list[str] = field(default_factory=list)
+    voted: list[list[str]] = field(default_factory=list)
     scored: list[tuple[str, str]] = field(default_factory=list)
     choices: list[list[str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
-def section_of(anchor: str, task: Opt2iTask, pictures: Pictures) -> Section:
+def section_of(anchor: str, task: Opt2iTask, pictures: Pictures, said: VotesSaid | None = None) -> Section:
     user, best = task.user_trial, task.best_trial
     base = user.objective if user else None
     cards = {t.id: _card(t, task, base, pictures) for t in task.trials}
@@ -152,6 +154,8 @@ def section_of(anchor: str, task: Opt2iTask, pictures: Pictures) -> Section:
         effects=[_effect(effect) for effect in task.effects],
         shortened=shortened_words(task),
         wishes=review_words(task.wishes) if task.wishes else "",
+        votes=vote_words(said) if said else [],
+        voted=[[said.texts[each.item], f"{100 * each.best:.0f} %"] for each in said.standings] if said else [],
         scored=[(evaluator_name(name), "num") for name in sorted(user.scores if user else ())],
         choices=_choices(task),
         warnings=list(task.warnings),

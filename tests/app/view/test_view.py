@@ -14,7 +14,7 @@ import chromium
 import httpx
 import pytest
 from starlette.testclient import TestClient
-from viewed import finished_run, served
+from viewed import Browser, finished_run, served
 
 from inloop.app.view.runs import Runs
 from inloop.app.view.server import view_app
@@ -182,31 +182,6 @@ def test_a_server_that_is_killed_loses_no_vote_that_it_acknowledged(tmp_path):
         assert process.wait(20) == -signal.SIGKILL
     kept = [vote.id for vote in Votes(tmp_path / "runs" / ".store" / "votes.sqlite").of()]
     assert set(acknowledged) <= set(kept) and len(kept) <= len(acknowledged) + 2 and len(acknowledged) >= 8
-
-
-class Browser(chromium.Page):
-    """A page at an address of the server."""
-
-    def go(self, url, *, width=1200, height=900):
-        class Place:
-            resolve = lambda self: self  # noqa: E731
-            as_uri = lambda self: url  # noqa: E731
-
-        self.send("Page.navigate", url="about:blank")
-        self.open(Place(), width=width, height=height)
-
-    def until(self, expression):
-        for _ in range(300):
-            if self.ask(f"!!({expression})"):
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"{expression} never came true; the page says: {self.ask('document.body.innerText')}")
-
-    def press(self, key, code=0):
-        text = key if len(key) == 1 else "\r" if key == "Enter" else ""
-        given = {"key": key, "windowsVirtualKeyCode": code, **({"text": text} if text else {})}
-        self.send("Input.dispatchKeyEvent", type="keyDown", **given)
-        self.send("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
 
 @browser
