@@ -21,7 +21,7 @@ from inloop.evaluators.preferences import Preference, fit, judge_preferences, ne
 
 from .figures import Figure, Options
 
-PROMPTS, TASKS, SURE, MOST, ROUNDS = 8, 20, 0.95, 1000, 40
+PROMPTS, TASKS, SURE, MOST, ROUNDS = 8, 10, 0.95, 1000, 40
 JUDGE = 1.0
 """Standard deviation of the judge's noise, in that of the strengths: right about 3 pairs in 4."""
 PANELS = {

@@ -1,6 +1,7 @@
 """`inloop view` as a real server: who is let in, what is kept through a SIGKILL, and its pages in a browser, by the keyboard alone."""
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from viewed import Browser, finished_run, served
 
 from inloop.app.view.runs import Runs
 from inloop.app.view.server import view_app
-from inloop.runtime.run import Questions
+from inloop.graphs.opt2i import Opt2iConfig, TrialScored, followed
+from inloop.runtime.run import Questions, RunFolder
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Votes
 
@@ -260,3 +262,32 @@ def test_the_extra_that_is_missing_is_named(tmp_path: Path, monkeypatch, capsys)
     assert main(["view", "--out", str(tmp_path)]) == 3
     assert "inloop[serve]" in capsys.readouterr().err
     assert main(["view", "no-such-run", "--out", str(tmp_path)]) == 2
+
+
+@browser
+@pytest.mark.slow
+def test_a_run_at_work_is_followed(tmp_path):
+    """What is written to its events comes to the page by itself, and what it asks does, too."""
+    done = finished_run(tmp_path / "done", iterations=1, candidates=2)
+    (task,) = followed(done)
+    shutil.copytree(tmp_path / "done" / ".store", tmp_path / "runs" / ".store")
+    run = RunFolder.create(tmp_path / "runs", "opt2i", Opt2iConfig(prompts=(task.text,)), about=[task.text])
+    with served(tmp_path / "runs") as url, Browser() as page:
+        page.go(url)
+        page.go(f"http://{urlsplit(url).netloc}/#/{run.id}")
+        page.until("document.getElementById('live').innerText === 'live'")
+        assert not page.ask("!!document.querySelector('.rows a.row')")
+        for number, trial in enumerate(task.trials[:3], start=1):
+            run.event(TrialScored(task=task.id, iteration=trial.iteration, trial=trial).model_dump(mode="json"))
+            page.until(
+                f"(document.querySelector('.rows a.row') || document.body).innerText.includes('{number} prompts')"
+            )
+        page.until(
+            "document.querySelector('.rows img').complete && document.querySelector('.rows img').naturalWidth > 0"
+        )
+        Questions(run.path).ask("f00d", task.id, {
+            "task": "p1", "text": "a cup", "iteration": 1, "candidates": [], "wishes": {}, "stop": "", "wrong": "",
+        })  # fmt: skip
+        page.until("document.querySelector('form.waits')")
+        assert page.errors == []
+    run.close()
