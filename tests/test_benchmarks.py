@@ -169,3 +169,26 @@ def test_a_package_is_taken_only_with_the_hash_that_is_written_down(tmp_path, mo
     with pytest.raises(PrerequisiteError, match="with the hash that the questions were written for"):
         package.unpacked(tmp_path)
     assert not (tmp_path / "p-1" / "p-1.tar.gz").exists()
+
+
+def test_searches_are_kept_one_by_one_and_are_not_run_again(tmp_path):
+    from benchmarks import search
+
+    models = {"llm": "mini-writer", "images": "mini", "vqa": "mini", "clip": "mini"}
+    prompts = [line for line in search._LOOSE.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"][:6]
+    lines = []
+    for name in search.SWITCHES:
+        for place, prompt in enumerate(prompts):
+            case = {
+                "key": [name, prompt, 2, models], "gain": 10.0 + place + (name == "keep front"), "confirmed": place > 2,
+                "best": prompt, "rounds": 2, "rewrites": 10, "images": 34 if name == search.SAME_ROUNDS else 44, "stop": "iterations",
+            }  # fmt: skip
+            lines.append(json.dumps(case))
+    (tmp_path / "search-cases.jsonl").write_text("\n".join(lines) + '\n{"key": ["pl', encoding="utf-8")
+    done = benchmarks("search", "--prompts", "6", "--iterations", "2", out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = figures(tmp_path, "search")
+    assert found["plain: gain"] == pytest.approx(12.5) and found["keep front: gain over plain"] == pytest.approx(1.0)
+    assert found["race abandon: the same winner in the same rounds"] == 100
+    assert found["race abandon: pictures of rewrites saved"] == pytest.approx(25)
+    assert not (tmp_path / "search").exists(), "nothing was run"

@@ -15,6 +15,7 @@ from .prompt_sets import read_prompts
 from .report import render
 from .review import TerminalReviewer
 from .summary import as_json, in_words
+from .watch import watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,15 @@ def _flags(command: argparse.ArgumentParser) -> None:
         help="a text file with one prompt a line (# starts a comment), or rows with a prompt, caption or text (.tsv, .csv, .json, .jsonl);"
         " partiprompts:FILE and mscoco:FILE choose the sets of the paper from PartiPrompts.tsv and tifa_v1.0_text_inputs.json",
     )
+    command.add_argument(
+        "--watch",
+        action="store_true",
+        help="read prompts from the standard input, one a line, each a run of its own whose result comes at once; ends where the input does",
+    )
+
+
+def _watch(args: argparse.Namespace) -> int | None:
+    return watched(args, opt2i.run) if args.watch else None
 
 
 def _fields(args: argparse.Namespace) -> Mapping[str, Any]:
@@ -81,6 +91,7 @@ opt2i = LoopCommand(
     view=_view,
     flags=_flags,
     fields=_fields,
+    instead=_watch,
     export=_export,
     pictures=pictures,
     parts=_parts,

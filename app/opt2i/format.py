@@ -29,6 +29,10 @@ EVALUATORS: dict[str, tuple[str, str]] = {
         "dCS",
         "the mean CLIP similarity of the picture with each noun phrase of the prompt (decomposed CLIP score).",
     ),
+    "similarity": (
+        "similarity",
+        "the cosine of a prompt with yours in the space of CLIP's text encoder, whatever the pictures show: 100 is the same prompt.",
+    ),
 }
 
 _STOPS = {

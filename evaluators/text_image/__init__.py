@@ -10,6 +10,7 @@ from .geneval import GenEval, Thresholds
 from .geneval_prompts import read_requirements
 from .per_prompt import PerPrompt
 from .preference import Preference
+from .similarity import TextSimilarity
 from .tifa import TIFA, ChoiceQuestion, questions_from_graph, read_tifa_questions
 from .vqa_score import TEMPLATE, VQAScore
 
@@ -30,6 +31,7 @@ __all__ = [
     "Rule",
     "TEMPLATE",
     "TIFA",
+    "TextSimilarity",
     "Thresholds",
     "VQAScore",
     "certainty",

@@ -9,7 +9,7 @@ from ...agents.opt2i import Rewriter
 from ...agents.scene import SceneGraph, SceneWriter
 from ...evaluators.run import METRICS, open_evaluator
 from ...evaluators.stats import Unscorable
-from ...evaluators.text_image import DCS, DSG, Panel
+from ...evaluators.text_image import DCS, DSG, Panel, TextSimilarity
 from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
 from ...runtime.protocols import Chat, Evaluator
@@ -37,6 +37,7 @@ class Opt2iContext:
         session.brought("models", _ROLES)
         self.brought = self._brought()
         self.objective = self._objective()
+        config.floors.check((*_OWN, *self.brought, TextSimilarity.name))
         self.images = session.open("images", open_images, config.images)
         self.vqa = session.open("vqa", open_vqa, config.vqa)
         self.panel = Panel(self.vqa) if isinstance(self.vqa, EnsembleVQA) else None
@@ -62,13 +63,20 @@ class Opt2iContext:
             top=config.history,
         )
 
-    def evaluators(self, scene: SceneGraph | Unscorable, phrases: list[str]) -> dict[str, Evaluator]:
-        """The scores of one prompt's pictures: DSG (or why it cannot be scored), dCS, and what the caller brought."""
+    def evaluators(self, text: str, scene: SceneGraph | Unscorable, phrases: list[str]) -> dict[str, Evaluator]:
+        """The scores of one prompt's pictures: DSG (or why there is none), dCS, what the caller brought, and similarity where it is looked at."""
+        near = TextSimilarity(self.clip, text)
         return {
             "dsg": scene if isinstance(scene, Unscorable) else self._dsg(scene),
             "dcs": DCS(self.clip, phrases),
             **self.brought,
+            **({near.name: near} if self._looks_at_similarity else {}),
         }
+
+    @property
+    def _looks_at_similarity(self) -> bool:
+        """As one of the objectives of a front, or because it must not fall."""
+        return self.config.keep == "front" or TextSimilarity.name in self.config.floors.least
 
     def _dsg(self, scene: SceneGraph) -> Evaluator:
         return DSG(self.vqa, scene) if self.panel is None else self.panel.dsg(scene)

@@ -60,7 +60,7 @@ class _Search:
         search = SearchContext(
             proposer=context.proposer or self._proposer(),
             realiser=Painter(context.images, self._warn, context.tell_foreign),
-            evaluators=context.evaluators(scene or Unscorable("dsg", why_not), phrases),
+            evaluators=context.evaluators(self.text, scene or Unscorable("dsg", why_not), phrases),
             objective=context.objective,
             stop=context.stop,
             seeds=config.seeds,
@@ -84,7 +84,7 @@ class _Search:
         state, trials, held, wishes = found.state, found.trials, found.held, found.wishes
         if wishes and wishes.questions and scene is not None:
             scene = scene.asking(wishes.questions)
-            search = replace(search, evaluators=context.evaluators(scene, phrases))
+            search = replace(search, evaluators=context.evaluators(self.text, scene, phrases))
         baselines = await self._baselines(search, trials, held)
         effects, short = (
             await self._ablation(search, held["best" if state["accepted"] else "user"]) if held else ([], None)
@@ -127,7 +127,7 @@ class _Search:
         )
 
     def _asking(self, scene: SceneGraph, phrases: list[str], questions: Sequence[str]) -> Mapping[str, Evaluator]:
-        return self.context.evaluators(scene.asking(questions), phrases)
+        return self.context.evaluators(self.text, scene.asking(questions), phrases)
 
     async def _scene_graph(self) -> tuple[SceneGraph | None, str]:
         """The prompt's questions; where there are none and the search climbs something else, why not."""

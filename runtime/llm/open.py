@@ -23,6 +23,7 @@ from .address import address
 from .capabilities import capabilities
 from .chat import OpenAIChat
 from .local_chat import LocalChat
+from .rate_limit import Rate, limit_of
 from .transport import OPENAI, Sender
 
 if TYPE_CHECKING:
@@ -80,8 +81,9 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
             raise PrerequisiteError(f"{spec!r} needs a key", remedy="set INLOOP_API_KEY or OPENAI_API_KEY")
         model = spec.partition(":")[2]
         sender = Sender(
-            OPENAI, key, model=model, who=store.run_id, concurrency=settings.concurrency, timeout=settings.timeout
-        )
+            OPENAI, key, model=model, who=store.run_id, concurrency=settings.concurrency, timeout=settings.timeout,
+            limit=limit_of(OPENAI, Rate.parse(settings.llm_rate)),
+        )  # fmt: skip
         return OpenAIChat(sender, store=store, revision=model, thinking_tokens=settings.thinking_tokens)
     if re.match(r"[\w.\[\]:-]+:\d+(/|$)", spec):
         raise BadInput(f"{spec!r} names no language model; a server needs its scheme: http://{spec}")
@@ -100,6 +102,7 @@ def open_server(spec: str, store: Store, settings: Settings) -> OpenAIChat:
         base_url, key or "none", model=model, who=store.run_id, concurrency=settings.concurrency,
         timeout=settings.timeout, free=served is not None,
         returning=lambda: coming_back(base_url, settings.cache_dir),
+        limit=limit_of(base_url, Rate.parse(settings.llm_rate)),
     )  # fmt: skip
     # a server of our own is known by what it serves, so that the next one may have another port
     revision = served.models.get(model, "") if served is not None else ""

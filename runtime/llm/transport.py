@@ -1,8 +1,8 @@
 """Sending a chat request to a server: at its pace, again where that can help, and after a restart that is under way.
 
 Invariants: what cannot pass is sent once; what may pass, a bounded number of times, with growing random pauses and not
-before the `Retry-After` of the server. A server of our own that is being started again is waited for; the wait is no
-attempt.
+before the `Retry-After` of the server, which holds back all others at that server too. A server of our own that is being
+started again is waited for; the wait is no attempt.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..errors import BadInput, CallFailed, PrerequisiteError
 from ..http import direct_routes
 from ..records import Cost
 from .adaptive_limit import Turn, pace_of
+from .rate_limit import Rate, RateLimit, limit_of, reckoned
 from .replies import from_completion, from_stream
 from .retries import Problem, judge
 from .wire import cost_of
@@ -49,6 +50,7 @@ class Sender:
         patience: the longest pause that is waited for.
         free: whether an answer costs nothing; else its price is not known.
         returning: whether the server is being started again (blocking, asked where nobody answers).
+        limit: requests and tokens a minute; default: none, but what `Retry-After` asks for.
     """
 
     answers = "chat completion"
@@ -70,6 +72,7 @@ class Sender:
         patience: float = 60.0,
         free: bool = False,
         returning: Callable[[], bool] | None = None,
+        limit: RateLimit | None = None,
     ) -> None:
         if concurrency < 1 or attempts < 1:
             raise BadInput(f"concurrency={concurrency!r}, attempts={attempts!r}: both must be at least 1")
@@ -86,6 +89,7 @@ class Sender:
         self._patience = patience
         self._free = free
         self._returning = returning
+        self._limit = limit or limit_of(url, Rate())
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = weakref.WeakKeyDictionary()
 
     async def pay(
@@ -129,6 +133,8 @@ class Sender:
                         continue
                 if problem.overloaded:
                     turn.overloaded()
+                if problem.retry_after is not None and problem.retry_after <= self._patience:
+                    self._limit.hold(problem.retry_after)
                 if problem.down and await self._came_back():
                     attempt, problem = attempt - 1, None
         assert problem is not None
@@ -163,10 +169,16 @@ class Sender:
     async def _try(
         self, body: dict[str, Any], on_text: Callable[[str], None] | None, turn: Turn, opened: bool, slower: float
     ) -> tuple[dict[str, Any], Cost]:
+        admitted = await self._limit.admit(reckoned(body))
         begun = time.monotonic()
-        value = await self.send(body, on_text, opened=opened, slower=slower)
+        try:
+            value = await self.send(body, on_text, opened=opened, slower=slower)
+        except Exception:
+            admitted.tokens = 0  # what it cost is not known, and mostly nothing
+            raise
         seconds = time.monotonic() - begun
         cost = cost_of(body, value, seconds, money=0.0 if self._free else None)
+        admitted.tokens = cost.input_tokens + cost.output_tokens
         turn.done(seconds, cost.output_tokens // max(1, len(value["choices"])))
         return value, cost
 

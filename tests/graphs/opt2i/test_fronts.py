@@ -5,11 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inloop.evaluators.text_image import TextSimilarity
 from inloop.graphs.opt2i.fronts import best, front, undominated
 from inloop.graphs.opt2i.graph import ranked
 from inloop.graphs.opt2i.result import Trial
 from inloop.graphs.opt2i.search import Kept
-from inloop.runtime.records import Part
+from inloop.runtime.errors import CallFailed
+from inloop.runtime.records import Part, Sample
 
 
 def trial(place, parts, text="a few words"):
@@ -71,3 +73,35 @@ def test_a_shorter_prompt_with_less_is_a_choice():
         trial(2, [0.5] * 3, "many words for nothing more"),
     )
     assert undominated([short, long, idle]) == [short, long]
+
+
+def test_the_similarity_to_the_users_prompt_is_an_objective_of_the_front():
+    def near(place, value, similarity):
+        return trial(place, [value]).model_copy(update={"scores": {"dsg": value, "similarity": similarity}})
+
+    far = [near(i, 0.5 + i / 20, 0.3) for i in range(1, 5)]
+    own = near(0, 0.5, 1.0)
+    assert [each.id for each in front(ordered([own, *far]), 2)] == ["0", "4"], "what moved least stays beside the best"
+    alike = [each.model_copy(update={"scores": {"dsg": each.scores["dsg"]}}) for each in (own, *far)]
+    assert [each.id for each in front(ordered(alike), 2)] == ["3", "4"]
+    assert own in undominated([own, *far])
+
+
+async def test_similarity_looks_at_the_texts_alone():
+    class Clip:
+        model = "clip"
+
+        async def texts(self, texts):
+            return [{"a cat": [1.0, 0.0], "a kitty": [0.8, 0.6], "not a cat": [-1.0, 0.0]}[text] for text in texts]
+
+    samples = [Sample(id=text, text=text) for text in ("a kitty", "a cat", "not a cat")]
+    assert [score.value for score in await TextSimilarity(Clip(), "a cat").score(samples)] == [0.8, 1.0, 0.0]
+
+
+async def test_a_text_that_cannot_be_embedded_has_no_similarity():
+    class Clip:
+        async def texts(self, texts):
+            raise CallFailed("too long")
+
+    [score] = await TextSimilarity(Clip(), "a cat").score([Sample(id="1", text="a kitty")])
+    assert score.value is None and score.explanation == "too long"
