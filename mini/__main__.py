@@ -16,7 +16,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m inloop.mini", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train the small models; interrupted trainings go on where they stopped")
-    train.add_argument("models", nargs="*", choices=[*NAMES, []], help="default: all")
+    train.add_argument(
+        "models", nargs="*", choices=[*NAMES, "decoder", []], help="default: all; decoder: of a finished painter alone"
+    )
     train.add_argument("--work", type=Path, default=Path("runs/mini"), help="checkpoints and cached latents")
     train.add_argument("--out", type=Path, default=HERE / "weights", help="where the finished models are written")
     train.add_argument("--steps", type=int, help="steps of the named model (default: the ones of the model card)")

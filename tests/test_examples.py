@@ -282,7 +282,7 @@ def test_the_loose_prompts_are_loose_and_mean_something():
     from inloop.mini.world.parse import spec_of
 
     prompts = read_lines(EXAMPLES / "prompts" / "loose.txt", "prompt")
-    assert len(set(prompts)) == len(prompts) >= 24
+    assert len(set(prompts)) == len(prompts) >= 60
     for prompt in prompts:
         spec = spec_of(prompt)
         assert spec is not None and plain(spec).text != prompt, prompt

@@ -17,7 +17,8 @@ _ABOUT = {
         " which it matters with large models: the painter understands less language than the judge.\n\n"
         "These weights: an autoencoder of 6,000 steps on pieces of scenes, 2,300 steps of the text encoder on what stands where (`layout.py`), 7,600"
         " steps of painting with things that stand a little anywhere, which left single things smudged, and 2,400 of 64 scenes with things in the"
-        " middle of their places, which made them clear; then 2,500 steps of the decoder on latents that are off. Two cores took about three hours.\n\n"
+        " middle of their places, which made them clear; then 2,500 steps of the decoder on latents that are off, and 900 with more care for pale things."
+        " Two cores took three hours and a half.\n\n"
         "![Every thing, small and large, as this painter paints it](contact_sheet.jpg)",
         "Read by the exact reader (`inloop.mini.world.reader`: sprites and geometry, no model): each thing by itself, small and large on every"
         " background, then held-out captions.",
@@ -43,7 +44,8 @@ _ABOUT = {
         "mini-writer",
         "A LoRA adapter (rank 16) of SmolLM2-135M-Instruct (Hugging Face, Apache-2.0) for the roles of rewriter and questioner in the drawn"
         " world's English. Its rewrites are of mixed quality by design: what was marked wrong mostly becomes plain, the rest is chosen by"
-        " chance. `writer.gguf` is for the embedded server, the safetensors file for peft.",
+        " chance. `writer.gguf` is for the embedded server, the safetensors file for peft.\n\n"
+        "These weights: those of the first edition, then 500 steps of 12 exchanges in all roles (`writer_rows.py`), 45 minutes of one core.",
         "On held-out prompts in varied wording with held-out pairs of words. A scene graph counts only if every tuple, question and"
         " dependency is right and none is missing. Where the rules for simple English understand a whole prompt they write its graph"
         " instead, unless `--questioner mini-writer` is given.",
@@ -65,8 +67,8 @@ _ABOUT = {
         "`BlipForQuestionAnswering` as a captioner: it reads PromptCap's prompt and writes a caption for the question instead of an"
         " answer. It knows pictures of one to four things of the drawn world, meant by where they stand, by their colour, size or corner."
         " For the generic prompt it names two of the things, as its training captions do.\n\n"
-        "These weights: 2,000 steps of 64 rows (`train_promptcap.py`) from the weights of mini-vqa, a quarter of the rows without a"
-        " question. The captions were written by rule from the world's truth, not by a language model.",
+        "These weights: 12,200 steps of 64 rows (`train_promptcap.py`) in four trainings, the first from the weights of mini-vqa; a quarter of"
+        " the rows without a question; 90 minutes of one core. The captions were written by rule from the world's truth, not by a language model.",
         "Share of captions that name the thing that is meant, on sets of things, and for knowledge questions on phrasings, that no"
         " training row held; and share of captions for no question that name only what is there.",
     ),

@@ -12,14 +12,14 @@ __all__ = ["STEPS", "train"]
 WEIGHTS = Path(__file__).parents[1] / "weights"
 STEPS = {
     "autoencoder": 6_000,
-    "decoder": 2_500,
+    "decoder": 3_400,
     "layout": 2_300,
     "painter": 6_000,
     "vqa": 15_650,
     "clip": 1_050,
-    "writer": 260,
+    "writer": 760,
     "answerer": 650,
-    "promptcap": 2_000,
+    "promptcap": 12_200,
     "verifier": 1_600,
 }
 
@@ -34,7 +34,10 @@ def train(
     threads: int | None = None,
     start: Path | None = None,
 ) -> None:
-    """Train `models` (default: all) and write them under `out`; painter, vqa, writer and promptcap can go on from finished ones under `start`."""
+    """Train `models` (default: all) and write them under `out`; painter, vqa, writer and promptcap can go on from finished ones under `start`.
+
+    "decoder" is that of a finished painter alone.
+    """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if threads:
         torch.set_num_threads(threads)
@@ -45,7 +48,7 @@ def train(
 
     for name in models or ("painter", "vqa", "clip", "writer", "answerer", "promptcap", "verifier"):
         count = STEPS[name] if steps is None else steps
-        begun = start / name if start is not None else None
+        begun = start / ("painter" if name == "decoder" else name) if start is not None else None
         if name == "painter":
             from .train_autoencoder import train_autoencoder
             from .train_painter import train_painter
@@ -67,6 +70,12 @@ def train(
                 device=device,
                 start=begun,
                 report=report,
+            )
+        elif name == "decoder":
+            from .train_painter import train_decoder_of
+
+            train_decoder_of(
+                begun or WEIGHTS / "painter", work, out / "painter", steps=count, device=device, report=report
             )
         elif name == "vqa":
             from .train_vqa import train_vqa

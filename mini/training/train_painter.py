@@ -8,6 +8,7 @@ classifier-free guidance.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,11 +40,12 @@ from ..world import (
 from .layout import teach_layout
 from .loop import fit, keep_curves, write_sums
 from .tokenizers import clip_tokenizer
-from .train_autoencoder import LATENT
+from .train_autoencoder import LATENT, train_decoder
 
-__all__ = ["train_painter"]
+__all__ = ["train_decoder_of", "train_painter"]
 
 TEXT_LENGTH, BATCH = 32, 64
+PIECES = 20_000  # steps of pieces of pictures beyond those that a decoder has seen
 
 
 class Painter(nn.Module):
@@ -129,6 +131,20 @@ def train_painter(
     usage = {"steps": 6, "guidance": 2.0, "batch": 8, "height": SIZE, "width": SIZE}
     (out / "inloop.json").write_text(json.dumps(usage) + "\n", encoding="utf-8")
     keep_curves(out, work, "autoencoder", "decoder", "layout", "painter")
+    write_sums(out)
+
+
+def train_decoder_of(
+    painter: Path, work: Path, out: Path, *, steps: int, device: str, report: Callable[[str], None] = print
+) -> None:
+    """Train the decoder of the pipeline folder `painter` on, and write the pipeline with it into `out`: what is painted stays, its pixels change."""
+    shutil.copytree(painter, out, dirs_exist_ok=True)
+    autoencoder = AutoencoderTiny.from_pretrained(painter / "vae", torch_dtype=torch.float32)
+    autoencoder.to(device, memory_format=torch.channels_last)
+    train_decoder(work, autoencoder, steps=steps, device=device, seen=PIECES, rate=5e-4, report=report)
+    autoencoder.to("cpu", torch.float16).save_pretrained(out / "vae", safe_serialization=True)
+    shutil.copyfile(painter / "vae" / "config.json", out / "vae" / "config.json")  # it would say where it lay here
+    keep_curves(out, work, "decoder")
     write_sums(out)
 
 

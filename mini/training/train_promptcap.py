@@ -29,13 +29,13 @@ from ..world import (
     Scene,
     article,
     ask,
-    generic,
     many_things,
     pairs,
     pixels,
     plain,
     plural,
     scenes,
+    summary,
     views,
 )
 from .loop import fit, keep_curves, write_sums
@@ -71,13 +71,13 @@ class Line:
 
 def lines(scene: Scene, rng: np.random.Generator, count: int, *, noise: float = 0.25) -> list[Line]:
     """`count` rows about a scene of many things, the first of them for no question; all right by the world's own truth."""
-    made = [Line(question=None, caption=generic(scene, rng))]
+    made = [Line(question=None, caption=summary(scene))]
     seen = views(scene, rng)
     ways = sorted({view.kind for view in seen})
     closed = set(pairs("test"))
     while len(made) < count:
         if rng.random() < 0.35:
-            made.append(_plain_line(scene, rng))
+            made.append(_plain_line(scene, rng, noise))
             continue
         # relations are the hardest to learn and many: half of what is asked for
         way = "relation" if "relation" in ways and rng.random() < 0.4 else str(rng.choice(ways))
@@ -95,25 +95,34 @@ def lines(scene: Scene, rng: np.random.Generator, count: int, *, noise: float = 
     return made
 
 
-def _plain_line(scene: Scene, rng: np.random.Generator) -> Line:
+def _plain_line(scene: Scene, rng: np.random.Generator, noise: float) -> Line:
     """A question that needs no knowledge: a colour, a place, a number, the background, or whether something is there."""
     thing = scene.objects[int(rng.integers(len(scene.objects)))]
     name = f"{thing.color} {thing.kind}" if thing.color else thing.kind
     there = f"there is {article(name)} {name}"
     roll = rng.random()
     if roll < 0.45:
-        asked = str(rng.choice(PHRASINGS["color"][0])).format(x=thing.kind)
+        asked = _phrasing("color", rng, noise).format(x=thing.kind)
         return Line(question=asked if thing.color else f"is there {article(name)} {name}?", caption=there, meant=thing)
     if roll < 0.6:
         absent = [kind for kind in KINDS if all(kind != other.kind for other in scene.objects)]
         kind = str(rng.choice(absent))
         return Line(question=f"is there {article(kind)} {kind}?", caption=f"there is no {kind}")
     if roll < 0.85:
-        return number_line(scene, str(rng.choice(PHRASINGS["count"][0])))
+        return number_line(scene, _phrasing("count", rng, noise))
     return Line(
         question="what is the background?",
         caption=f"there is {article(scene.background)} {scene.background} background",
     )
+
+
+def _phrasing(about: str, rng: np.random.Generator, noise: float) -> str:
+    """A phrasing of the training; by the chance `noise` the words that matter, a plural for a number, among words of letters by chance."""
+    if rng.random() >= noise:
+        return str(rng.choice(PHRASINGS[about][0]))
+    told = ("color", "{x}") if about == "color" else ("{x}",)
+    words = [part for word in told for part in (_noise(rng), word)]
+    return " ".join(filter(None, [*words, _noise(rng)])) + "?"
 
 
 def number_line(scene: Scene, phrasing: str) -> Line:
@@ -198,7 +207,7 @@ def _batch(step: int) -> tuple[list[Scene], list[Line]]:
             told = plain(scene.spec).text
             made = [Line(question=None, caption=told)]
             if len(scene.objects) > 1:
-                made.append(number_line(scene, str(rng.choice(PHRASINGS["count"][0]))))
+                made.append(number_line(scene, _phrasing("count", rng, 0.25)))
             while len(made) < EACH:
                 made.append(Line(question=ask(scene, rng).question.lower(), caption=told))
         else:

@@ -4,7 +4,7 @@ from .description import describe, phrase
 from .domains import DOMAINS, Domain
 from .drawing import SIZE, Group, Placed, Scene, Spec, draw, place
 from .grammar import Node, Phrase, Wording, article, plain, word
-from .knowledge import TEMPLATES, Asked, corpus, facts, generic, items, many_things, pairs, views
+from .knowledge import TEMPLATES, Asked, corpus, facts, items, many_things, pairs, summary, views
 from .knowledge_set import write_knowledge
 from .parse import spec_of, wording_of
 from .questions import ask
@@ -69,7 +69,6 @@ __all__ = [
     "draw",
     "facts",
     "film",
-    "generic",
     "is_held_out",
     "items",
     "many_things",
@@ -85,6 +84,7 @@ __all__ = [
     "spec_of",
     "specs",
     "spoil",
+    "summary",
     "views",
     "word",
     "wording_of",

@@ -40,6 +40,7 @@ __all__ = [
     "items",
     "many_things",
     "pairs",
+    "summary",
     "views",
 ]
 
@@ -207,15 +208,29 @@ def views(scene: Scene, rng: np.random.Generator, *, looseness: float = 0.4) -> 
 
 
 def generic(scene: Scene, rng: np.random.Generator) -> str:
-    """A caption for no question: two of the things, large ones rather than small ones."""
+    """A caption for no question, as people write them: two of the things, large ones rather than small ones."""
     weights = np.array([3.0 if thing.size == "large" else 1.0 for thing in scene.objects])
     order = rng.choice(len(scene.objects), size=2, replace=False, p=weights / weights.sum())
     one, other = (scene.objects[int(place)] for place in order)
+    return _of_two(scene, one, other, rng.random())
+
+
+def summary(scene: Scene) -> str:
+    """The one caption for no question that a captioner can be held to: of the first two things, large ones before small ones, then as one reads."""
+
+    def turn(thing: Placed) -> tuple[bool, bool, int]:
+        return thing.size != "large", thing.y + thing.side / 2 > SIZE / 2, thing.x
+
+    one, other = sorted(scene.objects, key=turn)[:2]
+    return _of_two(scene, one, other, 0.0 if _beside(one, other) else 0.5 if scene.background != "white" else 1.0)
+
+
+def _of_two(scene: Scene, one: Placed, other: Placed, way: float) -> str:
+    """Two things and how they stand, or their ground, or that there are others: `way` from 0 to 1."""
     relation = _beside(one, other)
-    roll = rng.random()
-    if relation is not None and roll < 0.35:
+    if relation is not None and way < 0.35:
         return f"{_a(one)} {relation} {_a(other)}"
-    if roll < 0.7:
+    if way < 0.7:
         return f"{_a(one)} and {_a(other)} on {article(scene.background)} {scene.background} background"
     return f"{_a(one)}, {_a(other)} and other things"
 

@@ -14,7 +14,7 @@ from PIL import Image
 from inloop.evaluators.vqa.files import read_asked
 from inloop.mini.training.train_promptcap import lines, with_words
 from inloop.mini.world.drawing import SIZE, draw
-from inloop.mini.world.knowledge import TEMPLATES, corpus, facts, generic, items, many_things, pairs, views
+from inloop.mini.world.knowledge import TEMPLATES, corpus, facts, generic, items, many_things, pairs, summary, views
 from inloop.mini.world.knowledge_set import write_knowledge
 from inloop.mini.world.reader import read
 from inloop.mini.world.vocabulary import KINDS
@@ -85,8 +85,11 @@ def test_generic_captions_name_two_things() -> None:
     rng = np.random.default_rng(6)
     for _ in range(40):
         scene = many_things(rng, split="train")
-        caption = generic(scene, rng)
-        assert sum(thing.kind in caption.replace(",", "").split() for thing in scene.objects) == 2, caption
+        for caption in (generic(scene, rng), summary(scene)):
+            assert sum(thing.kind in caption.replace(",", "").split() for thing in scene.objects) == 2, caption
+        large = {thing.kind for thing in scene.objects if thing.size == "large"}
+        named = {word for word in summary(scene).replace(",", "").split() if word in {o.kind for o in scene.objects}}
+        assert named <= large or large <= named, "large things come first"
 
 
 def test_the_files(tmp_path: Path) -> None:
