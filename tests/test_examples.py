@@ -149,6 +149,30 @@ def test_the_notebook(models, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_notebook_in_depth(tmp_path, no_settings):
+    weights_or_skip()
+    shown, told = executed("03_opt2i_in_depth.ipynb", tmp_path, timeout=600)
+    tables = "".join(output["data"].get("text/html", "") for output in shown if "data" in output)
+    for column in ("verdict", "best prompt", "painted instead", "best, probably"):
+        assert f"<th>{column}</th>" in tables, column
+
+    painted = {race: int(count) for race, count in re.findall(r"^(none|abandon|halve) +(\d+) pictures", told, re.M)}
+    assert painted["abandon"] <= painted["none"]
+    held = re.findall(r"^ +(?:-|\d+)  similarity ([\d.]+)  (.*)$", told, re.MULTILINE)
+    broken = ["similarity" in text.rsplit("  ", 1)[-1] for _, text in held]
+    assert broken == [float(similarity) < 0.99 for similarity, _ in held]
+
+    before, after = told.split("round 0: ")[1].split("round 1: ")
+    assert "1 candidates" in before and "purple circle to the right of a spaceship" in after
+    assert "ban=('square',)" in after and "reviews=2" in after
+    rounds = after.split("keep=")[0].splitlines()[1:]
+    assert not [line for line in rounds if "square" in line], "the word is banned"
+    assert re.search(r"^(\d+) votes: ", told, re.MULTILINE) and "people: Ada  right in" in told
+    assert re.search(r"after \d rounds?: ", told)
+    assert "confirmed gain on unseen instances (right +" in told and "no confirmed" not in told.split("after ")[-1]
+
+
+@pytest.mark.slow
 def test_the_serving_notebook(tmp_path, monkeypatch, no_settings, typed_commands):
     """Its commands are typed ones: an embedded server is started, measured, used by a loop and stopped."""
     weights_or_skip()
