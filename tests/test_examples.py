@@ -163,10 +163,10 @@ def test_the_notebook_in_depth(tmp_path, no_settings):
     assert broken == [float(similarity) < 0.99 for similarity, _ in held]
 
     before, after = told.split("round 0: ")[1].split("round 1: ")
-    assert "1 candidates" in before and "purple circle to the right of a spaceship" in after
-    assert "ban=('square',)" in after and "reviews=2" in after
+    assert "1 candidates" in before and "a rocket to the left of a purple circle" in after
+    assert "ban=('dot',)" in after and "reviews=2" in after
     rounds = after.split("keep=")[0].splitlines()[1:]
-    assert not [line for line in rounds if "square" in line], "the word is banned"
+    assert not [line for line in rounds if re.search(r"\bdot\b", line)], "the word is banned"
     assert re.search(r"^(\d+) votes: ", told, re.MULTILINE) and "people: Ada  right in" in told
     assert re.search(r"after \d rounds?: ", told)
     assert "confirmed gain on unseen instances (right +" in told and "no confirmed" not in told.split("after ")[-1]
