@@ -11,7 +11,7 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-PROMPT ?= a bunny below a scarlet pentagram
+PROMPT ?= a green pentagram over a spaceship
 ARGS   ?=
 
 BIN   := $(VENV)/bin

@@ -4,7 +4,7 @@ import sys
 
 import inloop
 
-result = inloop.opt2i(*sys.argv[1:] or ["a bunny below a scarlet pentagram"], iterations=5)
+result = inloop.opt2i(*sys.argv[1:] or ["a green pentagram over a spaceship"], iterations=5)
 for task in result.tasks:
     print(f"{task.text!r} -> {task.chosen!r}")
 for row in result.comparisons:

@@ -2,7 +2,7 @@
 
     import inloop
 
-    result = inloop.opt2i("a bunny below a scarlet pentagram")
+    result = inloop.opt2i("a green pentagram over a spaceship")
 
 Everything in `__all__` is public and follows Semantic Versioning; what lies behind may change. A name is imported when it is
 first used, so that `import inloop` is quick. `__init__.pyi` beside this file has the signatures; they are written from the

@@ -145,7 +145,7 @@ def test_the_notebook(models, tmp_path):
     shown, told = executed("01_opt2i.ipynb", tmp_path)
     kinds = {kind for output in shown for kind in output.get("data", {})}
     assert {"image/png", "text/html"} <= kinds, "a plot, and results that show themselves"
-    assert "calls paid: 0" in told and "a bunny below a scarlet pentagram" in told
+    assert "calls paid: 0" in told and "a green pentagram over a spaceship" in told
 
 
 @pytest.mark.slow

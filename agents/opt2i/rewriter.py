@@ -78,7 +78,8 @@ class Rewriter:
         guidance: what the meta-prompts of "paper" ask for. "concise": short paraphrases; "prioritize" (the paper's choice): first what
             scored low; "reason", "structure": that, with reasons before each, or in simple words with foreground and background.
         top: how many of the best tries are shown (the paper's k = 5; mini-writer knows 3 at most).
-        temperature: the paper's 1.0 (appendix B.5) by default; of "mini" 0.7, at which fewer of its rewrites lose the meaning (7 % for 17).
+        temperature: the paper's 1.0 (appendix B.5) by default; of "mini" 0.7, at which fewer of its rewrites lose the
+            meaning: of 24 held-out prompts 7 % and not 17 %.
         attempts: the most calls for one proposal; another follows, with another seed, while texts are missing.
     """
 

@@ -71,7 +71,7 @@ def doctor(args: argparse.Namespace) -> int:
         many = f"{len(missing)} thing{'s' if len(missing) > 1 else ''}"
         print(f"{many} to mend before a run: {', '.join(f.name for f in missing)}")
         return 3
-    print('Everything is ready: inloop opt2i "a bunny below a scarlet pentagram"')
+    print('Everything is ready: inloop opt2i "a green pentagram over a spaceship"')
     return 0
 
 
