@@ -25,7 +25,7 @@ from inloop.runtime.errors import CallFailed
 
 TIMES = int(os.environ.get("INLOOP_FUZZ", "1"))
 CODES = {0, 1, 2, 3, 4, 130}
-ENDLESS = {"serve", "bench-llm", "doctor", "certify", "completion"}
+ENDLESS = {"serve", "view", "bench-llm", "doctor", "certify", "completion"}
 """Commands that work without a run: their flags are read, and no more."""
 WORK = {"--fetch", "--install", "--detach", "--stop", "--help", "-h", "--version"}
 

@@ -60,9 +60,11 @@ def test_a_spec_that_means_nothing_is_refused(spec: str, why: str, tmp_path: Pat
     assert "mini" not in str(error.value).removeprefix(repr(spec))
 
 
-def test_a_model_of_another_kind_is_refused(clip_folder: Path, turbo_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"'clip', which cannot be used here\. Give a BLIP"):
-        find_weights(str(clip_folder), "vqa", tmp_path)
+def test_a_model_of_another_kind_is_refused(
+    blip_folder: Path, clip_folder: Path, turbo_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=r"'blip', which cannot be used here\. Give a CLIP"):
+        find_weights(str(blip_folder), "clip", tmp_path)
     with pytest.raises(BadInput, match=r"no model_index\.json.*stabilityai/sd-turbo"):
         find_weights(str(clip_folder), "painter", tmp_path)
     with pytest.raises(BadInput, match=r"no config\.json"):
@@ -92,7 +94,7 @@ def test_a_hub_model_in_the_cache_needs_no_network(hub: Path, clip_folder: Path,
         assert (found.model, found.revision, found.commit) == ("openai/clip-vit-base-patch32", COMMIT, COMMIT)
         assert found.json("tokenizer_config.json") and found.json("inloop.json") == {}
     with pytest.raises(BadInput, match="the model type 'clip'"):
-        find_weights("openai/clip-vit-base-patch32", "vqa", tmp_path)
+        find_weights("openai/clip-vit-base-patch32", "detector", tmp_path)
 
 
 def test_all_three_tools_work_from_the_hub_cache_without_a_network(
