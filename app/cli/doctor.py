@@ -13,18 +13,16 @@ import importlib.util
 import os
 import platform
 import shutil
-import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Literal, NamedTuple
-from urllib.parse import urlsplit
 
 from ...runtime.errors import InloopError, PrerequisiteError
-from ...runtime.http import goes_direct
 from ...runtime.privacy import OFF, tracing
 from ...runtime.registry import is_object, plugins, source
 from ...runtime.roles import TOOLS
 from ...runtime.settings import Settings
+from .finding import Finding
+from .named_servers import answering, language_model, painting, proxies
 from .streams import json_text
 
 __all__ = ["Finding", "doctor", "examine"]
@@ -42,16 +40,6 @@ _NEEDED = (
     "rich",
 )
 _WANTED_BYTES = 2_000_000_000
-_PATIENCE = 20.0  # seconds for a plain question
-
-
-class Finding(NamedTuple):
-    """What a check found; `remedy` says what to do where it is not "ok"."""
-
-    name: str
-    state: Literal["ok", "note", "missing"]
-    text: str
-    remedy: str = ""
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -78,9 +66,9 @@ def doctor(args: argparse.Namespace) -> int:
 def examine(settings: Settings) -> list[Finding]:
     """All checks, in the order in which they are shown."""
     findings = [_python(), *_packages(), *_plugins(), _devices(settings), _memory()]
-    findings += [*_telemetry(), *_proxies(settings), *_models(settings)]
+    findings += [*_telemetry(), *proxies(settings), *_models(settings)]
     findings += [
-        _server(settings),
+        language_model(settings),
         *_serving(settings),
         _writable("runs folder", settings.runs_dir),
         _writable("store", settings.store_dir),
@@ -164,6 +152,7 @@ def _memory() -> Finding:
 
 def _models(settings: Settings) -> Iterable[Finding]:
     from ...runtime.models import bundled, find
+    from ...tools.vision import judges_of
 
     for role, name, chosen in (
         ("painter", "painter", settings.images == "mini"),
@@ -182,13 +171,13 @@ def _models(settings: Settings) -> Iterable[Finding]:
         yield Finding(
             "smollm2", "missing" if chosen else "note", "not fetched yet (98 MB)", "inloop models --fetch smollm2"
         )
-    judges = [("vqa", spec.strip()) for spec in settings.vqa.split(" + ")]
+    judges = [("vqa", spec) for spec in judges_of(settings.vqa)]
     for role, spec in (("images", settings.images), *judges, ("clip", settings.clip)):
         name = spec.removeprefix("pictures:" if role == "images" else "").partition("?")[0]
         if name == "mini":
             continue
         if spec.startswith(("http://", "https://")):
-            yield _listing(role, spec, settings) if role == "images" else _answering(role, spec, settings)
+            yield painting(role, spec, settings) if role == "images" else answering(role, spec, settings)
         elif is_object(name) or name in TOOLS:
             yield Finding(role, "ok", f"your own: {spec}")
         elif Path(name).is_dir():
@@ -216,82 +205,6 @@ def _checked(role: str, chosen: bool, check: Callable[[], Path]) -> Finding:
         return Finding(role, "missing" if chosen else "note", error.problem, error.remedy)
     except InloopError as error:
         return Finding(role, "missing" if chosen else "note", str(error))
-
-
-def _server(settings: Settings) -> Finding:
-    spec = settings.llm
-    if spec.startswith("gguf:"):
-        path = Path(spec.removeprefix("gguf:")).expanduser()
-        if path.is_file():
-            return Finding("llm", "ok", f"{path}, {path.stat().st_size / 1e6:.0f} MB")
-        return Finding("llm", "missing", f"there is no file {str(path)!r}", "check the path of --llm or INLOOP_LLM.")
-    if spec.startswith("openai:"):
-        if settings.api_key is None:
-            return Finding("llm", "missing", f"{spec} needs a key", "set OPENAI_API_KEY or INLOOP_API_KEY.")
-        return Finding("llm", "ok", f"{spec}, a key is set (not tried)")
-    if not spec.startswith(("http://", "https://")):
-        return Finding("llm", "ok", f"{spec}, served on this machine by inloop itself")
-    return _answering("llm", spec, settings)
-
-
-def _listing(role: str, spec: str, settings: Settings) -> Finding:
-    """A server that paints: whether it lists its model; a picture is not asked for."""
-    from ...runtime.llm import address
-
-    front, _, model = spec.partition("#")
-    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
-    try:
-        base, _ = address(front.partition("?")[0], key)
-    except PrerequisiteError as error:
-        return Finding(role, "missing", error.problem, error.remedy)
-    except InloopError as error:
-        return Finding(role, "missing", str(error))
-    return Finding(role, "ok", f"{urlsplit(base).netloc} answers{f', {model} is asked for' if model else ''}")
-
-
-def _answering(role: str, spec: str, settings: Settings) -> Finding:
-    """A server: whether it answers, and whether its model thinks before it does, for which it is asked a plain question."""
-    from ...runtime.llm import Asker, address, thinks
-
-    key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
-    try:
-        base, model = address(spec, key)
-        shown = f"{urlsplit(base).netloc} serves {model}"
-        thinking = thinks(Asker(base, model, key, timeout=_PATIENCE))
-    except PrerequisiteError as error:
-        return Finding(role, "missing", error.problem, error.remedy)
-    except InloopError as error:
-        return Finding(role, "missing", str(error))
-    except TimeoutError:
-        return Finding(role, "note", f"{shown}, which did not answer a plain question within {_PATIENCE:.0f} s")
-    if thinking.state == "yes":
-        limit = f"at most INLOOP_THINKING_TOKENS ({settings.thinking_tokens})"
-        remedy = f"every answer costs its thinking too, {limit}; as a judge, a model that does not think is quicker."
-        return Finding(role, "note", f"{shown}, which thinks before it answers ({thinking.how})", remedy)
-    if thinking.state == "unknown":
-        remedy = "check the model's name, and the key in INLOOP_API_KEY."
-        return Finding(role, "note", f"{shown}; a plain question: {thinking.how}", remedy)
-    return Finding(role, "ok", shown)
-
-
-def _proxies(settings: Settings) -> Iterable[Finding]:
-    """Which of the servers that the settings name a proxy of the environment would be asked for."""
-    proxies = urllib.request.getproxies()
-    for spec in dict.fromkeys((settings.llm, settings.vqa, settings.clip, settings.images)):
-        parts = urlsplit(spec)
-        proxy = proxies.get(parts.scheme) or proxies.get("all")
-        if parts.scheme not in ("http", "https") or not proxy:
-            continue
-        if goes_direct(spec) or urllib.request.proxy_bypass(parts.hostname or ""):
-            yield Finding("proxy", "ok", f"{parts.netloc} is reached without {_shown(proxy)}")
-        else:
-            why = f"{_shown(proxy)} is asked for {parts.netloc}: prompts, pictures and the key go through it"
-            yield Finding("proxy", "note", why, f"if it is in your own network: NO_PROXY={parts.hostname}")
-
-
-def _shown(proxy: str) -> str:
-    """The address of a proxy without its password."""
-    return urlsplit(proxy).netloc.rpartition("@")[2] or "the proxy"
 
 
 def _telemetry() -> Iterable[Finding]:

@@ -211,12 +211,12 @@ def _judges(args: argparse.Namespace) -> int:
     from ...runtime.roles import close
     from ...runtime.settings import Settings
     from ...runtime.store import Store
-    from ...tools.vision import open_vqa
+    from ...tools.vision import judges_of, open_vqa
 
     if args.to is not None and Path(args.to).suffix != ".json":
         raise BadInput(f"--to {args.to!r}: a certificate is a file that ends in .json.")
     settings = Settings.load(vqa=args.vqa)
-    specs = [spec.strip() for spec in settings.vqa.split(" + ")]
+    specs = judges_of(settings.vqa)
     if len(set(specs)) < len(specs):
         raise BadInput(f"--vqa {settings.vqa!r} names one judge twice.")
 

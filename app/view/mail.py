@@ -22,6 +22,7 @@ from ...runtime.errors import BadInput
 from ...runtime.records import options_checked
 from ...runtime.run import RunFolder
 from ...runtime.store import BlobStore, Vote, Votes
+from .pictures import media_type
 
 __all__ = ["Read", "mail_page", "read_votes"]
 
@@ -129,5 +130,4 @@ def _pair(ballot: Ballot, pair: Pair) -> dict[str, Any]:
 def _uri(blobs: BlobStore, sha: str) -> str:
     """The very bytes that are voted on, however large."""
     data = blobs.get(sha)
-    kind = {b"\x89PN": "image/png", b"RIF": "image/webp"}.get(data[:3], "image/jpeg")
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return f"data:{media_type(data)};base64,{base64.b64encode(data).decode('ascii')}"

@@ -8,7 +8,6 @@ from typing import Any
 
 from ...graphs.opt2i import Ballot, Opt2iTask, Trial, ballot_of, evaluator_name, followed
 from ...runtime.errors import BadInput
-from ...runtime.records import BlobRef
 from ...runtime.run import Questions, RunFolder, list_runs
 from ...runtime.settings import Settings
 from ...runtime.store import BlobStore, Votes
@@ -135,7 +134,7 @@ def _summary(task: Opt2iTask, finished: bool) -> dict[str, Any]:
         "before": points(before),
         "after": points(after),
         "change": signed(change) if task.best_text != task.text else "",
-        "pictures": [_ref(trial.images[0].image) for trial in (user, best) if trial is not None and trial.images],
+        "pictures": [trial.images[0].image.sha256 for trial in (user, best) if trial is not None and trial.images],
     }
 
 
@@ -154,7 +153,7 @@ def _trial(trial: Trial, task: Opt2iTask) -> dict[str, Any]:
         "pictures": [
             {
                 "seed": shot.seed,
-                "picture": _ref(shot.image),
+                "picture": shot.image.sha256,
                 "score": points(next((score.value for score in shot.scores.values()), None)),
                 "unseen": unseen,
             }
@@ -191,10 +190,6 @@ def _said(ballot: Ballot) -> dict[str, Any]:
             for each in said.reliabilities
         ],
     }
-
-
-def _ref(image: BlobRef) -> str:
-    return image.sha256
 
 
 def _line(event: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ from ...runtime.records import options_checked
 from ...runtime.run import Questions
 from ...runtime.store import Vote
 from .guard import Guarded
+from .pictures import media_type
 from .runs import Runs
 
 __all__ = ["view_app"]
@@ -32,7 +33,6 @@ __all__ = ["view_app"]
 _APP = __name__.rsplit(".", 2)[0]
 _MOST_BYTES = 200_000
 _POLL, _SILENCE = 0.5, 15.0  # seconds
-_KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 
 
 def view_app(runs: Runs, *, token: str, start: str = "") -> Starlette:
@@ -147,7 +147,7 @@ async def _answer(request: Request) -> Response:
 
 async def _picture(request: Request) -> Response:
     data = await run_in_threadpool(_known(request).picture, request.path_params["run"], request.path_params["sha"])
-    kind = next((kind for head, kind in _KINDS.items() if data.startswith(head)), None)
+    kind = media_type(data)
     if kind is None:
         return Response("this is no picture.", 415)
     return Response(data, media_type=kind, headers={"cache-control": "private, max-age=31536000, immutable"})

@@ -10,7 +10,7 @@ from .geneval import GenEval, Thresholds
 from .geneval_prompts import read_requirements
 from .per_prompt import PerPrompt
 from .preference import Preference
-from .similarity import TextSimilarity
+from .similarity import TextSimilarity, cosine
 from .tifa import TIFA, ChoiceQuestion, questions_from_graph, read_tifa_questions
 from .vqa_score import TEMPLATE, VQAScore
 
@@ -35,6 +35,7 @@ __all__ = [
     "Thresholds",
     "VQAScore",
     "certainty",
+    "cosine",
     "questions_from_graph",
     "read_annotations",
     "read_answers",

@@ -12,7 +12,7 @@ from ...runtime.protocols import Embedder
 from ...runtime.records import Sample, Score
 from ..stats import unscored
 
-__all__ = ["TextSimilarity"]
+__all__ = ["TextSimilarity", "cosine"]
 
 
 class TextSimilarity:
@@ -33,9 +33,10 @@ class TextSimilarity:
                 raise
             return [unscored(sample, error) for sample in samples]
         own = vectors[self.text]
-        return [Score(value=_cosine(vectors[sample.text], own)) for sample in samples]
+        return [Score(value=round(max(0.0, cosine(vectors[sample.text], own)), 6)) for sample in samples]
 
 
-def _cosine(one: Sequence[float], other: Sequence[float]) -> float:
+def cosine(one: Sequence[float], other: Sequence[float]) -> float:
+    """Of two unit vectors, from -1 to 1."""
     # the product of a unit vector with itself may be more than 1 by a rounding
-    return round(max(0.0, min(1.0, sum(a * b for a, b in zip(one, other, strict=True)))), 6)
+    return max(-1.0, min(1.0, sum(a * b for a, b in zip(one, other, strict=True))))

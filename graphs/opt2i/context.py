@@ -21,7 +21,6 @@ from ...tools.images import open_images
 from ...tools.vision import EnsembleVQA, foreign_note, open_vqa
 from .config import Opt2iConfig
 from .search import Objective, Proposer, StopRule
-from .stops import usual
 
 __all__ = ["Opt2iContext"]
 
@@ -98,9 +97,7 @@ class Opt2iContext:
     @property
     def stop(self) -> StopRule:
         """When a search ends: the caller's rule, or the loop's."""
-        own: StopRule | None = self.session.parts.get("stop")
-        config = self.config
-        return own or usual(iterations=config.iterations, target=config.target / 100, patience=config.patience)
+        return self.config.ending(self.session.parts.get("stop"))
 
     def _brought(self) -> dict[str, Evaluator]:
         """The caller's own evaluators, and the one that the objective names: of a package, or as `module:object`."""

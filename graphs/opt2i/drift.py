@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from ...evaluators.stats import mean
+from ...evaluators.text_image import cosine
 from ...runtime.errors import CallFailed
 from ...runtime.protocols import Embedder
 from .result import Drift, HeldOut
@@ -29,15 +30,10 @@ async def drift_of(clip: Embedder, held: Mapping[str, HeldOut]) -> Drift | None:
         if error.retryable:
             raise
         return None
-    return Drift(similarity=_cosine(*texts), diversity=diversity, encoder=clip.model)
+    return Drift(similarity=cosine(*texts), diversity=diversity, encoder=clip.model)
 
 
 async def _diversity(clip: Embedder, held: HeldOut) -> float | None:
     """The mean of 1 - cosine over pairs of pictures, 0 for pictures that are all alike; None of fewer than two."""
     vectors = await clip.images([image.image for image in held.images])
-    return mean([1 - _cosine(one, other) for one, other in combinations(vectors, 2)])
-
-
-def _cosine(one: list[float], other: list[float]) -> float:
-    # the product of a unit vector with itself may be more than 1 by a rounding
-    return max(-1.0, min(1.0, sum(a * b for a, b in zip(one, other, strict=True))))
+    return mean([1 - cosine(one, other) for one, other in combinations(vectors, 2)])

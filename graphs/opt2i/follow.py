@@ -38,7 +38,9 @@ def _of_events(events: Sequence[Mapping[str, Any]]) -> tuple[Opt2iTask, ...]:
         first = next((trial for trial in known.values() if trial.iteration == 0), None)
         if first is None:
             continue
-        best = max(known.values(), key=lambda t: (t.objective is not None, t.objective or 0.0, -t.iteration))
+        best = max(
+            known.values(), key=lambda t: (t.objective is not None, not t.broken, t.objective or 0.0, -t.iteration)
+        )
         end = {"iterations": 0, "stop": ""} | ends.get(id, {})
         found.append(Opt2iTask(id=id, text=first.text, trials=tuple(known.values()), best=best.id, **end))
     return tuple(sorted(found, key=lambda task: (len(task.id), task.id)))

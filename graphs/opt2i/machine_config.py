@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import model_validator
 
 from ...runtime.errors import BadInput
 from ...runtime.run import RunConfig, option
 from .floors import Floors
-from .proof import FEWEST_PROOFS
+from .fronts import best, front
+from .proof import FEWEST_PROOFS, Proof
+from .races import race_of
+from .search import SearchContext, StopRule
+from .stops import usual
 
 __all__ = ["MachineConfig"]
 
@@ -103,6 +107,24 @@ class MachineConfig(RunConfig):
     def floors(self) -> Floors:
         """The floors by score."""
         return Floors.of(self.floor)
+
+    def search(self, *, proofs: tuple[int, ...], **parts: Any) -> SearchContext:
+        """A search as it is asked for; `parts` are what the loop adds: who proposes, realises and judges, and the seeds."""
+        return SearchContext(
+            candidates=self.candidates,
+            top=self.history,
+            keep=front if self.keep == "front" else best,
+            floors=self.floors,
+            restart=self.restart,
+            race=race_of(self.race),
+            proof=Proof(proofs, early=self.until == "proven") if proofs else None,
+            seed=self.seed,
+            **parts,
+        )
+
+    def ending(self, own: StopRule | None) -> StopRule:
+        """When a search ends: the caller's rule, or the loop's."""
+        return own or usual(iterations=self.iterations, target=self.target / 100, patience=self.patience)
 
     def first(self, count: int) -> tuple[int, ...]:
         """So many seeds to optimise on."""

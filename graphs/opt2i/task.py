@@ -17,10 +17,7 @@ from .baselines import blind_paraphrases, more_seeds, one_shot
 from .context import Opt2iContext
 from .drift import drift_of
 from .events import AblationDone, BaselineDone, QuestionsWritten
-from .fronts import best, front
 from .parts import Painter, PromptProposer
-from .proof import Proof
-from .races import race_of
 from .result import Effect, HeldOut, Opt2iTask, Shortened, Trial
 from .search import SearchContext
 from .searched import searched
@@ -57,7 +54,8 @@ class _Search:
                 )
             )
         config, context = self.config, self.context
-        search = SearchContext(
+        search = config.search(
+            proofs=config.proofs,
             proposer=context.proposer or self._proposer(),
             realiser=Painter(context.images, self._warn, context.tell_foreign),
             evaluators=context.evaluators(self.text, scene or Unscorable("dsg", why_not), phrases),
@@ -66,16 +64,8 @@ class _Search:
             seeds=config.seeds,
             heldout_seeds=config.unseen,
             blobs=self.session.store.blobs,
-            candidates=config.candidates,
-            top=config.history,
-            keep=front if config.keep == "front" else best,
-            floors=config.floors,
-            restart=config.restart,
-            race=race_of(config.race),
             review=config.review,
             asking=partial(self._asking, scene, phrases) if scene else None,
-            proof=Proof(config.proofs, early=config.until == "proven") if config.prove else None,
-            seed=config.seed,
             budget=self.session.budget,
             certainty=lambda name, score: certainty(score) if name == "dsg" else None,
             emit=self.session.emit,

@@ -32,6 +32,8 @@ __all__ = ["SURE", "Ballot", "Pair", "VotesSaid", "ballot_of"]
 SURE = 0.95
 """The probability of the best prompt to be the best at which nobody is asked any more."""
 _MOST = 8  # prompts that are compared
+_ANYONE = "anyone"
+"""A rater who said nothing yet: of the prior, and no person's name, which all begin otherwise."""
 _SHARE = {"left": 1.0, "right": 0.0, "tie": 0.5}
 
 
@@ -98,7 +100,7 @@ class Ballot:
     def posterior(self) -> Posterior:
         """What judge and people say together."""
         if self._posterior is None:
-            self._posterior = fit(list(self.trials), self._preferences(), raters=[*self._judges(), "people: anyone"])
+            self._posterior = fit(list(self.trials), self._preferences(), raters=[*self._judges(), _ANYONE])
         return self._posterior
 
     def next(self, who: str) -> Pair | None:
@@ -106,7 +108,7 @@ class Ballot:
         if len(self.trials) < 2 or self.posterior.top[1] >= SURE:
             return None
         unseen = self._unseen(who)
-        asked = next_pair(self.posterior, _person(who) if who in self.people else "people: anyone", pairs=list(unseen))
+        asked = next_pair(self.posterior, _person(who) if who in self.people else _ANYONE, pairs=list(unseen))
         return None if asked is None else self._shown((asked.first, asked.second), unseen, who, asked.bits)
 
     def plan(self, who: str, count: int) -> list[Pair]:
@@ -114,8 +116,7 @@ class Ballot:
         if len(self.trials) < 2:
             return []
         unseen = self._unseen(who)
-        raters = list(self.trials), self._preferences(), _person(who)
-        plan = planned_pairs(*raters, pairs=list(unseen), count=count)
+        plan = planned_pairs(list(self.trials), self._preferences(), _person(who), pairs=list(unseen), count=count)
         # once round where there are more seeds than that: the same prompts with other pictures
         more = itertools.islice(itertools.cycle(plan), count) if plan else iter(())
         shown: list[Pair] = []
@@ -133,7 +134,7 @@ class Ballot:
             void=len(self.void),
             people=self.people,
             agreement={judge: self._agreement(judge) for judge in self._judges()},
-            reliabilities=tuple(r for r in self.posterior.reliabilities() if r.rater != "people: anyone"),
+            reliabilities=tuple(r for r in self.posterior.reliabilities() if r.rater != _ANYONE),
             standings=self.posterior.standings(),
             texts={id: trial.text for id, trial in self.trials.items()},
             chosen=self.trials[top].text,
@@ -197,7 +198,7 @@ class Ballot:
 
     def _shown(self, pair: tuple[str, str], unseen: dict[tuple[str, str], list[int]], who: str, bits: float) -> Pair:
         """With the seed that was seen least, and sides that are as good as drawn but the same when it is asked again."""
-        used = [shown.seed for vote in self.votes for shown in (vote.left,)]
+        used = [vote.left.seed for vote in self.votes]
         seed = min(unseen[pair], key=lambda seed: (used.count(seed), seed))
         sides = [Shown(picture=self.pictures[id][seed].sha256, candidate=id, seed=seed) for id in pair]
         if hashlib.sha256(f"{who}|{pair}|{seed}".encode()).digest()[0] % 2:

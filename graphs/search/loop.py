@@ -1,7 +1,7 @@
 """OPT2I's machine over any text: `inloop.search(text, task=...)`.
 
 The graph is OPT2I's own (`graphs.opt2i.build`): propose, realise, score, select, prove, reflect, review, confirm. Its races, fronts, floors,
-restarts, stop rules, proof and people come with it. The task says what a text is, what becomes of it, and what that is worth.
+restarts, stop rules and proof come with it. The task says what a text is, what becomes of it, and what that is worth.
 """
 
 from __future__ import annotations
@@ -15,19 +15,7 @@ from ...runtime.own_code import run_file
 from ...runtime.registry import import_object, is_object
 from ...runtime.roles import make
 from ...runtime.run import Loop, Mapped, Session
-from ..opt2i import (
-    Objective,
-    Proof,
-    SearchContext,
-    SearchedTask,
-    StopRule,
-    best,
-    compare,
-    front,
-    race_of,
-    searched,
-    usual,
-)
+from ..opt2i import Objective, SearchedTask, StopRule, compare, searched
 from .adapters import Proposing, Realising, evaluators_of
 from .config import SearchConfig
 from .result import SearchResult
@@ -75,9 +63,7 @@ class _Context:
 
     @property
     def stop(self) -> StopRule:
-        own: StopRule | None = self.session.parts.get("stop")
-        config = self.config
-        return own or usual(iterations=config.iterations, target=config.target / 100, patience=config.patience)
+        return self.config.ending(self.session.parts.get("stop"))
 
 
 def _named(spec: str) -> Any:
@@ -101,10 +87,10 @@ def _texts(config: SearchConfig) -> dict[str, str]:
 async def _work(context: _Context, id: str, text: str) -> SearchedTask:
     config, session = context.config, context.session
     blobs = session.store.blobs
-    proofs = context.seeds["prove"]
     found = await searched(
         session,
-        SearchContext(
+        config.search(
+            proofs=context.seeds["prove"],
             proposer=Proposing(context.task),
             realiser=Realising(context.task, blobs),
             evaluators=evaluators_of(context.task, blobs),
@@ -113,14 +99,6 @@ async def _work(context: _Context, id: str, text: str) -> SearchedTask:
             seeds=context.seeds["instances"],
             heldout_seeds=context.seeds["heldout_seeds"],
             blobs=blobs,
-            candidates=config.candidates,
-            top=config.history,
-            keep=front if config.keep == "front" else best,
-            floors=config.floors,
-            restart=config.restart,
-            race=race_of(config.race),
-            proof=Proof(proofs, early=config.until == "proven") if proofs else None,
-            seed=config.seed,
             budget=session.budget,
             emit=session.emit,
         ),

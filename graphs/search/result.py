@@ -30,6 +30,8 @@ class SearchResult(RunResult[SearchedTask]):
         changes = ", ".join(f"{row.evaluator} {signed(row.gain)}" for row in self.comparisons if row.gain is not None)
         if task.broken:
             return f"One text: the best one breaks a floor on unseen instances ({task.broken})"
+        if accepted and task.verdict != "gain":
+            return f"One text: the best one holds the floors on unseen instances, and your own breaks one there ({changes} points)"
         return f"One text: {'' if accepted else 'no '}confirmed gain on unseen instances ({changes} points)"
 
     def rows(self) -> list[dict[str, Cell]]:
@@ -50,8 +52,8 @@ class SearchResult(RunResult[SearchedTask]):
     def _row(self, task: SearchedTask) -> dict[str, Cell]:
         user, best = task.heldout.get("user"), task.heldout.get("best")
         row: dict[str, Cell] = {"id": task.id, "text": task.text, "best text": task.best_text}
-        for name in user.scores if user else ():
-            row[name] = _points(user.scores.get(name) if user else None)
+        for name, value in (user.scores if user else {}).items():
+            row[name] = _points(value)
             row[f"{name} of the best"] = _points(best.scores.get(name) if best else None)
         return row | {
             "confirmed": task.accepted,

@@ -138,12 +138,14 @@ def train_decoder_of(
     painter: Path, work: Path, out: Path, *, steps: int, device: str, report: Callable[[str], None] = print
 ) -> None:
     """Train the decoder of the pipeline folder `painter` on, and write the pipeline with it into `out`: what is painted stays, its pixels change."""
-    shutil.copytree(painter, out, dirs_exist_ok=True)
+    if painter.resolve() != out.resolve():
+        shutil.copytree(painter, out, dirs_exist_ok=True)
+    config = (painter / "vae" / "config.json").read_bytes()
     autoencoder = AutoencoderTiny.from_pretrained(painter / "vae", torch_dtype=torch.float32)
     autoencoder.to(device, memory_format=torch.channels_last)
     train_decoder(work, autoencoder, steps=steps, device=device, seen=PIECES, rate=5e-4, report=report)
     autoencoder.to("cpu", torch.float16).save_pretrained(out / "vae", safe_serialization=True)
-    shutil.copyfile(painter / "vae" / "config.json", out / "vae" / "config.json")  # it would say where it lay here
+    (out / "vae" / "config.json").write_bytes(config)  # the one that was saved says where it lay here
     keep_curves(out, work, "decoder")
     write_sums(out)
 

@@ -10,11 +10,9 @@ the run has taken it in. A run that was killed meanwhile is given the same answe
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +55,7 @@ class Questions:
 
     def ask(self, interrupt: str, task: str, question: Any) -> str:
         """Put a question that the graph asks; its key. Asked again after a stop it is the same one."""
-        with self._open() as connection:
+        with self._database.work() as connection:
             (taken,) = connection.execute(
                 "SELECT COUNT(*) FROM questions WHERE interrupt = ? AND taken IS NOT NULL", (interrupt,)
             ).fetchone()
@@ -74,14 +72,14 @@ class Questions:
     def settle(self, task: str) -> None:
         """Note that a task asks nothing any more: it is at its end."""
         if self.path.exists():
-            with self._open() as connection:
+            with self._database.work() as connection:
                 _settled(connection, task)
 
     def waiting(self) -> list[Pending]:
         """The questions that no answer was taken in for, the oldest first."""
         if not self.path.exists():
             return []
-        with self._open() as connection:
+        with self._database.work() as connection:
             rows = connection.execute(
                 "SELECT key, task, question, asked, answer IS NOT NULL FROM questions WHERE taken IS NULL ORDER BY asked, key"
             ).fetchall()
@@ -97,7 +95,7 @@ class Questions:
             BadInput: there is no such question, or it was answered otherwise already.
         """
         text = json.dumps(answer, sort_keys=True)
-        with self._open() as connection:
+        with self._database.work() as connection:
             connection.execute(
                 "UPDATE questions SET answer = ?, who = ?, answered = ? WHERE key = ? AND answer IS NULL AND taken IS NULL",
                 (text, who, time.time(), key),
@@ -112,7 +110,7 @@ class Questions:
 
     def answer_to(self, key: str) -> tuple[bool, Any]:
         """Whether there is an answer, and the answer."""
-        with self._open() as connection:
+        with self._database.work() as connection:
             row = connection.execute("SELECT answer FROM questions WHERE key = ?", (key,)).fetchone()
         return (False, None) if row is None or row[0] is None else (True, json.loads(row[0]))
 
@@ -126,20 +124,11 @@ class Questions:
 
     def take(self, key: str, answer: Any) -> None:
         """Note that the run has taken an answer in, wherever it came from."""
-        with self._open() as connection:
+        with self._database.work() as connection:
             connection.execute(
                 "UPDATE questions SET answer = COALESCE(answer, ?1), answered = COALESCE(answered, ?2), taken = ?2 WHERE key = ?3",
                 (json.dumps(answer, sort_keys=True), time.time(), key),
             )
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = self._database.opened()
-        try:
-            with self._database.explained():
-                yield connection
-        finally:
-            connection.close()
 
 
 def _settled(connection: sqlite3.Connection, task: str, but: str = "") -> None:

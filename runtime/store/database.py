@@ -55,6 +55,16 @@ class Database:
             raise
         return connection
 
+    @contextlib.contextmanager
+    def work(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one piece of work, closed after it; SQLite's errors are told with their remedy."""
+        connection = self.opened()
+        try:
+            with self.explained():
+                yield connection
+        finally:
+            connection.close()
+
     def _make(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, self._version):

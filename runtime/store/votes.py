@@ -14,7 +14,7 @@ import contextlib
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -109,7 +109,7 @@ class Votes:
             BadInput: an id that another vote has.
             PrerequisiteError: the file cannot be written; none of the votes is kept.
         """
-        with self._open() as connection:
+        with self._database.work() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 new = sum(_inserted(connection, vote) for vote in votes)
@@ -126,21 +126,11 @@ class Votes:
             return []
         wanted = [("text", text)] if text is not None else [("run", run)] if run is not None else []
         where = f" WHERE {wanted[0][0]} = ?" if wanted else ""
-        with self._open() as connection:
+        with self._database.work() as connection:
             rows = connection.execute(
                 f"SELECT vote FROM votes{where} ORDER BY seq", tuple(value for _, value in wanted)
             ).fetchall()
         return [Vote.model_validate_json(vote) for (vote,) in rows]
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one piece of work: people are slow, and nothing is left open by whoever forgets to close it."""
-        connection = self._database.opened()
-        try:
-            with self._database.explained():
-                yield connection
-        finally:
-            connection.close()
 
 
 def standing(votes: Sequence[Vote]) -> list[Vote]:

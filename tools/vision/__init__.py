@@ -7,7 +7,7 @@ from .drawn_world import foreign_note, is_drawn
 from .ensemble import EnsembleVQA, probability
 from .local_captioner import promptcap_prompt
 from .ocr import READERS, RapidOCR, open_ocr, open_page_reader
-from .open import open_vqa
+from .open import judges_of, open_vqa
 from .questions import is_closed
 from .tags import DetectorTags, is_detector, open_tagger
 from .vision_vqa import VisionVQA
@@ -36,6 +36,7 @@ __all__ = [
     "open_ocr",
     "open_page_reader",
     "open_tagger",
+    "judges_of",
     "open_vqa",
     "probability",
     "promptcap_prompt",

@@ -17,7 +17,7 @@ from .served import is_served, open_served_vqa
 from .vision_vqa import JUDGES, VisionVQA
 from .vqa import BlipVQA
 
-__all__ = ["open_vqa"]
+__all__ = ["judges_of", "open_vqa"]
 
 _JOINT = " + "
 _SEES = ("ForConditionalGeneration", "ForVisionText2Text", "ForImageTextToText")
@@ -46,8 +46,8 @@ def open_vqa(spec: str, store: Store, settings: Settings) -> VisualQA:
         BadInput: no such model, a model of another kind, or one that is not what it was when its weight was certified.
         PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
     """
-    if _JOINT in spec:
-        return EnsembleVQA([open_vqa(part.strip(), store, settings) for part in spec.split(_JOINT)])
+    if len(parts := judges_of(spec)) > 1:
+        return EnsembleVQA([open_vqa(part, store, settings) for part in parts])
     if spec.endswith(".json"):
         return _certified(Path(spec).expanduser(), store, settings)
     if is_served(spec):
@@ -63,6 +63,11 @@ def open_vqa(spec: str, store: Store, settings: Settings) -> VisualQA:
         named = f"of the class {kinds[0]}" if kinds else f"of the type {config['model_type']!r}"
         raise BadInput(f"{spec!r} is {named}, which answers no questions about pictures: {JUDGES}")
     return VisionVQA(weights, store, settings)
+
+
+def judges_of(spec: str) -> list[str]:
+    """The specs that `A + B` names; of a single judge that one."""
+    return [part.strip() for part in spec.split(_JOINT)]
 
 
 def _certified(path: Path, store: Store, settings: Settings) -> VisualQA:

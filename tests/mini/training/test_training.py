@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 from inloop.mini.training.layout import cells, teach_layout
 from inloop.mini.training.loop import fit
 from inloop.mini.training.patch_pretraining import PatchHead, RelationHead, patch_places, place_code
+from inloop.mini.training.train_painter import train_decoder_of
 from inloop.mini.world.drawing import SIZE, Group, Scene, Spec, place
 from inloop.mini.world.grammar import plain
 from inloop.mini.world.questions import OPPOSITE, ask, holds
@@ -149,6 +151,22 @@ def test_the_reader_knows_pale_things_behind_the_decoders_fringes_and_no_smudge(
 
     assert read_as_asked(pixels(pale)) >= 0.7
     assert read_as_asked(smudged) <= 0.1
+
+
+@pytest.mark.trains
+def test_a_decoder_is_trained_where_it_lies_and_nothing_else_changes(tmp_path: Path) -> None:
+    painter = tmp_path / "painter"
+    shutil.copytree(bundled("painter"), painter)
+
+    def contents() -> dict[str, bytes]:
+        files = (path for path in painter.rglob("*") if path.is_file())
+        return {str(path.relative_to(painter)): path.read_bytes() for path in files}
+
+    before = contents()
+    train_decoder_of(painter, tmp_path, painter, steps=1, device="cpu", report=lambda line: None)
+    changed = {name for name, content in contents().items() if before.get(name) != content}
+    assert "vae/diffusion_pytorch_model.safetensors" in changed
+    assert changed <= {"vae/diffusion_pytorch_model.safetensors", "decoder.csv", "SHA256SUMS"}
 
 
 @pytest.mark.slow
