@@ -159,6 +159,14 @@ def site(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_are_included_as_the_site_reads_it(page):
+    """A formatter takes the line for Python, and the site then shows the line in the place of the file."""
+    text = page.read_text(encoding="utf-8")
+    included = re.findall(r'^--8<-- "(.+)"$', text, re.MULTILINE)
+    assert text.count("--8") == len(included) and all((ROOT / name).is_file() for name in included)
+
+
 @pytest.mark.slow
 def test_the_site_has_what_is_written_elsewhere(site):
     own_loop = (site / "own_loop.html").read_text(encoding="utf-8")
