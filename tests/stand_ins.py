@@ -220,13 +220,8 @@ def written(asked: str, seed: int) -> str:
     role, _, text = asked.splitlines()[0].partition(": ")
     if asked.startswith(("Improve", "Write")):
         role, text = "Rewrite", asked.splitlines()[1]
-    if role != "Rewrite":
-        graph = graph_of(text)
-        if role == "Tuples":
-            return "\n".join(f"{node.id} | {node.tuple}" for node in graph)
-        if role == "Questions":
-            return "\n".join(f"{node.id} | {node.question}" for node in graph)
-        return "\n".join(f"{node.id} | {','.join(map(str, node.parents)) or 0}" for node in graph)
+    if role == "Tuples":
+        return "\n".join(f"{node.id} | {node.tuple}" for node in graph_of(text))
     count = int(re.search(r"Write (\d+)", asked)[1])
     spec = spec_of(text)
     rng = np.random.default_rng([seed, zlib.crc32(asked.encode())])

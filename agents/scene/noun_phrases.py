@@ -37,7 +37,7 @@ from .vocabulary import (
     VAGUE,
 )
 
-__all__ = ["Noun", "NotUnderstood", "is_action", "is_bare_noun", "read", "with_article"]
+__all__ = ["Noun", "NotUnderstood", "is_action", "is_bare_noun", "is_mass", "is_plural", "read", "with_article"]
 
 _LONGEST = 4  # words of a name, colour, size and what follows "of" apart
 
@@ -137,12 +137,7 @@ def read(words: Sequence[str], *, bare: bool = False) -> Noun:
         head = [word for place, word in enumerate(head) if word.lower() != noun.size or place == len(head) - 1]
     _check_name(head, said, singular, determined)
     last = head[-1].lower()
-    noun.plural = not singular and (
-        (noun.count or 0) > 1
-        or bool(noun.vague)
-        or last in IRREGULAR_PLURALS
-        or (last.endswith("s") and not last.endswith(("ss", "us", "is")) and last not in ("canvas", "lens", "gas"))
-    )
+    noun.plural = not singular and ((noun.count or 0) > 1 or bool(noun.vague) or is_plural(last))
     noun.name = " ".join([*head, *of])
     noun.mass = not singular and is_mass(noun.name)
     evidence = determined or bare or noun.color or noun.size or is_bare_noun(last)
@@ -158,9 +153,21 @@ def is_bare_noun(word: str) -> bool:
     return word in BARE_NOUNS or word in MASS or word in IRREGULAR_PLURALS or word.removesuffix("s") in BARE_NOUNS
 
 
+def is_plural(name: str) -> bool:
+    """Whether a name looks like one of several things ("keys of gold")."""
+    word = _head(name)
+    return word in IRREGULAR_PLURALS or (
+        word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in ("canvas", "lens", "gas")
+    )
+
+
 def is_mass(name: str) -> bool:
     """Whether a name is of something that is not counted ("water", "food of the north")."""
-    return name.partition(" of ")[0].split()[-1].lower() in MASS
+    return _head(name) in MASS
+
+
+def _head(name: str) -> str:
+    return name.partition(" of ")[0].split()[-1].lower()
 
 
 def is_action(word: str) -> bool:

@@ -10,11 +10,10 @@ from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
 from ...runtime.text import lines_of
-from .scene_graph import Question, SceneGraph
+from .scene_graph import Question, SceneGraph, parts_of
 
 __all__ = ["Phraser", "from_scene_graph", "parse_phrases"]
 
-_KIND = re.compile(r"^\s*([a-z]+)(?:\s*-\s*([^(]+?))?\s*\((.*)\)\s*$", re.IGNORECASE)
 _NUMBERS = {
     1: "one",
     2: "two",
@@ -96,7 +95,7 @@ def from_scene_graph(graph: SceneGraph | Sequence[Question]) -> list[str]:
     one of the entity's question ("Is there a disc?").
     """
     nodes = tuple(node for node in (graph.nodes if isinstance(graph, SceneGraph) else graph) if node.expected == "yes")
-    read = {node.id: parsed for node in nodes if (parsed := _read(node.tuple)) is not None}
+    read = {node.id: parsed for node in nodes if (parsed := parts_of(node.tuple)) is not None}
     entities = {node.id: read[node.id][2][0] for node in nodes if node.id in read and read[node.id][0] == "entity"}
     attributes: dict[int, list[tuple[int, str]]] = {number: [] for number in entities}
     counts: dict[int, str] = {}
@@ -122,15 +121,6 @@ def from_scene_graph(graph: SceneGraph | Sequence[Question]) -> list[str]:
             body = " ".join([*told, entities[node.id]])
             phrases.append(f"{counts[node.id]} {body}" if node.id in counts else _with_article(body, node.question))
     return list(dict.fromkeys(phrases))
-
-
-def _read(fact: str) -> tuple[str, str, list[str]] | None:
-    """(kind, subkind, terms) of a tuple such as "attribute - color (disc, red)"."""
-    match = _KIND.match(fact)
-    if match is None:
-        return None
-    terms = [term.strip() for term in match[3].split(",") if term.strip()]
-    return (match[1].lower(), (match[2] or "").strip().lower(), terms) if terms else None
 
 
 def _with_article(body: str, question: str) -> str:

@@ -1,8 +1,9 @@
 """The questioner: a Davidsonian Scene Graph of a prompt (Cho et al. 2024, arXiv 2310.18235, section 3) in three calls.
 
-First the tuples; then, from prompt and tuples, the questions and the dependencies at the same time. A reply that cannot
-be parsed, or that does not fit the tuples, is sent back with the reason, a bounded number of times; then the graph is a
-clear failure. Nothing is mended in silence: an edge to a missing tuple would change scores unseen.
+First the tuples; then, from prompt and tuples, the questions and the dependencies at the same time. A model that is tuned to the
+compact format writes the tuples alone, and the rest follows by rule. A reply that cannot be parsed, or that does not fit the
+tuples, is sent back with the reason, a bounded number of times; then the graph is a clear failure. Nothing is mended in silence:
+an edge to a missing tuple would change scores unseen.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ...runtime.text import lines_of
 from .coverage import dropped_negation, unasked
 from .negation import denied, positive
 from .scene_graph import Parents, Question, SceneGraph, check_edges, check_graph
+from .tuple_questions import questions_of_tuples
 
 __all__ = ["Questioner"]
 
@@ -44,7 +46,7 @@ class Questioner:
     """Writes scene graphs with `chat`.
 
     Args:
-        style: "dsg" for general models (`prompts/scene/dsg_*.md`), "mini" for mini-writer (`prompts/scene/mini_*.md`).
+        style: "dsg" for general models (`prompts/scene/dsg_*.md`), "mini" for mini-writer (`prompts/scene/mini_tuples.md`).
         repairs: how often a reply that cannot be used is sent back, for each of the three tasks.
     """
 
@@ -70,28 +72,25 @@ class Questioner:
             raise BadInput(f"the prompt {text!r} is empty: there is nothing to ask about.")
         line = " ".join(text.split())
         raw: dict[str, tuple[str, ...]] = {}
-        tuples = await self._task("tuples", {"prompt": line}, lambda reply: self._tuples(reply, line), raw)
+        if self.style == "mini":
+            return self._graph(
+                text, await self._task("tuples", {"prompt": line}, lambda reply: _compact(reply, line), raw), raw
+            )
+        tuples = await self._task("tuples", {"prompt": line}, lambda reply: _with_negation(reply, line), raw)
         shown = {"prompt": line, "tuples": "\n".join(f"{place} | {fact}" for place, fact in enumerate(tuples, start=1))}
         asked, parents = await both(
             self._task("questions", shown, lambda reply: parse_questions(reply, len(tuples)), raw),
             self._task("dependencies", shown, lambda reply: parse_dependencies(reply, len(tuples)), raw),
         )
-        nodes = tuple(
+        nodes = [
             _node(place, fact, question, needed)
             for place, (fact, question, needed) in enumerate(zip(tuples, asked, parents, strict=True), start=1)
-        )
-        check_graph(nodes)
-        return SceneGraph(text=text, nodes=nodes, questioner=self.name, unasked=unasked(text, nodes), raw=raw)
+        ]
+        return self._graph(text, nodes, raw)
 
-    def _tuples(self, reply: str, text: str) -> list[str]:
-        tuples = parse_tuples(reply)
-        if self.style == "mini":
-            check_words(tuples, text)
-        if word := dropped_negation(text, tuples):
-            raise CallFailed(
-                f"the description says {word!r}, but no tuple does: write what is not there as 'entity - absent (thing)'"
-            )
-        return tuples
+    def _graph(self, text: str, nodes: Sequence[Question], raw: dict[str, tuple[str, ...]]) -> SceneGraph:
+        check_graph(nodes)
+        return SceneGraph(text=text, nodes=tuple(nodes), questioner=self.name, unasked=unasked(text, nodes), raw=raw)
 
     async def _task(
         self, task: str, values: dict[str, str], parse: Callable[[str], T], raw: dict[str, tuple[str, ...]]
@@ -122,6 +121,22 @@ class Questioner:
             f"{self.chat.model} wrote no usable {task} for {values['prompt']!r} in {self.repairs + 1} tries."
             f" The last problem: {problem}"
         )
+
+
+def _compact(reply: str, text: str) -> list[Question]:
+    """The scene graph of the tuples that a model in the compact format wrote of `text`."""
+    tuples = _with_negation(reply, text)
+    check_words(tuples, text)
+    return questions_of_tuples(tuples, text)
+
+
+def _with_negation(reply: str, text: str) -> list[str]:
+    tuples = parse_tuples(reply)
+    if word := dropped_negation(text, tuples):
+        raise CallFailed(
+            f"the description says {word!r}, but no tuple does: write what is not there as 'entity - absent (thing)'"
+        )
+    return tuples
 
 
 def _node(place: int, fact: str, question: str, parents: Parents) -> Question:
@@ -155,19 +170,6 @@ def check_words(tuples: Sequence[str], text: str) -> None:
     For small models, which lose objects and invent others: a graph that parses is not yet a graph of this prompt. It is meant
     for tuples in the words of the prompt, as mini-writer writes them; numbers are compared by nobody.
     """
-    terms = [(fact.partition(" (")[0], fact.partition("(")[2].rstrip(")").split(", ")) for fact in tuples]
-    entities = {inside[0] for kind, inside in terms if kind.startswith("entity")}
-    for kind, inside in terms:
-        held = (
-            inside[:2]
-            if kind.startswith("relation")
-            else inside[:1]
-            if not kind.startswith(("entity", "global"))
-            else []
-        )
-        unknown = [name for name in held if name not in entities]
-        if unknown:
-            raise CallFailed(f"{unknown[0]!r} has an attribute or a relation, but there is no entity tuple for it")
     said = set(_words(text))
     told = [word for fact in tuples for word in _words(re.sub(r"==\s*\d+", "", fact.partition("(")[2]))]
     invented = [word for word in told if word not in said and word not in _GLUE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,11 +11,13 @@ from pydantic import Field
 from ...runtime.errors import CallFailed
 from ...runtime.records import Record
 
-__all__ = ["Parents", "Question", "SceneGraph", "check_edges", "check_graph"]
+__all__ = ["Parents", "Question", "SceneGraph", "check_edges", "check_graph", "parts_of"]
 
 # the name `tuple` is a field below
 Parents = tuple[int, ...]
 Words = tuple[str, ...]
+
+_KIND = re.compile(r"^\s*([a-z]+)(?:\s*-\s*([^(]+?))?\s*\((.*)\)\s*$", re.IGNORECASE)
 
 
 class Question(Record):
@@ -85,3 +88,12 @@ def check_edges(parents: dict[int, tuple[int, ...]]) -> None:
         if not free:
             raise CallFailed(f"the tuples {sorted(set(parents) - done)} depend on each other in a circle")
         done.update(free)
+
+
+def parts_of(fact: str) -> tuple[str, str, list[str]] | None:
+    """(kind, subkind, terms) of a tuple such as "attribute - color (disc, red)"; None where it is of another form."""
+    match = _KIND.match(fact)
+    if match is None:
+        return None
+    terms = [term.strip() for term in match[3].split(",") if term.strip()]
+    return (match[1].lower(), (match[2] or "").strip().lower(), terms) if terms else None

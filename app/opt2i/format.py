@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...evaluators.stats import FEWEST
-from ...graphs.opt2i import Effect, Look, Opt2iTask, Review, VotesSaid, Wishes, evaluator_name
+from ...graphs.opt2i import Effect, Look, Opt2iResult, Opt2iTask, Review, VotesSaid, Wishes, evaluator_name
 from ...runtime.display import counted
 from ..cli import signed
 
@@ -12,6 +12,7 @@ __all__ = [
     "drift_words",
     "effect_words",
     "proof_words",
+    "realism_words",
     "review_words",
     "shortened_words",
     "stop_words",
@@ -148,3 +149,16 @@ def drift_words(task: Opt2iTask) -> str:
         else f"; its pictures differ by {best:.2f} from each other, yours by {user:.2f}"
     )
     return f"By {task.drift.encoder} the best prompt has a cosine of {task.drift.similarity:.2f} with yours{pictures} (1 - cosine)."
+
+
+def realism_words(result: Opt2iResult) -> list[str]:
+    """What the search did to the pictures as a set, against the reference: a line each; none where there is no reference."""
+    if not result.realism:
+        return []
+    user, best = result.realism["user"], result.realism["best"]
+    return [
+        f"against {best.n_reference} real pictures, before and after: precision {user.precision:.3f} → {best.precision:.3f},"
+        f" recall {user.recall:.3f} → {best.recall:.3f}, FID {user.fid:.4g} → {best.fid:.4g}, KID {user.kid:.3g} → {best.kid:.3g}",
+        f"({best.n} pictures each on unseen seeds, by {best.encoder})",
+        *best.notes,
+    ]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from ...evaluators.stats import SetStatistics
 from ...graphs.opt2i import (
     Comparison,
     Opt2iResult,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from ...runtime.store import BlobStore
 
 __all__ = ["render"]
+
+_SETS = {"user": "your prompts", "best": "best prompts"}
 
 
 def render(result: Opt2iResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -> str:
@@ -62,11 +65,23 @@ def render(result: Opt2iResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) ->
             section_of(f"t{i}", task, pictures, _said(result, task, votes)) for i, task in enumerate(result.tasks, 1)
         ],
         comparisons=[_cells(row) for row in result.comparisons],
+        realism=[_realism(name, result.realism[which]) for which, name in _SETS.items() if which in result.realism],
         published=[_published(row, str(result.config.get("objective", ""))) for row in result.published],
         ways={row.name for row in result.comparisons if row.own},
         glossary=[EVALUATORS[e] for e in dict.fromkeys(c.evaluator for c in result.comparisons) if e in EVALUATORS],
         questioners=sorted({t.questioner for t in result.tasks if t.questioner}),
     )
+
+
+def _realism(name: str, stats: SetStatistics) -> list[Any]:
+    """A line of the table of the pictures as sets."""
+    said = (
+        f"{stats.precision:.3f}",
+        f"{stats.recall:.3f}",
+        f"{stats.fid:.4g}",
+        f"{stats.kid:.3g} ± {stats.kid_error:.2g}",
+    )
+    return [name, *said, stats.n]
 
 
 def _said(result: Opt2iResult, task: Opt2iTask, votes: Votes) -> VotesSaid | None:

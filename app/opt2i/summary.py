@@ -7,7 +7,7 @@ from typing import Any
 from ...evaluators.stats import FEWEST
 from ...graphs.opt2i import Opt2iResult, Opt2iTask, evaluator_name
 from ..cli import amount, points, printable, signed
-from .format import effect_words, review_words, shortened_words, stop_words, verdict_words
+from .format import effect_words, realism_words, review_words, shortened_words, stop_words, verdict_words
 
 __all__ = ["as_json", "in_words"]
 
@@ -43,6 +43,7 @@ def as_json(result: Opt2iResult) -> dict[str, Any]:
         ],
         "comparisons": [row.model_dump(mode="json") for row in result.comparisons],
         "published": [row.model_dump(mode="json") for row in result.published],
+        "realism": {which: stats.model_dump(mode="json") for which, stats in result.realism.items()},
         **error,
     }
 
@@ -91,6 +92,8 @@ def in_words(result: Opt2iResult, bold: bool = False) -> list[str]:
         lines += ["", f"  failed: {printable(result.unproposed)}"]
     if result.comparisons:
         lines += ["", *_table(result)]
+    if result.realism:
+        lines += ["", *(f"  {line}" for line in realism_words(result))]
     return [*lines, ""]
 
 

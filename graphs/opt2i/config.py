@@ -124,6 +124,14 @@ class Opt2iConfig(MachineConfig):
         bool,
         option("a baseline more: candidates from the feedback on your prompt alone (the paper's table 5)", "search"),
     ] = False
+    reference: Annotated[
+        str | None,
+        option(
+            "real pictures: precision, recall and FID (by --clip) of the pictures of all prompts on unseen seeds, before and after",
+            "search",
+            "DIR",
+        ),
+    ] = None
     ablate: Annotated[bool, option("tell what each phrase of the prompt adds on the unseen seeds", "search")] = False
     shorten: Annotated[
         bool, option("leave out the phrases that add nothing, where that is no loss on fresh seeds", "search")

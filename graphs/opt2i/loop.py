@@ -20,6 +20,7 @@ from ...runtime.run import Loop, Mapped, exported
 from .baselines import compare, published
 from .config import Opt2iConfig
 from .context import Opt2iContext
+from .realism import check_reference, realism_of
 from .result import Opt2iResult, Opt2iTask
 from .task import work
 
@@ -29,6 +30,7 @@ _LONGEST = 4000  # characters of a prompt; text encoders read a few hundred
 
 
 def _prompts(config: Opt2iConfig) -> dict[str, str]:
+    check_reference(config)
     for place, prompt in enumerate(config.prompts, start=1):
         of = f"prompt {place} of {len(config.prompts)}"
         if not prompt.strip():
@@ -38,12 +40,16 @@ def _prompts(config: Opt2iConfig) -> dict[str, str]:
     return {f"p{place}": " ".join(prompt.split()) for place, prompt in enumerate(config.prompts, start=1)}
 
 
-def _summary(context: Opt2iContext, mapped: Mapped[Opt2iTask]) -> Mapping[str, Any]:
+async def _summary(context: Opt2iContext, mapped: Mapped[Opt2iTask]) -> Mapping[str, Any]:
     tasks = tuple(mapped.results.values())
     if context.panel is not None and (agreed := context.panel.agreement().in_words()):
         context.session.notes.append(f"{agreed}.")
     spent = [task.stop for task in tasks if task.stop.startswith("budget")]
-    rows = {"comparisons": tuple(compare(tasks)), "published": tuple(published(tasks, context.config.objective))}
+    rows = {
+        "comparisons": tuple(compare(tasks)),
+        "published": tuple(published(tasks, context.config.objective)),
+        "realism": await realism_of(context, tasks),
+    }
     return rows | ({"stopped": spent[0]} if spent else {})
 
 

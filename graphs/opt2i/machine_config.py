@@ -108,11 +108,14 @@ class MachineConfig(RunConfig):
         """The floors by score."""
         return Floors.of(self.floor)
 
-    def search(self, *, proofs: tuple[int, ...], **parts: Any) -> SearchContext:
-        """A search as it is asked for; `parts` are what the loop adds: who proposes, realises and judges, and the seeds."""
+    def search(self, *, proofs: tuple[int, ...], reads: int | None = None, **parts: Any) -> SearchContext:
+        """A search as it is asked for; `parts` are what the loop adds: who proposes, realises and judges, and the seeds.
+
+        `reads`: the most trials that the proposer looks at, where it is known. No more are kept, so that a race need not save others.
+        """
         return SearchContext(
             candidates=self.candidates,
-            top=self.history,
+            top=min(self.history, reads or self.history),
             keep=front if self.keep == "front" else best,
             floors=self.floors,
             restart=self.restart,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from ...agents.scene import Question
-from ...evaluators.stats import FEWEST, Verdict
+from ...evaluators.stats import FEWEST, SetStatistics, Verdict
 from ...runtime.display import Forest, Interval, counted, draw_forest, draw_steps, new_figure, signed
 from ...runtime.records import BlobRef, Part, Record, Score
 from ...runtime.run import RunResult, Task
@@ -217,10 +217,14 @@ class Opt2iTask(SearchedTask):
 
 
 class Opt2iResult(RunResult[Opt2iTask]):
-    """The whole run, with the table of what each way of spending the pictures gained; `published`: as the paper's tables have it."""
+    """The whole run, with the table of what each way of spending the pictures gained; `published`: as the paper's tables have it.
+
+    `realism`: where there is a reference, the pictures on unseen seeds of all prompts as a set against it, of "user" and "best".
+    """
 
     comparisons: tuple[Comparison, ...] = ()
     published: tuple[PaperGain, ...] = ()
+    realism: dict[str, SetStatistics] = Field(default_factory=dict)
 
     @property
     def unproposed(self) -> str:

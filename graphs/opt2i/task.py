@@ -56,6 +56,7 @@ class _Search:
         config, context = self.config, self.context
         search = config.search(
             proofs=config.proofs,
+            reads=None if context.proposer else context.rewriter.top,
             proposer=context.proposer or self._proposer(),
             realiser=Painter(context.images, self._warn, context.tell_foreign),
             evaluators=context.evaluators(self.text, scene or Unscorable("dsg", why_not), phrases),

@@ -15,7 +15,7 @@ from ...evaluators.run import score_items
 from ...evaluators.stats import SetStatistics, compare_sets, holm
 from ...runtime.errors import BadInput
 from ...runtime.run import Loop, Mapped, Progressed
-from ...tools.data import Item, Items, picture_files, read_items, read_picture
+from ...tools.data import Item, Items, picture_files, read_items, read_pictures
 from .config import ScoreConfig
 from .context import ScoreContext, metrics_of, open_context, rewards_of
 from .result import ScoreResult, ScoreTask
@@ -89,20 +89,16 @@ async def _summary(context: ScoreContext, mapped: Mapped[ScoreTask]) -> Mapping[
 
 async def _statistics(context: ScoreContext, files: Sequence[Path]) -> SetStatistics | None:
     """The set against the reference; None, with a note, where too few pictures of one could be read."""
-    notes, blobs, reference = context.session.notes, context.session.store.blobs, context.reference
-    unread = 0
-    for path in files:
-        try:
-            reference.append((await asyncio.to_thread(read_picture, path, blobs)).blob)
-        except BadInput as error:
-            unread += 1
-            notes.append(str(error))
+    notes, reference = context.session.notes, context.reference
+    pictures, unread = await asyncio.to_thread(read_pictures, files, context.session.store.blobs)
+    reference += pictures
+    notes += unread
     try:
         statistics = await compare_sets(context.pictures, reference, context.models.clip())
     except BadInput as error:
         notes.append(f"no FID, KID, precision and recall: {error}")
         return None
-    return statistics.model_copy(update={"unread": statistics.unread + unread})
+    return statistics.model_copy(update={"unread": statistics.unread + len(unread)})
 
 
 score = Loop(

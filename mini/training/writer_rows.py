@@ -1,4 +1,4 @@
-"""What `mini-writer` is taught: rewriting a prompt under feedback, paraphrasing it without, writing its scene graph in three steps,
+"""What `mini-writer` is taught: rewriting a prompt under feedback, paraphrasing it without, writing the tuples of its scene graph,
 writing rows like a row, and whether two captions say the same.
 
 Each row is one user message, in the compact format of `prompts/*/mini_*.md`, and its answer.
@@ -37,7 +37,7 @@ __all__ = ["Row", "ROLES", "altered", "rows"]
 SHOWN_WRONG = 2
 # the shares of the rows; a tuple forgotten or a word exchanged costs a whole graph or rewrite, so these have the most
 ROLES = {
-    "rewrite": 0.28, "paraphrase": 0.1, "tuples": 0.3, "questions": 0.12, "dependencies": 0.06, "same": 0.07, "rows": 0.07,
+    "rewrite": 0.36, "paraphrase": 0.1, "tuples": 0.32, "same": 0.14, "rows": 0.08,
 }  # fmt: skip
 
 
@@ -55,8 +55,7 @@ def rows(seed: int, *, held_out: bool = False, role: str | None = None) -> Itera
     rng = np.random.default_rng([seed, 41])
     stream = specs(seed, held_out=held_out)
     makers: dict[str, Callable[[Spec, Wording, np.random.Generator], Row | None]] = {
-        "rewrite": _rewrite, "paraphrase": _paraphrase, "same": _same, "rows": _like_row,
-        "tuples": _graph("tuples"), "questions": _graph("questions"), "dependencies": _graph("dependencies"),
+        "rewrite": _rewrite, "paraphrase": _paraphrase, "tuples": _tuples, "same": _same, "rows": _like_row,
     }  # fmt: skip
     for spec in stream:
         wording = word(spec, rng, looseness=float(rng.random() ** 0.5), held_out=held_out)
@@ -69,20 +68,9 @@ def _numbered(lines: Iterable[str]) -> str:
     return "\n".join(f"{place} | {line}" for place, line in enumerate(lines, start=1))
 
 
-def _graph(task: str) -> Callable[[Spec, Wording, np.random.Generator], Row]:
-    def row(spec: Spec, wording: Wording, rng: np.random.Generator) -> Row:
-        nodes = wording.scene_graph()
-        tuples = _numbered(node.fact for node in nodes)
-        answers = {
-            "tuples": tuples,
-            "questions": _numbered(node.question for node in nodes),
-            "dependencies": _numbered(",".join(map(str, node.parents)) for node in nodes),
-        }
-        shown = {} if task == "tuples" else {"tuples": tuples}
-        prompt = load(f"scene/mini_{task}").render(prompt=wording.text, **shown)
-        return Row(role=task, prompt=prompt, answer=answers[task])
-
-    return row
+def _tuples(spec: Spec, wording: Wording, rng: np.random.Generator) -> Row:
+    prompt = load("scene/mini_tuples").render(prompt=wording.text)
+    return Row(role="tuples", prompt=prompt, answer=_numbered(node.fact for node in wording.scene_graph()))
 
 
 def _rewrite(spec: Spec, wording: Wording, rng: np.random.Generator) -> Row:

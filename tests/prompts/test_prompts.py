@@ -80,6 +80,3 @@ def test_the_compact_form_is_the_one_that_mini_writer_learns() -> None:
     assert rewrite == "Rewrite: a crimson disc\nTried:\n40 a disc\nWrong: Is the disc crimson?\nWrite 3."
     assert load("opt2i/mini_rewrite").render(prompt="a", tried="", wrong="", n=1) == "Rewrite: a\nWrite 1."
     assert load("scene/mini_tuples").render(prompt="a disc") == "Tuples: a disc"
-    lines = "1 | entity - whole (disc)"
-    assert load("scene/mini_questions").render(prompt="a disc", tuples=lines) == f"Questions: a disc\n{lines}"
-    assert load("scene/mini_dependencies").render(prompt="a disc", tuples=lines) == f"Dependencies: a disc\n{lines}"

@@ -6,7 +6,7 @@ from .claims import Claim, locate, read_claims, read_sentences
 from .downloads import fetched
 from .held_rows import kept_rows
 from .human_answers import human_answers
-from .pictures import SUFFIXES, Picture, as_shown, content_sha256, keep_picture, read_picture
+from .pictures import SUFFIXES, Picture, as_shown, content_sha256, keep_picture, read_picture, read_pictures
 from .prompted_pictures import Item, Items, picture_files, read_items
 from .rows import drop_overlaps, folds, per_class, read_rows, text_key
 from .shots import Selection, Shot, Shots
@@ -42,6 +42,7 @@ __all__ = [
     "read_corpus",
     "read_items",
     "read_picture",
+    "read_pictures",
     "read_qrels",
     "read_queries",
     "read_rows",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,16 @@ from ...runtime.store import BlobStore
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_PIXELS", "SUFFIXES", "Picture", "as_shown", "content_sha256", "keep_picture", "read_picture"]
+__all__ = [
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "Picture",
+    "as_shown",
+    "content_sha256",
+    "keep_picture",
+    "read_picture",
+    "read_pictures",
+]
 
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jfif"])
 MAX_PIXELS = 100_000_000
@@ -44,6 +54,17 @@ def read_picture(path: Path, blobs: BlobStore) -> Picture:
     except OSError as error:
         raise BadInput(f"the picture {str(path)!r} cannot be read: {error.strerror}.") from None
     return keep_picture(data, blobs, name=str(path))
+
+
+def read_pictures(paths: Sequence[Path], blobs: BlobStore) -> tuple[list[BlobRef], list[str]]:
+    """The pictures of those files that can be read, and why the others cannot."""
+    pictures, unread = [], []
+    for path in paths:
+        try:
+            pictures.append(read_picture(path, blobs).blob)
+        except BadInput as error:
+            unread.append(str(error))
+    return pictures, unread
 
 
 def keep_picture(data: bytes, blobs: BlobStore, *, name: str) -> Picture:

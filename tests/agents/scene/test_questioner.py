@@ -14,6 +14,7 @@ from inloop.agents.scene.questioner import (
     parse_questions,
     parse_tuples,
 )
+from inloop.agents.scene.tuple_questions import questions_of_tuples
 from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.fakes import ScriptedChat
 from inloop.runtime.records import Message, Reply
@@ -192,9 +193,7 @@ class Teller(ScriptedChat):
         task = (
             "tuples"
             if "smallest facts" in first or first.startswith("Tuples:")
-            else (
-                "questions" if "answered with yes or no" in first or first.startswith("Questions:") else "dependencies"
-            )
+            else ("questions" if "answered with yes or no" in first else "dependencies")
         )
         self.asked.append(list(messages))
         self.settings.append((task, temperature, seed))
@@ -206,23 +205,57 @@ class Teller(ScriptedChat):
         return Reply(texts=(replies.pop(0) if len(replies) > 1 else replies[0],), finish_reasons=("stop",))
 
 
-@pytest.mark.parametrize("style", ["dsg", "mini"])
-async def test_a_graph_in_three_calls_the_last_two_at_once(style: str) -> None:
+async def test_a_graph_in_three_calls_the_last_two_at_once() -> None:
     chat = Teller(**{task: [reply] for task, reply in GOOD.items()})
-    graph = await Questioner(chat, style=style).questions(f" {TEXT}\n")  # type: ignore[arg-type]
+    graph = await Questioner(chat).questions(f" {TEXT}\n")
     assert [node.tuple for node in graph.nodes] == TUPLES
     assert [node.question for node in graph.nodes] == QUESTIONS
     assert [node.parents for node in graph.nodes] == PARENTS
-    assert graph.questioner == f"teller ({style})" and graph.raw == {task: (reply,) for task, reply in GOOD.items()}
+    assert graph.questioner == "teller (dsg)" and graph.raw == {task: (reply,) for task, reply in GOOD.items()}
     assert len(chat.asked) == 3 and chat.most_flying == 2
-    if style == "mini":
-        assert [asked[0].content for asked in chat.asked] == [
-            f"Tuples: {TEXT}",
-            f"Questions: {TEXT}\n{GOOD['tuples']}",
-            f"Dependencies: {TEXT}\n{GOOD['tuples']}",
-        ]
-    else:
-        assert all(asked[1].content.rstrip().endswith("Output:") for asked in chat.asked)
+    assert all(asked[1].content.rstrip().endswith("Output:") for asked in chat.asked)
+
+
+async def test_in_the_compact_format_the_questions_follow_from_the_tuples() -> None:
+    chat = Teller(tuples=[GOOD["tuples"]])
+    graph = await Questioner(chat, style="mini").questions(f" {TEXT}\n")
+    assert [(node.tuple, node.question, node.parents) for node in graph.nodes] == list(
+        zip(TUPLES, QUESTIONS, PARENTS, strict=True)
+    )
+    assert graph.questioner == "teller (mini)" and graph.raw == {"tuples": (GOOD["tuples"],)}
+    assert [asked[0].content for asked in chat.asked] == [f"Tuples: {TEXT}"]
+
+
+@pytest.mark.parametrize(
+    ("tuples", "questions"),
+    [
+        (
+            ["entity - whole (geese)", "other - count (geese, ==3)", "attribute - size (geese, tiny)"],
+            ["Are there geese?", "Are there exactly three geese?", "Are the geese tiny?"],
+        ),
+        (["entity - whole (owl)", "other - count (owl, ==1)"], ["Is there an owl?", "Is there exactly one owl?"]),
+        (["entity - whole (water)", "entity - absent (boat)"], ["Is there water?", "Is there a boat?"]),
+        (["entity - whole (keys)", "global - background (red)"], ["Are there keys?", "Is the background red?"]),
+    ],
+)
+def test_questions_by_rule(tuples: list[str], questions: list[str]) -> None:
+    nodes = questions_of_tuples(tuples, "a picture")
+    check_graph(nodes)
+    assert [node.question for node in nodes] == questions
+    assert [node.expected == "no" for node in nodes] == ["absent" in node.tuple for node in nodes]
+
+
+@pytest.mark.parametrize(
+    ("tuples", "why"),
+    [
+        (["entity - whole (disc)", "attribute - color (box, red)"], "speaks of 'box', but there is no entity tuple"),
+        (["entity - whole (disc)", "relation - spatial (disc, above)"], "no rule that asks"),
+        (["entity - whole (disc)", "mood - of all (calm)"], "no rule that asks"),
+    ],
+)
+def test_tuples_that_no_rule_asks_about_say_which(tuples: list[str], why: str) -> None:
+    with pytest.raises(CallFailed, match=why):
+        questions_of_tuples(tuples, "a picture")
 
 
 async def test_a_bad_reply_is_sent_back_with_the_reason() -> None:

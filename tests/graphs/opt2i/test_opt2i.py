@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import stand_ins
-from stand_ins import StandInChat, StandInImages, StandInVQA
+from stand_ins import StandInChat, StandInImages, StandInVQA, painted
 
 import inloop.graphs.opt2i.context as context
 from inloop.app.opt2i.report import render
@@ -650,6 +650,36 @@ def test_what_moved_with_the_score_is_told(bench):
     assert task.best_text != task.text and -1 <= task.drift.similarity <= 1
     assert set(task.drift.diversity) == {"user", "best"}
     assert all(0 <= value <= 2 for value in task.drift.diversity.values())
+
+
+def test_the_pictures_as_a_set_are_held_against_real_ones_before_and_after(bench, tmp_path):
+    real = tmp_path / "real"
+    real.mkdir()
+    for seed in range(6):
+        painted("three yellow stars" if seed % 2 else "a red circle to the left of a blue square", seed).save(
+            real / f"{seed}.png"
+        )
+    (real / "broken.png").write_bytes(b"no picture")
+    result = bench.run(DISC, STARS, reference=str(real))
+    before, after = result.realism["user"], result.realism["best"]
+    assert (before.n, after.n, after.n_reference) == (12, 12, 6) and after.encoder
+    assert 0 <= before.precision <= 1 and 0 <= after.recall <= 1
+    # what the painter does not know it leaves out: only better prompts have what is in the real pictures
+    assert after.kid < before.kid and after.recall > before.recall
+    assert any("broken.png" in note for note in result.notes)
+    page = render(result, BlobStore(bench.settings.store_dir / "blobs"))
+    assert "against real ones" in page and "best prompts" in page
+    assert bench.run(DISC).realism == {}
+
+
+def test_a_reference_is_looked_at_before_anything_is_paid(bench, tmp_path):
+    with pytest.raises(BadInput, match="is no folder"):
+        bench.run(DISC, reference=str(tmp_path / "nowhere"))
+    (tmp_path / "few").mkdir()
+    painted(DISC, 0).save(tmp_path / "few" / "1.png")
+    with pytest.raises(BadInput, match=r"6 pictures on unseen seeds and 1 in .* are too few"):
+        bench.run(DISC, reference=str(tmp_path / "few"))
+    assert not any(bench.paid().values())
 
 
 @pytest.mark.parametrize(

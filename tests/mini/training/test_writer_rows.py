@@ -12,7 +12,8 @@ import pytest
 from inloop.agents.opt2i.rewriter import Rewriter, Shown, parse_proposals
 from inloop.agents.rows.teacher import rows_from
 from inloop.agents.scene import simple_scene_graph
-from inloop.agents.scene.questioner import parse_dependencies, parse_questions, parse_tuples
+from inloop.agents.scene.questioner import parse_tuples
+from inloop.agents.scene.tuple_questions import questions_of_tuples
 from inloop.mini.training.caption_rows import SKILLS, caption_row, skill_of, true_answer
 from inloop.mini.training.revising import PARAPHRASE, REWRITE, judged, plain_slots, plainness, revise, slots_of
 from inloop.mini.training.writer_evaluation import graph_right, measure_writer
@@ -87,12 +88,12 @@ async def test_the_rewriter_sends_what_its_rows_show() -> None:
 def test_scene_graphs_are_those_of_the_rules() -> None:
     for row in some("tuples", 150):
         assert parse_tuples(row.answer) == meant_by(row.prompt.removeprefix("Tuples: "))
-    for role, parse in (("questions", parse_questions), ("dependencies", parse_dependencies)):
-        for row in some(role, 60):
-            first, _, rest = row.prompt.partition("\n")
-            tuples = parse_tuples(rest)
-            assert tuples == meant_by(first.partition(": ")[2])
-            assert len(parse(row.answer, len(tuples))) == len(tuples)
+
+
+def test_the_questions_follow_from_the_tuples() -> None:
+    for _, wording in wordings(300):
+        nodes = questions_of_tuples([node.fact for node in wording.scene_graph()], wording.text)
+        assert graph_right([(node.tuple, node.question, node.parents) for node in nodes], wording)
 
 
 def test_a_graph_is_right_in_any_order_and_wrong_with_one_edge_less() -> None:
