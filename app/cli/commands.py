@@ -73,6 +73,7 @@ COMMANDS = {
     "search": Command(
         "better a text of any kind by what it does: a task of your own", "search.command", "search", loop="search"
     ),
+    "select": Command("choose a few prompts, rows or pictures that stand for all", "curate.select", "select"),
     "certify": Command("recompute published figures from published raw answers", "score.certify", "certify"),
     "index": Command("bring a folder of documents into an index", "rag.index", "index", loop="index"),
     "ask": Command("an answer from an index, with citations that are checked", "rag.ask", "ask", loop="rag"),

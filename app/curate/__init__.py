@@ -1,0 +1,1 @@
+"""The commands that say what of a data set to keep."""

@@ -1,0 +1,93 @@
+"""Near copies removed with groups in view: FairDeDup, and a choice that leaves the shares as they were.
+
+Each group is given in words, as a prototype in the encoder's space. Of each neighbourhood of copies (a connected component) one row is kept:
+
+    fairdedup  the one that is most like the group that is served worst by what was kept so far (Slyman et al. 2024, arXiv 2404.16123, from the
+               paper: its authors published no code)
+    matched    the one after which the similarities to each group are spread most as they are over all rows, counted in tenths (herding,
+               Welling 2009, on the tenths as features): whoever was a tenth of the data remains a tenth
+
+FairDeDup is otherwise than in the paper in two ways. The running means are those of the whole data set: means that begin anew in each cluster
+serve the first group whenever a cluster has few neighbourhoods, so that a minority may lose more than without any of it. And the similarities
+of each group are centred before they are compared, since texts differ in how near they lie to all pictures. It takes the extreme of each
+neighbourhood, by turns of each group, and so raises a minority somewhat. Rows that have no copy stay, and are counted first.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...runtime.errors import BadInput
+from .near_copies import Removal
+
+__all__ = ["CHOICES", "Choice", "fair_removal", "group_similarities"]
+
+Choice: TypeAlias = Literal["matched", "fairdedup"]
+CHOICES: tuple[Choice, ...] = get_args(Choice)
+
+
+def group_similarities(vectors: Any, prototypes: Any) -> NDArray[np.float64]:
+    """(n, groups): the cosine of each row with each prototype, centred and scaled by group over the rows: mean 0, deviation 1."""
+    similarities = np.asarray(vectors, dtype=np.float64) @ np.asarray(prototypes, dtype=np.float64).T
+    deviation = similarities.std(axis=0)
+    deviation[deviation < 1e-9] = 1.0
+    return np.asarray((similarities - similarities.mean(axis=0)) / deviation)
+
+
+def fair_removal(
+    vectors: Any, labels: NDArray[np.int64], similarities: NDArray[np.float64], choice: Choice = "matched"
+) -> Removal:
+    """Keep one row of each component.
+
+    Args:
+        vectors: unit vectors (n, size).
+        labels: (n,), the component of each row, from `components`.
+        similarities: (n, groups), from `group_similarities`.
+        choice: see above.
+
+    Raises:
+        BadInput: fewer than two groups, or tables of different lengths.
+    """
+    if similarities.ndim != 2 or similarities.shape[1] < 2:
+        raise BadInput(f"similarities of shape {similarities.shape}: give two groups or more.")
+    if not len(vectors) == len(labels) == len(similarities):
+        raise BadInput(
+            f"{len(vectors)} vectors, {len(labels)} labels, {len(similarities)} similarities: give one each a row."
+        )
+    order = np.argsort(labels, kind="stable")
+    starts = np.flatnonzero(np.diff(labels[order], prepend=labels[order[0]] - 1))
+    neighbourhoods = np.split(order, starts[1:])
+    kept = np.zeros(len(labels), dtype=bool)
+    serves = similarities if choice == "fairdedup" else _tenths(similarities)
+    alone = [int(rows[0]) for rows in neighbourhoods if len(rows) == 1]
+    kept[alone] = True
+    total = serves[alone].sum(axis=0)
+    copy_of = np.full(len(labels), -1, dtype=np.int64)
+    similarity = np.zeros(len(labels), dtype=np.float32)
+    for rows in neighbourhoods:
+        if len(rows) == 1:
+            continue
+        if choice == "fairdedup":
+            chosen = int(rows[similarities[rows, int(total.argmin())].argmax()])
+        else:
+            chosen = int(rows[np.square(total + serves[rows]).sum(axis=1).argmin()])
+        kept[chosen] = True
+        total = total + serves[chosen]
+        others = rows[rows != chosen]
+        copy_of[others] = chosen
+        near = np.asarray(vectors[others], dtype=np.float32) @ np.asarray(vectors[chosen], dtype=np.float32)
+        similarity[others] = near
+    return Removal(kept, copy_of, similarity)
+
+
+def _tenths(similarities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 10 groups): in which tenth of the rows each similarity lies, as ones and zeros, centred."""
+    found = []
+    for column in similarities.T:
+        borders = np.quantile(column, np.arange(1, 10) / 10)
+        found.append(np.eye(10)[np.searchsorted(borders, column)])
+    marks = np.concatenate(found, axis=1)
+    return np.asarray(marks - marks.mean(axis=0))
