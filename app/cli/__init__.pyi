@@ -1,18 +1,22 @@
 from .command import LoopCommand
+from .failures import BUDGET, FAILED, fail_with
 from .flags import add_flags, flag_names, given_flags
-from .format import amount, clip, counted, percent, points, printable, seconds, signed
+from .format import amount, clip, counted, percent, points, seconds, signed
 from .lines import read_lines
 from .progress import RunView, progress
 from .session import kept, log_to_stderr
-from .streams import json_text
+from .streams import json_text, printable
 
 __all__ = [
+    "BUDGET",
+    "FAILED",
     "LoopCommand",
     "RunView",
     "add_flags",
     "amount",
     "clip",
     "counted",
+    "fail_with",
     "flag_names",
     "given_flags",
     "json_text",

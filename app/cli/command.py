@@ -21,18 +21,18 @@ from ...runtime.run import RunConfig, RunFolder, RunResult, discarded_if_refused
 from ...runtime.settings import Settings
 from ...runtime.store import BlobStore, write_whole
 from ..report import DEFAULT_LIMIT, run_page
+from .failures import BUDGET
 from .flags import add_flags, flag_names, given_flags
-from .format import amount, printable, seconds
+from .format import amount, seconds
 from .progress import RunView, progress
 from .session import kept, log_to_stderr
-from .streams import json_text
+from .streams import json_text, printable
 
 if TYPE_CHECKING:
     from ...runtime.run import Loop
 
 __all__ = ["LoopCommand"]
 
-_BUDGET = 4
 
 ConfigT = TypeVar("ConfigT", bound=RunConfig)
 ResultT = TypeVar("ResultT", bound=RunResult[Any])
@@ -182,7 +182,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
             print(json_text(_as_json(result, folder) | paths | dict(self.data(result))))
         else:
             print("\n".join([*self.words(result, sys.stdout.isatty()), *_closing(result, folder, beside)]))
-        return _BUDGET if result.stopped else self.exit_code(result)
+        return BUDGET if result.stopped else self.exit_code(result)
 
 
 def _as_json(result: RunResult[Any], folder: RunFolder) -> dict[str, Any]:

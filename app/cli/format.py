@@ -5,12 +5,7 @@ from __future__ import annotations
 from ...evaluators.stats import Estimate
 from ...runtime.display import amount, counted, points, seconds, signed
 
-__all__ = ["amount", "clip", "counted", "points", "printable", "seconds", "signed", "percent"]
-
-
-def printable(text: str) -> str:
-    """`text` on one line without control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() else " " for c in text)
+__all__ = ["amount", "clip", "counted", "points", "seconds", "signed", "percent"]
 
 
 def clip(text: str, width: int) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from .failures import INTERRUPTED
+
 __all__ = ["at_once", "left_by"]
 
 _GRACE = 1.5  # seconds in which Python may end by itself
-_INTERRUPTED = 130
 _remedies: list[str] = []
 
 
@@ -50,4 +51,4 @@ def _leave(remedy: str) -> None:
     goes_on = f"\n  to go on:  {remedy}" if remedy else ""
     os.write(2, f"inloop: interrupted at once: what is done is kept.{goes_on}\n".encode())
     sys.stdout.flush()
-    os._exit(_INTERRUPTED)
+    os._exit(INTERRUPTED)

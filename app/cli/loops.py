@@ -10,8 +10,9 @@ from ...runtime.errors import BadInput
 from ...runtime.run import Loop, RunResult
 from ..report import run_page
 from .command import LoopCommand
-from .format import clip, printable
+from .format import clip
 from .progress import RunView
+from .streams import printable
 
 __all__ = ["command_of"]
 

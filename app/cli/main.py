@@ -21,16 +21,15 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ...runtime.errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ...runtime.errors import InloopError, Interrupted
 from ...runtime.own_code import users_line
 from ...runtime.threads import wait_idly
 from .commands import commands, parser
+from .failures import BAD_INPUT, BUDGET, FAILED, INTERRUPTED, OK, PREREQUISITE, fail, fail_with
 from .interrupts import at_once
-from .streams import dropped, flushed, json_text, opened
+from .streams import dropped, flushed, opened
 
 __all__ = ["BAD_INPUT", "BUDGET", "FAILED", "INTERRUPTED", "OK", "PREREQUISITE", "main"]
-
-OK, FAILED, BAD_INPUT, PREREQUISITE, BUDGET, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,25 +50,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         again = "run the same command again" if args.command in ("index", "eval-rag") else "`inloop resume`"
-        return _fail(args, "interrupted", f"interrupted; {again} goes on with what is left.", INTERRUPTED)
+        return fail("interrupted", f"interrupted; {again} goes on with what is left.", INTERRUPTED, as_json=args.json)
     except Interrupted as error:
-        return _fail(args, "interrupted", str(error), INTERRUPTED, remedy=error.remedy)
-    except PrerequisiteError as error:
-        return _fail(args, "prerequisite", str(error), PREREQUISITE, remedy=error.remedy)
-    except BadInput as error:
-        return _fail(args, "bad input", str(error), BAD_INPUT)
+        return fail("interrupted", str(error), INTERRUPTED, remedy=error.remedy, as_json=args.json)
     except InloopError as error:
-        return _fail(args, "failed", str(error), FAILED)
+        return fail_with(error, as_json=args.json)
     except BrokenPipeError:
         # the reader of a pipe (`inloop runs | head`) has left: nothing to say to anyone
         dropped()
         return OK
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            return _fail(args, "bad input", f"{_clipped(error.filename)} is no path: {error.strerror}.", BAD_INPUT)
+            return fail(
+                "bad input", f"{_clipped(error.filename)} is no path: {error.strerror}.", BAD_INPUT, as_json=args.json
+            )
         if error.filename is None and error.errno in (errno.ENOSPC, errno.EDQUOT):
             dropped()
-            return _fail(args, "prerequisite", "the standard output cannot be written: the disk is full.", PREREQUISITE)
+            return fail(
+                "prerequisite",
+                "the standard output cannot be written: the disk is full.",
+                PREREQUISITE,
+                as_json=args.json,
+            )
         return _unexpected(args, error)
     except Exception as error:
         return _unexpected(args, error)
@@ -106,17 +108,13 @@ def _unexpected(args: argparse.Namespace, error: Exception) -> int:
         raise error
     text = f"{type(error).__name__}: {error}"
     if line := users_line(error):
-        return _fail(args, "failed", f"your own code failed: {line}: {text}", FAILED)
-    return _fail(args, "failed", f"unexpected {text}\n  A fault in inloop; INLOOP_LOG_LEVEL=debug shows where.", FAILED)
-
-
-def _fail(args: argparse.Namespace, kind: str, text: str, code: int, *, remedy: str | None = None) -> int:
-    if args.json:
-        print(json_text({"error": {"kind": kind, "message": text, "remedy": remedy}, "exit_code": code}))
-    else:
-        goes_on = f"\n  to go on:  {remedy}" if kind == "interrupted" and remedy else ""
-        print(f"inloop: {text}{goes_on}", file=sys.stderr)
-    return code
+        return fail("failed", f"your own code failed: {line}: {text}", FAILED, as_json=args.json)
+    return fail(
+        "failed",
+        f"unexpected {text}\n  A fault in inloop; INLOOP_LOG_LEVEL=debug shows where.",
+        FAILED,
+        as_json=args.json,
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from ...runtime.run import Event, ModelsOpened, Progressed, RunStarted, TaskDone, TaskFailed, Warned
-from .format import amount, clip, printable, seconds
+from .format import amount, clip, seconds
+from .streams import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.settings import Settings
 from .commands import PARTS, commands
-from .format import clip, counted, printable
-from .streams import json_text
+from .format import clip, counted
+from .streams import json_text, printable
 
 if TYPE_CHECKING:
     from ...runtime.run import RunFolder

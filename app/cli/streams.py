@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["dropped", "flushed", "json_text", "opened"]
+__all__ = ["dropped", "flushed", "json_text", "opened", "printable"]
 
 
 def opened() -> None:
@@ -56,3 +56,8 @@ def json_text(value: Any) -> str:
     except UnicodeEncodeError:
         return json.dumps(value)
     return text
+
+
+def printable(text: str) -> str:
+    """`text` on one line without control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in text)

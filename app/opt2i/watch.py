@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from ...runtime.errors import BadInput, CallFailed
-from ..cli import json_text, printable
+from ..cli import fail_with
 
 __all__ = ["watched"]
-
-_BAD, _FAILED = 2, 1
 
 
 def watched(args: argparse.Namespace, run: Callable[[argparse.Namespace], int]) -> int:
@@ -35,20 +33,7 @@ def watched(args: argparse.Namespace, run: Callable[[argparse.Namespace], int]) 
         try:
             code = run(one)
         except (BadInput, CallFailed) as error:
-            code = _BAD if isinstance(error, BadInput) else _FAILED
-            kind = "bad input" if isinstance(error, BadInput) else "failed"
-            if args.json:
-                print(
-                    json_text(
-                        {
-                            "prompt": line,
-                            "error": {"kind": kind, "message": str(error), "remedy": None},
-                            "exit_code": code,
-                        }
-                    )
-                )
-            else:
-                print(f"inloop: {printable(line)}: {error}", file=sys.stderr)
+            code = fail_with(error, as_json=args.json, prompt=line)
         sys.stdout.flush()  # whoever reads them gets each as it is done
         first = first or code
     return first

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...graphs import rag as room
-from ..cli import LoopCommand, read_lines
+from ..cli import BUDGET, FAILED, LoopCommand, read_lines
 from .answer import answer_data, answer_lines
 from .ask_report import render
 from .ask_view import AskView
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ask"]
 
-_FAILED, _BUDGET = 1, 4
 _FAILURES = ("verifier_failed", "answerer_failed", "failed")
 
 
@@ -48,8 +47,8 @@ def _exit_code(result: RagResult) -> int:
     """0 with an answer or with none; 4 where a budget ended it, 1 where nothing but failures came of it."""
     reasons = [answer.abstained.reason if answer.abstained else "" for answer in result.answers]
     if "budget" in reasons:
-        return _BUDGET
-    return _FAILED if all(reason in _FAILURES for reason in reasons) else 0
+        return BUDGET
+    return FAILED if all(reason in _FAILURES for reason in reasons) else 0
 
 
 def _data(result: RagResult) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import InloopError
-from ..cli import json_text, log_to_stderr, printable, progress
+from ..cli import fail_with, json_text, log_to_stderr, printable, progress
 from .answer import answer_data, answer_lines
 from .ask_view import AskView
 
@@ -73,10 +73,7 @@ def _answer(answering: Answering, config: RagConfig, question: str, json_output:
             finally:
                 pending.cancel()
     except InloopError as error:
-        if json_output:
-            print(json_text({"question": question, "error": {"message": str(error)}}), flush=True)
-        else:
-            print(f"inloop: {printable(str(error))}", file=sys.stderr, flush=True)
+        fail_with(error, as_json=json_output, question=question)
         return
     if json_output:
         print(json_text({**answer_data(task.answer), "seconds": task.seconds}), flush=True)

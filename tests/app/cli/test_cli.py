@@ -391,6 +391,7 @@ def test_the_list_of_commands_needs_no_command():
             "app",
             "app.cli",
             "app.cli.commands",
+            "app.cli.failures",
             "app.cli.interrupts",
             "app.cli.main",
             "app.cli.streams",
