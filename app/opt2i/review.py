@@ -83,7 +83,7 @@ def parsed(line: str, review: Review, offer: Offer) -> Review:
     """The review with one more wish.
 
     Raises:
-        BadInput: a line that is no wish.
+        BadInput: a line that is no wish, or one that the search could not take.
     """
     word, _, rest = line.strip().partition(" ")
     rest = rest.strip()
@@ -102,7 +102,9 @@ def parsed(line: str, review: Review, offer: Offer) -> Review:
         case _:
             raise BadInput(f"{line.strip()!r} is no answer.")
     with options_checked():
-        return Review.model_validate(review.model_dump() | added)
+        review = Review.model_validate(review.model_dump() | added)
+    offer.check(review)
+    return review
 
 
 def _words(text: str) -> list[str]:

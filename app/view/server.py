@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ...graphs.opt2i import Pair, Review
+from ...graphs.opt2i import Offer, Pair, Review
 from ...runtime.display import environment
 from ...runtime.errors import BadInput, InloopError, PrerequisiteError
 from ...runtime.records import options_checked
@@ -135,11 +135,15 @@ async def _answer(request: Request) -> Response:
 
     def kept() -> None:
         folder = _known(request).folder(request.path_params["run"])
-        answer = content.get("answer")
+        questions, key, answer = Questions(folder.path), str(content.get("key", "")), content.get("answer")
         if folder.loop == "opt2i":
             with options_checked():
-                answer = Review.model_validate(answer).model_dump(mode="json")
-        Questions(folder.path).answer(str(content.get("key", "")), answer, who=str(content.get("who", ""))[:80])
+                review = Review.model_validate(answer)
+            for asked in questions.waiting():
+                if asked.key == key:
+                    Offer.model_validate(asked.question).check(review)
+            answer = review.model_dump(mode="json")
+        questions.answer(key, answer, who=str(content.get("who", ""))[:80])
 
     await run_in_threadpool(kept)
     return JSONResponse({"kept": True})

@@ -49,6 +49,10 @@ class Offer(Record):
     stop: str = ""
     wrong: str = ""
 
+    def check(self, review: Review) -> None:
+        """Raise `BadInput` where the search could not take the answer: it would ask again."""
+        wishes_after(self.wishes, review, self.text, [candidate.id for candidate in self.candidates])
+
 
 class Review(Record):
     """What a person answers; nothing at all lets the search go on as it would.

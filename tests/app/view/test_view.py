@@ -1,5 +1,7 @@
 """`inloop view` as a real server: who is let in, what is kept through a SIGKILL, and its pages in a browser, by the keyboard alone."""
 
+import json
+import os
 import re
 import shutil
 import signal
@@ -14,6 +16,8 @@ from urllib.parse import urlsplit
 import chromium
 import httpx
 import pytest
+from servers import serving
+from stand_ins import answering
 from starlette.testclient import TestClient
 from viewed import Browser, finished_run, served
 
@@ -138,6 +142,8 @@ def test_what_a_run_asks_is_answered_by_its_key(client, run):
         path = f"/api/runs/{run.id}/answers"
         refused = post(client, path, {"key": key, "answer": {"questions": ["prettier"]}})
         assert refused.status_code == 400 and "is no question" in refused.json()["error"]
+        refused = post(client, path, {"key": key, "answer": {"ban": ["cup"]}})
+        assert refused.status_code == 400 and "your own prompt has that word" in refused.json()["error"]
         assert post(client, path, {"key": "another", "answer": {}}).status_code == 400
         assert post(client, path, {"key": key, "answer": {"ban": ["gold"]}}).json() == {"kept": True}
         there, answer = Questions(run.path).answer_to(key)
@@ -291,3 +297,65 @@ def test_a_run_at_work_is_followed(tmp_path):
         page.until("document.querySelector('form.waits')")
         assert page.errors == []
     run.close()
+
+
+@browser
+@pytest.mark.slow
+def test_a_search_that_asks_is_answered_from_the_page_to_its_end(tmp_path, turbo_folder, blip_folder, clip_folder):
+    """`inloop opt2i --review` in one process, the page in another: a word is banned, a question more is asked, then it is stopped."""
+    with serving() as llm:
+        llm.behaviours = [answering]
+        models = {"IMAGES": turbo_folder, "VQA": blip_folder, "CLIP": clip_folder, "LLM": f"{llm.url}#mini-writer"}
+        environment = {**os.environ, **{f"INLOOP_{name}": str(value) for name, value in models.items()}}
+        command = [
+            sys.executable,
+            "-m",
+            "inloop.app.cli.main",
+            "opt2i",
+            "a crimson disc above an azure box",
+            "--review",
+            "--json",
+        ]
+        command += [
+            "--iterations",
+            "20",
+            "--candidates",
+            "2",
+            "--images-per-prompt",
+            "1",
+            "--heldout-seeds",
+            "2",
+            "--no-baselines",
+        ]
+        search = subprocess.Popen(
+            [*command, "--out", str(tmp_path / "runs")], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        # nobody can type: it ends with the question put, and is answered where it is looked at
+        told = search.communicate(timeout=300)
+        assert search.returncode == 130, told
+        (run,) = (tmp_path / "runs").glob("opt2i-*")
+        resume = [sys.executable, "-m", "inloop.app.cli.main", "resume", str(run), "--json"]
+        with served(tmp_path / "runs") as url, Browser() as page:
+            own = f"http://{urlsplit(url).netloc}"
+            page.go(url)
+            for field, text in (("Ban words", "dot"), ("Ask more", "Is the box empty?")):
+                page.go(f"{own}/#/{run.name}")
+                page.until("document.querySelector('form.waits input[type=text]')")
+                label = f"[...document.querySelectorAll('form.waits label')].find((each) => each.innerText.startsWith('{field}'))"
+                page.ask(f"document.getElementById({label}.htmlFor).focus()")
+                page.send("Input.insertText", text=text)
+                page.ask("document.querySelector('form.waits').requestSubmit()")
+                page.until("document.querySelector('form.waits').innerText.includes('Answered')")
+                done = subprocess.run(resume, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+                assert done.returncode == 130, done
+            page.go(f"{own}/#/{run.name}")
+            button = "[...document.querySelectorAll('form.waits button')].find((each) => each.innerText === 'Stop the search')"
+            page.until(button)
+            page.ask(f"{button}.click()")
+            page.until("document.querySelector('form.waits').innerText.includes('Answered')")
+            assert page.errors == []
+        done = subprocess.run(resume, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        (task,) = json.loads(done.stdout)["tasks"]
+        assert task["stop"] == "a person stopped it" and task["wishes"]["reviews"] == 3
+        assert task["wishes"]["ban"] == ["dot"] and task["wishes"]["questions"] == ["Is the box empty?"]
