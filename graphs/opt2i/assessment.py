@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...evaluators.run import checked_scores
 from ...evaluators.stats import Verdict, mean, verdict_of
 from ...runtime.records import BlobRef, Part, Sample, Score
+from .floors import Floors
 from .races import Standing
 from .result import HeldOut, Trial, TrialImage
 from .search import Objective, SearchContext
 
-__all__ = ["assess", "differences", "hold_out", "judge", "rescored", "standing", "summed", "verdict_on"]
+__all__ = ["assess", "differences", "hold_out", "judge", "mended", "rescored", "standing", "summed", "verdict_on"]
 
 
 async def assess(
@@ -98,6 +99,17 @@ async def hold_out(
 def verdict_on(objective: Objective, before: HeldOut, after: HeldOut) -> Verdict:
     """What the held-out seeds say of a text against another, seed by seed."""
     return verdict_of(differences(objective, before, after))
+
+
+def mended(floors: Floors, user: HeldOut, best: HeldOut) -> bool:
+    """Whether the scores whose floors the user's text breaks are better of the best one, by more than luck."""
+    names = floors.those_broken(user.scores)
+
+    def of_them(scores: Mapping[str, float | None]) -> float | None:
+        values = [scores.get(name) for name in names]
+        return None if None in values else mean(values)
+
+    return bool(names) and verdict_on(of_them, user, best) == "gain"
 
 
 def differences(objective: Objective, before: HeldOut, after: HeldOut) -> list[float | None]:

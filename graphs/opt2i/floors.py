@@ -48,10 +48,14 @@ class Floors:
         gaps = [least - (scores.get(name) or 0.0) for name, least in self.least.items()]
         return sum(gap for gap in gaps if gap > _ROUNDING)
 
+    def those_broken(self, scores: Mapping[str, float | None]) -> list[str]:
+        """The names of the scores whose floors do not hold."""
+        return [name for name, least in self.least.items() if least - (scores.get(name) or 0.0) > _ROUNDING]
+
     def broken(self, scores: Mapping[str, float | None]) -> str:
         """Which floors do not hold, in words; "" where all do."""
         return "; ".join(
-            f"{name} {'is not scored' if value is None else f'{100 * value:.1f}'}, and the floor is {100 * least:g}"
-            for name, least in self.least.items()
-            if least - ((value := scores.get(name)) or 0.0) > _ROUNDING
+            f"{name} {'is not scored' if (value := scores.get(name)) is None else f'{100 * value:.1f}'},"
+            f" and the floor is {100 * self.least[name]:g}"
+            for name in self.those_broken(scores)
         )

@@ -29,7 +29,7 @@ from ...evaluators.stats import mean
 from ...runtime.errors import BadInput
 from ...runtime.records import BlobRef, options_checked
 from ...runtime.store import BlobStore
-from .assessment import differences, hold_out, judge, rescored, standing, summed, verdict_on
+from .assessment import differences, hold_out, judge, mended, rescored, standing, summed, verdict_on
 from .contract import check_proposals
 from .events import GainLooked, HeldOutDone, IterationDone, Reviewed, TrialScored
 from .result import Look, Trial, Wishes
@@ -289,7 +289,7 @@ async def confirm(state: SearchState, runtime: Runtime[SearchContext]) -> dict[s
     """Put the best text and the user's own to the held-out seeds; accept the best only if it is better there by more than luck.
 
     Where a gain is to be proven, the proof decides, and the held-out seeds, at which nobody looked before, only report. A text that breaks
-    a floor there is not accepted; against one that does, holding the floors is the gain.
+    a floor there is not accepted; against one that does, holding the floors is the gain, if the scores that they are of rose by more than luck.
     """
     search, best, look = _search(state, runtime), state["best"], _looked(state)
     if search.proof is not None and best != state["text"]:
@@ -309,7 +309,9 @@ async def confirm(state: SearchState, runtime: Runtime[SearchContext]) -> dict[s
     if search.proof is not None:
         verdict = "gain" if accepted else "unclear"
     both = {"user": held[state["text"]], "best": held[best]}
-    accepted = best != state["text"] and not both["best"].broken and (verdict == "gain" or bool(both["user"].broken))
+    accepted = (
+        best != state["text"] and not both["best"].broken and (verdict == "gain" or mended(search.floors, **both))
+    )
     search.emit(HeldOutDone(task=state["task"], user=before, best=after, accepted=accepted, verdict=verdict))
     return found | {"accepted": accepted, "heldout": _put(search, both)}
 

@@ -93,6 +93,23 @@ def test_against_a_text_that_breaks_a_floor_one_that_holds_it_is_better(settings
     assert task.stop == "iterations", "the perfect text breaks the floor: it is not the target"
 
 
+def test_holding_a_floor_by_luck_is_no_gain(settings):
+    """Which of two texts is above the floor on a few seeds is chance where their scores differ by nothing but chance."""
+
+    class Noisy(Dial):
+        def propose(self, text, history, *, n, seed):
+            return [str(int(history[-1].text) - 1)]
+
+        def score(self, text, made):
+            swing = (0.1 if made["seed"] % 2 else -0.1) * (1 if text == "10" else -1)
+            return {"sweet": made["level"] / 10, "eaten": 0.5 + swing - (0.01 if text == "10" else 0.0)}
+
+    asked = {"floor": ("eaten=0.5",), "iterations": 2, "candidates": 1, "instances": 2, "heldout_seeds": 6}
+    [task] = inloop.search("10", task=Noisy(), settings=settings, **asked).tasks
+    assert task.best_text == "9" and task.heldout["user"].broken and not task.broken
+    assert not task.accepted and task.chosen == "10"
+
+
 def test_what_is_optimised_on_and_held_out_is_never_the_same_instance(settings):
     class Few(Dial):
         size = 9
