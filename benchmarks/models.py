@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from inloop.runtime.records import BlobRef, ImageRequest
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
 
-from .figures import Figure, Options, seconds
+from .figures import Figure, Options
 
 __all__ = ["measure"]
 
 _PROMPT = "a red circle to the left of a blue square"
 _QUESTIONS = ("Is there a circle?", "Is the circle red?", "Is there a square?", "Is the square blue?")
+
+Call = Callable[[Sequence[Any]], Awaitable[object]]
 
 
 def measure(options: Options) -> list[Figure]:
@@ -32,97 +35,120 @@ def _images(options: Options, store: Store, settings: Settings) -> list[Figure]:
 
     from inloop.tools.images import open_images
 
-    painter = open_images(options.images, store, settings)
-    recipe = painter.recipe
+    painters = {fit: open_images(_with(options.images, fit), store, settings) for fit in ("", "fit=yes")}
+    recipe = painters[""].recipe
     seed = iter(range(10**9))
 
-    def ours(count: int) -> None:
-        requests = [ImageRequest(prompt=_PROMPT, seed=next(seed)) for _ in range(count)]
-        asyncio.run(painter.generate(requests))
+    def fresh(count: int) -> list[ImageRequest]:
+        return [ImageRequest(prompt=_PROMPT, seed=next(seed)) for _ in range(count)]
 
-    ours(1)
-    pipe: Any = painter._pipe  # the same weights on the same device, in the plain loop of a user
+    for painter in painters.values():
+        asyncio.run(painter.generate(fresh(1)))
+    pipe: Any = painters[""]._pipe  # the same weights on the same device, in the plain loop of a user
 
-    def plain(count: int) -> None:
+    def plain(requests: Sequence[ImageRequest]) -> None:
         pipe(
-            prompt=[_PROMPT] * count,
-            generator=[torch.Generator("cpu").manual_seed(next(seed)) for _ in range(count)],
+            prompt=[request.prompt for request in requests],
+            generator=[torch.Generator("cpu").manual_seed(request.seed) for request in requests],
             num_inference_steps=recipe.steps,
             guidance_scale=recipe.guidance,
             height=recipe.height,
             width=recipe.width,
         )
 
-    plain(1)
-    note = f"{painter.model}, {recipe.steps} steps, our batches are padded to {recipe.batch}"
-    return _pairs("images", ours, plain, "images/s", note, options.repeats)
+    note = f"{painters[''].model}, {recipe.steps} steps, batches of {recipe.batch}"
+    calls: dict[str, Call] = {fit: painter.generate for fit, painter in painters.items()}
+    return _beside("images", calls, plain, fresh, "images/s", note, options.repeats)
 
 
 def _answers(options: Options, store: Store, settings: Settings) -> list[Figure]:
     from inloop.tools.vision import open_vqa
 
-    vqa = open_vqa(options.vqa, store, settings)
+    judges = {fit: open_vqa(_with(options.vqa, fit), store, settings) for fit in ("", "fit=yes")}
     number = iter(range(10**9))
 
-    def fresh() -> list[tuple[Any, str]]:
-        """Four pictures nobody has seen, four questions of each, grouped by picture."""
+    def fresh(count: int) -> list[tuple[BlobRef, str]]:
+        """Pictures nobody has seen, four questions of each, grouped by picture."""
         from PIL import Image
 
-        images = []
-        for _ in range(4):
-            shade = next(number)
-            images.append(Image.new("RGB", (64, 64), (shade % 256, shade // 256 % 256, 128)))
-        return [(image, question) for image in images for question in _QUESTIONS]
+        asked = []
+        for place in range(count):
+            if place % len(_QUESTIONS) == 0:
+                shade = next(number)
+                image = store.blobs.put_image(Image.new("RGB", (64, 64), (shade % 256, shade // 256 % 256, 128)))
+            asked.append((image, _QUESTIONS[place % len(_QUESTIONS)]))
+        return asked
 
-    asked: dict[int, list[tuple[Any, str]]] = {}
-    stored: dict[int, list[tuple[BlobRef, str]]] = {}
+    for judge in judges.values():
+        asyncio.run(judge.answer(fresh(1)))
+    model: Any = judges[""]._model
+    processor: Any = judges[""]._processor
 
-    def prepare(count: int) -> None:
-        asked[count] = fresh()[:count]
-        stored[count] = [(store.blobs.put_image(image), question) for image, question in asked[count]]
-
-    def ours(count: int) -> None:
-        asyncio.run(vqa.answer(stored[count]))
-
-    prepare(1)
-    ours(1)
-    model: Any = vqa._model
-    processor: Any = vqa._processor
-
-    def plain(count: int) -> None:
+    def plain(asked: Sequence[tuple[BlobRef, str]]) -> None:
         import torch
 
         with torch.inference_mode():
-            images, questions = zip(*asked[count], strict=True)
-            inputs = processor(images=list(images), text=list(questions), padding=True, return_tensors="pt")
+            images = [store.blobs.get_image(image) for image, _ in asked]
+            texts = [question for _, question in asked]
+            inputs = processor(images=images, text=texts, padding=True, return_tensors="pt")
             model.generate(**inputs.to(model.device), max_new_tokens=10)
 
-    plain(1)
-    note = f"{vqa.model}, four questions a picture at batch 16"
-    return _pairs("answers", ours, plain, "answers/s", note, options.repeats, prepare)
+    note = f"{judges[''].model}, four questions a picture at batch 16"
+    calls: dict[str, Call] = {fit: judge.answer for fit, judge in judges.items()}
+    return _beside("answers", calls, plain, fresh, "answers/s", note, options.repeats)
 
 
-def _pairs(
+def _with(spec: str, option: str) -> str:
+    return spec + (("&" if "?" in spec else "?") + option) * bool(option)
+
+
+def _beside(
     name: str,
-    ours: Callable[[int], None],
-    plain: Callable[[int], None],
+    calls: dict[str, Call],
+    plain: Callable[[Sequence[Any]], None],
+    fresh: Callable[[int], Sequence[Any]],
     unit: str,
     note: str,
     repeats: int,
-    prepare: Callable[[int], None] = lambda count: None,
 ) -> list[Figure]:
-    """Both ways in turn, so that whatever else the machine does hits them alike."""
+    """Every way in turn, so that whatever else the machine does hits them alike; the first round warms up."""
     figures = []
     for count in (1, 16):
-        mine, theirs = [], []
-        for _ in range(repeats):
-            prepare(count)
-            mine.append(count / seconds(lambda count=count: ours(count)))  # type: ignore[misc]
-            theirs.append(count / seconds(lambda count=count: plain(count)))  # type: ignore[misc]
-        ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
-        figures += [
-            Figure.of(f"{name}, batch {count}, our tool", mine, unit, note),
-            Figure.of(f"{name}, batch {count}, plain loop", theirs, unit),
-            Figure.of(f"{name}, batch {count}, ours over plain", ratios, "x"),
-        ]
+        ways: dict[str, Callable[[Sequence[Any]], None]] = {"plain loop": plain}
+        for fit, call in calls.items():
+            ways[f"{fit or 'by default'}, one call"] = _one_call(call)
+            if count > 1:
+                ways[f"{fit or 'by default'}, {count} callers"] = _callers(call)
+        took: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+        for turn in range(repeats + 1):
+            for way, work in ways.items():
+                asked = fresh(count)
+                wall, own = time.perf_counter(), time.process_time()
+                work(asked)
+                if turn:
+                    took[way].append((time.perf_counter() - wall, time.process_time() - own))
+        for way, times in took.items():
+            title = f"{name}, batch {count}, {way}"
+            figures.append(Figure.of(title, [count / wall for wall, _ in times], unit, note))
+            if way == "plain loop":
+                continue
+            both = list(zip(took["plain loop"], times, strict=True))
+            figures += [
+                Figure.of(f"{title}: ours over plain", [theirs[0] / mine[0] for theirs, mine in both], "x"),
+                Figure.of(f"{title}: by processor time", [theirs[1] / mine[1] for theirs, mine in both], "x"),
+            ]
     return figures
+
+
+def _one_call(call: Call) -> Callable[[Sequence[Any]], None]:
+    async def whole(asked: Sequence[Any]) -> None:
+        await call(asked)
+
+    return lambda asked: asyncio.run(whole(asked))
+
+
+def _callers(call: Call) -> Callable[[Sequence[Any]], None]:
+    async def apart(asked: Sequence[Any]) -> None:
+        await asyncio.gather(*(call([each]) for each in asked))
+
+    return lambda asked: asyncio.run(apart(asked))

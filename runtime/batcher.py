@@ -1,8 +1,8 @@
 """One queue a model: the requests of many nodes, candidates and prompts are joined into one forward pass.
 
 Invariants: `run` is called by one thread only, never twice at once, with 1 to `max_batch` items in the order they came,
-and must give one output an item. A batch is closed when it is full, or `linger` seconds after its first item. An
-exception of `run` reaches the callers of that batch and nobody else.
+and must give one output an item. A batch is closed when it is full, when no more items come, or `linger` seconds after its
+first item. An exception of `run` reaches the callers of that batch and nobody else.
 """
 
 from __future__ import annotations
@@ -41,11 +41,18 @@ class Batcher(Generic[ItemT, OutT]):
         run: maps a list of items to a list of outputs, same length and order; called in the batcher's own thread.
         name: shown in errors and as the thread's name.
         max_batch: the most items of one call of `run`.
-        linger: how long the first item of a batch waits for company, in seconds.
+        linger: how long the first item of a batch waits for company at most, in seconds; half of it where none comes.
+        waits: whether an item waits for company at all. One that does not is computed with what is in the queue already.
     """
 
     def __init__(
-        self, run: Callable[[list[ItemT]], list[OutT]], *, name: str, max_batch: int, linger: float = 0.005
+        self,
+        run: Callable[[list[ItemT]], list[OutT]],
+        *,
+        name: str,
+        max_batch: int,
+        linger: float = 0.005,
+        waits: Callable[[ItemT], bool] = lambda item: True,
     ) -> None:
         if max_batch < 1:
             raise BadInput(f"max_batch={max_batch!r} of the batcher {name!r}: give 1 or more.")
@@ -54,7 +61,7 @@ class Batcher(Generic[ItemT, OutT]):
         self.name = name
         self.max_batch = max_batch
         self.linger = linger
-        self._run = run
+        self._run, self._waits = run, waits
         self._queue: queue.SimpleQueue[tuple[ItemT, Future[OutT]] | None] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -94,10 +101,12 @@ class Batcher(Generic[ItemT, OutT]):
             first = self._queue.get()
             if first is None:
                 break
-            batch, deadline = [first], time.monotonic() + self.linger
+            batch, deadline = [first], time.monotonic() + self.linger * self._waits(first[0])
             while len(batch) < self.max_batch:
+                # what one caller asks for comes at once: after a pause nobody is on the way
+                left = min(deadline - time.monotonic(), self.linger / 2)
                 try:
-                    entry = self._queue.get(timeout=max(0.0, deadline - time.monotonic()))
+                    entry = self._queue.get(timeout=left) if left > 0 else self._queue.get_nowait()
                 except queue.Empty:
                     break
                 if entry is None:

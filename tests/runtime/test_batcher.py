@@ -110,6 +110,21 @@ async def test_close_serves_what_waits() -> None:
     assert await asyncio.gather(*waiting) == list(range(5))
 
 
+async def test_an_item_that_needs_no_company_is_not_kept_waiting() -> None:
+    batches: list[list[int]] = []
+
+    def keep(items: list[int]) -> list[int]:
+        batches.append(items)
+        return items
+
+    batcher = Batcher(keep, name="keep", max_batch=2, linger=59.0, waits=lambda item: item > 0)
+    async with asyncio.timeout(20):  # it would wait for a minute
+        assert await batcher.submit(0) == 0
+        assert await asyncio.gather(batcher.submit(1), batcher.submit(2)) == [1, 2]
+    assert batches == [[0], [1, 2]]
+    await batcher.aclose()
+
+
 def test_bad_sizes() -> None:
     with pytest.raises(BadInput, match="max_batch=0"):
         Batcher(lambda items: items, name="none", max_batch=0)

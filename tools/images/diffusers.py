@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ from ...runtime.errors import InloopError
 from ...runtime.protocols import ImageGenerator
 from ...runtime.records import BlobRef, ImageRequest
 from ...runtime.roles import Role
-from ...runtime.run import settled
 from ..models import find_weights
 from .function import FunctionImages
 from .pipeline import DiffusersModel, png
@@ -73,17 +72,10 @@ class DiffusersImages(DiffusersModel[ImageRequest]):
             PrerequisiteError: the model cannot be loaded.
         """
         self._check(requests)
-        return await settled([self._picture(request, request.model_dump()) for request in requests])
+        return await self._pictures(requests, ImageRequest.model_dump)
 
-    def _serve(self, items: list[ImageRequest]) -> list[bytes | InloopError]:
+    def _painted(self, requests: list[ImageRequest], batch: int) -> list[bytes | InloopError]:
         size = {"height": self.recipe.height, "width": self.recipe.width}
         given = {name: side for name, side in size.items() if side is not None}
-        together: dict[Hashable, list[int]] = {}
-        for place, item in enumerate(items):
-            together.setdefault(self._company(item), []).append(place)
-        outcomes: dict[int, bytes | InloopError] = {}
-        for places in together.values():
-            painted = self._compute(self._pipe, [items[place] for place in places], **given)
-            for place, outcome in zip(places, painted, strict=True):
-                outcomes[place] = outcome if isinstance(outcome, InloopError) else png(outcome)
-        return [outcomes[place] for place in range(len(items))]
+        painted = self._compute(self._pipe, requests, batch, **given)
+        return [outcome if isinstance(outcome, InloopError) else png(outcome) for outcome in painted]

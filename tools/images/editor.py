@@ -22,7 +22,6 @@ from ...runtime.errors import BadInput, InloopError
 from ...runtime.protocols import ImageEditor
 from ...runtime.records import BlobRef, EditRequest
 from ...runtime.roles import Role
-from ...runtime.run import settled
 from ..models import Weights, find_weights
 from .canvas import Canvas
 from .function import FunctionEditor
@@ -92,7 +91,7 @@ class DiffusersEditor(DiffusersModel[EditRequest]):
         """
         self._check(requests)
         await asyncio.to_thread(self.check, requests)
-        return await settled([self._picture(request, request.content()) for request in requests])
+        return await self._pictures(requests, EditRequest.content)
 
     def check(self, requests: Sequence[EditRequest]) -> None:
         """Raise `BadInput` for a picture, a mask or a strength that cannot be used; loads no weights."""
@@ -113,21 +112,13 @@ class DiffusersEditor(DiffusersModel[EditRequest]):
                     f" give at least {math.ceil(100 / self.recipe.steps) / 100}, or more steps ('{self._name}?steps={math.ceil(1 / request.strength)}')."
                 )
 
-    def _serve(self, items: list[EditRequest]) -> list[bytes | InloopError]:
-        alike: dict[tuple[float, str, Hashable], list[int]] = {}
-        for place, item in enumerate(items):
-            task = "Image2Image" if item.mask is None else "Inpainting"
-            alike.setdefault((item.strength, task, self._company(item)), []).append(place)
-        outcomes: dict[int, bytes | InloopError] = {}
-        for (strength, task, _), places in alike.items():
-            edited = self._edited(task, [items[place] for place in places], strength)
-            outcomes |= zip(places, edited, strict=True)
-        return [outcomes[place] for place in range(len(items))]
+    def _company(self, request: EditRequest) -> Hashable:
+        return request.strength, request.mask is None, super()._company(request)
 
-    def _edited(self, task: str, requests: list[EditRequest], strength: float) -> list[bytes | InloopError]:
-        """One batch, filled up with grey pictures."""
+    def _painted(self, requests: list[EditRequest], batch: int) -> list[bytes | InloopError]:
         import numpy as np
 
+        task = "Image2Image" if requests[0].mask is None else "Inpainting"
         try:
             pipe = self._pipeline(task)
         except BadInput as error:
@@ -135,14 +126,14 @@ class DiffusersEditor(DiffusersModel[EditRequest]):
         width, height = self.size
         canvases = [Canvas.of(request, self._store.blobs) for request in requests]
         blank = Canvas(pixels=np.full((height, width, 3), 127, dtype=np.uint8))
-        rows = canvases + [blank] * (self.recipe.batch - len(canvases))
-        options: dict[str, Any] = {"image": [row.picture for row in rows], "strength": strength}
+        rows = canvases + [blank] * (batch - len(canvases))  # grey ones fill it up
+        options: dict[str, Any] = {"image": [row.picture for row in rows], "strength": requests[0].strength}
         if task == "Inpainting":
             options["mask_image"] = [row.mask_image(cell=self.latent_cell) for row in rows]
         # some take the size from the picture alone
         accepted = inspect.signature(pipe.__call__).parameters
         options |= {name: side for name, side in (("width", width), ("height", height)) if name in accepted}
-        painted = self._compute(pipe, requests, **options)
+        painted = self._compute(pipe, requests, batch, **options)
         return [
             outcome if isinstance(outcome, InloopError) else png(canvas.keep_outside(outcome))
             for canvas, outcome in zip(canvases, painted, strict=True)
@@ -171,7 +162,7 @@ class DiffusersEditor(DiffusersModel[EditRequest]):
             raise self._no_editor(auto, "it was trained with more than a picture as its input, such as a mask")
         if "strength" not in inspect.signature(pipe.__call__).parameters:
             raise self._no_editor(auto, f"{type(pipe).__name__} takes no strength")
-        self._guided(pipe)
+        self._guided(pipe, self.recipe.batch)
         if self.recipe.offload:
             placed(pipe, self.recipe, self._device)
         pipe.set_progress_bar_config(disable=True)

@@ -1,8 +1,9 @@
 """A pipeline of diffusers behind the call ledger: what painting and editing have in common.
 
-Invariants: a picture's noise comes from its own seed (a CPU generator for each picture), and the pipeline always runs
-batches of one fixed shape, filled up with a blank prompt, so the same request gives the same PNG whatever it is computed
-with, on the same machine; where a class pads prompts to the longest of a batch, a batch holds one prompt. A
+Invariants: a picture's noise comes from its own seed (a CPU generator for each picture), and a request always runs in
+a batch of the size that its key names, filled up with a blank prompt, so it gives the same PNG whatever it is computed
+with, on the same machine: the recipe's size, or with `fit` one that the call decides. Where a class pads prompts to the longest of a
+batch, a batch holds one prompt. A
 picture that came out as NaN, or that the model's safety checker blanked, is a failure. Who paints and who edits with the same
 weights share them in memory.
 """
@@ -13,16 +14,17 @@ import asyncio
 import inspect
 import io
 import threading
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import BlobRef, Cost, EditRequest, ImageRequest
+from ...runtime.run import chunks, settled
 from ...runtime.store import Call
-from ..models import LocalModel, Weights, hushed
+from ..models import LocalModel, Weights, hushed, shapes
 from .lora import Lora, find_lora
 from .pipeline_class import pipeline_class, takes_few_steps
 from .recipe import KNOWN, Recipe
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from ...runtime.settings import Settings
     from ...runtime.store import Store
 
-__all__ = ["DiffusersModel", "placed", "png", "silent"]
+__all__ = ["DiffusersModel", "Sized", "placed", "png", "silent"]
 
 RequestT = TypeVar("RequestT", ImageRequest, EditRequest)
 
@@ -48,14 +50,23 @@ _LOADED: WeakValueDictionary[tuple[Hashable, ...], Any] = WeakValueDictionary()
 _LOADING = threading.Lock()
 
 
-class DiffusersModel(LocalModel[RequestT, bytes]):
-    """Base of what computes pictures with a pipeline. A subclass names the `kind` of its calls and gives `_serve`."""
+class Sized(NamedTuple, Generic[RequestT]):
+    """A request with the size of the batch that it is computed in."""
+
+    request: RequestT
+    batch: int
+
+
+class DiffusersModel(LocalModel[Sized[RequestT], bytes]):
+    """Base of what computes pictures with a pipeline. A subclass names the `kind` of its calls and gives `_painted`."""
 
     _batch_option = True
     kind = ""
 
     def __init__(self, weights: Weights, store: Store, settings: Settings, recipe: Recipe) -> None:
-        super().__init__(weights, store, settings, max_batch=recipe.batch, linger=0.02)
+        super().__init__(
+            weights, store, settings, max_batch=recipe.batch, linger=0.02, waits=lambda item: item.batch > 1
+        )
         self.recipe = recipe
         self.about = pipeline_class(weights)
         self._lora: Lora | None = None
@@ -150,9 +161,20 @@ class DiffusersModel(LocalModel[RequestT, bytes]):
             if not 0 <= request.seed <= _MAX_SEED:
                 raise BadInput(f"the seed {request.seed!r} is out of range: give a number from 0 to 2**63 - 1.")
 
-    async def _picture(self, request: RequestT, inputs: dict[str, Any]) -> BlobRef:
-        """The PNG of a request: the ledger's under these inputs, else a new one."""
-        call = Call(kind=self.kind, model=self.model, revision=self.revision, params=self.recipe.key(), inputs=inputs)
+    async def _pictures(
+        self, requests: Sequence[RequestT], inputs: Callable[[RequestT], dict[str, Any]]
+    ) -> list[BlobRef]:
+        """The PNG of each request: the ledger's under its `inputs`, else a new one."""
+        different = list(dict.fromkeys(requests))
+        sizes = [self.recipe.batch] * len(different)
+        if self.recipe.fit:
+            sizes = shapes([self._company(request) for request in different], self.recipe.batch)
+        sized = dict(zip(different, sizes, strict=True))
+        return await settled([self._picture(Sized(each, sized[each]), inputs(each)) for each in requests])
+
+    async def _picture(self, item: Sized[RequestT], inputs: dict[str, Any]) -> BlobRef:
+        params = self.recipe.key(item.batch)
+        call = Call(kind=self.kind, model=self.model, revision=self.revision, params=params, inputs=inputs)
 
         async def keep(data: bytes) -> Any:
             return (await asyncio.to_thread(self._store.blobs.put, data, "image/png")).model_dump()
@@ -160,21 +182,35 @@ class DiffusersModel(LocalModel[RequestT, bytes]):
         def there(value: Any) -> bool:
             return self._store.blobs.has(BlobRef.model_validate(value))
 
-        value = await self._once(call, request, keep, cost=Cost(calls=1, images=1), usable=there)
+        value = await self._once(call, item, keep, cost=Cost(calls=1, images=1), usable=there)
         return BlobRef.model_validate(value)
 
     def _load(self, device: str) -> None:
         pipe = _loaded(self.weights, self.recipe, self._lora, device)
-        self._guided(pipe)  # what it would not take is told before anything is painted
+        self._guided(pipe, self.recipe.batch)  # what it would not take is told before anything is painted
         self._pipe = pipe
 
-    def _guided(self, pipe: Any) -> dict[str, Any]:
-        """The arguments of the pipeline that say how strongly the prompt counts, and against what.
+    def _serve(self, items: list[Sized[RequestT]]) -> list[bytes | InloopError]:
+        together: dict[tuple[int, Hashable], list[int]] = {}
+        for place, item in enumerate(items):
+            together.setdefault((item.batch, self._company(item.request)), []).append(place)
+        outcomes: dict[int, bytes | InloopError] = {}
+        for (batch, _), places in together.items():
+            for chunk in chunks(places, batch):
+                outcomes |= zip(chunk, self._painted([items[place].request for place in chunk], batch), strict=True)
+        return [outcomes[place] for place in range(len(items))]
+
+    def _painted(self, requests: list[RequestT], batch: int) -> list[bytes | InloopError]:
+        """The PNG of up to `batch` requests that agree in their `_company`, computed in a batch of that size."""
+        raise NotImplementedError
+
+    def _guided(self, pipe: Any, batch: int) -> dict[str, Any]:
+        """The arguments of the pipeline that say how strongly the prompt counts, and against what, for a batch of this size.
 
         Raises:
             BadInput: it takes none of that name.
         """
-        recipe, batch, accepted = self.recipe, self.recipe.batch, inspect.signature(pipe.__call__).parameters
+        recipe, accepted = self.recipe, inspect.signature(pipe.__call__).parameters
         arguments: dict[str, Any] = {self.about.guided_by: recipe.guidance}
         if recipe.true_cfg is not None:
             arguments["true_cfg_scale"] = recipe.true_cfg
@@ -197,11 +233,11 @@ class DiffusersModel(LocalModel[RequestT, bytes]):
         return None if self.about.mixes else request.prompt
 
     def _compute(
-        self, pipe: Any, requests: Sequence[RequestT], **options: Any
+        self, pipe: Any, requests: Sequence[RequestT], batch: int, **options: Any
     ) -> list[NDArray[np.uint8] | InloopError]:
-        """The pixels (height, width, 3) of each request, or why there are none: one batch of `recipe.batch` rows.
+        """The pixels (height, width, 3) of each request, or why there are none: one batch of `batch` rows.
 
-        `options` are further arguments of the pipeline; lists among them have `recipe.batch` entries. The requests agree in
+        `options` are further arguments of the pipeline; lists among them have `batch` entries. The requests agree in
         their `_company`.
         """
         import numpy as np
@@ -209,14 +245,14 @@ class DiffusersModel(LocalModel[RequestT, bytes]):
 
         rows = [(request.prompt, request.seed) for request in requests]
         filler = ("", 0) if self.about.mixes else (rows[0][0], 0)
-        rows += [filler] * (self.recipe.batch - len(rows))
+        rows += [filler] * (batch - len(rows))
         with silent():
             painted = pipe(
                 prompt=[prompt for prompt, _ in rows],
                 generator=[torch.Generator("cpu").manual_seed(seed) for _, seed in rows],
                 num_inference_steps=self.recipe.steps,
                 output_type="np",
-                **self._guided(pipe),
+                **self._guided(pipe, batch),
                 **options,
             )
         flagged = getattr(painted, "nsfw_content_detected", None) or [False] * len(rows)

@@ -26,7 +26,8 @@ KNOWN: dict[str, dict[str, Any]] = {
 class Recipe(Record):
     """How a pipeline is run. `height` and `width` in pixels, None for the pipeline's own; `guidance` <= 1 turns it off.
 
-    `batch` is the fixed batch size: more is faster where many pictures are asked for, and costs more where one is. `negative` is
+    `batch` is the fixed batch size: more is faster where many pictures are asked for, and costs more where one is. With `fit` it is the largest of
+    several: a call is cut up into batches of powers of two (`tools.models.shapes`), and each picture is kept as that of a batch of its size. `negative` is
     what is not to be seen, the same for all pictures; FLUX hears it with `true_cfg` above 1 alone. `lora` is a file of `load_lora_weights`,
     `lora_scale` how strongly it counts. `offload="model"` keeps the weights in main memory and has one part of the pipeline on the device at a
     time.
@@ -44,6 +45,7 @@ class Recipe(Record):
     lora: str = Field(default="", exclude_if=lambda lora: not lora)
     lora_scale: float | None = Field(default=None, exclude_if=lambda scale: scale is None)
     offload: Literal["", "model"] = Field(default="", exclude_if=lambda offload: not offload)
+    fit: bool = Field(default=False, exclude_if=lambda fit: not fit)
 
     @classmethod
     def of(cls, weights: Weights, *, without: Collection[str] = ()) -> Recipe:
@@ -70,9 +72,12 @@ class Recipe(Record):
         recipe._check_effects(weights, options)
         return recipe
 
-    def key(self) -> dict[str, Any]:
-        """What of it a picture depends on, as JSON; the LoRA's content is named elsewhere, by the model's revision."""
-        return self.model_dump(exclude={"lora", "offload"})
+    def key(self, batch: int | None = None) -> dict[str, Any]:
+        """What of it a picture depends on, as JSON, where it is of a batch of this size (default: `batch`).
+
+        The LoRA's content is named elsewhere, by the model's revision.
+        """
+        return self.model_dump(exclude={"lora", "offload", "fit"}) | {"batch": batch or self.batch}
 
     def _check_effects(self, weights: Weights, options: Collection[str]) -> None:
         """Refuse what the model would not take, or leave without effect."""

@@ -5,7 +5,8 @@ Invariants:
 - Nothing heavy is imported before the first miss: a run that the ledger answers whole never imports torch.
 - One item's failure is its own: it comes back as the item's outcome, and the rest of its batch is kept.
 - Results do not depend on the company in a batch: subclasses run padded batches of one fixed shape, or of a shape that an item's own
-  length decides (`buckets`). The number that scales these shapes is part of the ledger key where the user can set it.
+  length decides (`buckets`), or that the size of the call decides (`shapes`). The number that scales these shapes is part of the ledger
+  key where the user can set it.
 - On a CPU one model computes at a time: two thread pools on the same cores are slower than one after the other.
 """
 
@@ -47,14 +48,23 @@ class LocalModel(Generic[I, O]):
     _batch_option = False
     """Whether the option `batch` of a spec says how much is computed at once."""
 
-    def __init__(self, weights: Weights, store: Store, settings: Settings, *, max_batch: int, linger: float) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        store: Store,
+        settings: Settings,
+        *,
+        max_batch: int,
+        linger: float,
+        waits: Callable[[I], bool] = lambda item: True,
+    ) -> None:
         self.weights = weights
         self._store = store
         self._settings = settings
         self._loaded = False
         self._device = ""
         self._batcher: Batcher[I, Served[O]] = Batcher(
-            self._run, name=weights.model, max_batch=max_batch, linger=linger
+            self._run, name=weights.model, max_batch=max_batch, linger=linger, waits=waits
         )
 
     @property

@@ -3,8 +3,8 @@
 Any class behind `AutoModelForImageTextToText`: Qwen-VL, LLaVA, InternVL, Idefics, PaliGemma, BLIP-2, Florence-2, ... A model with a chat template
 is asked in its chat form, with the picture before the words.
 
-Invariants: rows run in batches of one fixed size, rows of one shape together and none padded, so that what is said does not depend on
-what it is asked with. A picture is encoded for each of its questions.
+Invariants: a row runs in a batch of the size that its key names, rows of one shape together and none padded, so that what is said does
+not depend on what it is asked with. A picture is encoded for each of its questions.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ...runtime.errors import BadInput, InloopError, PrerequisiteError
 from ...runtime.records import BlobRef
 from ...runtime.run import chunks
 from .local import LocalModel
+from .shapes import PromptedImage
 
 if TYPE_CHECKING:
     from .weights import Weights
@@ -31,10 +32,9 @@ class Generated(NamedTuple):
     first: Any = None
 
 
-class VisionLanguageModel(LocalModel[tuple[BlobRef, str], O]):
-    """Base: (picture, prompt) in, text out. A subclass gives `rows` (of a batch), `_arguments` of `generate`, and `_outcome`."""
+class VisionLanguageModel(LocalModel[PromptedImage, O]):
+    """Base: (picture, prompt) in, text out. A subclass gives `_arguments` of `generate`, and `_outcome`."""
 
-    rows: int = 8
     others = ""
     """What can be taken in the place of a model that cannot be used, in words."""
     _model: Any = None
@@ -44,7 +44,7 @@ class VisionLanguageModel(LocalModel[tuple[BlobRef, str], O]):
         """The arguments of `generate`; `room`: the most tokens that can be written, None where that is not limited."""
         raise NotImplementedError
 
-    def _outcome(self, item: tuple[BlobRef, str], made: Generated) -> O | InloopError:
+    def _outcome(self, item: PromptedImage, made: Generated) -> O | InloopError:
         """What a row came to."""
         raise NotImplementedError
 
@@ -62,14 +62,14 @@ class VisionLanguageModel(LocalModel[tuple[BlobRef, str], O]):
         dtype = "float32" if device == "cpu" else "auto"
         self._model = self.weights.load(AutoModelForImageTextToText, dtype=dtype).eval().to(device)
 
-    def _serve(self, items: list[tuple[BlobRef, str]]) -> list[O | InloopError]:
+    def _serve(self, items: list[PromptedImage]) -> list[O | InloopError]:
         import torch
 
         outcomes: dict[int, O | InloopError] = {}
-        shapes: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+        alike: dict[tuple[int, str], list[tuple[int, dict[str, Any]]]] = {}
         room = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         with torch.inference_mode():
-            for place, (image, prompt) in enumerate(items):
+            for place, (image, prompt, batch) in enumerate(items):
                 try:
                     inputs = self._read(image, prompt)
                 except InloopError as error:
@@ -81,10 +81,10 @@ class VisionLanguageModel(LocalModel[tuple[BlobRef, str], O]):
                     continue
                 # rows that are to run together must agree in every shape, and in how their picture is cut up
                 shape = {n: (list(v.shape), v.tolist() if v.numel() <= 8 else 0) for n, v in sorted(inputs.items())}
-                shapes.setdefault(str(shape), []).append((place, inputs))
-            for rows in shapes.values():
-                for chunk in chunks(rows, self.rows):
-                    made = self._decode([inputs for _, inputs in chunk], room)
+                alike.setdefault((batch, str(shape)), []).append((place, inputs))
+            for (batch, _), rows in alike.items():
+                for chunk in chunks(rows, batch):
+                    made = self._decode([inputs for _, inputs in chunk], batch, room)
                     outcomes |= {
                         place: self._outcome(items[place], each) for (place, _), each in zip(chunk, made, strict=False)
                     }
@@ -98,11 +98,11 @@ class VisionLanguageModel(LocalModel[tuple[BlobRef, str], O]):
             for name, value in inputs.items()
         }
 
-    def _decode(self, rows: list[dict[str, Any]], room: int | None) -> list[Generated]:
-        """What is written to up to a batch of rows of one shape; the first row fills up the batch."""
+    def _decode(self, rows: list[dict[str, Any]], batch: int, room: int | None) -> list[Generated]:
+        """What is written to up to `batch` rows of one shape; the first row fills up the batch."""
         import torch
 
-        filled = rows + [rows[0]] * (self.rows - len(rows))
+        filled = rows + [rows[0]] * (batch - len(rows))
         inputs = {name: torch.cat([row[name] for row in filled]) for name in rows[0]}
         prompt = inputs["input_ids"]
         arguments = self._arguments(None if room is None else room - prompt.shape[1])

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import InloopError
-from ...runtime.records import BlobRef
 from ...runtime.run import chunks
-from ..models import BlipModel, Weights, too_long
+from ..models import IMAGES, BlipModel, PromptedImage, Weights, too_long
 from .local_captioner import LocalCaptioner, promptcap_prompt, recipe_of
 
 if TYPE_CHECKING:
@@ -41,15 +40,15 @@ class BlipCaptioner(BlipModel[str], LocalCaptioner):
         self._processor = self.weights.load(BlipProcessor)
         self._model = self.weights.load(kind).float().eval().to(device)
 
-    def _serve(self, items: list[tuple[BlobRef, str]]) -> list[str | InloopError]:
+    def _serve(self, items: list[PromptedImage]) -> list[str | InloopError]:
         import torch
 
         outcomes: dict[int, str | InloopError] = {}
         room = int(self._model.config.text_config.max_position_embeddings)
         with torch.inference_mode():
-            pictures = self._encode([image for image, _ in items])
+            pictures = self._encode([item.image for item in items], IMAGES)
             lengths: dict[int, list[tuple[int, list[int]]]] = {}
-            for place, (image, prompt) in enumerate(items):
+            for place, (image, prompt, _) in enumerate(items):
                 ids = self._processor.tokenizer(prompt, verbose=False).input_ids
                 found = pictures[image.sha256]
                 if isinstance(found, InloopError):
@@ -60,7 +59,7 @@ class BlipCaptioner(BlipModel[str], LocalCaptioner):
                     lengths.setdefault(len(ids), []).append((place, ids))
             for _, rows in sorted(lengths.items()):
                 for chunk in chunks(rows, self._recipe.batch):
-                    seen = [pictures[items[place][0].sha256] for place, _ in chunk]
+                    seen = [pictures[items[place].image.sha256] for place, _ in chunk]
                     said = self._decode(seen, [ids for _, ids in chunk], room)
                     outcomes |= {place: self._said(text) for (place, _), text in zip(chunk, said, strict=False)}
         return [outcomes[place] for place in range(len(items))]

@@ -17,7 +17,7 @@ from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import BlobRef, Cost
 from ...runtime.run import settled
 from ...runtime.store import Call
-from ..models import LocalModel, Weights
+from ..models import LocalModel, PromptedImage, Weights
 
 __all__ = ["CaptionRecipe", "LocalCaptioner", "promptcap_prompt", "recipe_of"]
 
@@ -54,7 +54,7 @@ def recipe_of(weights: Weights) -> CaptionRecipe:
     return CaptionRecipe(**values)
 
 
-class LocalCaptioner(LocalModel[tuple[BlobRef, str], str]):
+class LocalCaptioner(LocalModel[PromptedImage, str]):
     """Base of the `Captioner`s that run in this process."""
 
     _recipe: CaptionRecipe
@@ -85,7 +85,8 @@ class LocalCaptioner(LocalModel[tuple[BlobRef, str], str]):
         async def keep(text: str) -> Any:
             return text
 
-        return str(await self._once(call, (image, prompt), keep, cost=Cost(calls=1, answers=1)))
+        item = PromptedImage(image, prompt, self._recipe.batch)
+        return str(await self._once(call, item, keep, cost=Cost(calls=1, answers=1)))
 
     def _prompt(self, question: str | None) -> str:
         return promptcap_prompt(question)

@@ -38,7 +38,10 @@ def open_vqa(spec: str, store: Store, settings: Settings) -> VisualQA:
     """The question answering model behind `spec`: "mini", the folder or the hub id of a vision-language model, a URL, or your own.
 
     A model of transformers is BLIP for question answering, or any class behind `AutoModelForImageTextToText` (Qwen-VL, LLaVA, InternVL, SmolVLM,
-    PaliGemma, ...; option `batch`). `http(s)://HOST:PORT/v1[#MODEL]` is a vision-language chat model behind a server (`inloop serve`, vLLM, OpenAI-like).
+    PaliGemma, ...). Options behind a `?`: `batch=N`, how many questions are computed at once (8), and `fit=yes`, which cuts a call up into batches
+    of powers of two and pads nothing (see `tools.models.shapes`).
+
+    `http(s)://HOST:PORT/v1[#MODEL]` is a vision-language chat model behind a server (`inloop serve`, vLLM, OpenAI-like).
 
     `A + B` are several as one, with equal weights; the file of `inloop certify judges` names several with weights of their own.
 
@@ -56,8 +59,6 @@ def open_vqa(spec: str, store: Store, settings: Settings) -> VisualQA:
     config = weights.config()
     kinds = [str(kind) for kind in config.get("architectures") or ()]
     if config["model_type"] == "blip" and not any(kind.endswith("ForConditionalGeneration") for kind in kinds):
-        if weights.options:
-            raise BadInput(f"{spec!r}: a BLIP takes no options: leave out {weights.options!r}.")
         return BlipVQA(weights, store, settings)
     if config["model_type"] == "blip" or not any(kind.endswith(_SEES) for kind in kinds):
         named = f"of the class {kinds[0]}" if kinds else f"of the type {config['model_type']!r}"

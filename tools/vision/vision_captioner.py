@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import InloopError
-from ...runtime.records import BlobRef
-from ..models import Generated, VisionLanguageModel, Weights
+from ..models import Generated, PromptedImage, VisionLanguageModel, Weights
 from .local_captioner import LocalCaptioner, promptcap_prompt, recipe_of
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ class VisionCaptioner(VisionLanguageModel[str], LocalCaptioner):
     def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
         super().__init__(weights, store, settings, max_batch=64, linger=0.02)
         self._recipe = recipe_of(weights)
-        self.rows = self._recipe.batch
         self._kind = str(weights.config()["model_type"])
 
     def _prompt(self, question: str | None) -> str:
@@ -46,5 +44,5 @@ class VisionCaptioner(VisionLanguageModel[str], LocalCaptioner):
             arguments["max_new_tokens"] = min(self._recipe.tokens, room)
         return arguments
 
-    def _outcome(self, item: tuple[BlobRef, str], made: Generated) -> str | InloopError:
+    def _outcome(self, item: PromptedImage, made: Generated) -> str | InloopError:
         return self._said(made.text)

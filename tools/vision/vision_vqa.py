@@ -15,7 +15,7 @@ from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteErr
 from ...runtime.records import Answer, BlobRef, Cost
 from ...runtime.run import settled
 from ...runtime.store import Call
-from ..models import Generated, VisionLanguageModel, Weights
+from ..models import Generated, PromptedImage, VisionLanguageModel, Weights, rows_of
 from .questions import closed_answer, is_closed, yes_or_no
 
 if TYPE_CHECKING:
@@ -34,17 +34,14 @@ _TOKENS = 16
 
 
 class VisionVQA(VisionLanguageModel[Answer]):
-    """A `VisualQA`; see `open_vqa`. `batch` of the spec's options: rows that are computed at once."""
+    """A `VisualQA`; see `open_vqa`."""
 
     others = JUDGES
     _batch_option = True
 
     def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
-        for name, value in weights.options.items():
-            if name != "batch" or not value.isdecimal() or not 0 < int(value) <= 256:
-                raise BadInput(f"{weights.spec!r}: a judge takes a batch of 1 to 256, not {name}={value!r}.")
-        super().__init__(weights, store, settings, max_batch=64, linger=0.02)
-        self.rows = int(weights.options.get("batch", 8))
+        self.rows = rows_of(weights)
+        super().__init__(weights, store, settings, max_batch=64, linger=0.02, waits=lambda item: item.batch > 1)
         self._kind = str(weights.config()["model_type"])
         self._yes_no: tuple[list[int], list[int]] = ([], [])
 
@@ -59,22 +56,23 @@ class VisionVQA(VisionLanguageModel[Answer]):
         for _, question in asked:
             if not question.strip():
                 raise BadInput(f"the question {question!r} is empty: write what is to be answered.")
-        return await settled([self._answer(image, " ".join(question.split())) for image, question in asked])
+        items = self.rows.sized([(image, " ".join(question.split())) for image, question in asked])
+        return await settled([self._answer(item) for item in items])
 
-    async def _answer(self, image: BlobRef, question: str) -> Answer:
-        prompt, closed = self._prompt(question), is_closed(question)
+    async def _answer(self, asked: PromptedImage) -> Answer:
+        item, closed = asked._replace(prompt=self._prompt(asked.prompt)), is_closed(asked.prompt)
         call = Call(
             kind="vqa",
             model=self.model,
             revision=self.revision,
-            params={"batch": self.rows, "max_new_tokens": _TOKENS},
-            inputs={"image": image.sha256, "prompt": prompt},
+            params={"batch": item.batch, "max_new_tokens": _TOKENS},
+            inputs={"image": item.image.sha256, "prompt": item.prompt},
         )
 
         async def keep(answer: Answer) -> Any:
             return answer.model_dump()
 
-        value = await self._once(call, (image, prompt), keep, cost=Cost(calls=1, answers=1))
+        value = await self._once(call, item, keep, cost=Cost(calls=1, answers=1))
         answer = Answer.model_validate(value)
         return (
             Answer(text=closed_answer(answer.text), p_yes=answer.p_yes)
@@ -104,13 +102,13 @@ class VisionVQA(VisionLanguageModel[Answer]):
         tokens = _TOKENS if room is None else min(_TOKENS, room)
         return {"do_sample": False, "num_beams": 1, "max_new_tokens": tokens, "output_logits": True}
 
-    def _outcome(self, item: tuple[BlobRef, str], made: Generated) -> Answer | InloopError:
+    def _outcome(self, item: PromptedImage, made: Generated) -> Answer | InloopError:
         import torch
 
         logits = made.first.double()
         yes, no = (torch.logsumexp(logits[ids], dim=0) for ids in self._yes_no)
         p_yes = float(torch.sigmoid(yes - no))
         if not math.isfinite(p_yes):
-            return CallFailed(f"{self.model} answered NaN to {item[1]!r}")
+            return CallFailed(f"{self.model} answered NaN to {item.prompt!r}")
         # rounded: the last bits of a logit may differ between rows of a batch
         return Answer(text=made.text.strip(), p_yes=round(p_yes, 6))

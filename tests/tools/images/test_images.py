@@ -113,6 +113,31 @@ print(images[0].sha256, [name for name in ("torch", "diffusers") if name in sys.
     assert done.stdout.split(maxsplit=1) == [image.sha256, "[]\n"], done.stderr
 
 
+async def test_a_call_that_is_made_to_fit_is_painted_in_full_batches(
+    turbo_folder: Path, settings: Settings, store: Store
+) -> None:
+    painter = open_images(f"{turbo_folder}?fit=yes", store, settings)
+    seen: list[int] = []
+    await painter.generate(REQUESTS[:1])
+    painter._pipe.unet.register_forward_hook(
+        lambda module, args, kwargs, output: seen.append(len(args[0])), with_kwargs=True
+    )
+    five = await painter.generate([*REQUESTS[:5], REQUESTS[0]])
+    assert seen == [4, 1]  # and the one that is asked for twice is painted once
+    assert five[5] == five[0]
+    assert (await painter.generate(REQUESTS[:1]))[0] is not None and seen == [4, 1]  # the first call's picture
+    paid = store.ledger.cost.images
+    assert paid == 6
+    # each is the picture of the painter whose batches are that large, whatever they are filled up with
+    for size, requests, made in ((4, REQUESTS[:4], five[:4]), (1, REQUESTS[4:5], five[4:5])):
+        other = open_images(f"{turbo_folder}?batch={size}", store, settings)
+        assert await other.generate(requests) == made and store.ledger.cost.images == paid
+        await other.aclose()
+    again = await paint(turbo_folder, settings, store.root / "again", [[request] for request in REQUESTS[:4]])
+    assert [image.sha256 for image in five[:4]] == list(again.values())
+    await painter.aclose()
+
+
 async def test_callers_share_a_batch(turbo_folder: Path, settings: Settings, store: Store) -> None:
     painter = open_images(str(turbo_folder), store, settings)
     one, other = await asyncio.gather(painter.generate(REQUESTS[:2]), painter.generate(REQUESTS[1:4]))

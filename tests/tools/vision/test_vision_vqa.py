@@ -137,7 +137,7 @@ def test_what_answers_no_questions_is_refused_at_once(
     for folder, kind in ((llama_folder, "LlamaForCausalLM"), (clip_folder, "CLIPModel")):
         with pytest.raises(BadInput, match=f"is of the class {kind}, which answers no questions"):
             open_vqa(str(folder), store, settings)
-    for options in ("batch=0", "beams=3", "batch=two"):
+    for options in ("batch=0", "beams=3", "batch=two", "fit=maybe"):
         with pytest.raises(BadInput, match="a judge takes a batch of 1 to 256"):
             open_vqa(f"{judges['llava']}?{options}", store, settings)
 

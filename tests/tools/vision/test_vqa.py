@@ -63,6 +63,31 @@ async def test_answers_do_not_depend_on_their_company(blip_folder: Path, setting
     assert [answer.p_yes is None for answer in results[0][:5]] == [False, False, False, True, False]
 
 
+async def test_a_call_that_is_made_to_fit_is_answered_in_full_batches(
+    blip_folder: Path, settings: Settings, store: Store
+) -> None:
+    vqa = open_vqa(f"{blip_folder}?fit=yes", store, settings)
+    asked = [(image, QUESTIONS[0]) for image in pictures(store, 5)]
+    await vqa.answer(asked[:1])
+    encoded: list[int] = []
+    decoded: list[int] = []
+    vqa._model.vision_model.register_forward_hook(
+        lambda module, args, kwargs, output: encoded.append(len(kwargs["pixel_values"])), with_kwargs=True
+    )
+    vqa._model.text_encoder.register_forward_hook(
+        lambda module, args, kwargs, output: decoded.append(len(kwargs["input_ids"])), with_kwargs=True
+    )
+    answers = await vqa.answer([*asked, asked[0]])
+    assert answers[5] == answers[0]
+    assert sorted(encoded) == [1, 2, 2] and sorted(decoded) == [1, 4]
+    assert store.ledger.cost.answers == 6
+    for size, part in ((4, slice(0, 4)), (1, slice(4, 5))):
+        other = open_vqa(f"{blip_folder}?batch={size}", store, settings)
+        assert await other.answer(asked[part]) == answers[part] and store.ledger.cost.answers == 6
+        await other.aclose()
+    await vqa.aclose()
+
+
 async def test_answers_are_those_of_transformers(blip_folder: Path, settings: Settings, store: Store) -> None:
     import torch
     from transformers import BlipForQuestionAnswering, BlipProcessor
@@ -166,7 +191,7 @@ async def test_questions_that_cannot_be_asked_are_refused(blip_folder: Path, set
 async def test_nan_is_a_failure(
     blip_folder: Path, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BlipVQA, "_decode", lambda self, pictures, ids: [("yes", float("nan"))] * len(ids))
+    monkeypatch.setattr(BlipVQA, "_decode", lambda self, pictures, ids, batch: [("yes", float("nan"))] * len(ids))
     vqa = open_vqa(str(blip_folder), store, settings)
     with pytest.raises(CallFailed, match="answered NaN"):
         await vqa.answer([(pictures(store, 1)[0], QUESTIONS[0])])
