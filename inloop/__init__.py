@@ -30,6 +30,7 @@ _PLACES = {
     "ask": "graphs.rag",
     "caption_synthesis": "graphs.captioning",
     "caption_training": "graphs.captioning",
+    "curate": "graphs.curate",
     "index": "graphs.indexing",
     "llm2llm": "graphs.llm2llm",
     "opt2i": "graphs.opt2i",

@@ -12,6 +12,7 @@ from .graphs.captioning.result import (
     CaptionSynthesisResult as CaptionSynthesisResult,
     CaptionTrainingResult as CaptionTrainingResult,
 )
+from .graphs.curate.result import CurateResult as CurateResult
 from .graphs.indexing.result import IndexResult as IndexResult
 from .graphs.llm2llm.result import Llm2LlmResult as Llm2LlmResult
 from .graphs.opt2i.result import Opt2iResult as Opt2iResult
@@ -45,6 +46,8 @@ from .runtime.run import (
 from .runtime.serving import serve as serve
 from .runtime.settings import Settings as Settings
 from .runtime.store import Store as Store
+from .tools.curation.fair import Choice as Choice
+from .tools.curation.near_copies import Rule as Rule
 
 __version__: str
 
@@ -218,6 +221,73 @@ class _CaptionTraining(Protocol):
         on_event: Callable[[Event], None] = ...,
         models: Mapping[str, Any] = ...,
     ) -> CaptionTrainingResult: ...
+
+class _Curate(Protocol):
+    """A folder of pictures cleaned: copies, leaks, groups, captions; nothing is deleted."""
+
+    def __call__(
+        self,
+        folder: str | Path,
+        *,
+        budget: str = ...,
+        in_flight: int = ...,
+        to: str = ...,
+        test: str = ...,
+        like: str = ...,
+        captions: str = ...,
+        drop: tuple[str, ...] = ...,
+        copies: Literal["pixels", "meaning", "exact"] = ...,
+        threshold: float | None = ...,
+        remove: str = ...,
+        rule: Rule = ...,
+        keep: Literal["largest", "hard", "easy", "random"] = ...,
+        groups: str = ...,
+        choice: Choice = ...,
+        clip: str = ...,
+        captioner: str = ...,
+        review: bool = ...,
+        seed: int = ...,
+        models: Mapping[str, Any] = ...,
+        reviewer: Any = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> CurateResult: ...
+    async def run(
+        self,
+        folder: str | Path,
+        *,
+        budget: str = ...,
+        in_flight: int = ...,
+        to: str = ...,
+        test: str = ...,
+        like: str = ...,
+        captions: str = ...,
+        drop: tuple[str, ...] = ...,
+        copies: Literal["pixels", "meaning", "exact"] = ...,
+        threshold: float | None = ...,
+        remove: str = ...,
+        rule: Rule = ...,
+        keep: Literal["largest", "hard", "easy", "random"] = ...,
+        groups: str = ...,
+        choice: Choice = ...,
+        clip: str = ...,
+        captioner: str = ...,
+        review: bool = ...,
+        seed: int = ...,
+        models: Mapping[str, Any] = ...,
+        reviewer: Any = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> CurateResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+        reviewer: Any = ...,
+    ) -> CurateResult: ...
 
 class _Index(Protocol):
     """A folder of documents brought into an index; again, and only what changed is done."""
@@ -819,6 +889,7 @@ class _VqaEval(Protocol):
 ask: _Ask
 caption_synthesis: _CaptionSynthesis
 caption_training: _CaptionTraining
+curate: _Curate
 index: _Index
 llm2llm: _Llm2Llm
 opt2i: _Opt2I

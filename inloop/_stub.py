@@ -20,6 +20,7 @@ _SUBJECTS = {
     "ask": "*questions: str",
     "caption_synthesis": "rows: str | Path",
     "caption_training": "rows: str | Path",
+    "curate": "folder: str | Path",
     "index": "folder: str | Path",
     "llm2llm": "train: Any",
     "opt2i": "*prompts: str",

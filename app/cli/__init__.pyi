@@ -6,12 +6,14 @@ from .lines import read_lines
 from .progress import RunView, progress
 from .session import kept, log_to_stderr
 from .streams import json_text, printable
+from .typed import TypedLines
 
 __all__ = [
     "BUDGET",
     "FAILED",
     "LoopCommand",
     "RunView",
+    "TypedLines",
     "add_flags",
     "amount",
     "clip",

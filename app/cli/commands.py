@@ -73,6 +73,9 @@ COMMANDS = {
     "search": Command(
         "better a text of any kind by what it does: a task of your own", "search.command", "search", loop="search"
     ),
+    "curate": Command(
+        "clean a picture data set: copies, leaks, groups, captions", "curate.command", "curate", loop="curate"
+    ),
     "select": Command("choose a few prompts, rows or pictures that stand for all", "curate.select", "select"),
     "certify": Command("recompute published figures from published raw answers", "score.certify", "certify"),
     "index": Command("bring a folder of documents into an index", "rag.index", "index", loop="index"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shlex
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from string import ascii_lowercase
@@ -15,7 +14,7 @@ from ...graphs.opt2i import Offer, Review
 from ...runtime.errors import BadInput, Interrupted
 from ...runtime.records import options_checked
 from ...runtime.store import write_whole
-from ..cli import points, printable
+from ..cli import TypedLines, points, printable
 from .format import stop_words
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ class TerminalReviewer:
         self, folder: Path, blobs: BlobStore, *, typed: TextIO | None = None, told: TextIO | None = None
     ) -> None:
         self.page, self.blobs = folder / "review.html", blobs
-        self.typed, self.told = typed or sys.stdin, told or sys.stderr
-        self._reading: asyncio.Future[str] | None = None
+        self.told = told or sys.stderr
+        self._lines = TypedLines(typed or sys.stdin)
 
     async def __call__(self, question: Mapping[str, Any]) -> Review:
         """What the person answers; `Interrupted` where the input is at its end."""
@@ -54,7 +53,7 @@ class TerminalReviewer:
         review = Review()
         while True:
             self._say("review> ", end="")
-            line = await self._line()
+            line = await self._lines.next()
             if not line:
                 raise Interrupted("the run waits for a person's answer, and the input is at its end")
             if not line.strip():
@@ -66,14 +65,6 @@ class TerminalReviewer:
                 continue
             if review.stop:
                 return review
-
-    async def _line(self) -> str:
-        """The next line, "" at the end. One that a question did not wait for, since it was answered elsewhere, is the next question's."""
-        if self._reading is None:
-            self._reading = _line(self.typed)
-        line = await asyncio.shield(self._reading)
-        self._reading = None
-        return line
 
     def _say(self, text: str, end: str = "\n") -> None:
         print(text, file=self.told, end=end, flush=True)
@@ -157,21 +148,3 @@ def _letters(count: int) -> list[str]:
         (ascii_lowercase[place // 26 - 1] if place >= 26 else "") + ascii_lowercase[place % 26]
         for place in range(count)
     ]
-
-
-def _line(stream: TextIO) -> asyncio.Future[str]:
-    """A line of the stream, "" at its end; in a thread that nobody waits for, so that Ctrl-C ends at once."""
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[str] = loop.create_future()
-
-    def arrived(line: str) -> None:
-        if not found.done():
-            found.set_result(line)
-
-    def read() -> None:
-        line = stream.readline()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(arrived, line)
-
-    threading.Thread(target=read, daemon=True).start()
-    return found

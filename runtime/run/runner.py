@@ -187,6 +187,9 @@ class Runner:
         if answer is None and snapshot.interrupts:
             state = self._typed(snapshot.values)
             return Finish(state=state, steps=snapshot.metadata["step"], interrupts=tuple(snapshot.interrupts))
+        asked = [interrupt.id for task in snapshot.tasks for interrupt in task.interrupts]
+        if answer == {} and asked:  # LangGraph takes an empty dict for no answer
+            answer = {asked[0]: answer}
         return await self._go(compiled, None if answer is None else Command(resume=answer))
 
     async def _go(self, compiled: Any, input: Any) -> Finish:

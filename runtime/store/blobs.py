@@ -76,9 +76,7 @@ class BlobStore:
 
     def put_image(self, image: Image) -> BlobRef:
         """Store a PIL image as PNG; the same pixels give the same bytes for one version of Pillow."""
-        buffer = io.BytesIO()
-        image.save(buffer, format="PNG")
-        return self.put(buffer.getvalue(), "image/png")
+        return self.put(_png(image), "image/png")
 
     def get_image(self, ref: BlobRef | str) -> Image:
         """The image of `ref`, decoded. Bytes that are no image: `PrerequisiteError`."""
@@ -108,9 +106,19 @@ class MemoryBlobs:
         self._bytes[ref.sha256] = data
         return ref
 
+    def put_image(self, image: Image) -> BlobRef:
+        """Keep a PIL image as PNG."""
+        return self.put(_png(image), "image/png")
+
     def get(self, ref: BlobRef | str) -> bytes:
         """The bytes of `ref` (or of a sha256); `KeyError` where they were never put."""
         return self._bytes[_sha(ref)]
+
+
+def _png(image: Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def write_whole(path: Path, data: bytes, *, temporary: Path | None = None) -> None:

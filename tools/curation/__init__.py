@@ -1,35 +1,61 @@
 """What to keep of many vectors: near copies removed, groups kept in view, examples followed, a few chosen for all."""
 
+from .alignment import Alignment, Thumbnails, align
 from .balance import balanced, hierarchy
-from .clusters import Clusters, cluster, unit_rows
+from .clusters import Clusters, cluster, cluster_count, unit_rows
 from .fair import CHOICES, Choice, fair_removal, group_similarities
 from .graph_selection import coverage, farthest_first, graph_selection, neighbours
+from .looks import ISSUES, Issue, Look, hash_bits, look_at, odd_sizes
 from .near_copies import KEEPS, RULES, Keep, Removal, Rule, components, nearest, priorities, remove_copies
+from .pairs import Pairs, joined, near_pairs, remove_pairs
+from .planted import CHANGES, COPIES, Change, CurvePoint, Planted, plant, proposed, recall_curve
 from .retrieve import by_clusters, by_samples
 
 __all__ = [
-    "CHOICES",
-    "Choice",
-    "Clusters",
-    "KEEPS",
-    "Keep",
-    "RULES",
-    "Removal",
-    "Rule",
+    "align",
+    "Alignment",
     "balanced",
     "by_clusters",
     "by_samples",
+    "Change",
+    "CHANGES",
+    "Choice",
+    "CHOICES",
     "cluster",
+    "cluster_count",
+    "Clusters",
     "components",
+    "COPIES",
     "coverage",
+    "CurvePoint",
     "fair_removal",
     "farthest_first",
     "graph_selection",
     "group_similarities",
+    "hash_bits",
     "hierarchy",
+    "Issue",
+    "ISSUES",
+    "joined",
+    "Keep",
+    "KEEPS",
+    "Look",
+    "look_at",
+    "near_pairs",
     "nearest",
     "neighbours",
+    "odd_sizes",
+    "Pairs",
+    "plant",
+    "Planted",
     "priorities",
+    "proposed",
+    "recall_curve",
+    "Removal",
     "remove_copies",
+    "remove_pairs",
+    "Rule",
+    "RULES",
+    "Thumbnails",
     "unit_rows",
 ]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
 from ...runtime.records import BlobRef, Record
-from ...runtime.store import BlobStore
+from ...runtime.store import BlobStore, MemoryBlobs
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -67,7 +67,7 @@ def read_pictures(paths: Sequence[Path], blobs: BlobStore) -> tuple[list[BlobRef
     return pictures, unread
 
 
-def keep_picture(data: bytes, blobs: BlobStore, *, name: str) -> Picture:
+def keep_picture(data: bytes, blobs: BlobStore | MemoryBlobs, *, name: str) -> Picture:
     """Straighten out the bytes of a picture file and keep them; `name` is what errors call it.
 
     Raises:

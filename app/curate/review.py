@@ -1,0 +1,100 @@
+"""A person at a terminal says whether a cleaning is right before anything is written; the pictures are on a page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from ...graphs.curate import Offer, Review
+from ...runtime.errors import BadInput, Interrupted
+from ...runtime.records import options_checked
+from ..cli import TypedLines, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...graphs.curate import Cleaned
+
+__all__ = ["TerminalReviewer", "parsed"]
+
+_HELP = (
+    "  Enter: go on · threshold NUMBER: choose again · keep NAME: that picture stays · stop: write nothing\n"
+    "  Several lines are one answer; an empty line sends it."
+)
+
+
+class TerminalReviewer:
+    """Asks on `told` and reads from `typed`; `drawn` writes the page of what is offered, whose path it is given."""
+
+    def __init__(
+        self,
+        page: Path,
+        drawn: Callable[[Cleaned, Path], None],
+        *,
+        typed: TextIO | None = None,
+        told: TextIO | None = None,
+    ) -> None:
+        self.page, self.drawn = page, drawn
+        self.told = told or sys.stderr
+        self._typed = TypedLines(typed or sys.stdin)
+
+    async def __call__(self, question: Mapping[str, Any]) -> Review:
+        """What the person answers; `Interrupted` where the input is at its end."""
+        offer = Offer.model_validate(question)
+        self.drawn(offer.cleaned, self.page)
+        self._say("\n".join(_lines(offer, self.page)))
+        review = Review()
+        while True:
+            self._say("review> ", end="")
+            line = await self._typed.next()
+            if not line:
+                raise Interrupted("the run waits for a person's answer, and the input is at its end")
+            if not line.strip():
+                return review
+            try:
+                review = parsed(line, review)
+            except BadInput as error:
+                self._say(f"  {printable(str(error))}\n{_HELP}")
+                continue
+            if review.stop:
+                return review
+
+    def _say(self, text: str, end: str = "\n") -> None:
+        print(text, file=self.told, end=end, flush=True)
+
+
+def parsed(line: str, review: Review) -> Review:
+    """The review with one more wish.
+
+    Raises:
+        BadInput: a line that is no wish.
+    """
+    word, _, rest = line.strip().partition(" ")
+    rest = rest.strip()
+    match word.casefold():
+        case "stop":
+            added: dict[str, Any] = {"stop": True}
+        case "keep" if rest:
+            added = {"keep": (*review.keep, rest)}
+        case "threshold" if rest:
+            added = {"threshold": rest}
+        case _:
+            raise BadInput(f"{line.strip()!r} is no answer.")
+    with options_checked():
+        return Review.model_validate(review.model_dump() | added)
+
+
+def _lines(offer: Offer, page: Path) -> list[str]:
+    done = offer.cleaned
+    gone = ", ".join(f"{count} {reason}" for reason, count in done.reasons.items()) or "none goes"
+    threshold = "" if done.threshold is None else f", threshold {done.threshold:.3g} ({done.how})"
+    return [
+        "",
+        *([f"  {printable(offer.wrong)}"] if offer.wrong else []),
+        f"  {printable(offer.folder)}: {done.kept} of {done.pictures} pictures stay; {gone}{threshold}",
+        *(f"  {printable(alarm)}" for alarm in done.audit.alarms),
+        f"  pictures: {page}",
+        _HELP,
+    ]

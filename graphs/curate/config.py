@@ -1,0 +1,113 @@
+"""What is cleaned, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import field_validator
+
+from ...runtime.run import RunConfig, option
+from ...tools.curation import ISSUES, Choice, Rule
+
+__all__ = ["CurateConfig"]
+
+
+class CurateConfig(RunConfig):
+    """What is cleaned, and how."""
+
+    SUBJECT: ClassVar[str] = "folder"
+    FROM_SETTINGS: ClassVar[tuple[str, ...]] = ("clip",)
+    FOLDERS: ClassVar[tuple[str, ...]] = ("folder", "to", "test", "like", "captions")
+
+    folder: Annotated[str, option("a folder of pictures, with its sub-folders", metavar="FOLDER", optional=True)]
+    to: Annotated[
+        str, option("a new folder for the kept set: links, a table, metadata (default: none is written)", "what is written", "DIR")
+    ] = ""  # fmt: skip
+    test: Annotated[
+        str, option("pictures of a test set: what is a copy of one of them goes", "what goes", "FOLDER")
+    ] = ""
+    like: Annotated[str, option("keep what is like the pictures of this folder alone", "what goes", "FOLDER")] = ""
+    captions: Annotated[
+        str, option("a table with a picture's name (image) and its caption; captions that do not fit are left out", "what goes", "FILE")
+    ] = ""  # fmt: skip
+    drop: Annotated[
+        tuple[str, ...], option(f"issues for which a picture goes, with commas: {', '.join(ISSUES)}", "what goes", "NAMES")
+    ] = ()  # fmt: skip
+    copies: Annotated[
+        Literal["pixels", "meaning", "exact"],
+        option("what a copy is: pixels: the same picture, cropped, mirrored, saved again, recoloured; meaning: near for the"
+               " encoder (SemDeDup); exact: the same pixels alone", "near copies"),
+    ] = "pixels"  # fmt: skip
+    threshold: Annotated[
+        float | None, option("the score above which two are copies (default: found by planted copies)", "near copies", "X", ge=-1, le=1)
+    ] = None  # fmt: skip
+    remove: Annotated[
+        str, option("the share that near copies may take, as 30%%, instead of a threshold", "near copies", "SHARE")
+    ] = ""
+    rule: Annotated[Rule, option("greedy, as the released code of SemDeDup, or one a connected component", "near copies")] = "greedy"  # fmt: skip
+    keep: Annotated[
+        Literal["largest", "hard", "easy", "random"],
+        option("which copy stays: the one of most pixels, far from or near to its cluster's centre, or any", "near copies"),
+    ] = "largest"  # fmt: skip
+    groups: Annotated[
+        str, option('groups in words, with semicolons: "a photo of a woman; a photo of a man"; of copies the one stays that serves them', "groups", "TEXTS")
+    ] = ""  # fmt: skip
+    choice: Annotated[Choice, option("matched: shares stay as they were; fairdedup: as published", "groups")] = (
+        "matched"
+    )
+    clip: Annotated[str, option("embeds pictures and groups: mini, a folder or a hub id", "who does what", "ID")] = (
+        "mini"
+    )
+    captioner: Annotated[
+        str, option("writes the captions of pictures whose own do not fit (default: none)", "who does what", "ID")
+    ] = ""
+    review: Annotated[bool, option("ask before anything is written; the threshold can be changed then")] = False
+    seed: Annotated[int, option("of what is planted and drawn", ge=0)] = 0
+    in_flight: Annotated[int, option("one folder at a time", flag=False, ge=1, le=1)] = 1
+
+    @field_validator(*FOLDERS, mode="before")
+    @classmethod
+    def _absolute(cls, path: object) -> object:
+        """A text or a path; a run may be resumed from another folder."""
+        return str(Path(path).absolute()) if isinstance(path, str | Path) and str(path) else path
+
+    @field_validator("drop")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in ISSUES:
+                raise ValueError(f"{name!r} is no issue: give some of {', '.join(ISSUES)}")
+        return names
+
+    @field_validator("remove")
+    @classmethod
+    def _share(cls, text: str) -> str:
+        if text:
+            number = text.strip().removesuffix("%")
+            try:
+                value = float(number) / (100 if text.strip().endswith("%") else 1)
+            except ValueError:
+                value = -1.0
+            if not 0 <= value < 1:
+                raise ValueError(f"{text!r} is no share: give one such as 30% or 0.3")
+        return text
+
+    @property
+    def share(self) -> float | None:
+        """`remove` as a number from 0 to 1."""
+        if not self.remove:
+            return None
+        text = self.remove.strip()
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """The groups, each once."""
+        return tuple(dict.fromkeys(" ".join(name.split()) for name in self.groups.split(";") if name.strip()))
+
+    @classmethod
+    def subjects(cls, *values: object) -> Mapping[str, Any]:
+        """The folder comes first, as text or path."""
+        return {cls.SUBJECT: str(values[0])} if len(values) == 1 else super().subjects(*values)

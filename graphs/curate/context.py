@@ -1,0 +1,206 @@
+"""What the machine works with: the files, the models, its state, and how the state's addresses are read and written."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ...runtime.errors import BadInput
+from ...runtime.protocols import Captioner, Embedder
+from ...runtime.records import Record
+from ...runtime.run import Session, Warned
+from ...tools.curation import Look, Pairs
+from ...tools.data import picture_files
+from ...tools.encoders import open_clip
+from ...tools.vision import foreign_note, open_captioner
+from .captions import read_captions
+from .config import CurateConfig
+
+__all__ = ["MANIFEST", "CurateContext", "CurateState", "Looked", "Sources", "first_state", "sources_of"]
+
+STATE_VERSION = 1
+MANIFEST = "curate.json"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What was given: the pictures by name under their folder, and the captions by name."""
+
+    files: tuple[str, ...]
+    tests: tuple[str, ...] = ()
+    likes: tuple[str, ...] = ()
+    captions: Mapping[str, str] = field(default_factory=dict)
+
+
+class Looked(Record):
+    """What was read: the folder's pictures, those of the test set and the examples; by name, why one could not be read.
+
+    `notes`: what a reader must know of them.
+    """
+
+    looks: tuple[Look, ...]
+    tests: tuple[Look, ...] = ()
+    likes: tuple[Look, ...] = ()
+    notes: tuple[str, ...] = ()
+    unreadable: dict[str, str] = Field(default_factory=dict)
+
+
+class CurateState(TypedDict):
+    """Where a cleaning stands; JSON only. Addresses in the blob store, "" for none: `looked`, `vectors`, `planted`, `pairs`, `captioned`, `cleaned`.
+
+    `threshold`: a person's, None for the config's or the found one. `kept`: ids that a person keeps whatever is said of them.
+    """
+
+    version: int
+    looked: str
+    vectors: str
+    planted: str
+    pairs: str
+    captioned: str
+    cleaned: str
+    threshold: float | None
+    kept: list[str]
+    reviews: int
+    approved: bool
+    wrong: str
+    stop: str
+
+
+def first_state() -> CurateState:
+    """The state of a cleaning that has not begun."""
+    return CurateState(
+        version=STATE_VERSION, looked="", vectors="", planted="", pairs="", captioned="", cleaned="", threshold=None,
+        kept=[], reviews=0, approved=False, wrong="", stop="",
+    )  # fmt: skip
+
+
+def sources_of(config: CurateConfig) -> Sources:
+    """The files of a config, checked.
+
+    Raises:
+        BadInput: no pictures, one group, captions of no picture, a folder that is written into itself, or options that contradict each other.
+    """
+    folder = Path(config.folder)
+
+    def names(of: str) -> tuple[str, ...]:
+        return tuple(str(path.relative_to(of)) for path in picture_files(Path(of))) if of else ()
+
+    if len(config.group_names) == 1:
+        raise BadInput(
+            f"--groups {config.groups!r} is one group: give two or more, with semicolons, so that they can be compared."
+        )
+    if config.threshold is not None and config.remove:
+        raise BadInput("--threshold and --remove both say how much goes: give one of them.")
+    if config.copies == "exact" and (config.threshold is not None or config.remove):
+        raise BadInput("--copies exact removes the same pixels alone: leave --threshold and --remove out.")
+    if config.copies == "exact" and config.groups:
+        raise BadInput("--groups chooses among near copies, and --copies exact looks for none: leave one of them out.")
+    if config.captioner and not config.captions:
+        raise BadInput("--captioner writes captions anew where those of --captions do not fit: give --captions.")
+    files = names(config.folder)
+    for other in filter(None, (config.test, config.like)):
+        if Path(other) == folder or folder in Path(other).parents or Path(other) in folder.parents:
+            raise BadInput(
+                f"{other!r} and {config.folder!r} lie in each other: give folders that have no file in common."
+            )
+    if config.to:
+        to = Path(config.to)
+        if to == folder or folder in to.parents:
+            raise BadInput(
+                f"--to {config.to!r} lies in the folder that is cleaned: give one outside of {config.folder!r}."
+            )
+        if to.exists() and (not to.is_dir() or any(to.iterdir())) and _written_from(to) != config.folder:
+            raise BadInput(
+                f"--to {config.to!r} holds something else: give a new folder, or one that a cleaning of the same folder wrote."
+            )
+    captions = read_captions(Path(config.captions), files) if config.captions else {}
+    return Sources(files, names(config.test), names(config.like), captions)
+
+
+def _written_from(to: Path) -> str:
+    """The folder that a cleaning which wrote into `to` was of; "" where none did."""
+    try:
+        return str(json.loads((to / MANIFEST).read_text(encoding="utf-8"))["folder"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurateContext:
+    """The session, the models that are used, and what was given; what a node computed is read from its address."""
+
+    config: CurateConfig
+    session: Session
+    sources: Sources
+    clip: Embedder | None
+    captioner: Captioner | None
+
+    @classmethod
+    def open(cls, config: CurateConfig, session: Session) -> CurateContext:
+        """Open the models that the config needs."""
+        session.brought("models", ("clip", "captioner"))
+        needed = config.copies != "exact" or bool(config.like or config.captions)
+        return cls(
+            config=config,
+            session=session,
+            sources=sources_of(config),
+            clip=session.open("clip", open_clip, config.clip) if needed else None,
+            captioner=session.open("captioner", open_captioner, config.captioner) if config.captioner else None,
+        )
+
+    def foreign(self, looks: tuple[Look, ...]) -> str:
+        """What to say where bundled models are given pictures that they cannot know; "" for nothing."""
+        shown = (self.session.store.blobs.get_image(look.blob) for look in looks)
+        return foreign_note({"--clip": self.clip, "--captioner": self.captioner}, shown)
+
+    def tell(self, note: str) -> None:
+        """Say something of the whole run, once."""
+        if note not in self.session.notes:
+            self.session.emit(Warned(text=note))
+
+    def put(self, value: Record) -> str:
+        """The address of a record."""
+        return self.session.store.blobs.put(value.model_dump_json().encode(), "application/json").sha256
+
+    def put_json(self, value: Any) -> str:
+        """The address of JSON."""
+        return self.session.store.blobs.put(json.dumps(value).encode(), "application/json").sha256
+
+    def get_json(self, address: str) -> Any:
+        """JSON by its address."""
+        return json.loads(self.session.store.blobs.get(address))
+
+    def looked(self, state: CurateState) -> Looked:
+        """What was read."""
+        return Looked.model_validate_json(self.session.store.blobs.get(state["looked"]))
+
+    def put_vectors(self, vectors: NDArray[np.float32]) -> str:
+        """The address of a table of numbers."""
+        out = io.BytesIO()
+        np.save(out, vectors, allow_pickle=False)
+        return self.session.store.blobs.put(out.getvalue(), "application/octet-stream").sha256
+
+    def vectors(self, state: CurateState) -> NDArray[np.float32]:
+        """(pictures + tests + likes, size): unit vectors, in that order."""
+        found: NDArray[np.float32] = np.load(
+            io.BytesIO(self.session.store.blobs.get(state["vectors"])), allow_pickle=False
+        )
+        return found
+
+    def put_pairs(self, pairs: Pairs) -> str:
+        """The address of pairs."""
+        return self.put_json({"rows": pairs.rows.tolist(), "scores": pairs.scores.tolist()})
+
+    def pairs(self, state: CurateState) -> Pairs:
+        """The compared pairs, over the pictures and then those of the test set."""
+        told = self.get_json(state["pairs"]) if state["pairs"] else {"rows": [], "scores": []}
+        rows = np.array(told["rows"], dtype=np.int64).reshape(-1, 2)
+        return Pairs(rows, np.array(told["scores"], dtype=np.float64))

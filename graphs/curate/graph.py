@@ -1,0 +1,246 @@
+"""A picture data set cleaned, as a state machine.
+
+    look      every file is read once: its bytes, its pixels, what is wrong with it; what cannot be read is named
+    embed     pictures as vectors, through the call ledger: a second run pays for new pictures alone
+    plant     copies and look-alikes of some of the pictures are made, and scored: which threshold parts them
+    compare   pairs that may be copies, scored: laid over each other (pixels), or by the encoder's cosine (SemDeDup)
+    caption   captions that do not fit, by a threshold from planted wrong ones; a captioner writes those anew
+    choose    what stays, and of each group as much as before; leaks into the test set go first; then the audit
+    review    a person sees the page, and changes the threshold, keeps pictures, or goes on (LangGraph interrupt)
+    export    links, a table, metadata; nothing is deleted
+
+Heavy results are in the blob store and their addresses in the state: after `kill -9` the run goes on with the step under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+
+from ...runtime.errors import BadInput
+from ...runtime.records import options_checked
+from ...runtime.run import Progressed, each
+from ...tools.curation import Look, look_at
+from .captions import caption_threshold, wrong_pairs
+from .choose import chosen
+from .compare import compared
+from .context import CurateContext, CurateState, Looked
+from .export import exported_to
+from .plant import planted
+from .result import Cleaned
+from .review import Offer, Review
+
+__all__ = ["build"]
+
+_BATCH = 64
+Context = Runtime[CurateContext]
+
+
+async def look(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Read every file once."""
+    context = runtime.context
+    config, sources = context.config, context.sources
+    unreadable: dict[str, str] = {}
+    notes: list[str] = []
+    looked: list[list[Look]] = []
+    of, done = len(sources.files) + len(sources.tests) + len(sources.likes), 0
+    for folder, files in ((config.folder, sources.files), (config.test, sources.tests), (config.like, sources.likes)):
+        found = []
+        for start in range(0, len(files), _BATCH):
+            batch = files[start : start + _BATCH]
+            for path, read in zip(batch, await asyncio.to_thread(_read, folder, batch, context), strict=True):
+                if isinstance(read, Look):
+                    found.append(read)
+                elif folder == config.folder:
+                    unreadable[path] = read
+                else:
+                    notes.append(f"left out of {folder!r}: {read}")
+            done += len(batch)
+            context.session.emit(Progressed(text="pictures read", done=done, of=of))
+        looked.append(found)
+    if not looked[0]:
+        raise BadInput(
+            f"none of the {len(sources.files)} pictures can be read; the first: {next(iter(unreadable.values()))}"
+        )
+    if config.like and not looked[2]:
+        raise BadInput(f"--like: none of the pictures in {config.like!r} can be read.")
+    if foreign := await asyncio.to_thread(context.foreign, tuple(looked[0])):
+        notes.append(foreign)
+    for note in notes:
+        context.tell(note)
+    record = Looked(
+        looks=tuple(looked[0]),
+        tests=tuple(looked[1]),
+        likes=tuple(looked[2]),
+        notes=tuple(notes),
+        unreadable=unreadable,
+    )
+    return {"looked": context.put(record)}
+
+
+def _read(folder: str, files: Sequence[str], context: CurateContext) -> list[Look | str]:
+    from pathlib import Path
+
+    found: list[Look | str] = []
+    for path in files:
+        try:
+            found.append(look_at(Path(folder), path, context.session.store.blobs))
+        except BadInput as error:
+            found.append(str(error))
+    return found
+
+
+async def embed(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Pictures as vectors, in batches; the budget is looked at between them."""
+    context = runtime.context
+    if context.clip is None:
+        return {}
+    looked = context.looked(state)
+    refs = [each_.blob for each_ in (*looked.looks, *looked.tests, *looked.likes)]
+    vectors: list[list[float]] = []
+    for start in range(0, len(refs), _BATCH):
+        if (why := context.session.budget.exhausted()) is not None:
+            return {"stop": why}
+        vectors += await context.clip.images(refs[start : start + _BATCH])
+        context.session.emit(Progressed(text="pictures embedded", done=len(vectors), of=len(refs)))
+    return {"vectors": context.put_vectors(np.array(vectors, dtype=np.float32))}
+
+
+async def plant(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Make copies and look-alikes of some pictures, and see how they score."""
+    context = runtime.context
+    if context.config.copies == "exact":
+        return {}
+    found = await planted(context, context.looked(state), context.vectors(state))
+    return {"planted": context.put_json([[each_.source, each_.change, each_.score] for each_ in found])}
+
+
+async def compare(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Score the pairs that may be copies."""
+    context = runtime.context
+    if context.config.copies == "exact":
+        return {}
+    pairs = await asyncio.to_thread(compared, context, context.looked(state), context.vectors(state), context.get_json(state["planted"]))  # fmt: skip
+    return {"pairs": context.put_pairs(pairs)}
+
+
+async def caption(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Score captions by the encoder's cosine, and have those that do not fit written anew."""
+    context = runtime.context
+    told = context.sources.captions
+    if not told or context.clip is None:
+        return {}
+    looked, vectors = context.looked(state), context.vectors(state)
+    places = [place for place, each_ in enumerate(looked.looks) if each_.path in told]
+    texts = {place: told[looked.looks[place].path] for place in places}
+    embedded: dict[int, Any] = {}
+    notes: list[str] = []
+    for place, vector in zip(places, await each(context.clip.texts, list(texts.values())), strict=True):
+        if isinstance(vector, Exception):
+            notes.append(f"the caption of {looked.looks[place].path!r} was not judged: {vector}")
+        else:
+            embedded[place] = np.array(vector, dtype=np.float32)
+    if len(embedded) < 8 or len(set(texts.values())) < 2:
+        different = len(set(texts.values()))
+        notes.append(f"captions were not judged: {len(embedded)}, of which {different} are different, are too few.")
+        return {"captioned": context.put_json({"notes": notes})}
+    own = {place: float(vectors[place] @ vector) for place, vector in embedded.items()}
+    order = list(embedded)
+    wrong = wrong_pairs(vectors, [texts[place] for place in order], context.config.seed)
+    strange = [float(vectors[place] @ embedded[order[int(other)]]) for place, other in zip(order, wrong, strict=True)]
+    threshold, auroc = caption_threshold(own, strange)
+    unfit = [place for place in order if own[place] < threshold]
+    written: dict[int, tuple[str, float]] = {}
+    if context.captioner is not None and unfit:
+        asked = [(looked.looks[place].blob, None) for place in unfit]
+        for place, text in zip(unfit, await each(context.captioner.caption, asked), strict=True):
+            if isinstance(text, str) and text.strip():
+                [vector] = await context.clip.texts([text])
+                score = float(vectors[place] @ np.array(vector, dtype=np.float32))
+                if score >= threshold:
+                    written[place] = (text, score)
+    record = {
+        "notes": notes,
+        "threshold": threshold, "auroc": auroc, "own": own, "unfit": unfit,
+        "written": {place: list(value) for place, value in written.items()},
+    }  # fmt: skip
+    return {"captioned": context.put_json(record)}
+
+
+async def choose(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Say of each picture whether it stays and why, and what that cost whom."""
+    context = runtime.context
+    prototypes = None
+    if context.config.group_names and context.clip is not None:
+        prototypes = np.array(await context.clip.texts(list(context.config.group_names)), dtype=np.float32)
+    cleaned = await asyncio.to_thread(chosen, context, state, prototypes)
+    return {"cleaned": context.put(cleaned)}
+
+
+async def review(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Ask a person; what they say is checked before it counts."""
+    context = runtime.context
+    cleaned = Cleaned.model_validate_json(context.session.store.blobs.get(state["cleaned"]))
+    offer = Offer(folder=context.config.folder, cleaned=cleaned, to=context.config.to, wrong=state["wrong"])
+    answer = interrupt(offer.model_dump(mode="json"))
+    try:
+        with options_checked():
+            said = Review.model_validate(answer)
+        said.check({each_.path for each_ in context.looked(state).looks}, exact=context.config.copies == "exact")
+    except BadInput as error:
+        return {"wrong": str(error), "reviews": state["reviews"] + 1}
+    kept = list(dict.fromkeys([*state["kept"], *said.keep]))
+    threshold = said.threshold if said.threshold is not None else state["threshold"]
+    again = said.threshold is not None or bool(said.keep)
+    return {
+        "threshold": threshold, "kept": kept, "approved": not again, "reviews": state["reviews"] + 1, "wrong": "",
+        "stop": "a person stopped it: nothing is written" if said.stop else "",
+    }  # fmt: skip
+
+
+async def export(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Write the kept set, where it is asked for."""
+    context = runtime.context
+    if context.config.to:
+        cleaned = Cleaned.model_validate_json(context.session.store.blobs.get(state["cleaned"]))
+        await asyncio.to_thread(exported_to, context, cleaned)
+    return {}
+
+
+def _embedded(state: CurateState) -> Literal["plant", "__end__"]:
+    return "__end__" if state["stop"] else "plant"
+
+
+def _chosen(state: CurateState, runtime: Context) -> Literal["review", "export"]:
+    return "review" if runtime.context.config.review else "export"
+
+
+def _reviewed(state: CurateState) -> Literal["review", "choose", "export", "__end__"]:
+    if state["stop"]:
+        return "__end__"
+    if state["wrong"]:
+        return "review"
+    return "export" if state["approved"] else "choose"
+
+
+def build() -> StateGraph[CurateState, CurateContext, CurateState, CurateState]:
+    """The state machine, not compiled; its nodes work with a `CurateContext`."""
+    machine = StateGraph(CurateState, context_schema=CurateContext)
+    for node in (look, embed, plant, compare, caption, choose, review, export):
+        machine.add_node(node.__name__, node)
+    machine.add_edge(START, "look")
+    machine.add_edge("look", "embed")
+    machine.add_conditional_edges("embed", _embedded)
+    machine.add_edge("plant", "compare")
+    machine.add_edge("compare", "caption")
+    machine.add_edge("caption", "choose")
+    machine.add_conditional_edges("choose", _chosen)
+    machine.add_conditional_edges("review", _reviewed)
+    machine.add_edge("export", END)
+    return machine

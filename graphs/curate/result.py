@@ -1,0 +1,177 @@
+"""What a cleaning leaves behind: a row a picture with the reason that it stays or goes, and what that cost whom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from ...runtime.display import Forest, Interval, counted
+from ...runtime.records import BlobRef, Record
+from ...runtime.run import RunResult, Task
+from ...tools.curation import CurvePoint, Issue
+
+if TYPE_CHECKING:
+    from ...runtime.display import Cell
+
+__all__ = [
+    "Audit",
+    "CaptionCheck",
+    "Cleaned",
+    "CurateResult",
+    "CuratedRow",
+    "GroupShare",
+    "PlantedRecall",
+    "Reason",
+    "Source",
+]
+
+Reason = Literal["", "unreadable", "issue", "caption", "leak", "same bytes", "same pixels", "near copy", "unlike"]
+
+
+class CuratedRow(Record):
+    """One picture. `reason`: why it goes, "" where it stays; `why`: the same in words, or a person's word.
+
+    `copy_of`: the picture that stays for it, or of the test set (`shown`); `score`: how alike they are. `cluster`: of copies, from 1 on; 0 for
+    none. `written`: the captioner's caption, where one's own does not fit; `caption_score`: the cosine of the caption that counts.
+    """
+
+    id: str
+    image: BlobRef | None = None
+    reason: Reason = ""
+    why: str = ""
+    copy_of: str = ""
+    shown: BlobRef | None = None
+    score: float | None = None
+    cluster: int = 0
+    group: str = ""
+    issues: tuple[Issue, ...] = ()
+    width: int = 0
+    height: int = 0
+    bytes: int = 0
+    caption: str = ""
+    caption_score: float | None = None
+    written: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether it stays."""
+        return not self.reason
+
+
+class GroupShare(Record):
+    """The share of a group by way of removal, with its bootstrap interval; the encoder says who is of which group."""
+
+    group: str
+    way: str
+    share: float
+    ci: tuple[float, float] | None = None
+
+
+class PlantedRecall(Record):
+    """How many planted pictures of one kind lie above the threshold."""
+
+    change: str
+    above: int
+    of: int
+
+
+class Source(Record):
+    """A sub-folder: how many pictures it had and how many stay."""
+
+    name: str
+    before: int
+    after: int
+
+
+class Audit(Record):
+    """What the removal did, and what a person must look at."""
+
+    shares: tuple[GroupShare, ...] = ()
+    sources: tuple[Source, ...] = ()
+    alarms: tuple[str, ...] = ()
+
+
+class CaptionCheck(Record):
+    """How captions were judged: how many were, how many do not fit, and of how many of those the captioner's fits. `auroc`: how well
+    the encoder's cosines part the captions from planted wrong ones.
+    """
+
+    judged: int
+    unfit: int
+    written: int
+    threshold: float
+    auroc: float
+
+
+class Cleaned(Task):
+    """The whole folder. `table`: the rows as JSON lines in the blob store, one a picture, in the order of their names."""
+
+    pictures: int
+    kept: int
+    reasons: dict[str, int]
+    issues: dict[str, int] = Field(default_factory=dict)
+    clusters: int = 0
+    threshold: float | None = None
+    how: str = ""
+    curve: tuple[CurvePoint, ...] = ()
+    planted: tuple[PlantedRecall, ...] = ()
+    audit: Audit = Audit()
+    captions: CaptionCheck | None = None
+    table: BlobRef
+    to: str = ""
+    reviews: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class CurateResult(RunResult[Cleaned]):
+    """A run over one folder; without a task where the budget left no room for it."""
+
+    def finding(self) -> str:
+        """How many stay, and why the others go."""
+        if not self.tasks:
+            return "nothing was cleaned"
+        [done] = self.tasks
+        gone = ", ".join(f"{count} {_SAID.get(reason, reason)}" for reason, count in done.reasons.items())
+        return f"{done.kept} of {counted(done.pictures, 'picture')} stay" + (f"; {gone}" if gone else "")
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """One row a reason."""
+        return [
+            {"folder": task.id, "reason": _SAID.get(reason, reason), "pictures": count}
+            for task in self.tasks
+            for reason, count in {"stay": task.kept, **task.reasons}.items()
+        ]
+
+    def forests(self) -> tuple[Forest, ...]:
+        """By group, its share by way of removal."""
+        if not self.tasks:
+            return ()
+        shares = self.tasks[0].audit.shares
+        return tuple(
+            Forest(
+                title=f"{group}: share in percent, with 95 % intervals",
+                rows=tuple(
+                    Interval.of(each.way, 100 * each.share, _percent(each.ci), main=each.way == "this run")
+                    for each in shares
+                    if each.group == group
+                ),
+                gains=False,
+            )
+            for group in dict.fromkeys(each.group for each in shares)
+        )
+
+
+_SAID = {
+    "near copy": "near copies",
+    "leak": "copies of test pictures",
+    "same bytes": "the same bytes as another",
+    "same pixels": "the same pixels as another",
+    "unlike": "unlike the examples",
+    "caption": "whose caption does not fit",
+    "issue": "with an issue",
+}
+
+
+def _percent(ends: tuple[float, float] | None) -> tuple[float, float] | None:
+    return None if ends is None else (100 * ends[0], 100 * ends[1])

@@ -1,0 +1,145 @@
+"""Whether two pictures show the same pixels: cropped, mirrored, recompressed or recoloured, but the same.
+
+One is laid over the other at every place, at sizes down to 70 %, mirrored or not, and compared by normalised cross-correlation channel by channel,
+which a change of brightness or of colours leaves as it is; first coarsely, then finely around the best place. What an encoder
+cannot tell from a copy, the same scene with another thing in it, differs in one part: the worst part counts as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Alignment", "Thumbnails", "align"]
+
+_COARSE, _FINE = 16, 48
+_SIZES = (1.0, 0.92, 0.84, 0.76, 0.7)
+_PARTS = 6
+_HOPELESS = 0.75  # a coarse correlation below that of all copies; nearly all pairs end here
+_FLAT = 1e-4  # variance of a channel, of 1: noise of a plain picture
+
+Pixels = NDArray[np.float32]
+
+
+class Thumbnails:
+    """A picture as a square of 48 pixels, float32 (48, 48, 3) of 0 to 1, and as places and parts of one of 16 that are ready to be compared."""
+
+    def __init__(self, picture: Any) -> None:
+        from PIL import Image
+
+        rgb = picture.convert("RGB")
+
+        def square(side: int) -> Pixels:
+            small = np.asarray(rgb.resize((side, side), Image.Resampling.BILINEAR), dtype=np.float32)
+            return np.asarray(small / 255, dtype=np.float32)
+
+        coarse = square(_COARSE)
+        self.fine: Pixels = square(_FINE)
+        self.places: list[Pixels] = []
+        self.parts: list[tuple[Pixels, Pixels]] = []
+        for scale in _SIZES:
+            side = round(_COARSE * scale)
+            windows = np.lib.stride_tricks.sliding_window_view(coarse, (side, side), axis=(0, 1))
+            self.places.append(_unit(windows.reshape(-1, 3, side * side)))
+            small = _resized(coarse, side)
+            both = _unit(np.stack([small, small[:, ::-1]]).transpose(0, 3, 1, 2).reshape(2, 3, -1))
+            self.parts.append((both[0], both[1]))
+
+
+class Alignment(NamedTuple):
+    """`score`: from 0 to 1, 1 for the same pixels. `scale`: the side of the smaller part in that of the whole, 1 where nothing is cropped."""
+
+    score: float
+    scale: float
+    mirrored: bool
+
+
+def align(one: Thumbnails, other: Thumbnails) -> Alignment:
+    """How well two pictures can be laid over each other; symmetric but for ties."""
+    best: tuple[float, int, bool, bool, int] = (-2.0, 0, False, False, 0)
+    for number in range(len(_SIZES)):
+        for mirrored in (False, True):
+            # the part is mirrored in the place of the whole: what matters is where the one lies in the other
+            for swapped in (False, True) if number else (False,):
+                whole, part = (other, one) if swapped else (one, other)
+                found = whole.places[number] @ part.parts[number][mirrored]
+                place = int(found.argmax())
+                if found[place] > best[0]:
+                    best = (float(found[place]), number, mirrored, swapped, place)
+    first, number, mirrored, swapped, place = best
+    if first < _HOPELESS:
+        return Alignment(0.0, _SIZES[number], mirrored)
+    around, inner = (other.fine, one.fine) if swapped else (one.fine, other.fine)
+    if mirrored:
+        inner = inner[:, ::-1]
+    coarse = round(_COARSE * _SIZES[number])
+    y, x = divmod(place, _COARSE - coarse + 1)
+    centre = (np.array([y, x]) + coarse / 2) * _FINE / _COARSE
+    middle = round(_FINE * _SIZES[number])
+    tried: dict[int, tuple[float, int, int, Pixels]] = {}
+
+    def attempt(side: int) -> None:
+        if side not in tried and _FINE // 2 <= side <= _FINE:
+            top, left = (round(float(each) - side / 2) for each in centre)
+            small = _resized(inner, side)
+            tried[side] = (*_best_place(around, small, top, left, 2), small)
+
+    for step in (0, -2, 2):
+        attempt(middle + step)
+    for _ in range(3):  # to the next sides of the best one, as long as that helps
+        side = max(tried, key=lambda each: tried[each][0])
+        attempt(side - 1)
+        attempt(side + 1)
+    side = max(tried, key=lambda each: tried[each][0])
+    score, y, x, small = tried[side]
+    worst = _worst_part(around[y : y + side, x : x + side], small)
+    return Alignment(round(float(max(0.0, min(score, 1.0) * worst)), 4), side / _FINE, mirrored)
+
+
+def _unit(rows: Pixels) -> Pixels:
+    """(n, 3, pixels) as rows whose dot product is the mean over the channels of their correlations.
+
+    A channel that is flat in both says nothing against them: a constant joins it, so that noise is not compared with noise.
+    """
+    flat = (rows - rows.mean(axis=2, keepdims=True)) / np.sqrt(rows.shape[2])
+    flat = np.concatenate([flat, np.full((*flat.shape[:2], 1), np.sqrt(_FLAT), dtype=np.float32)], axis=2)
+    flat = flat / np.linalg.norm(flat, axis=2, keepdims=True) / np.sqrt(3)
+    return np.asarray(flat.reshape(len(rows), -1), dtype=np.float32)
+
+
+def _resized(pixels: Pixels, side: int) -> Pixels:
+    from PIL import Image
+
+    if side == len(pixels):
+        return pixels
+    small = Image.fromarray((pixels * 255).round().astype(np.uint8)).resize((side, side), Image.Resampling.BILINEAR)
+    return np.asarray(np.asarray(small, dtype=np.float32) / 255, dtype=np.float32)
+
+
+def _best_place(whole: Pixels, part: Pixels, top: int, left: int, reach: int) -> tuple[float, int, int]:
+    """The best correlation of `part` with `whole`, and where: at most `reach` pixels from (top, left), all in pixels of `whole`."""
+    side, room = len(part), len(whole) - len(part)
+    low_y, high_y = max(0, min(room, top - reach)), max(0, min(room, top + reach))
+    low_x, high_x = max(0, min(room, left - reach)), max(0, min(room, left + reach))
+    area = whole[low_y : high_y + side, low_x : high_x + side]
+    windows = np.lib.stride_tricks.sliding_window_view(area, (side, side), axis=(0, 1))
+    across = windows.shape[1]
+    found = _unit(windows.reshape(-1, 3, side * side)) @ _unit(part.transpose(2, 0, 1).reshape(1, 3, -1))[0]
+    best = int(found.argmax())
+    return float(found[best]), low_y + best // across, low_x + best % across
+
+
+def _worst_part(one: Pixels, other: Pixels) -> float:
+    """From 0 to 1: 1 where the part with the largest difference differs no more than the picture as a whole varies by a tenth."""
+    residual = np.zeros(one.shape[:2], dtype=np.float32)
+    total = 0.0
+    for channel in range(3):
+        mine, theirs = one[..., channel] - one[..., channel].mean(), other[..., channel] - other[..., channel].mean()
+        gain = float((mine * theirs).mean() + _FLAT) / float(np.square(theirs).mean() + _FLAT)
+        residual += np.square(mine - gain * theirs)
+        total += float(np.square(mine).mean())
+    step = len(residual) // _PARTS
+    parts = residual[: step * _PARTS, : step * _PARTS].reshape(_PARTS, step, _PARTS, step).mean(axis=(1, 3))
+    return float(np.exp(-parts.max() / (total + 3 * _FLAT) / 2))
