@@ -12,7 +12,7 @@ from inloop.runtime.errors import InloopError
 from .figures import Options, keep, machine, table
 
 MEASUREMENTS = (
-    *("start", "nodes", "models", "loops", "serving", "scorers", "false_gains", "votes", "search"),
+    *("start", "nodes", "models", "loops", "serving", "scorers", "false_gains", "votes", "search", "curate"),
     *(
         "students",
         "llm2llm",

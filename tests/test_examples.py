@@ -310,3 +310,24 @@ def test_the_loose_prompts_are_loose_and_mean_something():
     for prompt in prompts:
         spec = spec_of(prompt)
         assert spec is not None and plain(spec).text != prompt, prompt
+
+
+@pytest.mark.slow
+def test_the_notebook_of_curate(tmp_path, no_settings):
+    """A cleaning of drawn copies with the real small encoder, beside the truth."""
+    try:
+        bundled("clip")
+    except PrerequisiteError as error:
+        pytest.skip(f"the bundled models are not trained yet: {error.problem}")
+    shown, told = executed("08_curate.ipynb", tmp_path, timeout=600)
+    assert "pictures stay" in pages_of(shown)
+    one, of, none = map(int, re.search(r"one stays: (\d+) of (\d+); none: (\d+)", told).groups())
+    gone, leaks = map(int, re.search(r"leaks that went: (\d+) of (\d+)", told).groups())
+    assert one > 0.85 * of and none <= 0.1 * of and gone > 0.9 * leaks
+    found = [int(share) for share in re.findall(r"(\d+)% of planted copies found", told)]
+    assert found[0] > found[1], "an encoder alone finds fewer copies"
+    shares = {way: float(share) for way, share in re.findall(r"^(\w+) +([\d.]+)%", told, re.MULTILINE)}
+    away = {way: abs(share - shares["before"]) for way, share in shares.items()}
+    assert away["matched"] < away["FairDeDup"] < away["SemDeDup"]
+    assert "as said: True" in told and "there still: False · pictures as before: True" in told
+    assert "the same rows: True · calls paid: 0" in told

@@ -140,12 +140,13 @@ async def caption(state: CurateState, runtime: Context) -> dict[str, Any]:
     places = [place for place, each_ in enumerate(looked.looks) if each_.path in told]
     texts = {place: told[looked.looks[place].path] for place in places}
     embedded: dict[int, Any] = {}
-    notes: list[str] = []
+    refused: list[str] = []
     for place, vector in zip(places, await each(context.clip.texts, list(texts.values())), strict=True):
         if isinstance(vector, Exception):
-            notes.append(f"the caption of {looked.looks[place].path!r} was not judged: {vector}")
+            refused.append(f"the caption of {looked.looks[place].path!r}: {vector}")
         else:
             embedded[place] = np.array(vector, dtype=np.float32)
+    notes = [f"{len(refused)} captions were not judged, and stay; the first is {refused[0]}"] if refused else []
     if len(embedded) < 8 or len(set(texts.values())) < 2:
         different = len(set(texts.values()))
         notes.append(f"captions were not judged: {len(embedded)}, of which {different} are different, are too few.")

@@ -31,6 +31,7 @@ async def planted(context: CurateContext, looked: Looked, vectors: NDArray[np.fl
     places = sorted(different.values(), key=salted.__getitem__)[:_SOURCES]
     if len(places) < 2:
         return []
+    part = 0.2 if context.config.copies == "pixels" else 0.3  # less is hardly another meaning
     made: list[tuple[int, Any, Any]] = []
 
     def make() -> None:
@@ -39,7 +40,7 @@ async def planted(context: CurateContext, looked: Looked, vectors: NDArray[np.fl
             other = blobs.get_image(looks[places[number - 1]].blob)
             rng = np.random.default_rng(int(salted[place][:16], 16))
             for change in CHANGES:
-                made.append((place, change, planted_picture(picture, other, change, rng)))
+                made.append((place, change, planted_picture(picture, other, change, rng, part=part)))
 
     await asyncio.to_thread(make)
     context.session.emit(Progressed(text=f"{len(made)} planted copies and look-alikes"))

@@ -22,7 +22,6 @@ Change: TypeAlias = Literal["crop", "recompress", "recolor", "mirror", "replaced
 CHANGES: tuple[Change, ...] = get_args(Change)
 COPIES: tuple[Change, ...] = CHANGES[:4]
 """The changes that leave a copy; the others leave a look-alike."""
-_PART = 0.3  # side of what is replaced: an eleventh of the picture
 
 
 class Planted(NamedTuple):
@@ -48,8 +47,8 @@ class CurvePoint(Record):
     false_ci: tuple[float, float]
 
 
-def plant(picture: Any, other: Any, change: Change, rng: np.random.Generator) -> Any:
-    """A changed PIL picture; `other`: where a replaced part comes from."""
+def plant(picture: Any, other: Any, change: Change, rng: np.random.Generator, *, part: float = 0.2) -> Any:
+    """A changed PIL picture; `other`: where a replaced part comes from, and `part`: the side of that part, of 1."""
     from PIL import Image, ImageOps
 
     rgb = picture.convert("RGB")
@@ -72,8 +71,8 @@ def plant(picture: Any, other: Any, change: Change, rng: np.random.Generator) ->
         case "mirror":
             return ImageOps.mirror(rgb)
         case "replaced":
-            wide, high = max(1, round(width * _PART)), max(1, round(height * _PART))
-            left, top = _most_detailed(rgb, wide, high)
+            wide, high = max(1, round(width * part)), max(1, round(height * part))
+            left, top = _most_detailed(rgb, wide, high, part)
             patch = other.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
             result = rgb.copy()
             result.paste(patch.crop((left, top, left + wide, top + high)), (left, top))
@@ -85,11 +84,11 @@ def plant(picture: Any, other: Any, change: Change, rng: np.random.Generator) ->
             return result
 
 
-def _most_detailed(picture: Any, wide: int, high: int) -> tuple[int, int]:
+def _most_detailed(picture: Any, wide: int, high: int, part: float) -> tuple[int, int]:
     """Where a part of this size differs most from the picture's mean: what is replaced must be something."""
     pixels = np.asarray(picture.convert("L").resize((32, 32)), dtype=np.float64)
     detail = np.square(pixels - np.median(pixels))
-    side = max(1, round(32 * _PART))
+    side = max(1, round(32 * part))
     windows = np.lib.stride_tricks.sliding_window_view(detail, (side, side)).sum(axis=(2, 3))
     row, column = np.unravel_index(int(windows.argmax()), windows.shape)
     width, height = picture.size

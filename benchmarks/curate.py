@@ -1,0 +1,304 @@
+"""What a cleaning finds, what it takes by mistake, and what it costs whom.
+
+- vectors: 400 drawn pictures embedded by CLIP, and 600 near copies of their vectors; the share that stays, and of the originals that are still there
+- shares: neighbourhoods that mix a minority of 15 % with a majority, told apart by the encoder weakly to strongly; 10 draws each
+- retrieval: a pool of 3,000 with 10 % relevant, 60 examples; purity and recall by samples and by clusters
+- drawn copies, and Tux Paint's stamps where they are installed (apt install tuxpaint-stamps-default) with copies planted here: the whole
+  loop, whose threshold is set without the truth
+- captions: of drawn pictures, 30 % of them those of others; how well the filter tells
+- scale: near copies among 10,000 and 100,000 vectors of 512 numbers in half precision
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inloop.graphs.curate import curate, read_rows
+from inloop.graphs.curate.captions import caption_threshold, wrong_pairs
+from inloop.mini.world.data import write_set
+from inloop.runtime.run import Session
+from inloop.runtime.settings import Settings
+from inloop.runtime.text import json_of
+from inloop.tools.curation import (
+    RULES,
+    by_clusters,
+    by_samples,
+    components,
+    fair_removal,
+    group_similarities,
+    plant,
+    remove_copies,
+    unit_rows,
+)
+from inloop.tools.data import read_picture
+from inloop.tools.encoders import open_clip
+
+from .figures import Figure, Options, seconds
+
+_DRAWS = 10
+_STAMPS = Path("/usr/share/tuxpaint/stamps")
+
+
+def measure(options: Options) -> list[Figure]:
+    """Shares in percent with their intervals, and seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        settings = Settings(runs_dir=place / "runs", device=options.device, clip=options.clip)
+        figures = [*_vectors(settings, place), *_shares(), *_retrieval(), *_drawn(settings, place)]
+        figures += _stamps(settings, place) if _STAMPS.is_dir() else []
+        return [*figures, *_captions(settings, place), *_scale()]
+
+
+def _embedded(settings: Settings, files: list[Path], texts: list[str]) -> tuple[Any, Any]:
+    async def work() -> tuple[Any, Any]:
+        async with Session.aside(settings, "benchmark") as session:
+            clip = session.open("clip", open_clip, settings.clip)
+            images = await clip.images([read_picture(path, session.store.blobs).blob for path in files])
+            return unit_rows(images), unit_rows(await clip.texts(texts)) if texts else None
+
+    return asyncio.run(work())
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    found = []
+    for table in sorted(folder.glob("*/metadata.jsonl")):
+        for line in table.read_text(encoding="utf-8").splitlines():
+            row = json_of(line)
+            found.append({**row, "split": table.parent.name, "path": table.parent / row["file_name"]})
+    return found
+
+
+def _vectors(settings: Settings, place: Path) -> list[Figure]:
+    write_set("scenes", place / "scenes", count=400, seed=8)
+    originals, _ = _embedded(settings, [row["path"] for row in _rows(place / "scenes")][:400], [])
+    rng = np.random.default_rng(0)
+    of = rng.integers(len(originals), size=600)
+    noise = 0.004 * rng.standard_normal((600, originals.shape[1]))
+    vectors = unit_rows(np.concatenate([originals, originals[of] + noise]))
+    truth = np.concatenate([np.arange(len(originals)), of])
+    figures = []
+    for rule in RULES:
+        kept = remove_copies(vectors, 0.995, rule=rule).kept
+        there = np.isin(np.arange(len(originals)), truth[kept])
+        figures += [
+            Figure(
+                name=f"vectors, {rule}: stays", value=100 * float(kept.mean()), unit="%", note="of 400 and 600 copies"
+            ),
+            Figure.share(f"vectors, {rule}: originals still there", there.tolist()),
+        ]
+    return figures
+
+
+def _mixed(seed: int, apart: float) -> tuple[Any, Any, Any]:
+    """Vectors in 400 neighbourhoods, which of them are of the minority, and the words of both groups."""
+    rng = np.random.default_rng([seed, 5])
+    axis, topics = _unit(rng.standard_normal(64)), _unit(rng.standard_normal((20, 64)))
+    rows, minority = [], []
+    for _ in range(400):
+        centre = _unit(topics[rng.integers(20)] + 0.8 * _unit(rng.standard_normal(64)))
+        mine = rng.random(int(rng.integers(2, 8))) < 0.15
+        rows.append(
+            centre + 0.15 * _unit(rng.standard_normal((len(mine), 64))) + apart * np.where(mine, 1, -1)[:, None] * axis
+        )
+        minority.append(mine)
+    words = _unit(np.stack([axis + 0.3 * _unit(rng.standard_normal(64)), -axis + 0.3 * _unit(rng.standard_normal(64))]))
+    return unit_rows(np.concatenate(rows)), np.concatenate(minority), words
+
+
+def _unit(values: Any) -> Any:
+    return values / np.linalg.norm(values, axis=-1, keepdims=True)
+
+
+def _shares() -> list[Figure]:
+    figures = []
+    for apart in (0.02, 0.05, 0.1, 0.15, 0.2):
+        shares: dict[str, list[float]] = {"before": [], "SemDeDup": [], "FairDeDup": [], "matched": []}
+        for seed in range(_DRAWS):
+            vectors, minority, words = _mixed(seed, apart)
+            labels, near = components(vectors, 0.88), group_similarities(vectors, words)
+            ways = {
+                "SemDeDup": remove_copies(vectors, 0.88, rule="components").kept,
+                "FairDeDup": fair_removal(vectors, labels, near, "fairdedup").kept,
+                "matched": fair_removal(vectors, labels, near, "matched").kept,
+            }
+            shares["before"].append(100 * float(minority.mean()))
+            for way, kept in ways.items():
+                shares[way].append(100 * float(minority[kept].mean()))
+        away = {way: np.abs(np.array(values) - shares["before"]) for way, values in shares.items()}
+        for way, values in shares.items():
+            nearer = (
+                ""
+                if way in ("before", "SemDeDup")
+                else f"nearer to before than SemDeDup in {int((away[way] < away['SemDeDup']).sum())} of {_DRAWS}"
+            )
+            figures.append(
+                Figure(
+                    name=f"minority, apart {apart}: {way}",
+                    value=float(np.mean(values)),
+                    unit="%",
+                    low=min(values),
+                    high=max(values),
+                    note=nearer,
+                )
+            )
+    return figures
+
+
+def _retrieval() -> list[Figure]:
+    found: dict[str, list[tuple[float, float]]] = {"samples": [], "clusters": []}
+    for seed in range(_DRAWS):
+        rng = np.random.default_rng([seed, 6])
+        topics = _unit(rng.standard_normal((40, 64)))
+
+        def drawn(topic: Any, topics: Any = topics, rng: Any = rng) -> Any:
+            return unit_rows(topics[topic] + 0.14 * rng.standard_normal((len(topic), 64)))
+
+        pool = drawn(np.concatenate([rng.integers(4, size=300), 4 + rng.integers(36, size=2700)]))
+        examples = drawn(rng.integers(4, size=60))
+        for way, rows in (
+            ("samples", by_samples(pool, examples)),
+            ("clusters", by_clusters(pool, examples, seed=seed)),
+        ):
+            found[way].append((100 * float((rows < 300).mean()), 100 * float((rows < 300).sum() / 300)))
+    return [
+        Figure.of(f"retrieval by {way}: {what}", [each[number] for each in pairs], "%", "median of 10 draws")
+        for way, pairs in found.items()
+        for number, what in enumerate(("purity", "recall"))
+    ]
+
+
+def _drawn(settings: Settings, place: Path) -> list[Figure]:
+    write_set("copies", place / "copies", count=120, seed=9)
+    rows = _rows(place / "copies")
+    folder = place / "flat"
+    folder.mkdir()
+    truth = {}
+    for row in rows:
+        name = f"{row['split']} {Path(row['file_name']).name}"
+        (folder / name).write_bytes(row["path"].read_bytes())
+        truth[name] = row
+    return _judged("drawn copies", settings, folder, truth)
+
+
+def _judged(what: str, settings: Settings, folder: Path, truth: dict[str, dict[str, Any]]) -> list[Figure]:
+    """Recall over pairs of a copy with its original, by kind, and look-alikes that went."""
+    figures = []
+    for copies in ("pixels", "meaning"):
+        result = curate(folder, settings=settings, copies=copies)
+        [cleaned] = result.tasks
+        rows = {row.id: row for row in read_rows(result.blobs(), cleaned)}
+        by_cluster: dict[int, list[str]] = {}
+        for id, row in rows.items():
+            by_cluster.setdefault(row.cluster, []).append(id)
+        names = {truth[id]["id"]: id for id in rows}
+        joined: dict[str, list[bool]] = {}
+        for id, row in rows.items():
+            original = names.get(truth[id]["copy_of"])
+            if original is not None:
+                joined.setdefault(truth[id]["change"], []).append(
+                    row.cluster > 0 and row.cluster == rows[original].cluster
+                )
+        # one thing that changes places with itself is the same picture
+        shown = {id: (folder / id).read_bytes() for id in rows}
+        likes = {id: names.get(truth[id].get("like", "none"), id) for id in rows}
+        alike = [id for id, other in likes.items() if other != id and shown[id] != shown[other]]
+        clusters = {truth[id]["cluster"] for id in rows}
+        left = {truth[id]["cluster"] for id, row in rows.items() if row.kept}
+        note = f", threshold {cleaned.threshold:.3g}"
+        figures.append(
+            Figure.share(
+                f"{what}, {copies}: copies found", [hit for hits in joined.values() for hit in hits], note=note
+            )
+        )
+        figures += [Figure.share(f"{what}, {copies}: {change}", hits) for change, hits in sorted(joined.items())]
+        if alike:
+            figures.append(
+                Figure.share(f"{what}, {copies}: look-alikes that went", [not rows[id].kept for id in alike])
+            )
+        figures.append(
+            Figure.share(f"{what}, {copies}: different pictures still there", [each in left for each in clusters])
+        )
+    return figures
+
+
+def _stamps(settings: Settings, place: Path) -> list[Figure]:
+    from PIL import Image
+
+    files = sorted(_STAMPS.rglob("*.png"), key=lambda path: (len(path.parts), str(path)))[::3][:150]
+    folder, truth, rng = place / "stamps", dict[str, dict[str, Any]](), np.random.default_rng(10)
+    folder.mkdir()
+    changes: tuple[Any, ...] = ("crop", "recompress", "mirror", "recolor")
+    for number, path in enumerate(files):
+        with Image.open(path) as opened:
+            shown = Image.new("RGB", opened.size, "white")
+            shown.paste(opened.convert("RGB"), (0, 0), opened.convert("RGBA").getchannel("A"))
+        name = f"{number:03}"
+        shown.save(folder / f"{name}.png")
+        truth[f"{name}.png"] = {"id": name, "cluster": name, "copy_of": "none", "change": "none"}
+        if number % 2 == 0:
+            change = changes[number // 2 % len(changes)]
+            plant(shown, shown, change, rng).save(folder / f"{name} {change}.png")
+            truth[f"{name} {change}.png"] = {
+                "id": f"{name} {change}",
+                "cluster": name,
+                "copy_of": name,
+                "change": change,
+            }
+    return _judged("stamps", settings, folder, truth)
+
+
+def _captions(settings: Settings, place: Path) -> list[Figure]:
+    write_set("audit", place / "audit", count=300, seed=8)
+    rows = [row for row in _rows(place / "audit") if row["split"] == "train"]
+    vectors, own = _embedded(settings, [row["path"] for row in rows], [row["caption"] for row in rows])
+    rng = np.random.default_rng(2)
+    wrong = rng.random(len(rows)) < 0.3
+    places = np.where(wrong, wrong_pairs(vectors, [row["caption"] for row in rows], 1), np.arange(len(rows)))
+    given = own[places]
+    texts = [rows[int(at)]["caption"] for at in places]
+    cosines = np.einsum("ij,ij->i", vectors, given)
+    strange = np.einsum("ij,ij->i", vectors, given[wrong_pairs(vectors, texts, 3)])
+    threshold, _ = caption_threshold(dict(enumerate(cosines.tolist())), strange.tolist())
+    pairs = cosines[wrong][:, None] < cosines[~wrong][None, :]
+    return [
+        Figure(
+            name="captions: AUROC at 30 % wrong",
+            value=float(pairs.mean()),
+            unit="",
+            note=f"{int(wrong.sum())} of {len(rows)} wrong",
+        ),
+        Figure.share("captions: wrong ones left out", (cosines[wrong] < threshold).tolist()),
+        Figure.share("captions: right ones left out", (cosines[~wrong] < threshold).tolist()),
+    ]
+
+
+def _scale() -> list[Figure]:
+    figures, took = [], []
+    for count in (10_000, 100_000):
+        rng = np.random.default_rng(count)
+        vectors = np.empty((count, 512), dtype=np.float16)
+        for start in range(0, count, 10_000):
+            fresh = unit_rows(rng.standard_normal((5_000, 512)))
+            vectors[start : start + 10_000] = np.concatenate(
+                [fresh, unit_rows(fresh + 0.005 * rng.standard_normal((5_000, 512)))]
+            )
+        kept: list[Any] = []
+        took.append(seconds(lambda vectors=vectors, kept=kept: kept.append(remove_copies(vectors, 0.95).kept)))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        note = f"{kept[0].mean():.1%} stay (half are copies); at most {peak:.0f} MB in the whole process"
+        figures.append(Figure(name=f"near copies among {count} vectors of 512", value=took[-1], unit="s", note=note))
+    figures.append(
+        Figure(
+            name="slope from 10,000 to 100,000",
+            value=float(np.log10(took[1] / took[0])),
+            unit="",
+            note="1: time grows as the number does; 2: as its square",
+        )
+    )
+    return figures
