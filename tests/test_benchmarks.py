@@ -66,7 +66,7 @@ def test_model_measurements(tmp_path, turbo_folder, blip_folder, clip_folder):
         done = benchmarks("models", "loops", *folders, "--llm", f"{server.url}#m", "--iterations", "1", out=tmp_path)
     assert done.returncode == 0, done.stderr
     found = figures(tmp_path, "models")
-    assert len(found) == 12 and min(found.values()) > 0
+    assert len(found) == 40 and min(found.values()) > 0
     found = figures(tmp_path, "loops")
     assert found["the same command again, model calls made"] == 0
     assert found["wall time over the busiest model's own"] > 1

@@ -106,18 +106,29 @@ class Rewriter:
         self.attempts = attempts
 
     async def propose(
-        self, *, text: str, history: Sequence[Shown], n: int, seed: int, objective: str = "dsg"
+        self,
+        *,
+        text: str,
+        history: Sequence[Shown],
+        n: int,
+        seed: int,
+        objective: str = "dsg",
+        on_text: Callable[[str], None] | None = None,
     ) -> Proposals:
         """Up to `n` new wordings of the user's `text`, none of which is in `history`.
 
         `objective`: "dsg" or "dcs"; "both" shows questions and noun phrases, any other score its parts, with the meta-prompt for DSG.
+        `on_text` is told of each wording between tags as soon as its closing tag has come, in the order of `texts`. What it was told of a
+        stream that breaks and is asked again may not be among them.
 
         Raises:
             CallFailed: the chat model failed, with every seed that it was asked with.
         """
         _check(text, n)
         best = sorted(history, key=lambda shown: shown.score)[-self.top :]
-        return await self._ask(lambda count: self._messages(text, best, count, objective), text, history, n, seed)
+        return await self._ask(
+            lambda count: self._messages(text, best, count, objective), text, history, n, seed, on_text
+        )
 
     async def cross(
         self, *, text: str, pair: tuple[Shown, Shown], n: int, seed: int, objective: str = "dsg"
@@ -174,7 +185,13 @@ class Rewriter:
         return [*messages[:-1], messages[-1].model_copy(update={"images": pictures})]
 
     async def _ask(
-        self, messages: Callable[[int], list[Message]], text: str, history: Sequence[Shown], n: int, seed: int
+        self,
+        messages: Callable[[int], list[Message]],
+        text: str,
+        history: Sequence[Shown],
+        n: int,
+        seed: int,
+        on_text: Callable[[str], None] | None = None,
     ) -> Proposals:
         kept: list[str] = []
         raw: list[str] = []
@@ -186,9 +203,14 @@ class Rewriter:
             # a reply is a few lines a text; the rest is room for a model that talks
             reasons = 80 if self.guidance == "reason" else 0
             room = 48 + (n - len(kept)) * (max(48, 2 * len(text.split()) + 24) + reasons)
+            closed = None if on_text is None else _Closed(text, set(seen), n - len(kept), on_text)
             try:
                 reply = await self.chat.complete(
-                    asked, seed=seed + 1_000_003 * attempt, temperature=self.temperature, max_tokens=min(room, 2048)
+                    asked,
+                    seed=seed + 1_000_003 * attempt,
+                    temperature=self.temperature,
+                    max_tokens=min(room, 2048),
+                    on_text=None if closed is None else closed.more,
                 )
             except CallFailed as error:
                 if error.retryable:
@@ -197,7 +219,8 @@ class Rewriter:
                 continue
             raw.append(reply.text)
             found, tagged = parse_proposals(reply.text)
-            if found and "length" in reply.finish_reasons and not reply.text.rstrip().endswith(">"):
+            whole = parse_proposals(_up_to_the_last_close(reply.text))[0] if tagged else []
+            if found and "length" in reply.finish_reasons and len(whole) < len(found):
                 dropped.append((found.pop(), "cut off at the token limit"))
             for candidate in found:
                 reason = _unfit(candidate, text, tagged) or seen.get(_folded(candidate))
@@ -213,6 +236,33 @@ class Rewriter:
         if failure is not None and not raw:
             raise failure
         return Proposals(texts=tuple(kept), raw=tuple(raw), dropped=tuple(dropped))
+
+
+class _Closed:
+    """Tells of the texts of a reply whose closing tag has come, while the reply is being written: those that will be kept."""
+
+    def __init__(self, text: str, seen: set[str], room: int, tell: Callable[[str], None]) -> None:
+        self._text, self._seen, self._room, self._tell = text, seen, room, tell
+        self._reply = ""
+        self._told = 0
+
+    def more(self, piece: str) -> None:
+        """A further piece of the reply."""
+        self._reply += piece
+        found, tagged = parse_proposals(_up_to_the_last_close(self._reply))
+        for candidate in found[self._told :]:
+            fits = tagged and _unfit(candidate, self._text, tagged) is None and _folded(candidate) not in self._seen
+            if fits and self._room:
+                self._seen.add(_folded(candidate))
+                self._room -= 1
+                self._tell(candidate)
+        self._told = len(found)
+
+
+def _up_to_the_last_close(reply: str) -> str:
+    """A reply up to its last closing tag; "" where none has come."""
+    ends = [match.end() for match in re.finditer(r"[<\[]\s*/\s*prompt\s*[>\]]", reply, re.IGNORECASE)]
+    return reply[: ends[-1]] if ends else ""
 
 
 def parse_proposals(reply: str) -> tuple[list[str], bool]:

@@ -29,12 +29,13 @@ from ...evaluators.stats import mean
 from ...runtime.errors import BadInput
 from ...runtime.records import BlobRef, options_checked
 from ...runtime.store import BlobStore
-from .assessment import differences, hold_out, judge, mended, rescored, standing, summed, verdict_on
+from .assessment import differences, hold_out, mended, rescored, standing, summed, verdict_on
 from .contract import check_proposals
 from .events import GainLooked, HeldOutDone, IterationDone, Reviewed, TrialScored
+from .overlap import begin, judged, realised
 from .result import Look, Trial, Wishes
 from .review import Review, banned, offer_of, wishes_after
-from .search import Attempt, Kept, SearchContext, SearchState
+from .search import Attempt, Kept, SearchContext, SearchState, StreamingProposer
 
 __all__ = ["build", "chapters", "ranked"]
 
@@ -63,14 +64,23 @@ async def propose(state: SearchState, runtime: Runtime[SearchContext]) -> dict[s
     stale = state["iteration"] - state["history"][-1].get("iteration", state["iteration"])
     if search.restart and stale and stale % search.restart == 0:
         history = [next(iter(trials.values()))]
-    seed = search.seed * 10_000 + state["iteration"] + 1
-    proposed = await search.proposer.propose(state["text"], history, n=search.candidates, seed=seed)
-    wishes = _wishes(state)
-    texts = [
-        text for text in check_proposals(search.proposer, proposed, search.candidates) if not banned(text, wishes.ban)
-    ]
-    known = {trial.text.casefold() for trial in trials.values()}
-    fresh = [text for text in dict.fromkeys([*wishes.texts, *texts]) if text.casefold() not in known]
+    wishes, known = _wishes(state), {trial.text.casefold() for trial in trials.values()}
+
+    def is_fresh(text: str) -> bool:
+        return text.casefold() not in known and not banned(text, wishes.ban)
+
+    def written(text: str) -> None:
+        if is_fresh(text):
+            begin(search, text, _first_seeds(search))
+
+    n, seed = search.candidates, search.seed * 10_000 + state["iteration"] + 1
+    if search.ahead is not None and isinstance(search.proposer, StreamingProposer):
+        proposed = await search.proposer.propose_streaming(state["text"], history, n=n, seed=seed, on_text=written)
+    else:
+        proposed = await search.proposer.propose(state["text"], history, n=n, seed=seed)
+    texts = [text for text in check_proposals(search.proposer, proposed, search.candidates) if is_fresh(text)]
+    wished = [text for text in wishes.texts if text.casefold() not in known]
+    fresh = list(dict.fromkeys([*wished, *texts]))
     pending = _put(search, [Attempt(text=text) for text in fresh]) if fresh else ""
     return {"pending": pending, "iteration": state["iteration"] + 1, "idle": 0 if fresh else state["idle"] + 1}
 
@@ -95,13 +105,17 @@ def _seeds(state: SearchState, attempts: Sequence[Attempt], search: SearchContex
     return search.seeds[tried : max(tried + 1, search.race.seeds(tried, len(search.seeds)))]
 
 
+def _first_seeds(search: SearchContext) -> tuple[int, ...]:
+    return search.seeds[: max(1, search.race.seeds(0, len(search.seeds)))]
+
+
 async def realise(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str, Any]:
     """Make the next artefacts of the candidates that are in the race."""
     search = _search(state, runtime)
     attempts = _pending(state, search)
     texts = [attempt.text for attempt in attempts if not attempt.left]
     seeds = _seeds(state, attempts, search)
-    made = await search.artefacts(texts, seeds) if texts else []
+    made = await realised(search, texts, seeds) if texts else []
     return {"realised": _put(search, made)}
 
 
@@ -112,7 +126,7 @@ async def score(state: SearchState, runtime: Runtime[SearchContext]) -> dict[str
     racing = [attempt for attempt in attempts if not attempt.left]
     seeds = _seeds(state, attempts, search)
     images = [[ref and BlobRef(**ref) for ref in row] for row in json.loads(search.blobs.get(state["realised"]))]
-    shots = await judge(search, [attempt.text for attempt in racing], images, seeds) if racing else []
+    shots = await judged(search, [attempt.text for attempt in racing], images, seeds) if racing else []
     grown = {attempt.text: attempt.with_more(seen, len(seeds)) for attempt, seen in zip(racing, shots, strict=True)}
     attempts = _after_stage([grown.get(attempt.text, attempt) for attempt in attempts], state, search)
     if any(not attempt.left and attempt.tried < len(search.seeds) for attempt in attempts):

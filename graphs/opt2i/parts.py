@@ -83,12 +83,23 @@ class PromptProposer:
 
     async def propose(self, text: str, history: Sequence[Trial], *, n: int, seed: int) -> list[str]:
         """New prompts; a reply that cannot be had or used is a warning and no prompt."""
+        return await self.propose_streaming(text, history, n=n, seed=seed, on_text=None)
+
+    async def propose_streaming(
+        self, text: str, history: Sequence[Trial], *, n: int, seed: int, on_text: Callable[[str], None] | None
+    ) -> list[str]:
+        """As `propose`; `on_text` hears of each as soon as it is written, where all that is written is proposed.
+
+        Of several replies, or of more texts than are wanted, only the last one tells which ones are.
+        """
         shown = [self._shown(trial) for trial in history]
         wanted = n * self.diverse
         calls = min(self.parallel, wanted)
+        if calls > 1 or self.diverse > 1 or self.crossover:
+            on_text = None
         shares = [wanted // calls + (place < wanted % calls) for place in range(calls)]
         asks = [
-            self._ask(text, shown[: max(1, len(shown) - place)], share, seed + _PARALLEL * place)
+            self._ask(text, shown[: max(1, len(shown) - place)], share, seed + _PARALLEL * place, on_text=on_text)
             for place, share in enumerate(shares)
         ]
         rows = await asyncio.gather(*asks, *self._crossing(text, shown, wanted, seed))
@@ -122,11 +133,19 @@ class PromptProposer:
         )
 
     async def _ask(
-        self, text: str, shown: Sequence[Shown], n: int, seed: int, pair: tuple[Shown, Shown] | None = None
+        self,
+        text: str,
+        shown: Sequence[Shown],
+        n: int,
+        seed: int,
+        pair: tuple[Shown, Shown] | None = None,
+        on_text: Callable[[str], None] | None = None,
     ) -> list[str]:
         try:
             proposals = (
-                await self.rewriter.propose(text=text, history=shown, n=n, seed=seed, objective=self.objective)
+                await self.rewriter.propose(
+                    text=text, history=shown, n=n, seed=seed, objective=self.objective, on_text=on_text
+                )
                 if pair is None
                 else await self.rewriter.cross(text=text, pair=pair, n=n, seed=seed, objective=self.objective)
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NotRequired, Protocol, TypedDict
+from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
 from ...runtime.budget import Budget
 from ...runtime.errors import BadInput
@@ -16,6 +16,7 @@ from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef, Record, Score
 from ...runtime.run import Event
 from ...runtime.store import BlobStore
+from .ahead import Ahead
 from .contract import check_objective, check_parts, check_realised
 from .floors import Floors
 from .fronts import best
@@ -33,6 +34,7 @@ __all__ = [
     "SearchContext",
     "SearchState",
     "StopRule",
+    "StreamingProposer",
     "first_state",
 ]
 
@@ -104,6 +106,15 @@ class Proposer(Protocol):
     async def propose(self, text: str, history: Sequence[Trial], *, n: int, seed: int) -> list[str]: ...
 
 
+@runtime_checkable
+class StreamingProposer(Protocol):
+    """A `Proposer` that also tells of each of its texts as soon as that is written: `on_text`, in the order of what is returned."""
+
+    async def propose_streaming(
+        self, text: str, history: Sequence[Trial], *, n: int, seed: int, on_text: Callable[[str], None]
+    ) -> list[str]: ...
+
+
 class Realiser(Protocol):
     """Makes one artefact for each text and seed: the outer list follows `texts`, the inner one `seeds`.
 
@@ -128,7 +139,8 @@ class SearchContext:
     which candidates get all seeds, `keep` which are shown on; after `restart` rounds without a better one (0: never) the proposer is shown
     the user's own text alone. With `review` it stops at an interrupt after each round; `asking` gives the evaluators with further
     questions, None where there can be none. With `proof` it decides what is accepted, and `heldout_seeds` report only. What breaks a
-    floor is never better than what holds all of them, and is not accepted.
+    floor is never better than what holds all of them, and is not accepted. With `ahead` each text is realised by itself, as soon as a
+    `StreamingProposer` tells of it, and judged as soon as it is realised; without, all texts of a round are realised and judged together.
     """
 
     proposer: Proposer
@@ -152,6 +164,7 @@ class SearchContext:
     budget: Budget = field(default_factory=Budget)
     certainty: Callable[[str, Score], float | None] = lambda name, score: None
     emit: Callable[[Event], None] = lambda event: None
+    ahead: Ahead | None = None
 
     def __post_init__(self) -> None:
         check_parts(

@@ -13,10 +13,12 @@ from ...runtime.errors import CallFailed
 from ...runtime.protocols import Evaluator
 from ...runtime.run import Warned
 from .ablation import effects_of, shorten
+from .ahead import Ahead
 from .baselines import blind_paraphrases, more_seeds, one_shot
 from .context import Opt2iContext
 from .drift import drift_of
 from .events import AblationDone, BaselineDone, QuestionsWritten
+from .overlap import begin_first
 from .parts import Painter, PromptProposer
 from .result import Effect, HeldOut, Opt2iTask, Shortened, Trial
 from .search import SearchContext
@@ -40,7 +42,15 @@ class _Search:
         self.warnings: list[str] = []
 
     async def run(self) -> Opt2iTask:
+        async with Ahead() as ahead:
+            return await self._run(ahead)
+
+    async def _run(self, ahead: Ahead) -> Opt2iTask:
         self._warn_of_cut()
+        painter = Painter(self.context.images, self._warn, self.context.tell_foreign)
+        if not await self.session.begun(self.id):
+            # the first pictures need no questions: they are painted while these are written
+            begin_first(ahead, painter, self.text, self.config.seeds)
         scene, why_not = await self._scene_graph()
         phrases = await self.context.scenes.phrases(self.text, scene, self._warn)
         if scene is not None:
@@ -58,7 +68,7 @@ class _Search:
             proofs=config.proofs,
             reads=None if context.proposer else context.rewriter.top,
             proposer=context.proposer or self._proposer(),
-            realiser=Painter(context.images, self._warn, context.tell_foreign),
+            realiser=painter,
             evaluators=context.evaluators(self.text, scene or Unscorable("dsg", why_not), phrases),
             objective=context.objective,
             stop=context.stop,
@@ -70,6 +80,7 @@ class _Search:
             budget=self.session.budget,
             certainty=lambda name, score: certainty(score) if name == "dsg" else None,
             emit=self.session.emit,
+            ahead=ahead,
         )
         found = await searched(self.session, search, id=self.id, text=self.text, rounds=config.iterations)
         state, trials, held, wishes = found.state, found.trials, found.held, found.wishes

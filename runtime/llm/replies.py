@@ -20,6 +20,7 @@ from .thinking import split_thinking
 __all__ = [
     "THINKING",
     "Garbage",
+    "NoStream",
     "ServerError",
     "Unusable",
     "from_completion",
@@ -83,6 +84,10 @@ def from_completion(got: Any, *, opened: bool = False) -> dict[str, Any]:
     return {"choices": read, "usage": _usage(getattr(got, "usage", None))}
 
 
+class NoStream(Garbage):
+    """What a server gives that was asked for a stream and answers in one piece."""
+
+
 async def from_stream(stream: Any, n: int, on_text: Callable[[str], None], *, opened: bool = False) -> dict[str, Any]:
     """As `from_completion`, from the chunks of a stream; `on_text` gets the first choice's answer as it comes, never its thinking."""
     streamed: dict[int, _Streamed] = {}
@@ -96,7 +101,9 @@ async def from_stream(stream: Any, n: int, on_text: Callable[[str], None], *, op
             piece.add(choice)
             if int(choice.index) == 0 and (new := piece.news()):
                 on_text(new)
-    if not streamed or not all(each.reason for each in streamed.values()):
+    if not streamed:
+        raise NoStream("the stream held nothing")
+    if not all(each.reason for each in streamed.values()):
         last = streamed[0].text if 0 in streamed else ""
         raise Garbage(f"the stream was cut off after {last[-80:]!r}")
     if 0 in streamed and (new := streamed[0].news(ended=True)):

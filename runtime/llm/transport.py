@@ -19,7 +19,7 @@ from ..http import direct_routes
 from ..records import Cost
 from .adaptive_limit import Turn, pace_of
 from .rate_limit import Rate, RateLimit, limit_of, reckoned
-from .replies import from_completion, from_stream
+from .replies import NoStream, from_completion, from_stream
 from .retries import Problem, judge
 from .wire import cost_of
 
@@ -89,6 +89,7 @@ class Sender:
         self._patience = patience
         self._free = free
         self._returning = returning
+        self._streams = self._counts_streams = True
         self._limit = limit or limit_of(url, Rate())
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = weakref.WeakKeyDictionary()
 
@@ -151,9 +152,28 @@ class Sender:
         """Send one request once; raises whatever the client library raises."""
         at = (self.url, self._key) if self._connect is None else await self._connect()
         create = self._client(self._timeout, at).with_options(timeout=self._timeout * slower).chat.completions.create
-        if on_text is None:
-            return from_completion(await create(**body), opened=opened)
-        return await from_stream(await create(**body, stream=True), body.get("n", 1), on_text, opened=opened)
+        if on_text is not None and self._streams:
+            try:
+                return await from_stream(await self._stream(create, body), body.get("n", 1), on_text, opened=opened)
+            except NoStream:
+                self._streams = False
+        value = from_completion(await create(**body), opened=opened)
+        if on_text is not None and value["choices"]:
+            on_text(value["choices"][0]["text"])
+        return value
+
+    async def _stream(self, create: Any, body: dict[str, Any]) -> Any:
+        """The chunks of a reply, with what it cost at the end where the server takes that wish."""
+        import openai
+
+        if self._counts_streams:
+            try:
+                return await create(**body, stream=True, stream_options={"include_usage": True})
+            except openai.BadRequestError as error:
+                if "stream_options" not in str(error):
+                    raise
+                self._counts_streams = False
+        return await create(**body, stream=True)
 
     def _client(self, timeout: float, at: tuple[str, str] | None = None) -> openai.AsyncOpenAI:
         """The connections of the running event loop; `at`: the base URL and the key, where they are not those that were given."""

@@ -159,6 +159,12 @@ class Session:
         """Where one task keeps what is too large for its state: beside its checkpoints, or in memory where it has none."""
         return self.store.blobs if self.checkpoints is not None else MemoryBlobs()
 
+    async def begun(self, id: str) -> bool:
+        """Whether the graph of a task has begun, in this process or in one before it."""
+        if self.checkpoints is None:
+            return False
+        return await self.checkpoints.saver.aget_tuple({"configurable": {"thread_id": id}}) is not None
+
     async def finish(
         self, graph: StateGraph[Any, Any, Any, Any], *, context: Any, id: str, start: StateT, max_steps: int
     ) -> StateT:

@@ -216,6 +216,27 @@ async def test_streaming(server: Endpoint, store: Store) -> None:
     assert pieces[6:] == [reply.text]
 
 
+async def test_a_server_that_knows_no_stream_is_asked_in_one_piece(server: Endpoint, store: Store) -> None:
+    """One refuses to count what it streams, another answers in one piece whatever it is asked."""
+
+    def refuses(handler: Handler, body: Body) -> None:
+        if "stream_options" in body:
+            fails(400, "Unknown field: stream_options")(handler, body)
+        else:
+            well(handler, body)
+
+    def whole(handler: Handler, body: Body) -> None:
+        well(handler, body | {"stream": False})
+
+    for behaviour in (refuses, whole):
+        server.behaviours = [behaviour]
+        async with client(server, store) as chat:
+            for seed in (1, 2):
+                pieces: list[str] = []
+                reply = await chat.complete(HELLO, seed=seed + 10 * (behaviour is whole), on_text=pieces.append)
+                assert "".join(pieces).strip() == reply.text.strip() and reply.text
+
+
 async def test_a_cut_off_stream_is_asked_again_and_never_a_result(server: Endpoint, store: Store) -> None:
     server.behaviours = [stream("a crimson disc on a box", cut=True), stream("a crimson disc on a box")]
     async with client(server, store) as chat:
