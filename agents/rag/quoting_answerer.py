@@ -15,9 +15,10 @@ from ...runtime.passages import Passage
 from ...tools.documents import word_count
 from ...tools.entailment import CalibratedPicker, Overlap, Picker, Quotation, compare, quotations, rival_answers
 
-__all__ = ["QuotingAnswerer"]
+__all__ = ["BESIDE", "QuotingAnswerer", "apart"]
 
-_BESIDE = 0.25  # the share of the best one's probability that another answer needs
+BESIDE = 0.25  # the share of the best one's probability that another answer needs
+_RIVAL = 0.15  # and one of another document that says something else
 _SHORTEST = 3  # words of a sentence that says something about a claim
 
 
@@ -50,12 +51,12 @@ class QuotingAnswerer:
             return Draft(by=self.name, note="nothing to add to the quotations that stand")
         if checked and kind == "question":
             return Draft(by=self.name, note="nothing is likelier to be the answer")
-        refused = {_folded(sentence.text) for sentence in checked}
-        ranked = await self._ranked(question, passages) if kind == "question" else await self._about(question, passages)
-        ranked = [each for each in ranked if _folded(each.text) not in refused]
-        chosen = _apart(ranked, self.most)
         if kind == "question":
-            chosen += _rival(question, chosen, ranked, passages)
+            chosen = await self._likeliest(question, passages)
+        else:
+            refused = {_folded(sentence.text) for sentence in checked}
+            about = await self._about(question, passages)
+            chosen = apart([each for each in about if _folded(each.text) not in refused], self.most)
         if not chosen:
             return Draft(by=self.name, note="there is no sentence to quote")
         chosen.sort(key=lambda each: (each.place, each.start))
@@ -67,11 +68,17 @@ class QuotingAnswerer:
             by=self.name,
         )
 
-    async def _ranked(self, question: str, passages: Sequence[Passage]) -> list[Quotation]:
-        """What answers a question, the likeliest first; where nothing is an answer, what comes nearest."""
+    async def _likeliest(self, question: str, passages: Sequence[Passage]) -> list[Quotation]:
+        """What answers a question, with a rival of it; where nothing is an answer, what comes nearest."""
         picked = sorted(await self.picker.pick(question, passages), key=lambda each: -each.probability)
-        line = max(self.picker.line, _BESIDE * picked[0].probability) if picked else 0.0
-        return [each.quotation for place, each in enumerate(picked) if each.probability >= line or not place]
+        if not picked or picked[0].answered < self.picker.line:
+            return [each.quotation for each in picked[:1]]
+
+        def beside(share: float) -> list[Quotation]:
+            return [each.quotation for each in picked if each.probability >= share * picked[0].probability]
+
+        chosen = apart(beside(BESIDE), self.most)
+        return chosen + _rival(question, chosen, beside(_RIVAL), passages)
 
     async def _about(self, claim: str, passages: Sequence[Passage]) -> list[Quotation]:
         """The sentences that say most about a claim, the best first; before them those that bear it out, or say otherwise, part by part."""
@@ -94,7 +101,7 @@ def _decides(claim: str, quotation: Quotation, passage: Passage) -> bool:
     return compare(claim, source, title=". ".join(passage.above), before=quotation.before).outcome != "not told"
 
 
-def _apart(ranked: Sequence[Quotation], most: int) -> list[Quotation]:
+def apart(ranked: Sequence[Quotation], most: int) -> list[Quotation]:
     """The first `most` that are neither the same words nor parts of one another."""
     chosen: list[Quotation] = []
     for each in ranked:

@@ -29,6 +29,7 @@ from ...tools.entailment import (
     Entailment,
     Judgement,
     Overlap,
+    Picked,
     Picker,
     Span,
     Standing,
@@ -131,18 +132,18 @@ class Verifier:
 
     async def _picked(
         self, question: str, kind: Kind, drafted: Sequence[DraftSentence], passages: Sequence[Passage]
-    ) -> dict[tuple[str, int, str], float]:
-        """How likely each quotation of the passages answers a question, by passage, place and words; empty where no picker decides."""
+    ) -> dict[tuple[str, int, str], Picked]:
+        """What the picker says of each quotation of the passages, by passage, place and words; empty where no picker decides."""
         if self.picker is None or kind != "question" or not any(sentence.quoted for sentence in drafted):
             return {}
         return {
-            (passages[each.quotation.place].id, each.quotation.start, each.quotation.text): each.probability
+            (passages[each.quotation.place].id, each.quotation.start, each.quotation.text): each
             for each in await self.picker.pick(question, passages)
         }
 
     async def _one(
         self, question: str, kind: Kind, sentence: DraftSentence, passages: dict[str, Passage],
-        standings: dict[str, Standing], picked: dict[tuple[str, int, str], float],
+        standings: dict[str, Standing], picked: dict[tuple[str, int, str], Picked],
     ) -> Checked:  # fmt: skip
         text = sentence.text
         if sentence.unknown:
@@ -154,8 +155,8 @@ class Verifier:
             if start < 0 or passage.text[start : start + len(text)] != text:
                 return Checked(text=text, verdict="unsupported", why="the quotation does not stand in its source")
             span = Span(start, start + len(text), text)
-            if self.picker is not None and (probability := picked.get((passage.id, start, text))) is not None:
-                return self._answers(passage, span, probability, self.picker)
+            if self.picker is not None and (found := picked.get((passage.id, start, text))) is not None:
+                return self._answers(passage, span, found, self.picker)
             cited = [(passage, span)]
             support, how = None, "quoted letter for letter"
         else:
@@ -236,16 +237,16 @@ class Verifier:
             sides[place] = (stance, why or sides[place][1])
         return sides
 
-    def _answers(self, passage: Passage, span: Span, probability: float, picker: Picker) -> Checked:
+    def _answers(self, passage: Passage, span: Span, picked: Picked, picker: Picker) -> Checked:
         """A quotation for a question, judged by the picker."""
-        citations = (_citation(passage, span, Judgement(supports=probability), (None, "")),)
-        stands = probability >= picker.line
-        why = f"quoted letter for letter (P = {probability:.2f})"
+        citations = (_citation(passage, span, Judgement(supports=picked.probability), (None, "")),)
+        stands = picked.answered >= picker.line
+        why = f"quoted letter for letter (P = {picked.answered:.2f})"
         if not stands:
-            why = f"quoted letter for letter, but it is not surely the answer (P = {probability:.2f}, needed {picker.line:.2f})"
+            why = f"quoted letter for letter, but it is not surely the answer (P = {picked.answered:.2f}, needed {picker.line:.2f})"
         return Checked(
             text=span.text, verdict="supported" if stands else "unsupported", why=why, citations=citations,
-            support=probability, near=not stands and probability >= picker.near, quoted=True,
+            support=picked.probability, near=not stands and picked.answered >= picker.near, quoted=True,
         )  # fmt: skip
 
     async def _best(self, text: str, pool: Sequence[Passage]) -> tuple[list[tuple[Passage, Span]], float] | None:

@@ -10,10 +10,10 @@ from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
 from ...tools.entailment import rival_answers, surroundings, tells_by_itself
 
-__all__ = ["abstention", "concluded", "contradiction", "uncheckable", "with_surroundings"]
+__all__ = ["AROUND", "abstention", "concluded", "contradiction", "uncheckable", "with_surroundings"]
 
 _MOST_PAIRS = 20
-_AROUND = 40  # words of a quotation with what stands around it
+AROUND = 60  # words of a quotation with what stands around it
 
 
 def concluded(
@@ -117,29 +117,35 @@ async def contradiction(
 
 
 def with_surroundings(question: str, kept: Sequence[Checked], passages: Sequence[Passage]) -> list[Checked]:
-    """The likeliest quotation with what stands around it, where it does not tell by itself what is asked for; other quotations that then stand in
-    it are left out.
+    """Each quotation with what stands around it, where it does not tell by itself what is asked for, the likeliest first; other quotations that
+    then stand in it are left out.
     """
     judged = [each for each in kept if each.quoted and each.support is not None]
-    best = max(judged, key=lambda each: each.support or 0.0, default=None)
-    if best is None or tells_by_itself(question, best.text):
-        return list(kept)
-    [citation] = best.citations
+    shown = list(kept)
+    for quoted in sorted(judged, key=lambda each: -(each.support or 0.0)):
+        if quoted in shown and not tells_by_itself(question, quoted.text):
+            shown = _widened(quoted, shown, passages)
+    return shown
+
+
+def _widened(quoted: Checked, kept: list[Checked], passages: Sequence[Passage]) -> list[Checked]:
+    """What is kept, one quotation of it with what stands around it; as it was where that would cut another one in two."""
+    [citation] = quoted.citations
     [passage] = (each for each in passages if each.id == citation.passage)
     start, end = citation.start - passage.start, citation.end - passage.start
-    around = surroundings(passage.text, start, end, most=_AROUND)
+    around = surroundings(passage.text, start, end, most=AROUND)
     start, end = passage.start + around.start, passage.start + around.end
     beside = [
         each
         for each in kept
-        if each is not best and each.quoted and each.citations[0].passage == passage.id
+        if each is not quoted and each.quoted and each.citations[0].passage == passage.id
         and each.citations[0].start < end and start < each.citations[0].end
     ]  # fmt: skip
     if any(each.citations[0].start < start or end < each.citations[0].end for each in beside):
-        return list(kept)
+        return kept
     cited = citation.model_copy(update={"start": start, "end": end, "quote": around.text})
-    wide = best.model_copy(update={"text": around.text, "citations": (cited,)})
-    return [wide if each is best else each for each in kept if each not in beside]
+    wide = quoted.model_copy(update={"text": around.text, "citations": (cited,)})
+    return [wide if each is quoted else each for each in kept if each not in beside]
 
 
 def uncheckable(sentence: DraftSentence, passages: Sequence[Passage]) -> Checked:

@@ -1,6 +1,6 @@
 """Documents as text: readers of formats, blocks, chunks, terms."""
 
-from .blocks import Block, BlockKind, blocks
+from .blocks import Block, BlockKind, blocks, term_of
 from .chunks import Chunker, Document
 from .readers import Hints, kinds_in_words, known_encoding, media_of, parse, pictures_of_pages, rules_of, unread_pages
 from .scripts import is_unspaced, word_count
@@ -8,5 +8,5 @@ from .terms import RAG_REMEDY, TERMS, terms
 
 __all__ = [
     "Block", "BlockKind", "Chunker", "Document", "Hints", "RAG_REMEDY", "TERMS", "blocks", "is_unspaced", "kinds_in_words",
-    "known_encoding", "media_of", "parse", "pictures_of_pages", "rules_of", "terms", "unread_pages", "word_count",
+    "known_encoding", "media_of", "parse", "pictures_of_pages", "rules_of", "term_of", "terms", "unread_pages", "word_count",
 ]  # fmt: skip

@@ -13,14 +13,16 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-__all__ = ["Block", "BlockKind", "blocks"]
+__all__ = ["Block", "BlockKind", "blocks", "term_of"]
 
 BlockKind = Literal["paragraph", "list", "table", "code", "title", "contents", "markup"]
 """`contents`: entries of a table of contents; `markup`: what a program reads, such as a label, an option, a rule."""
 
 
 class Block(NamedTuple):
-    """`text[start:end]` of a passage; `title`: the nearest title above it in the same text, empty for none."""
+    """`text[start:end]` of a passage; `title`: the nearest title above it in the same text, or the term that it is set in under, empty for
+    none.
+    """
 
     kind: BlockKind
     start: int
@@ -60,23 +62,47 @@ _TABLE_OF_CONTENTS = re.compile(
     r"|目次|目录)\W*$",
     re.IGNORECASE,
 )
+_TERM = re.compile(r"(?P<term>[^\n]{1,300}?):(?:\s|$)")
+_NO_TERM = re.compile(  # what stands before a colon in prose
+    r"\W*(?:notes?|warning|caution|tip|important|hint|(?:for )?examples?|e\.g|i\.e)\b"
+    r"|.*\b(?:is|are|was|were|has|have|can|will|do|does|you|we|they|there|this|these|it|following|follows|as)\b",
+    re.I,
+)
+_SIGNATURE = re.compile(r"\W*-|.*[\[<(|]")
 _FULL_STOP = re.compile(r"[.!:。！：][\"'”’)\]*_`]*$")
 _PROSE = re.compile(r"\s*(?:[*`_\"'(]*[A-Z][\w'’`*]*[,:;]?|I|A)(?: [\w'’`*(\"/-]+[,:;.)\"`*]*){2}")
 _ASKS = re.compile(r"[^\n]{4,120}[?？][^\w\n?]{0,3}")
+_LONGEST_TERM = 8  # words
+_INSET = 2  # blanks before what is said of a term, as readers set it in; more are code
 _LONGEST_ENTRY = 120  # characters of a line in a table of contents
 
 
 def blocks(text: str) -> list[Block]:
     """The blocks of `text` in order. A question on a line of its own is a title, as in a list of frequent questions."""
     titled: list[Block] = []
-    title = ""
+    title = term = ""
     for kind, start, end in _contents(text, list(_Reader(text).read())):
         if kind == "paragraph" and _ASKS.fullmatch(text[start:end]):
             kind = "title"
-        titled.append(Block(kind, start, end, title))
+        set_in = 0 < start - text.rfind("\n", 0, start) - 1 <= _INSET
+        titled.append(Block(kind, start, end, (set_in and term) or title))
         if kind == "title":
-            title = _shown(text[start:end])
+            title, term = _shown(text[start:end]), ""
+        elif kind == "paragraph":
+            term = term_of(text[start:end]) or (term if set_in else "")
+        elif not set_in:
+            term = ""
     return titled
+
+
+def term_of(paragraph: str) -> str:
+    """What a paragraph defines or answers, as "--quiet: Says less." does; empty for none."""
+    match = _TERM.match(paragraph)
+    term = match["term"].strip(" *`_") if match else ""
+    if term.endswith("?"):
+        return term
+    short = len(term.split()) <= _LONGEST_TERM or _SIGNATURE.match(term)
+    return term if short and not _NO_TERM.match(term) else ""
 
 
 class _Reader:

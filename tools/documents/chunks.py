@@ -73,7 +73,7 @@ class Chunker(Record):
     @property
     def key(self) -> str:
         """The hash of the settings and of the rules themselves (their number is raised when they change)."""
-        return hashlib.sha256(f"rules 2, size {self.size}, least {self.least}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"rules 3, size {self.size}, least {self.least}".encode()).hexdigest()[:16]
 
     def passages(self, document: Document) -> list[Passage]:
         """The passages of a document in its order; a picture is one passage, whatever its caption."""

@@ -1,11 +1,12 @@
 """Whether a text follows from another: part by part, by overlap, or by an NLI model."""
 
+from .answer_features import Features, nearness, outlook, word_features
 from .answer_types import rival_answers, tells_by_itself
 from .claims import Comparison, compare
 from .judgement import Entailment, Judgement
 from .nli import open_nli
 from .overlap import Overlap, Standing, evidence_features, found_features, passage_features
-from .picker import CalibratedPicker, Picked, Picker, nearness, word_features
+from .picker import CalibratedPicker, Picked, Picker
 from .quantities import quantities
 from .quotations import Quotation, quotations, surroundings
 from .reading import leans
@@ -16,6 +17,7 @@ __all__ = [
     "CalibratedPicker",
     "Comparison",
     "Entailment",
+    "Features",
     "Judgement",
     "Overlap",
     "Picked",
@@ -31,6 +33,7 @@ __all__ = [
     "nearness",
     "numbers",
     "open_nli",
+    "outlook",
     "passage_features",
     "quantities",
     "quotations",

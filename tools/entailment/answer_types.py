@@ -60,6 +60,16 @@ _DEFINED = re.compile(
     r"(?:meant by |the meaning of )?(?:an? |the )?(?P<term>.+?)\s*(?:(?:mean|stand for)\b.*)?\s*\??\s*$",
     re.I,
 )
+_PURPOSE = re.compile(
+    r"^\W*what (?:(?:do|does|did|will|would)\s+(?P<acts>.+?)\s+(?:do|change|check)"
+    r"|(?:is|are|was|were)\s+(?P<serves>.+?)\s+(?:used |meant |good )?for)\s*\??\s*$",
+    re.I,
+)
+_KIND = re.compile(  # words of a question that say what its term is
+    r"^(?:(?:the|an?|option|flag|command|function|method|setting|switch|argument)\s+)+|\s+(?:option|flag|command|function|method|setting|switch|argument"
+    r"|decorator|module|extension|plugin|tool|program|file|class|fixture)s?\b.*$",
+    re.I,
+)
 _RELATES = frozenset("of for in on with between from to by called used comparable like at as about".split())
 _YES_NO = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|has|have|had|will|would|may|might|must|should|shall|can|could)\b", re.I
@@ -110,7 +120,7 @@ def has_type(kind: AnswerType, text: str, question: str) -> bool:
             asked = set(words(question))
             return any(token.name and token.text.casefold() not in asked for token in Text.read(text).tokens)
         case "definition":
-            return _defines(_term(question), text)
+            return _defines(_term(question), text, purpose=_PURPOSE.match(question) is not None)
         case "reason":
             return _BECAUSE.search(text) is not None
         case "command":
@@ -156,17 +166,21 @@ def rival_answers(question: str, first: str, second: str) -> bool:
 
 
 def _term(question: str) -> str:
+    if purpose := _PURPOSE.match(question):
+        return _KIND.sub("", purpose["acts"] or purpose["serves"])
     match = _DEFINED.match(question)
     return match["term"] if match else ""
 
 
-def _defines(term: str, text: str) -> bool:
-    """Whether a text begins with the term and says what it is: "X is ...", "X (...)", "X: ...", or an X that is called so."""
+def _defines(term: str, text: str, *, purpose: bool = False) -> bool:
+    """Whether a text begins with the term and says what it is: "X is ...", "X (...)", "X: ...", or an X that is called so; or what it does."""
     asked = content_words(term)
     if not asked:
         return False
-    pattern = r"\W+(?:\w+\W+){0,2}?".join(re.escape(word) + r"\w{0,3}" for word in asked)
+    pattern = r"[\W_]+(?:\w+\W+){0,2}?".join(re.escape(word) + r"\w{0,3}" for word in asked)
     lead = rf"^\W*(?:(?:an?|the|in \w+,)\W+)?(?:\w+\W+){{0,3}}?{pattern}[\"'”’*`_]*(?:['’]?s)?\s*"
     says = r"(?:,[^,]{0,60},)?\s*(?:\(|:|–|—|-\s|\n|(?:is|are|was|were|means?|refers?|stands?|describes?|denotes?|represents?|consists?)\b)"
+    if purpose:
+        says = rf"(?:{says}|\s*\w+s\b)"
     named = rf"\b(?:called|named|known as|abbreviated|i\.e\.|termed)\W+(?:\w+\W+){{0,2}}?{pattern}|\(\W*{pattern}\W*\)"
     return re.search(lead + says, text, re.I) is not None or re.search(named, text, re.I) is not None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from ...runtime.protocols import TextEmbedder
 
-__all__ = ["Regression", "calibrated", "dot"]
+__all__ = ["Regression", "calibrated", "dot", "log_odds"]
 
 _CALIBRATED_WITH = "all-minilm-l6-v2"
 _FARTHEST = 30.0  # log odds
@@ -33,6 +33,12 @@ def calibrated(embedder: TextEmbedder | None) -> TextEmbedder | None:
     """The embedder, where it is the model that the regressions were fitted with; else None."""
     known = embedder is not None and _CALIBRATED_WITH in embedder.model.lower().replace("_", "-")
     return embedder if known else None
+
+
+def log_odds(probability: float) -> float:
+    """The logarithm of the odds, between -9.2 and 9.2."""
+    kept = min(max(probability, 1e-4), 1 - 1e-4)
+    return math.log(kept / (1 - kept))
 
 
 def dot(first: Sequence[float], second: Sequence[float]) -> float:

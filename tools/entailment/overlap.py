@@ -24,7 +24,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..documents import terms
-from .calibration import Regression, calibrated, dot
+from .calibration import Regression, calibrated, dot, log_odds
 from .judgement import Judgement
 from .sentences import sentences
 from .words import content_words, numbers, words
@@ -144,7 +144,7 @@ class Overlap:
         Raises:
             CallFailed: the embedder failed.
         """
-        odds = [_log_odds(value) for value in await self.relevance(question, passages)]
+        odds = [log_odds(value) for value in await self.relevance(question, passages)]
         return [(max(odds) - value, place) for place, value in enumerate(odds)]
 
     async def judge_found(self, pairs: Sequence[tuple[str, str]], standings: Sequence[Standing]) -> list[Judgement]:
@@ -240,13 +240,13 @@ def against(premise: str, hypothesis: str) -> float:
 def passage_features(passage: str, question: str, best: float) -> list[float]:
     """Coverage of the question's words by the passage, and the log odds of its best sentence."""
     asked = set(_content_terms(question))
-    return [len(asked.intersection(_content_terms(passage))) / max(1, len(asked)), _log_odds(best)]
+    return [len(asked.intersection(_content_terms(passage))) / max(1, len(asked)), log_odds(best)]
 
 
 def found_features(evidence: float, standing: Standing) -> list[float]:
     """The log odds of the sentence's own evidence, those by which its passage is behind the best one, the log of its place from 1."""
     behind, place = standing
-    return [_log_odds(evidence), behind, math.log1p(place)]
+    return [log_odds(evidence), behind, math.log1p(place)]
 
 
 @lru_cache(maxsize=32768)
@@ -272,11 +272,6 @@ def _body(premise: str) -> str:
 
 def _folded(text: str) -> str:
     return " ".join(words(text))
-
-
-def _log_odds(probability: float) -> float:
-    kept = min(max(probability, 1e-4), 1 - 1e-4)
-    return math.log(kept / (1 - kept))
 
 
 def _sided(pairs: Sequence[tuple[str, str]], evidence: Sequence[float]) -> list[Judgement]:

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...runtime.passages import Passage
-from ..documents import Block, BlockKind, blocks, word_count
+from ..documents import Block, BlockKind, blocks, term_of, word_count
 from .reading import leans
 from .sentences import Span, sentences
 
 __all__ = ["Quotation", "is_question", "quotations", "surroundings"]
 
 _LONGEST = 1400  # characters of a quotation: more is no answer but a page
+_LONGEST_SECTION = 80  # words of all that stands under a title, quoted together
 _MOST_LINES = 12  # of code that nothing leads to
 _LONGEST_SENTENCE = 120  # words
 _ENDS_OPEN = re.compile(r":[\"'”’)\]*_`]*$|：$")
@@ -52,7 +53,7 @@ class Quotation(NamedTuple):
 
     `title`: the heading or the question that it stands under, in the text or above it; `order`: how many quotations stand before it under that title;
     `kind`: of the block that it ends in; `lead`: its first sentence where that was taken with a block, else the whole; `before`: the
-    sentence before it.
+    sentence before it; `under`: of an item the sentence that leads to its list, of a row the first one of its table.
     """
 
     place: int
@@ -64,6 +65,7 @@ class Quotation(NamedTuple):
     order: int
     lead: str
     before: str
+    under: str = ""
 
     @property
     def leads(self) -> bool:
@@ -81,19 +83,36 @@ def quotations(passage: Passage, place: int = 0) -> list[Quotation]:
     order, before = 0, ""
     title: str | None = None
     read = blocks(passage.text)
+    wholes = dict(_sections(passage.text, read))
+    leading, taken = "", 0
     for number, block in enumerate(read):
-        if block.title != title:
-            order, title, before = 0, block.title, ""
-        heading = block.title or above
+        term = _defined(passage.text, block)
+        if (term or block.title) != title:
+            order, title, before = 0, term or block.title, ""
+        heading = title or above
+        under = ""
+        if block.kind == "list":
+            under = leading
+        elif block.kind == "table":
+            under = passage.text[block.start : block.end].partition("\n")[0]
         for start, end, kind, leads in _parts(passage.text, read, number):
             text = passage.text[start:end]
             lead = _first(text) if leads else text
+            if block.kind == "code" and end <= taken:  # the sentence that leads to it has it
+                continue
             if is_question(lead):  # "Q: May I bring a dog? A: Yes."
                 order, heading = 0, lead
             elif _worth(text, lead):
-                found.append(Quotation(place, start, end, text, kind, heading, order, lead, before))
+                found.append(Quotation(place, start, end, text, kind, heading, order, lead, before, under))
                 order += 1
+                if leads and _ENDS_OPEN.search(lead):
+                    taken = end
             before = lead
+        if block.start in wholes:
+            text = passage.text[block.start : wholes[block.start]]
+            if _worth(text, lead := _first(text)) and not is_question(lead):
+                found.append(Quotation(place, block.start, wholes[block.start], text, block.kind, heading, 0, lead, ""))
+        leading = before if block.kind == "paragraph" and _ENDS_OPEN.search(_first(before)) else ""
     return found
 
 
@@ -162,8 +181,34 @@ def _parts(text: str, read: Sequence[Block], number: int) -> Iterator[tuple[int,
         start = block.start
         for line in text[block.start : block.end].split("\n"):
             if len(_CELL.findall(line)) > 1:
-                yield start, start + len(line), "table", False
+                yield start + len(line) - len(line.lstrip()), start + len(line.rstrip()), "table", False
             start += len(line) + 1
+
+
+def _sections(text: str, read: Sequence[Block]) -> Iterator[tuple[int, int]]:
+    """Start and end of what stands under a title or a term, two blocks or more, where it is short: an option with its default and its flags."""
+    first = 0
+    while first < len(read):
+        term = _defined(text, read[first])
+        last = first
+        while (
+            last + 1 < len(read)
+            and read[last + 1].kind in _FOLLOWS
+            and read[last + 1].title == (term or read[first].title)
+        ):
+            if not term and _defined(text, read[last + 1]):
+                break
+            last += 1
+        begins = bool(term) or first == 0 or read[first - 1].kind == "title"
+        if begins and last > first and read[first].kind in ("paragraph", "list", "table"):
+            start, end = read[first].start, read[last].end
+            if word_count(text[start:end]) <= _LONGEST_SECTION:
+                yield start, end
+        first = last + 1
+
+
+def _defined(text: str, block: Block) -> str:
+    return term_of(text[block.start : block.end]) if block.kind == "paragraph" else ""
 
 
 def _worth(text: str, lead: str) -> bool:

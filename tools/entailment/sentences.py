@@ -30,7 +30,7 @@ _ABBREVIATIONS = frozenset(
     prof ref refs resp sec sp spp sr st subsp suppl tab var viz vol vs""".split()
 )
 _END = regex.compile(
-    r"""(?P<stop>[.!?…؟۔]+["'”’»)\]]*)(?P<blank>\s+)(?=["'“‘«„(\[]*[\p{Lu}\p{Lt}\p{Lo}0-9\[(<>≥≤±~*-])"""
+    r"""(?<=\S)(?P<stop>[.!?…؟۔]+["'”’»)\]]*)(?P<blank>\s+)(?=["'“‘«„(\[]*[\p{Lu}\p{Lt}\p{Lo}0-9\[(<>≥≤±~*-])"""
     r"""|(?P<mark>[।॥።։។៕။༎]+["'”’»)\]]*|[。！？｡]+(?:(?![」』”’）)])|[」』”’）)]++(?![とっ、，])))\s*"""
     r"""|(?P<line>\n[ \t]*\n\s*|\n(?=\s*(?:[-*•]|\d+[.)])\s)|(?<=[\p{Thai}\p{Lao}])[ \t]*\n\s*)"""
     r"""|(?P<phrase>(?<=[\p{Thai}\p{Lao}])[ ]+(?=[\p{Thai}\p{Lao}]))"""

@@ -521,7 +521,7 @@ async def test_where_no_sentence_is_sure_the_nearest_passage_is_shown(tmp_path):
         async def pick(self, question, passages):
             from inloop.tools.entailment import Picked, quotations
 
-            return [Picked(each, 0.5 - 0.1 * n) for n, p in enumerate(passages) for each in quotations(p, n)]
+            return [Picked(each, 0.5 - 0.1 * n, 0.5) for n, p in enumerate(passages) for each in quotations(p, n)]
 
     parts = {
         "answerer": QuotingAnswerer(Overlap(), picker=Unsure()), "verifier": Verifier(Overlap(), picker=Unsure())

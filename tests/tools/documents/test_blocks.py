@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inloop.tools.documents import Chunker, blocks, parse
+from inloop.tools.documents import Chunker, blocks, parse, term_of
 
 
 def kinds(text):
@@ -111,3 +111,41 @@ def test_what_goes_on_in_the_next_passage_keeps_its_title():
     first, *rest = passages(text, size=400)
     assert first.text.startswith("Opening hours") and first.headings == ()
     assert rest and all(p.headings == ("Opening hours",) for p in rest)
+
+
+def test_what_is_set_in_stands_under_its_term():
+    text = """Locks
+=====
+
+--quiet: Says less.
+
+  The default is to say all.
+
+  - Nothing at all with -qq.
+
+Two of them: both of oak.
+
+--fast / -f: Runs."""
+    assert [(words, title) for _, words, title in kinds(text)][1:] == [
+        ("--quiet: Says less.", "Locks"),
+        ("The default is to say all.", "--quiet"),
+        ("- Nothing at all with -qq.", "--quiet"),
+        ("Two of them: both of oak.", "Locks"),
+        ("--fast / -f: Runs.", "Locks"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "term"),
+    [
+        ("--quiet: Says less.", "--quiet"),
+        ("How long may a gate stay open?: Two hours.", "How long may a gate stay open?"),
+        ("push [-p|--patch] [-k|--keep-index] [<name>]: Saves it.", "push [-p|--patch] [-k|--keep-index] [<name>]"),
+        ("**Type:** Bool", ""),
+        ("Note: it is closed.", ""),
+        ("There are two gates: west and east.", ""),
+        ("The gate", ""),
+    ],
+)
+def test_terms(paragraph, term):
+    assert term_of(paragraph) == term

@@ -35,7 +35,8 @@ def test_lists_tables_code_and_definitions():
             <ol start="3"><li>row</li><li>sail</li></ol>
             <table><thead><tr><th>Boat</th><th>Length</th></tr></thead><tr><td>Tern</td><td><p>7 m</p></td></tr></table>
             <pre>  x =
-  1</pre><dl><dt>BHA</dt><dd>Brunmoor Harbour Authority</dd><dt>VTS</dt><dt>Traffic</dt><dd>Watch</dd></dl>"""
+  1</pre><dl><dt>BHA</dt><dd>Brunmoor Harbour Authority</dd><dt>VTS</dt><dt>Traffic</dt><dd>Watch</dd>
+            <dt>Ebb</dt><dd><p>Low water.</p><p>Wait:</p><ul><li>six hours</li></ul><pre>tide</pre></dd></dl><p>Then row.</p>"""
         ),
         "text/html",
     )
@@ -46,6 +47,11 @@ def test_lists_tables_code_and_definitions():
         "```\n  x =\n  1\n```",
         "BHA: Brunmoor Harbour Authority",
         "VTS / Traffic: Watch",
+        "Ebb: Low water.",
+        "  Wait:",
+        "  - six hours",
+        "  ```\n  tide\n  ```",
+        "Then row.",
     ]
 
 

@@ -49,7 +49,7 @@ BLOCKS = {
     ".. versionadded:: 3.8\n   The ``x`` option.\n": ["Added in version 3.8: The x option."],
     ".. confval:: port\n   :type: int\n\n   The port to use.\n\n   It is 80.\n": [
         "port: The port to use.",
-        "It is 80.",
+        "  It is 80.",
     ],
     "- a rope\n\n  second words\n- a lamp\n\n  1. oil\n  2. wick\n": [
         "- a rope\n  second words\n- a lamp\n  1. oil\n  2. wick"

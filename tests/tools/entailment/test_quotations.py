@@ -52,6 +52,26 @@ def test_a_colon_takes_its_block_along():
     assert texts("Lock it with the following command:") == []
 
 
+def test_what_stands_under_a_title_or_a_term_is_quoted_together_where_it_is_short():
+    option = "Says less.\n\n**Default:** `False`\n\n- --quiet\n- -q"
+    assert option in texts(option, headings=("Quiet",))
+    assert option in texts(f"Quiet\n=====\n\n{option}\n\nLoud\n====\n\nSays more.")
+    long = " ".join(["It says less than it says."] * 20)
+    assert not any(each.startswith("Says less.\n") for each in texts(f"Says less.\n\n{long}"))
+    terms = "-q: Says less.\n\n  It is off.\n\n-f: Runs.\n\n-x: Walks."
+    assert texts(terms) == ["-q: Says less.", "-q: Says less.\n\n  It is off.", "It is off.", "-f: Runs.", "-x: Walks."]
+
+
+def test_what_is_quoted_knows_what_it_stands_under():
+    terms = "-q: Says less. Much less.\n\n  It is off.\n\n-f: Runs."
+    found = {each.text: (each.title, each.order) for each in quotations(passage(terms, headings=("Options",)))}
+    assert found["Much less."] == ("-q", 1) and found["It is off."] == ("-q", 2) and found["-f: Runs."] == ("-f", 0)
+    under = {each.text: each.under for each in quotations(passage("There are two:\n\n- west\n- east\n\nBoth leak."))}
+    assert under["- east"] == "There are two:" and not under["Both leak."]
+    table = "| gate | width |\n| --- | --- |\n| west | 3 m |"
+    assert next(each for each in quotations(passage(table)) if "west" in each.text).under == "| gate | width |"
+
+
 async def answers(question, *held):
     picked = await CalibratedPicker().pick(question, held)
     return [each.quotation.text for each in sorted(picked, key=lambda each: -each.probability)]
@@ -134,9 +154,9 @@ async def test_a_question_without_blanks_is_answered_by_what_shares_its_letters(
     ]
     picked = await CalibratedPicker().pick("石桥有多长？", passages)
     best = max(picked, key=lambda each: each.probability)
-    assert best.quotation.text == "石桥长八十六米。" and best.probability >= CalibratedPicker.line
+    assert best.quotation.text == "石桥长八十六米。" and best.answered >= CalibratedPicker().line
     other = await CalibratedPicker().pick("医院有多少医生？", passages)
-    assert all(each.probability < CalibratedPicker.line for each in other)
+    assert all(each.answered < CalibratedPicker().line for each in other)
 
 
 def around(text, sentence, most=20):

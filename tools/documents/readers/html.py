@@ -118,6 +118,8 @@ class _Page:
         self._in_item = 0
         self._cells: list[str] | None = None
         self._term = ""
+        self._definitions = 0
+        """How many definitions are open."""
         self._bold = False
 
     def walk(self, root: Any) -> None:
@@ -180,6 +182,10 @@ class _Page:
         elif name == "dt":
             self._flush()
             return self._leave_term
+        elif name == "dd":
+            self._flush()
+            self._definitions += 1
+            return self._leave_definition
         elif name in _BLOCKS or (name in ("td", "th")):
             self._flush()
             self._bold = _TITLE.search(" ".join(map(str, tag.get_attribute_list("class")))) is not None
@@ -217,11 +223,18 @@ class _Page:
         self._term = " / ".join(filter(None, [self._term, " ".join("".join(self._words).split())]))
         self._words = []
 
+    def _leave_definition(self) -> None:
+        self._flush()
+        self._definitions -= 1
+        self._outline.inset = self._definitions > 0
+
     def _end_term(self) -> None:
         """A term without words that define it is a line of its own."""
         if self._term:
             term, self._term = self._term, ""
+            self._outline.inset = self._definitions > 1
             self._outline.block(f"{term}:")
+            self._outline.inset = self._definitions > 0
 
     def _flush(self) -> None:
         """The words that have come are a block: an item where one has begun, a definition after its term."""
@@ -233,8 +246,10 @@ class _Page:
         self._words, self._bold = [], False
         if not words:
             return
-        if self._term:
+        begins = bool(self._term)
+        if begins:
             words, self._term = f"{self._term}: {words}", ""
+            self._outline.inset = self._definitions > 1
         depth = max(0, len(self._lists) - 1)
         if self._mark is not None:
             self._outline.item(words, mark=self._mark, depth=depth)
@@ -243,6 +258,7 @@ class _Page:
             self._outline.item(words, mark="", depth=depth + 1)
         else:
             self._outline.block(f"**{words}**" if bold else words)
+        self._outline.inset = self._definitions > 0
 
 
 def _nothing() -> None:

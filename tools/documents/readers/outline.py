@@ -71,6 +71,8 @@ class Outline:
         self._entries: list[_Entry] = []
         self.page: int | None = None
         """The page, slide or sheet on which what comes stands."""
+        self.inset = False
+        """Whether what comes is said of the term above it, beyond the first paragraph, which stands behind the term: it is set in."""
 
     def heading(self, level: int, words: str) -> None:
         """A heading; `level` 1 is the outermost."""
@@ -101,9 +103,11 @@ class Outline:
             self._put("row", " | ".join(words))
 
     def _put(self, kind: Literal["heading", "block", "item", "row"], text: str, level: int = 0) -> None:
-        text = clean(text)
+        text = clean(text).strip("\n").rstrip()
+        if self.inset and kind != "heading":
+            text = "\n".join(f"  {line}" if line else line for line in text.split("\n"))
         if text.strip():
-            self._entries.append(_Entry(kind, text.strip("\n").rstrip(), level, self.page))
+            self._entries.append(_Entry(kind, text, level, self.page))
 
     def reading(
         self, *, title: str = "", notes: Iterable[str] = (), meta: Mapping[str, Value] | None = None

@@ -233,8 +233,10 @@ class _Tree:
             self._outline.block(f"{term}: {_words(rest.pop(0))}")
         elif term:
             self._outline.block(f"{term}:")
+        inset, self._outline.inset = self._outline.inset, bool(term)
         for child in rest:
             self.put(child)
+        self._outline.inset = inset
 
     def _footnote(self, node: Element) -> None:
         label, *rest = node.children
