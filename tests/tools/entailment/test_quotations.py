@@ -159,6 +159,23 @@ async def test_a_question_without_blanks_is_answered_by_what_shares_its_letters(
     assert all(each.answered < CalibratedPicker().line for each in other)
 
 
+async def test_with_vectors_what_is_near_in_meaning_is_likelier():
+    class Near:
+        model = "all-MiniLM-L6-v2"
+
+        async def texts(self, texts, *, role=None):
+            return [[1.0, 0.0] if "gate" in text or "barrier" in text else [0.0, 1.0] for text in texts]
+
+    held = [passage("The barrier moves at noon. The keeper eats at noon.")]
+    picked = {
+        each.quotation.text: each for each in await CalibratedPicker(Near()).pick("When does the gate open?", held)
+    }
+    near, far = picked["The barrier moves at noon."], picked["The keeper eats at noon."]
+    assert near.probability > far.probability and near.answered == far.answered
+    [other] = await CalibratedPicker(Near()).pick("When is lunch?", [passage("The barrier moves at noon.")])
+    assert other.answered < near.answered
+
+
 def around(text, sentence, most=20):
     start = text.index(sentence)
     span = surroundings(text, start, start + len(sentence), most=most)

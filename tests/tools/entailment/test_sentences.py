@@ -14,6 +14,7 @@ TEXTS = {
         "It is 41 m high (see Fig. 3).",
         "He asked “why?”",
         "Then he left.",
+        "Run `gate . --lock` or `gate . Lock` at night.",
     ],
     "Chinese": ["灯塔于1874年建成。", "灯塔高四十一米。", "有多高？"],
     "Japanese, with a quotation that goes on": ["「行く。」と言った。", "とても高い。", "「はい！」", "彼は笑った。"],
