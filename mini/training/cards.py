@@ -45,7 +45,8 @@ _ABOUT = {
         "A LoRA adapter (rank 16) of SmolLM2-135M-Instruct (Hugging Face, Apache-2.0) for the roles of rewriter and questioner in the drawn"
         " world's English. Its rewrites are of mixed quality by design: what was marked wrong mostly becomes plain, the rest is chosen by"
         " chance. `writer.gguf` is for the embedded server, the safetensors file for peft.\n\n"
-        "These weights: those of the first edition, then 500 steps of 12 exchanges in all roles (`writer_rows.py`), 45 minutes of one core.",
+        "These weights: those of the first edition, then 500 steps of 12 exchanges in all roles, then 900 without the questions and dependencies"
+        " of a graph, which follow from its tuples by rule (`writer_rows.py`, the curve is of these); two hours of one core.",
         "On held-out prompts in varied wording with held-out pairs of words. A scene graph counts only if every tuple, question and"
         " dependency is right and none is missing. Where the rules for simple English understand a whole prompt they write its graph"
         " instead, unless `--questioner mini-writer` is given.",
