@@ -12,7 +12,7 @@ from inloop.runtime.errors import InloopError
 from .figures import Options, keep, machine, table
 
 MEASUREMENTS = (
-    *("start", "nodes", "models", "loops", "serving", "scorers", "false_gains", "votes", "search", "curate"),
+    *("start", "nodes", "models", "loops", "many", "serving", "scorers", "false_gains", "votes", "search", "curate"),
     *(
         "students",
         "llm2llm",
@@ -43,6 +43,7 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="how often each time is taken")
     parser.add_argument("--iterations", type=int, default=2, metavar="N", help="rounds of rewriting in the whole run")
     parser.add_argument("--prompts", type=int, default=27, metavar="N", help="prompts of search")
+    parser.add_argument("--many", type=int, default=2000, metavar="N", help="prompts of many")
     parser.add_argument("--claims", type=int, default=100, metavar="N", help="claims of rag_answers")
     parser.add_argument(
         "--answerer", choices=("quote", "llm"), default="quote", help="llm: the language model's words too"

@@ -19,7 +19,7 @@ __all__ = ["Figure", "Options", "keep", "machine", "seconds", "table"]
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What is measured: model specs as in `inloop opt2i`; `repeats`: how often each time is taken; a `student`, None for the one
-    that the benchmark is about; `prompts`: how many `search` takes; `claims` and `answerer`: of `rag_answers`; `makers`: of
+    that the benchmark is about; `prompts` and `many`: how many `search` and `many` take; `claims` and `answerer`: of `rag_answers`; `makers`: of
     `statements`, "hand" for those that were written by hand alone; `draw`: of the pictures and seeds of `retrieval_vision`;
     `embedder`: of `statements` and `questions`; `out`: the folder of the figures, where a measurement may keep its cases as well."""
 
@@ -33,6 +33,7 @@ class Options:
     iterations: int
     claims: int = 100
     prompts: int = 27
+    many: int = 2000
     answerer: str = "quote"
     draw: int = 0
     makers: str = "all"

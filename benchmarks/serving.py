@@ -84,7 +84,7 @@ def _busy(name: str, serving: Serving, options: Options) -> list[Figure]:
         chat.sender.send = clocked  # type: ignore[method-assign]
         return chat
 
-    prompts = tuple(f"{prompt}{ending}" for ending in ("", " in the snow") for prompt in PROMPTS)
+    prompts = tuple(f"{prompt}{ending}" for ending in ("", " in the snow") for prompt in PROMPTS[:8])
     config = Opt2iConfig(
         prompts=prompts, llm=serving.served.llm, images=options.images, vqa=options.vqa, clip=options.clip,
         iterations=options.iterations, candidates=3, images_per_prompt=1, heldout_seeds=0, baselines=False, in_flight=16,
