@@ -32,7 +32,7 @@ from ...runtime.store import BlobStore
 from .assessment import differences, hold_out, mended, rescored, standing, summed, verdict_on
 from .contract import check_proposals
 from .events import GainLooked, HeldOutDone, IterationDone, Reviewed, TrialScored
-from .overlap import begin, judged, realised
+from .overlap import as_written, judged, realised
 from .result import Look, Trial, Wishes
 from .review import Review, banned, offer_of, wishes_after
 from .search import Attempt, Kept, SearchContext, SearchState, StreamingProposer
@@ -69,9 +69,11 @@ async def propose(state: SearchState, runtime: Runtime[SearchContext]) -> dict[s
     def is_fresh(text: str) -> bool:
         return text.casefold() not in known and not banned(text, wishes.ban)
 
+    begun = as_written(search, _first_seeds(search))
+
     def written(text: str) -> None:
         if is_fresh(text):
-            begin(search, text, _first_seeds(search))
+            begun(text)
 
     n, seed = search.candidates, search.seed * 10_000 + state["iteration"] + 1
     if search.ahead is not None and isinstance(search.proposer, StreamingProposer):

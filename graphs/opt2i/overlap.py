@@ -6,7 +6,7 @@ Where a search does not work ahead (`SearchContext.ahead`), all texts of a round
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ...runtime.records import BlobRef
@@ -17,7 +17,7 @@ from .contract import check_realised
 from .result import TrialImage
 from .search import Realiser, SearchContext
 
-__all__ = ["begin", "begin_first", "judged", "realised"]
+__all__ = ["as_written", "begin", "begin_first", "judged", "realised"]
 
 Row = list[BlobRef | None]
 
@@ -27,6 +27,21 @@ def begin(search: SearchContext, text: str, seeds: Sequence[int]) -> None:
     if search.ahead is not None:
         _begin_realising(search, search.ahead, text, seeds)
         search.ahead.begin(("judged", text, tuple(seeds)), partial(_judged_alone, search, search.ahead, text, seeds))
+
+
+def as_written(search: SearchContext, seeds: Sequence[int]) -> Callable[[str], None]:
+    """Begins texts as they are written: as soon as there are enough for a whole batch of the realiser, which would fill up a smaller one."""
+    waiting: list[str] = []
+    batch = getattr(search.realiser, "batch", 1)
+
+    def written(text: str) -> None:
+        waiting.append(text)
+        if len(waiting) * len(seeds) >= batch:
+            for each in waiting:
+                begin(search, each, seeds)
+            waiting.clear()
+
+    return written
 
 
 def begin_first(ahead: Ahead, realiser: Realiser, text: str, seeds: Sequence[int]) -> None:

@@ -24,10 +24,14 @@ See = Callable[[Sequence[BlobRef]], None]
 
 
 class Painter:
-    """The `Realiser` of this loop: pictures of texts. One that cannot be painted is a warning and no picture; `see` is shown the others."""
+    """The `Realiser` of this loop: pictures of texts. One that cannot be painted is a warning and no picture; `see` is shown the others.
+
+    `batch`: so many pictures cost what one does.
+    """
 
     def __init__(self, images: ImageGenerator, warn: Warn, see: See) -> None:
         self.images, self.warn, self.see = images, warn, see
+        self.batch = int(getattr(images, "batch", 1))
 
     async def realise(self, texts: Sequence[str], seeds: Sequence[int]) -> list[list[BlobRef | None]]:
         """One picture for each text and seed, all in one request to the batcher."""

@@ -161,6 +161,11 @@ class DiffusersModel(LocalModel[Sized[RequestT], bytes]):
             if not 0 <= request.seed <= _MAX_SEED:
                 raise BadInput(f"the seed {request.seed!r} is out of range: give a number from 0 to 2**63 - 1.")
 
+    @property
+    def batch(self) -> int:
+        """How many pictures cost what one does: a smaller batch is filled up."""
+        return 1 if self.recipe.fit else self.recipe.batch
+
     async def _pictures(
         self, requests: Sequence[RequestT], inputs: Callable[[RequestT], dict[str, Any]]
     ) -> list[BlobRef]:

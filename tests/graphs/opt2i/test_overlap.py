@@ -14,6 +14,7 @@ from inloop.graphs.opt2i.ahead import Ahead
 from inloop.graphs.opt2i.config import Opt2iConfig
 from inloop.graphs.opt2i.graph import build, chapters
 from inloop.graphs.opt2i.loop import opt2i
+from inloop.graphs.opt2i.overlap import as_written
 from inloop.graphs.opt2i.parts import PromptProposer
 from inloop.graphs.opt2i.search import SearchContext, first_state
 from inloop.graphs.opt2i.stops import usual
@@ -75,6 +76,31 @@ class Writing(ScriptedChat):
             on_text(reply[cut:])
         made = await super().complete(messages, **options)
         return made.model_copy(update={"texts": (reply,)})
+
+
+def test_what_is_written_waits_for_a_whole_batch(tmp_path):
+    """A realiser that fills a batch up is not given one text after the other: each would cost a batch."""
+    blobs = BlobStore(tmp_path / "blobs")
+
+    async def begun(batch: int) -> list[int]:
+        realiser = Slow(blobs)
+        realiser.batch = batch
+        async with Ahead() as ahead:
+            search = SearchContext(
+                proposer=None, realiser=realiser, evaluators={"length": WordCount(blobs)}, objective=lambda scores: scores["length"],
+                stop=usual(iterations=1), seeds=(1, 2), heldout_seeds=(), blobs=blobs, ahead=ahead,
+            )  # fmt: skip
+            written, counts = as_written(search, search.seeds), []
+            for text in (ONE, TWO, THREE):
+                written(text)
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                counts.append(len(realiser.begun))
+            return counts
+
+    assert asyncio.run(begun(1)) == [1, 2, 3]
+    assert asyncio.run(begun(2)) == [1, 2, 3]
+    assert asyncio.run(begun(4)) == [0, 2, 2]
 
 
 @pytest.fixture
