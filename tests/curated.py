@@ -13,6 +13,7 @@ import numpy as np
 
 from inloop.graphs.curate import curate
 from inloop.mini.world.data import write_set
+from inloop.runtime.errors import BadInput
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
 
@@ -43,6 +44,8 @@ class ColorClip:
         return found
 
     async def texts(self, texts: Sequence[str]) -> list[list[float]]:
+        if any("too long" in text for text in texts):
+            raise BadInput("the text is too long: split it.")
         colors = [next((WORDS[word] for word in text.split() if word in WORDS), (0.5, 0.5, 0.5)) for text in texts]
         return [_unit(np.tile(np.array(color), (6, 6, 1))) for color in colors]
 

@@ -73,7 +73,7 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
         decisions.near(staying, removal, dict.fromkeys(staying, why))
     decisions.number_clusters(pairs, threshold)
     audit = audited(config, decisions, vectors, before, among, threshold, groups, fair)
-    notes = (*looked.notes, *captioned.get("notes", ()))
+    notes = (*looked.notes, *captioned.get("notes", ()), *_doubts(decisions, config))
     table = _table(context, decisions, looked, groups, captioned)
     reasons = Counter(row.reason for row in table if row.reason)
     changes = Counter(each.change for each in told)
@@ -92,6 +92,18 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
             threshold=captioned["threshold"], auroc=captioned["auroc"],
         ),
     )  # fmt: skip
+
+
+def _doubts(decisions: Decisions, config: CurateConfig) -> list[str]:
+    """What is said of near copies that show hardly anything."""
+    went = zip(decisions.reasons, decisions.issues, strict=True)
+    weak = sum(reason == "near copy" and "little in it" in issues for reason, issues in went)
+    if not weak or config.copies != "pixels":
+        return []
+    return [
+        f"{weak} near copies have little in them: a small thing elsewhere on a plain ground lies over itself as a crop would. Look at their"
+        " clusters, and raise the threshold where they are no copies."
+    ]
 
 
 def _remarks(decisions: Decisions, config: CurateConfig, captioned: Any) -> None:

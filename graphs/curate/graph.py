@@ -160,12 +160,19 @@ async def caption(state: CurateState, runtime: Context) -> dict[str, Any]:
     written: dict[int, tuple[str, float]] = {}
     if context.captioner is not None and unfit:
         asked = [(looked.looks[place].blob, None) for place in unfit]
-        for place, text in zip(unfit, await each(context.captioner.caption, asked), strict=True):
-            if isinstance(text, str) and text.strip():
-                [vector] = await context.clip.texts([text])
-                score = float(vectors[place] @ np.array(vector, dtype=np.float32))
-                if score >= threshold:
-                    written[place] = (text, score)
+        answers = await each(context.captioner.caption, asked)
+        fresh = {
+            place: text for place, text in zip(unfit, answers, strict=True) if isinstance(text, str) and text.strip()
+        }
+        # one that the encoder cannot take counts as one that does not fit
+        for (place, text), vector in zip(
+            fresh.items(), await each(context.clip.texts, list(fresh.values())), strict=True
+        ):
+            score = (
+                -1.0 if isinstance(vector, Exception) else float(vectors[place] @ np.array(vector, dtype=np.float32))
+            )
+            if score >= threshold:
+                written[place] = (text, score)
     record = {
         "notes": notes,
         "threshold": threshold, "auroc": auroc, "own": own, "unfit": unfit,

@@ -71,6 +71,15 @@ def align(one: Thumbnails, other: Thumbnails) -> Alignment:
     first, number, mirrored, swapped, place = best
     if first < _HOPELESS:
         return Alignment(0.0, _SIZES[number], mirrored)
+    # where neither is much smaller, either may be the crop
+    finer = [
+        _finer(one, other, number, mirrored, each, place) for each in ((False, True) if not number else (swapped,))
+    ]
+    return max(finer, key=lambda each: each.score)
+
+
+def _finer(one: Thumbnails, other: Thumbnails, number: int, mirrored: bool, swapped: bool, place: int) -> Alignment:
+    """The best alignment around a coarse one: at `place` of those of the size `number`, with `one` inside of `other` where `swapped`."""
     around, inner = (other.fine, one.fine) if swapped else (one.fine, other.fine)
     if mirrored:
         inner = inner[:, ::-1]

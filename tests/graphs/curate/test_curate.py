@@ -176,7 +176,7 @@ def test_captions_that_do_not_fit_go_or_are_written_anew(tmp_path, settings):
         model, revision = "teller", "1"
 
         async def caption(self, asked):
-            return ["a red thing"] * len(asked)
+            return ["a red thing"] * (len(asked) - 1) + ["too long for it"]
 
     result = curate(
         folder, settings=settings, captions=tmp_path / "captions.csv", captioner="x", threshold=0.99,
@@ -185,6 +185,7 @@ def test_captions_that_do_not_fit_go_or_are_written_anew(tmp_path, settings):
     rows = rows_of(result)
     assert rows["00.png"].kept and rows["00.png"].written == "a red thing"  # a red one that was called green
     assert rows["01.png"].reason == "caption" and result.tasks[0].captions.written == 2
+    assert rows["05.png"].reason == "caption"  # a caption that the encoder refuses is none that fits
 
 
 def test_what_is_unlike_the_examples_goes(tmp_path, settings):
@@ -215,6 +216,17 @@ def test_issues_are_remarks_until_they_are_named(photos, settings):
     assert rows["own/broken.png"].reason == "unreadable" and "is no picture" in rows["own/broken.png"].why
     rows = rows_of(clean(photos, settings, drop=("dark", "odd aspect")))
     assert rows["own/night.png"].reason == rows["own/strip.png"].reason == "issue"
+
+
+def test_near_copies_with_little_in_them_are_doubted(photos, settings):
+    plain = Image.new("RGB", (96, 96), "white")
+    plain.paste(scene(60, (20, 20)), (40, 40))
+    plain.save(photos / "own" / "plain.png")
+    assert not any("little in them" in note for note in clean(photos, settings, threshold=0.7).notes)
+    plain.crop((6, 6, 92, 92)).resize((90, 90)).save(photos / "own" / "plain too.png")
+    result = clean(photos, settings, threshold=0.7)
+    assert rows_of(result)["own/plain too.png"].reason == "near copy"
+    assert any(note.startswith("1 near copies have little in them") for note in result.notes)
 
 
 def test_a_person_changes_the_threshold_and_keeps_a_picture(photos, settings, tmp_path):

@@ -56,6 +56,10 @@ def test_an_alignment_says_what_was_cropped_and_mirrored():
     assert found.mirrored and found.score > 0.7 and abs(found.scale - 77 / 96) < 0.06
     back = align(Thumbnails(cropped), Thumbnails(one))
     assert back.mirrored and abs(back.score - found.score) < 0.1
+    plain = Image.new("RGB", (96, 96), "white")
+    plain.paste(scene(60, (20, 20)), (40, 40))
+    slight = plain.crop((6, 6, 92, 92))
+    assert score(plain, slight) > 0.8 and score(slight, plain) > 0.8  # whichever is the crop
 
 
 def test_plain_pictures_are_alike_by_their_noise_no_more_than_by_their_colour():
