@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ...runtime.passages import Passage
-from ..documents import terms, word_count
+from ..documents import term_of, terms, word_count
 from .answer_types import answer_type, has_type
 from .calibration import dot, log_odds
 from .quotations import Quotation, is_question, quotations
@@ -49,7 +49,8 @@ _CLOSED = re.compile(r"[.!。！][\"'”’)\]*_`]*$")
 def word_features(question: str, passages: Sequence[Passage]) -> tuple[list[Quotation], list[Features]]:
     """What can be quoted from the passages, which stand in the order of the search, and what its words tell.
 
-    What says nothing beyond the question is left out, except where it asks for yes or no.
+    What says nothing beyond the question is left out, except where it asks for yes or no; so is what is set in under a term that can be quoted with it,
+    for "Default: 2" alone does not tell of what.
     """
     asked = _Asked(question, passages)
     candidates = [
@@ -58,8 +59,16 @@ def word_features(question: str, passages: Sequence[Passage]) -> tuple[list[Quot
         for each in quotations(passage, place)
         if asked.kind == "yes or no" or each.kind == "code" or each.leads or asked.beyond(each.text)
     ]
+    terms_whole = [each for each in candidates if each.leads and term_of(each.text)]
+    candidates = [each for each in candidates if not any(_set_in(each, whole) for whole in terms_whole)]
     rows = [asked.features(each, passages[each.place]) for each in candidates]
     return candidates, _beside_the_others(rows, ("share said", "share said in all"))
+
+
+def _set_in(quotation: Quotation, whole: Quotation) -> bool:
+    """Whether a quotation stands in another one that begins with a term, behind its first paragraph."""
+    inside = quotation.place == whole.place and whole.start < quotation.start and quotation.end <= whole.end
+    return inside and "\n\n" in whole.text[: quotation.start - whole.start]
 
 
 async def nearness(

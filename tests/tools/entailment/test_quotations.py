@@ -159,6 +159,13 @@ async def test_a_question_without_blanks_is_answered_by_what_shares_its_letters(
     assert all(each.answered < CalibratedPicker().line for each in other)
 
 
+async def test_what_is_said_of_a_term_is_not_quoted_without_it():
+    held = passage("--quiet: Says less.\n\n  Default: False\n\n--jobs N: How many gates are moved.\n\n  Default: 2")
+    assert (await answers("What is the default of --jobs?", held))[0].startswith(
+        "--jobs N"
+    ) and "Default: 2" not in await answers("What is the default of --jobs?", held)
+
+
 async def test_with_vectors_what_is_near_in_meaning_is_likelier():
     class Near:
         model = "all-MiniLM-L6-v2"
