@@ -6,14 +6,14 @@ from .lines import read_lines
 from .progress import RunView, progress
 from .session import kept, log_to_stderr
 from .streams import json_text, printable
-from .typed import TypedLines
+from .typed import TypedAnswers
 
 __all__ = [
     "BUDGET",
     "FAILED",
     "LoopCommand",
     "RunView",
-    "TypedLines",
+    "TypedAnswers",
     "add_flags",
     "amount",
     "clip",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ...graphs.curate import Offer, Review
-from ...runtime.errors import BadInput, Interrupted
+from ...runtime.errors import BadInput
 from ...runtime.records import options_checked
-from ..cli import TypedLines, printable
+from ..cli import TypedAnswers, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +25,7 @@ _HELP = (
 
 
 class TerminalReviewer:
-    """Asks on `told` and reads from `typed`; `drawn` writes the page of what is offered, whose path it is given."""
+    """Asks at the terminal; `drawn` writes the page of what is offered, whose path it is given."""
 
     def __init__(
         self,
@@ -37,32 +36,13 @@ class TerminalReviewer:
         told: TextIO | None = None,
     ) -> None:
         self.page, self.drawn = page, drawn
-        self.told = told or sys.stderr
-        self._typed = TypedLines(typed or sys.stdin)
+        self._answers = TypedAnswers(typed, told)
 
     async def __call__(self, question: Mapping[str, Any]) -> Review:
         """What the person answers; `Interrupted` where the input is at its end."""
         offer = Offer.model_validate(question)
         self.drawn(offer.cleaned, self.page)
-        self._say("\n".join(_lines(offer, self.page)))
-        review = Review()
-        while True:
-            self._say("review> ", end="")
-            line = await self._typed.next()
-            if not line:
-                raise Interrupted("the run waits for a person's answer, and the input is at its end")
-            if not line.strip():
-                return review
-            try:
-                review = parsed(line, review)
-            except BadInput as error:
-                self._say(f"  {printable(str(error))}\n{_HELP}")
-                continue
-            if review.stop:
-                return review
-
-    def _say(self, text: str, end: str = "\n") -> None:
-        print(text, file=self.told, end=end, flush=True)
+        return await self._answers.review("\n".join(_lines(offer, self.page)), Review(), parsed, _HELP)
 
 
 def parsed(line: str, review: Review) -> Review:
@@ -96,5 +76,4 @@ def _lines(offer: Offer, page: Path) -> list[str]:
         f"  {printable(offer.folder)}: {done.kept} of {done.pictures} pictures stay; {gone}{threshold}",
         *(f"  {printable(alarm)}" for alarm in done.audit.alarms),
         f"  pictures: {page}",
-        _HELP,
     ]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ...graphs.opt2i import Offer, Review
-from ...runtime.errors import BadInput, Interrupted
+from ...runtime.errors import BadInput
 from ...runtime.records import options_checked
 from ...runtime.store import write_whole
-from ..cli import TypedLines, points, printable
+from ..cli import TypedAnswers, points, printable
 from .format import stop_words
 
 if TYPE_CHECKING:
@@ -29,45 +27,23 @@ _HELP = (
 
 
 class TerminalReviewer:
-    """Asks on `told` and reads from `typed`; the pictures are in `review.html` of the run's folder, which draws itself again."""
+    """Asks at the terminal; the pictures are in `review.html` of the run's folder, which draws itself again."""
 
     def __init__(
         self, folder: Path, blobs: BlobStore, *, typed: TextIO | None = None, told: TextIO | None = None
     ) -> None:
         self.page, self.blobs = folder / "review.html", blobs
-        self.told = told or sys.stderr
-        self._lines = TypedLines(typed or sys.stdin)
+        self._answers = TypedAnswers(typed, told)
 
     async def __call__(self, question: Mapping[str, Any]) -> Review:
         """What the person answers; `Interrupted` where the input is at its end."""
-        try:
-            return await self._asked(question)
-        except asyncio.CancelledError:
-            self._say("  answered elsewhere, or stopped")
-            raise
-
-    async def _asked(self, question: Mapping[str, Any]) -> Review:
         offer = Offer.model_validate(question)
         write_whole(self.page, review_page(offer, self.blobs).encode("utf-8"))
-        self._say("\n".join(_lines(offer, self.page)))
-        review = Review()
-        while True:
-            self._say("review> ", end="")
-            line = await self._lines.next()
-            if not line:
-                raise Interrupted("the run waits for a person's answer, and the input is at its end")
-            if not line.strip():
-                return review
-            try:
-                review = parsed(line, review, offer)
-            except BadInput as error:
-                self._say(f"  {printable(str(error))}\n{_HELP}")
-                continue
-            if review.stop:
-                return review
 
-    def _say(self, text: str, end: str = "\n") -> None:
-        print(text, file=self.told, end=end, flush=True)
+        def more(line: str, review: Review) -> Review:
+            return parsed(line, review, offer)
+
+        return await self._answers.review("\n".join(_lines(offer, self.page)), Review(), more, _HELP)
 
 
 def parsed(line: str, review: Review, offer: Offer) -> Review:
@@ -140,7 +116,7 @@ def _lines(offer: Offer, page: Path) -> list[str]:
         lines.append(f"  {letter:>2}  {points(candidate.score):>5}  {printable(candidate.text)}")
         if failing and candidate is offer.candidates[-1]:
             lines.append(f"             it fails: {printable(' '.join(failing[:3]))}")
-    return [*lines, f"  pictures: {page}", _HELP]
+    return [*lines, f"  pictures: {page}"]
 
 
 def _letters(count: int) -> list[str]:
