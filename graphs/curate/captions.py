@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,8 +19,10 @@ _NAMES = ("image", "file_name", "image_path", "path", "file")
 _TEXTS = ("caption", "text", "prompt")
 
 
-def read_captions(table: Path, files: Sequence[str]) -> dict[str, str]:
-    """The caption of each picture that has one, by the picture's name.
+def read_captions(table: Path, files: Sequence[str], folder: Path) -> dict[str, str]:
+    """The caption of each picture of `folder` that has one, by the picture's name.
+
+    Pictures are named from the folder, or from where the table lies (as in the metadata of a Hugging Face image folder).
 
     Raises:
         BadInput: no such table or columns, a picture twice, or a caption of a picture that is not there.
@@ -32,15 +35,18 @@ def read_captions(table: Path, files: Sequence[str]) -> dict[str, str]:
         raise BadInput(
             f"--captions: {str(table)!r} has the columns {', '.join(map(repr, rows[0]))}: give image and caption."
         )
-    there, found = set(files), dict[str, str]()
-    strangers = [str(row.get(name)) for row in rows if str(row.get(name)) not in there]
+    beside = {os.path.relpath(folder / file, table.parent): file for file in files}
+    known = beside | {file: file for file in files}
+    pictures = [known.get(os.path.normpath(str(row.get(name))), "") for row in rows]
+    strangers = [str(row.get(name)) for row, picture in zip(rows, pictures, strict=True) if not picture]
     if strangers:
         raise BadInput(
             f"--captions: {len(strangers)} of {len(rows)} rows of {str(table)!r} name no picture of the folder, such as"
-            f" {strangers[0]!r}: names are paths from the folder that is cleaned, such as {files[0]!r}."
+            f" {strangers[0]!r}: names are paths from the folder that is cleaned, such as {files[0]!r}, or from where the table lies."
         )
-    for row in rows:
-        picture, caption = str(row[name]), row.get(text)
+    found: dict[str, str] = {}
+    for row, picture in zip(rows, pictures, strict=True):
+        caption = row.get(text)
         if picture in found:
             raise BadInput(f"--captions: the picture {picture!r} is in {str(table)!r} twice: give it once.")
         if isinstance(caption, str) and not is_blank(caption):

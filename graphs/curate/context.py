@@ -121,7 +121,7 @@ def sources_of(config: CurateConfig) -> Sources:
             raise BadInput(
                 f"--to {config.to!r} holds something else: give a new folder, or one that a cleaning of the same folder wrote."
             )
-    captions = read_captions(Path(config.captions), files) if config.captions else {}
+    captions = read_captions(Path(config.captions), files, Path(config.folder)) if config.captions else {}
     return Sources(files, names(config.test), names(config.like), captions)
 
 

@@ -14,6 +14,7 @@ from curated import ColorClip, drawn_copies, go
 from PIL import Image
 
 from inloop.graphs.curate import Review, curate, read_rows, undone
+from inloop.graphs.curate.captions import read_captions
 from inloop.runtime.errors import BadInput, Interrupted
 from inloop.runtime.settings import Settings
 
@@ -341,3 +342,15 @@ def test_one_picture_alone_stays(tmp_path, settings):
     scene(1).save(tmp_path / "one" / "a.png")
     cleaned = clean(tmp_path / "one", settings).tasks[0]
     assert cleaned.kept == 1 and "one picture is too few to plant copies" in cleaned.how
+
+
+def test_captions_are_named_from_the_folder_or_from_where_the_table_lies(tmp_path):
+    files = ["a.png", "more/b.png"]
+    for place, names in ((tmp_path / "set", ["images/a.png", "./images/more/b.png"]), (tmp_path, files)):
+        place.mkdir(exist_ok=True)
+        table = place / "metadata.jsonl"
+        table.write_text("".join(json.dumps({"file_name": name, "text": "a  cup"}) + "\n" for name in names))
+        assert read_captions(table, files, tmp_path / "set" / "images") == dict.fromkeys(files, "a cup")
+    table.write_text('{"image": "c.png", "caption": "a cup"}\n')
+    with pytest.raises(BadInput, match=r"name no picture of the folder, such as 'c\.png'"):
+        read_captions(table, files, tmp_path / "set" / "images")
