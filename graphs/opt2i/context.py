@@ -50,6 +50,8 @@ class Opt2iContext:
         # a model that was asked for by name writes the questions itself
         self.scenes = SceneWriter(None if by_rules else questioner, rules_first=False if config.questioner else None)
         self._told_foreign = False
+        self.llm_answers = False
+        """Whether the language model has answered in this run: until then nothing is paid for that needs its answer to be of use."""
         if self.chat.tuned_to == "mini" and (config.crossover or config.show_pictures):
             asked = "crossover" if config.crossover else "show_pictures"
             raise BadInput(

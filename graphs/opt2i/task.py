@@ -48,10 +48,11 @@ class _Search:
     async def _run(self, ahead: Ahead) -> Opt2iTask:
         self._warn_of_cut()
         painter = Painter(self.context.images, self._warn, self.context.tell_foreign)
-        if not await self.session.begun(self.id):
-            # the first pictures need no questions: they are painted while these are written
+        if self.context.llm_answers and not await self.session.begun(self.id):
+            # the first pictures need no questions: they are painted while these are written, by a model that is known to be there
             begin_first(ahead, painter, self.text, self.config.seeds)
         scene, why_not = await self._scene_graph()
+        self.context.llm_answers |= scene is not None and bool(scene.raw)
         phrases = await self.context.scenes.phrases(self.text, scene, self._warn)
         if scene is not None:
             self.session.emit(

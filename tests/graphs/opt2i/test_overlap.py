@@ -208,25 +208,35 @@ async def test_what_nobody_takes_up_is_cancelled_and_a_failure_can_be_tried_agai
 
 
 def test_the_first_pictures_are_painted_while_the_questions_are_written(tmp_path, monkeypatch):
+    """Of the second prompt: before the language model has answered once, nothing is paid for that may be of no use."""
     import inloop.graphs.opt2i.context as context
 
-    painting = asyncio.Event()
+    first, second = "a crimson disc to the left of an azure box", "a trio of golden pentagrams"
+    painting, answered = asyncio.Event(), []
 
     class Painting(StandInImages):
         async def generate(self, requests):
-            painting.set()
+            if any(request.prompt == second for request in requests):
+                painting.set()
+            assert answered
             return await super().generate(requests)
 
     class Asking(StandInChat):
         async def complete(self, messages, **options):
-            if messages[-1].content.startswith("Tuples"):
+            if messages[-1].content == f"Tuples: {second}":
                 async with asyncio.timeout(60):
                     await painting.wait()
-            return await super().complete(messages, **options)
+            answered.append(await super().complete(messages, **options))
+            return answered[-1]
 
-    prompt = "a crimson disc to the left of an azure box"
     config = Opt2iConfig(
-        prompts=(prompt,), iterations=1, images_per_prompt=2, heldout_seeds=2, baselines=False, questioner="mini-writer"
+        prompts=(first, second),
+        iterations=1,
+        images_per_prompt=2,
+        heldout_seeds=2,
+        baselines=False,
+        questioner="mini-writer",
+        in_flight=1,
     )
     results = []
     for with_ in ({"images": Painting, "chat": Asking}, {}):
@@ -234,7 +244,8 @@ def test_the_first_pictures_are_painted_while_the_questions_are_written(tmp_path
         folder = RunFolder.create(tmp_path / "runs", "opt2i", config)
         results.append(asyncio.run(carry(opt2i, config, folder=folder, settings=Settings(runs_dir=tmp_path / "runs"))))
     assert results[0].calls["image"]["paid"] > 0 == opened["images"][0].paid
-    assert [each.tasks[0].trials for each in results[:1]] == [each.tasks[0].trials for each in results[1:]]
+    one, other = ([task.trials for task in result.tasks] for result in results)
+    assert one == other
 
 
 def _reply() -> str:
