@@ -33,7 +33,7 @@ _COLUMNS = (
 
 def read_rows(blobs: Any, cleaned: Cleaned) -> list[CuratedRow]:
     """The rows of a cleaning, from the blob store."""
-    return [CuratedRow.model_validate_json(line) for line in blobs.get(cleaned.table).splitlines()]
+    return [CuratedRow.model_validate_json(line) for line in blobs.get(cleaned.table).split(b"\n") if line]
 
 
 def table_csv(rows: Sequence[CuratedRow]) -> bytes:

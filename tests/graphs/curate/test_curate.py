@@ -105,7 +105,7 @@ def test_the_kept_set_is_written_as_links_and_taken_back(photos, settings, tmp_p
     with (to / "table.csv").open(encoding="utf-8", newline="") as table:
         told = list(csv.DictReader(table))
     assert len(told) == 16 and {row["reason"] for row in told if row["kept"] == "no"} == set(result.tasks[0].reasons)
-    datasets = pytest.importorskip("datasets")
+    datasets = pytest.importorskip("datasets", reason="datasets: pip install 'inloop[datasets]'")
     loaded = datasets.load_dataset(
         "imagefolder", data_dir=str(to / "pictures"), split="train", cache_dir=str(tmp_path / "hf")
     )
