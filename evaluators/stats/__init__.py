@@ -1,7 +1,7 @@
 """Intervals, paired gains, agreement, and the statistics of sets of pictures."""
 
 from .agreement import kappa, kendall, spearman, split_half
-from .image_statistics import SetStatistics, compare_sets
+from .image_statistics import FEWEST_PICTURES, SetStatistics, compare_sets
 from .intervals import (
     FEWEST,
     Comparison,
@@ -23,6 +23,7 @@ from .sequences import confidence_sequence, evidence, evidence_needed
 from .unscored import Unscorable, judged, unscored
 
 __all__ = [
+    "FEWEST_PICTURES",
     "FEWEST",
     "Comparison",
     "Estimate",

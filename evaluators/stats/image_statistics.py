@@ -21,10 +21,12 @@ from ...runtime.protocols import Embedder
 from ...runtime.records import BlobRef, Record
 from ...runtime.run import each
 
-__all__ = ["SetStatistics", "compare_sets", "fid", "kid", "precision_recall", "set_statistics"]
+__all__ = ["FEWEST_PICTURES", "SetStatistics", "compare_sets", "fid", "kid", "precision_recall", "set_statistics"]
 
 Features = npt.NDArray[np.float64]
 _BLOCK, _CHUNK = 1000, 256
+FEWEST_PICTURES = 5
+"""Pictures of a set that statistics can be taken of, with three nearest neighbours."""
 
 
 class SetStatistics(Record):

@@ -28,8 +28,8 @@ from pydantic_core import to_json
 from ...evaluators.stats import mean
 from ...runtime.errors import BadInput
 from ...runtime.records import BlobRef, options_checked
-from ...runtime.store import BlobStore
 from .assessment import differences, hold_out, mended, rescored, standing, summed, verdict_on
+from .chapters import chapters
 from .contract import check_proposals
 from .events import GainLooked, HeldOutDone, IterationDone, Reviewed, TrialScored
 from .overlap import as_written, judged, realised
@@ -330,16 +330,6 @@ async def confirm(state: SearchState, runtime: Runtime[SearchContext]) -> dict[s
     )
     search.emit(HeldOutDone(task=state["task"], user=before, best=after, accepted=accepted, verdict=verdict))
     return found | {"accepted": accepted, "heldout": _put(search, both)}
-
-
-def chapters(blobs: BlobStore, address: str, *, last: bool = False) -> list[Trial]:
-    """Every trial of a chain of chapters in the order in which they were made; with `last` only those of the newest."""
-    found: list[list[Trial]] = []
-    while address:
-        chapter = json.loads(blobs.get(address))
-        found.insert(0, [Trial.model_validate(trial) for trial in chapter["trials"]])
-        address = "" if last else chapter["before"]
-    return [trial for group in found for trial in group]
 
 
 def build() -> StateGraph[SearchState, SearchContext, SearchState, SearchState]:

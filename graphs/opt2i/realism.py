@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...evaluators.stats import SetStatistics, compare_sets
+from ...evaluators.stats import FEWEST_PICTURES, SetStatistics, compare_sets
 from ...runtime.errors import BadInput
 from ...tools.data import picture_files, read_pictures
 from .config import Opt2iConfig
@@ -19,8 +19,6 @@ from .result import Opt2iTask
 
 __all__ = ["check_reference", "realism_of"]
 
-_FEWEST = 5  # pictures of a set that statistics can be taken of
-
 
 def check_reference(config: Opt2iConfig) -> None:
     """Raise `BadInput` where a set would be too small for statistics, before anything is painted."""
@@ -28,10 +26,10 @@ def check_reference(config: Opt2iConfig) -> None:
         return
     pictures = len(picture_files(Path(config.reference)))
     painted = len(config.prompts) * config.heldout_seeds
-    if min(pictures, painted) < _FEWEST:
+    if min(pictures, painted) < FEWEST_PICTURES:
         raise BadInput(
             f"reference: {painted} pictures on unseen seeds and {pictures} in {config.reference!r} are too few to be compared as sets:"
-            f" give {_FEWEST} or more of each (prompts, heldout_seeds)."
+            f" give {FEWEST_PICTURES} or more of each (prompts, heldout_seeds)."
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...evaluators.run import score_items
-from ...evaluators.stats import SetStatistics, compare_sets, holm
+from ...evaluators.stats import FEWEST_PICTURES, SetStatistics, compare_sets, holm
 from ...runtime.errors import BadInput
 from ...runtime.run import Loop, Mapped, Progressed
 from ...tools.data import Item, Items, picture_files, read_items, read_pictures
@@ -24,7 +24,6 @@ __all__ = ["CHUNK", "score"]
 
 CHUNK = 32
 """Pictures that are read and scored together; the budget is looked at between chunks."""
-_FEWEST = 5  # pictures of a set that statistics can be taken of
 
 
 @dataclass(frozen=True)
@@ -41,10 +40,10 @@ def _chunks(config: ScoreConfig) -> Mapping[str, _Chunk]:
     source = read_items(config.pictures, None if config.prompts is None else Path(config.prompts))
     rows = source.items[: config.limit]
     reference = picture_files(Path(config.reference)) if config.reference else []
-    if reference and min(len(reference), len(rows)) < _FEWEST:
+    if reference and min(len(reference), len(rows)) < FEWEST_PICTURES:
         raise BadInput(
             f"--reference: {len(rows)} pictures and {len(reference)} in {config.reference!r} are too few to be compared"
-            f" as sets: give {_FEWEST} or more of each."
+            f" as sets: give {FEWEST_PICTURES} or more of each."
         )
     starts = range(0, len(rows), CHUNK)
     return {
