@@ -8,10 +8,7 @@ from . import protocols as protocols, records as records, testing as testing
 from .agents.captions.answer_prompt import PresetName as PresetName
 from .agents.opt2i.rewriter import Guidance as Guidance
 from .evaluators.vqa.sets import SetName as SetName
-from .graphs.captioning.result import (
-    CaptionSynthesisResult as CaptionSynthesisResult,
-    CaptionTrainingResult as CaptionTrainingResult,
-)
+from .graphs.captioning.result import CaptionSynthesisResult as CaptionSynthesisResult, CaptionTrainingResult as CaptionTrainingResult
 from .graphs.curate.result import CurateResult as CurateResult
 from .graphs.indexing.result import IndexResult as IndexResult
 from .graphs.llm2llm.result import Llm2LlmResult as Llm2LlmResult
@@ -24,25 +21,10 @@ from .graphs.score.result import ScoreResult as ScoreResult
 from .graphs.search import SearchTask as SearchTask
 from .graphs.search.result import SearchResult as SearchResult
 from .graphs.vqa_eval.result import VQAEvalResult as VQAEvalResult
-from .runtime.errors import (
-    BadInput as BadInput,
-    CallFailed as CallFailed,
-    InloopError as InloopError,
-    Interrupted as Interrupted,
-    PrerequisiteError as PrerequisiteError,
-)
+from .runtime.errors import BadInput as BadInput, CallFailed as CallFailed, InloopError as InloopError, Interrupted as Interrupted, PrerequisiteError as PrerequisiteError
 from .runtime.llm import open_chat as open_chat
 from .runtime.passages import Filter as Filter, Mode as Mode
-from .runtime.run import (
-    Event as Event,
-    Loop as Loop,
-    RunConfig as RunConfig,
-    RunFolder as RunFolder,
-    RunResult as RunResult,
-    Session as Session,
-    Task as Task,
-    option as option,
-)
+from .runtime.run import Event as Event, Loop as Loop, RunConfig as RunConfig, RunFolder as RunFolder, RunResult as RunResult, Session as Session, Task as Task, option as option
 from .runtime.serving import serve as serve
 from .runtime.settings import Settings as Settings
 from .runtime.store import Store as Store
@@ -62,14 +44,14 @@ class _Ask(Protocol):
         index: str,
         where: Filter | None = ...,
         llm: str = ...,
-        router: Literal["rules", "llm"] = ...,
-        grader: Literal["auto", "overlap", "llm", "none"] = ...,
-        rewriter: Literal["auto", "terms", "llm", "none"] = ...,
-        answerer: Literal["auto", "quote", "llm"] = ...,
+        router: Literal['rules', 'llm'] = ...,
+        grader: Literal['auto', 'overlap', 'llm', 'none'] = ...,
+        rewriter: Literal['auto', 'terms', 'llm', 'none'] = ...,
+        answerer: Literal['auto', 'quote', 'llm'] = ...,
         verifier: str = ...,
         embedder: str = ...,
         reranker: str = ...,
-        mode: Literal["auto", "dense", "bm25", "hybrid"] = ...,
+        mode: Literal['auto', 'dense', 'bm25', 'hybrid'] = ...,
         k: int = ...,
         shown: int = ...,
         quotes: int = ...,
@@ -88,14 +70,14 @@ class _Ask(Protocol):
         index: str,
         where: Filter | None = ...,
         llm: str = ...,
-        router: Literal["rules", "llm"] = ...,
-        grader: Literal["auto", "overlap", "llm", "none"] = ...,
-        rewriter: Literal["auto", "terms", "llm", "none"] = ...,
-        answerer: Literal["auto", "quote", "llm"] = ...,
+        router: Literal['rules', 'llm'] = ...,
+        grader: Literal['auto', 'overlap', 'llm', 'none'] = ...,
+        rewriter: Literal['auto', 'terms', 'llm', 'none'] = ...,
+        answerer: Literal['auto', 'quote', 'llm'] = ...,
         verifier: str = ...,
         embedder: str = ...,
         reranker: str = ...,
-        mode: Literal["auto", "dense", "bm25", "hybrid"] = ...,
+        mode: Literal['auto', 'dense', 'bm25', 'hybrid'] = ...,
         k: int = ...,
         shown: int = ...,
         quotes: int = ...,
@@ -106,15 +88,7 @@ class _Ask(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> RagResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        models: Mapping[str, Any] = ...,
-        agents: Mapping[str, Any] = ...,
-    ) -> RagResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ..., agents: Mapping[str, Any] = ...) -> RagResult: ...
 
 class _CaptionSynthesis(Protocol):
     """A caption for each question, written by a language model; those that help are kept."""
@@ -133,7 +107,7 @@ class _CaptionSynthesis(Protocol):
         judge: str = ...,
         samples: int = ...,
         shots: int | None = ...,
-        filter: Literal["soft", "hard", "none"] = ...,
+        filter: Literal['soft', 'hard', 'none'] = ...,
         least: float = ...,
         models: Mapping[str, Any] = ...,
         settings: Settings | None = ...,
@@ -153,20 +127,13 @@ class _CaptionSynthesis(Protocol):
         judge: str = ...,
         samples: int = ...,
         shots: int | None = ...,
-        filter: Literal["soft", "hard", "none"] = ...,
+        filter: Literal['soft', 'hard', 'none'] = ...,
         least: float = ...,
         models: Mapping[str, Any] = ...,
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> CaptionSynthesisResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        models: Mapping[str, Any] = ...,
-    ) -> CaptionSynthesisResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ...) -> CaptionSynthesisResult: ...
 
 class _CaptionTraining(Protocol):
     """A captioner fine-tuned on rows with captions, and measured."""
@@ -213,14 +180,7 @@ class _CaptionTraining(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> CaptionTrainingResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        models: Mapping[str, Any] = ...,
-    ) -> CaptionTrainingResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ...) -> CaptionTrainingResult: ...
 
 class _Curate(Protocol):
     """A folder of pictures cleaned: copies, leaks, groups, captions; nothing is deleted."""
@@ -235,12 +195,13 @@ class _Curate(Protocol):
         test: str = ...,
         like: str = ...,
         captions: str = ...,
+        labels: str = ...,
         drop: tuple[str, ...] = ...,
-        copies: Literal["pixels", "meaning", "exact"] = ...,
+        copies: Literal['pixels', 'meaning', 'exact'] = ...,
         threshold: float | None = ...,
         remove: str = ...,
         rule: Rule = ...,
-        keep: Literal["largest", "hard", "easy", "random"] = ...,
+        keep: Literal['largest', 'hard', 'easy', 'random'] = ...,
         groups: str = ...,
         choice: Choice = ...,
         clip: str = ...,
@@ -262,12 +223,13 @@ class _Curate(Protocol):
         test: str = ...,
         like: str = ...,
         captions: str = ...,
+        labels: str = ...,
         drop: tuple[str, ...] = ...,
-        copies: Literal["pixels", "meaning", "exact"] = ...,
+        copies: Literal['pixels', 'meaning', 'exact'] = ...,
         threshold: float | None = ...,
         remove: str = ...,
         rule: Rule = ...,
-        keep: Literal["largest", "hard", "easy", "random"] = ...,
+        keep: Literal['largest', 'hard', 'easy', 'random'] = ...,
         groups: str = ...,
         choice: Choice = ...,
         clip: str = ...,
@@ -279,15 +241,7 @@ class _Curate(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> CurateResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        models: Mapping[str, Any] = ...,
-        reviewer: Any = ...,
-    ) -> CurateResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ..., reviewer: Any = ...) -> CurateResult: ...
 
 class _Index(Protocol):
     """A folder of documents brought into an index; again, and only what changed is done."""
@@ -330,14 +284,7 @@ class _Index(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> IndexResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        models: Mapping[str, Any] = ...,
-    ) -> IndexResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ...) -> IndexResult: ...
 
 class _Llm2Llm(Protocol):
     """Rows for what a small model gets wrong, and what they were worth."""
@@ -360,7 +307,7 @@ class _Llm2Llm(Protocol):
         student: str = ...,
         teachers: tuple[str, ...] = ...,
         verifiers: tuple[str, ...] = ...,
-        preset: Literal["ours", "paper"] = ...,
+        preset: Literal['ours', 'paper'] = ...,
         steps: int | None = ...,
         per_error: int = ...,
         rows: int | None = ...,
@@ -373,7 +320,7 @@ class _Llm2Llm(Protocol):
         seed: int = ...,
         repeat: int = ...,
         compare: tuple[str, ...] = ...,
-        soup: Literal["none", "uniform", "greedy", "stock"] = ...,
+        soup: Literal['none', 'uniform', 'greedy', 'stock'] = ...,
         files: dict[str, str] = ...,
         models: Mapping[str, Any] = ...,
         settings: Settings | None = ...,
@@ -397,7 +344,7 @@ class _Llm2Llm(Protocol):
         student: str = ...,
         teachers: tuple[str, ...] = ...,
         verifiers: tuple[str, ...] = ...,
-        preset: Literal["ours", "paper"] = ...,
+        preset: Literal['ours', 'paper'] = ...,
         steps: int | None = ...,
         per_error: int = ...,
         rows: int | None = ...,
@@ -410,20 +357,13 @@ class _Llm2Llm(Protocol):
         seed: int = ...,
         repeat: int = ...,
         compare: tuple[str, ...] = ...,
-        soup: Literal["none", "uniform", "greedy", "stock"] = ...,
+        soup: Literal['none', 'uniform', 'greedy', 'stock'] = ...,
         files: dict[str, str] = ...,
         models: Mapping[str, Any] = ...,
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> Llm2LlmResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        models: Mapping[str, Any] = ...,
-    ) -> Llm2LlmResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ...) -> Llm2LlmResult: ...
 
 class _Opt2I(Protocol):
     """Rewrite a text-to-image prompt until the pictures are right."""
@@ -437,14 +377,14 @@ class _Opt2I(Protocol):
         target: float = ...,
         patience: int = ...,
         candidates: int = ...,
-        race: Literal["none", "abandon", "halve"] = ...,
+        race: Literal['none', 'abandon', 'halve'] = ...,
         history: int = ...,
-        keep: Literal["best", "front"] = ...,
+        keep: Literal['best', 'front'] = ...,
         restart: int = ...,
         seed: int = ...,
         heldout_seeds: int = ...,
         prove: int = ...,
-        until: Literal["target", "proven"] = ...,
+        until: Literal['target', 'proven'] = ...,
         floor: tuple[str, ...] = ...,
         llm: str = ...,
         images: str = ...,
@@ -452,7 +392,7 @@ class _Opt2I(Protocol):
         clip: str = ...,
         questioner: str = ...,
         objective: str | Callable[..., Any] = ...,
-        preset: Literal["none", "paper"] = ...,
+        preset: Literal['none', 'paper'] = ...,
         guidance: Guidance = ...,
         images_per_prompt: int = ...,
         parallel: int = ...,
@@ -482,14 +422,14 @@ class _Opt2I(Protocol):
         target: float = ...,
         patience: int = ...,
         candidates: int = ...,
-        race: Literal["none", "abandon", "halve"] = ...,
+        race: Literal['none', 'abandon', 'halve'] = ...,
         history: int = ...,
-        keep: Literal["best", "front"] = ...,
+        keep: Literal['best', 'front'] = ...,
         restart: int = ...,
         seed: int = ...,
         heldout_seeds: int = ...,
         prove: int = ...,
-        until: Literal["target", "proven"] = ...,
+        until: Literal['target', 'proven'] = ...,
         floor: tuple[str, ...] = ...,
         llm: str = ...,
         images: str = ...,
@@ -497,7 +437,7 @@ class _Opt2I(Protocol):
         clip: str = ...,
         questioner: str = ...,
         objective: str | Callable[..., Any] = ...,
-        preset: Literal["none", "paper"] = ...,
+        preset: Literal['none', 'paper'] = ...,
         guidance: Guidance = ...,
         images_per_prompt: int = ...,
         parallel: int = ...,
@@ -518,18 +458,7 @@ class _Opt2I(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> Opt2iResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        models: Mapping[str, Any] = ...,
-        evaluators: Mapping[str, Any] = ...,
-        proposer: Any = ...,
-        stop: Any = ...,
-        reviewer: Any = ...,
-    ) -> Opt2iResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ..., evaluators: Mapping[str, Any] = ..., proposer: Any = ..., stop: Any = ..., reviewer: Any = ...) -> Opt2iResult: ...
 
 class _RetrievalEval(Protocol):
     """How well an index finds what is relevant, with intervals."""
@@ -574,22 +503,14 @@ class _RetrievalEval(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> RetrievalEvalResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        models: Mapping[str, Any] = ...,
-    ) -> RetrievalEvalResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ...) -> RetrievalEvalResult: ...
 
 class _Score(Protocol):
     """Pictures scored against their prompts."""
 
     def __call__(
         self,
-        pictures: str | Path,
-        prompts: str | Path = ...,
+        pictures: str | Path, prompts: str | Path = ...,
         *,
         budget: str = ...,
         in_flight: int = ...,
@@ -600,9 +521,9 @@ class _Score(Protocol):
         reward: tuple[str, ...] = ...,
         llm: str = ...,
         questioner: str = ...,
-        rule: Literal["strict", "released"] = ...,
+        rule: Literal['strict', 'released'] = ...,
         lazy: bool = ...,
-        long: Literal["refuse", "window"] = ...,
+        long: Literal['refuse', 'window'] = ...,
         template: str | None = ...,
         questions: str | None = ...,
         geneval: str | None = ...,
@@ -617,8 +538,7 @@ class _Score(Protocol):
     ) -> ScoreResult: ...
     async def run(
         self,
-        pictures: str | Path,
-        prompts: str | Path = ...,
+        pictures: str | Path, prompts: str | Path = ...,
         *,
         budget: str = ...,
         in_flight: int = ...,
@@ -629,9 +549,9 @@ class _Score(Protocol):
         reward: tuple[str, ...] = ...,
         llm: str = ...,
         questioner: str = ...,
-        rule: Literal["strict", "released"] = ...,
+        rule: Literal['strict', 'released'] = ...,
         lazy: bool = ...,
-        long: Literal["refuse", "window"] = ...,
+        long: Literal['refuse', 'window'] = ...,
         template: str | None = ...,
         questions: str | None = ...,
         geneval: str | None = ...,
@@ -644,15 +564,7 @@ class _Score(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> ScoreResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        evaluators: Mapping[str, Any] = ...,
-        models: Mapping[str, Any] = ...,
-    ) -> ScoreResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., evaluators: Mapping[str, Any] = ..., models: Mapping[str, Any] = ...) -> ScoreResult: ...
 
 class _Search(Protocol):
     """Better a text of any kind by what it does, with OPT2I's machine."""
@@ -666,14 +578,14 @@ class _Search(Protocol):
         target: float = ...,
         patience: int = ...,
         candidates: int = ...,
-        race: Literal["none", "abandon", "halve"] = ...,
+        race: Literal['none', 'abandon', 'halve'] = ...,
         history: int = ...,
-        keep: Literal["best", "front"] = ...,
+        keep: Literal['best', 'front'] = ...,
         restart: int = ...,
         seed: int = ...,
         heldout_seeds: int = ...,
         prove: int = ...,
-        until: Literal["target", "proven"] = ...,
+        until: Literal['target', 'proven'] = ...,
         floor: tuple[str, ...] = ...,
         task: str | Callable[..., Any] = ...,
         objective: str = ...,
@@ -691,14 +603,14 @@ class _Search(Protocol):
         target: float = ...,
         patience: int = ...,
         candidates: int = ...,
-        race: Literal["none", "abandon", "halve"] = ...,
+        race: Literal['none', 'abandon', 'halve'] = ...,
         history: int = ...,
-        keep: Literal["best", "front"] = ...,
+        keep: Literal['best', 'front'] = ...,
         restart: int = ...,
         seed: int = ...,
         heldout_seeds: int = ...,
         prove: int = ...,
-        until: Literal["target", "proven"] = ...,
+        until: Literal['target', 'proven'] = ...,
         floor: tuple[str, ...] = ...,
         task: str | Callable[..., Any] = ...,
         objective: str = ...,
@@ -707,22 +619,14 @@ class _Search(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> SearchResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        stop: Any = ...,
-    ) -> SearchResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., stop: Any = ...) -> SearchResult: ...
 
 class _Vqa(Protocol):
     """Answer a question about a picture that needs knowledge."""
 
     def __call__(
         self,
-        image: str | Path | None,
-        question: str,
+        image: str | Path | None, question: str,
         *,
         budget: str = ...,
         in_flight: int = ...,
@@ -733,7 +637,7 @@ class _Vqa(Protocol):
         vqa: str = ...,
         clip: str = ...,
         embedder: str = ...,
-        judge: Literal["auto", "words", "llm"] = ...,
+        judge: Literal['auto', 'words', 'llm'] = ...,
         preset: PresetName = ...,
         index: str = ...,
         examples: str = ...,
@@ -753,8 +657,7 @@ class _Vqa(Protocol):
     ) -> VQAResult: ...
     async def run(
         self,
-        image: str | Path | None,
-        question: str,
+        image: str | Path | None, question: str,
         *,
         budget: str = ...,
         in_flight: int = ...,
@@ -765,7 +668,7 @@ class _Vqa(Protocol):
         vqa: str = ...,
         clip: str = ...,
         embedder: str = ...,
-        judge: Literal["auto", "words", "llm"] = ...,
+        judge: Literal['auto', 'words', 'llm'] = ...,
         preset: PresetName = ...,
         index: str = ...,
         examples: str = ...,
@@ -783,15 +686,7 @@ class _Vqa(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> VQAResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        models: Mapping[str, Any] = ...,
-        pool: Any = ...,
-    ) -> VQAResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ..., pool: Any = ...) -> VQAResult: ...
 
 class _VqaEval(Protocol):
     """Score answers to a VQA data set beside baselines, and say why they fail."""
@@ -809,7 +704,7 @@ class _VqaEval(Protocol):
         vqa: str = ...,
         clip: str = ...,
         embedder: str = ...,
-        judge: Literal["auto", "words", "llm"] = ...,
+        judge: Literal['auto', 'words', 'llm'] = ...,
         preset: PresetName = ...,
         index: str = ...,
         examples: str = ...,
@@ -849,7 +744,7 @@ class _VqaEval(Protocol):
         vqa: str = ...,
         clip: str = ...,
         embedder: str = ...,
-        judge: Literal["auto", "words", "llm"] = ...,
+        judge: Literal['auto', 'words', 'llm'] = ...,
         preset: PresetName = ...,
         index: str = ...,
         examples: str = ...,
@@ -876,15 +771,7 @@ class _VqaEval(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> VQAEvalResult: ...
-    def resume(
-        self,
-        folder: str | Path,
-        *,
-        settings: Settings | None = ...,
-        on_event: Callable[[Event], None] = ...,
-        models: Mapping[str, Any] = ...,
-        pool: Any = ...,
-    ) -> VQAEvalResult: ...
+    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ..., pool: Any = ...) -> VQAEvalResult: ...
 
 ask: _Ask
 caption_synthesis: _CaptionSynthesis

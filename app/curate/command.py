@@ -14,7 +14,7 @@ from ...runtime.store import write_whole
 from ..cli import FAILED, LoopCommand, RunView, json_text, printable
 
 if TYPE_CHECKING:
-    from ...graphs.curate import Cleaned, CurateConfig, CurateResult
+    from ...graphs.curate import Cleaned, CurateConfig, CurateResult, Share
     from ...runtime.store import BlobStore
 
 __all__ = ["curate"]
@@ -41,6 +41,11 @@ def _words(result: CurateResult, bold: bool) -> list[str]:
                 f"  captions: {captions.judged} judged, {captions.unfit} do not fit, {captions.written} written anew"
                 f" (AUROC {captions.auroc:.3f})"
             )
+        if (labels := done.labels) is not None:
+            lines.append(
+                f"  labels: {labels.judged} judged, {labels.wrong} do not fit; a probe is right in {_percent(labels.accuracy)}"
+                f" (by chance {100 * labels.chance:.0f} %)"
+            )
         lines += [
             f"  {printable(group)}: {_share(done, group, 'before')} before, {_share(done, group, 'this run')} now"
             for group in dict.fromkeys(each.group for each in done.audit.shares)
@@ -53,8 +58,12 @@ def _words(result: CurateResult, bold: bool) -> list[str]:
 
 def _share(done: Cleaned, group: str, way: str) -> str:
     found = next(each for each in done.audit.shares if (each.group, each.way) == (group, way))
-    ends = "" if found.ci is None else f" ({100 * found.ci[0]:.1f} to {100 * found.ci[1]:.1f})"
-    return f"{100 * found.share:.1f} %{ends}"
+    return _percent(found)
+
+
+def _percent(share: Share) -> str:
+    ends = "" if share.ci is None else f" ({100 * share.ci[0]:.1f} to {100 * share.ci[1]:.1f})"
+    return f"{100 * share.share:.1f} %{ends}"
 
 
 def _data(result: CurateResult) -> Mapping[str, Any]:

@@ -64,10 +64,13 @@ def render(result: CurateResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -
     pictures = Pictures(blobs, limit, side=160)
     doubted = [row for row in rows if row.caption_score is not None and (row.reason == "caption" or row.written)]
     strange = sorted(doubted, key=lambda row: row.caption_score or 0.0)
-    issues = {name: [row for row in rows if name in row.issues][:_SHOWN] for name in cleaned.issues}
+    misfits = [row for row in rows if row.likely]
+    issues = {
+        name: [row for row in rows if name in row.issues][:_SHOWN] for name in cleaned.issues if name != "wrong label"
+    }
     for crowd in crowds:
         pictures.embed(each.image for each in crowd.shown if each.image is not None)
-    for group in (strange[:_SHOWN], *issues.values()):
+    for group in (strange[:_SHOWN], misfits[:_SHOWN], *issues.values()):
         pictures.embed(row.image for row in group if row.image is not None)
     return run_page(
         result,
@@ -80,7 +83,12 @@ def render(result: CurateResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -
         chart=Markup(threshold_chart(cleaned.curve, cleaned.threshold)),
         planted=[(each.change, amount(each.above), amount(each.of), f"{each.above / each.of:.0%}") for each in cleaned.planted],
         at=_at(cleaned),
-        forests=result.forests(),
+        forests=result.group_shares(),
+        probes=result.probes(),
+        labels=_labels(cleaned),
+        clues=_clues(cleaned),
+        misfits=misfits[:_SHOWN],
+        more_misfits=max(0, len(misfits) - _SHOWN),
         sources=[(each.name or "(the folder itself)", amount(each.before), amount(each.after)) for each in cleaned.audit.sources],
         crowds=crowds,
         more_crowds=others,
@@ -115,6 +123,33 @@ def _crowds(rows: list[CuratedRow]) -> tuple[list[Crowd], int]:
 def _why(row: CuratedRow) -> str:
     size = f"{row.width} × {row.height}"
     return f"{size}, {row.score:.2f} like {row.copy_of}" if row.score is not None and row.copy_of else size
+
+
+def _labels(cleaned: Cleaned) -> str:
+    """How labels were judged, in words; "" where they were not."""
+    if (check := cleaned.labels) is None:
+        return ""
+    right, planted, others = (_told(each.share, each.ci) for each in (check.accuracy, check.planted, check.others))
+    by_group = "; ".join(f"of {each.group}: {_told(each.share, each.ci)}" for each in check.doubted)
+    return (
+        f"{check.judged} labels were judged by a linear probe that learned from other pictures, and {check.wrong} do not fit. The probe is right in"
+        f" {right}, by chance it would be in {check.chance:.0%}. Of labels that were made wrong to try it, {planted} were doubted, and of those left"
+        f" as they were {others}." + (f" Doubted {by_group}." if by_group else "")
+    )
+
+
+def _clues(cleaned: Cleaned) -> list[tuple[str, str, str]]:
+    """What gives the label away: by what, how often, and whether that is an alarm."""
+    if cleaned.labels is None:
+        return []
+    return [
+        (clue.by, _told(clue.accuracy, clue.ci), "far above chance" if clue.alarm else "")
+        for clue in cleaned.labels.clues
+    ]
+
+
+def _told(value: float, ci: tuple[float, float] | None) -> str:
+    return f"{value:.1%}" + ("" if ci is None else f" ({ci[0]:.1%} to {ci[1]:.1%})")
 
 
 def _at(cleaned: Cleaned) -> str:

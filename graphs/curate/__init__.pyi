@@ -1,7 +1,7 @@
 from .config import CurateConfig
 from .export import read_rows, table_csv, undone
 from .loop import curate
-from .result import Audit, Cleaned, CuratedRow, CurateResult
+from .result import Audit, Cleaned, CuratedRow, CurateResult, Share
 from .review import Offer, Review
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "CuratedRow",
     "Offer",
     "Review",
+    "Share",
     "curate",
     "read_rows",
     "table_csv",

@@ -2,104 +2,143 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...evaluators.stats import estimate
-from ...tools.curation import Pairs, fair_removal, joined, remove_pairs
+from ...tools.curation import Pairs, fair_removal, group_similarities, joined, remove_pairs
+from .annotations import source
 from .config import CurateConfig
 from .decisions import Decisions
-from .result import Audit, GroupShare, Source
+from .labels import Labelled, probe_accuracies
+from .result import Audit, Share, Source
 
-__all__ = ["audited"]
+__all__ = ["Before", "Grouped", "audited", "grouped_by"]
 
 _FEW = 3  # pictures of a source whose loss is an alarm
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """The groups by `names`; `of` (pictures,): the group of each picture by number, `similarities` (pictures, groups): centred cosines with the words."""
+
+    names: tuple[str, ...]
+    of: NDArray[np.int64]
+    similarities: NDArray[np.float64]
+
+    def by_place(self) -> dict[int, str]:
+        """The group of each picture."""
+        return {place: self.names[number] for place, number in enumerate(self.of.tolist())}
+
+
+def grouped_by(names: tuple[str, ...], vectors: NDArray[np.float32], prototypes: NDArray[np.float32]) -> Grouped:
+    """The groups of pictures (pictures, size) by the words that they are most like; `prototypes` (groups, size)."""
+    return Grouped(names, (vectors @ prototypes.T).argmax(axis=1), group_similarities(vectors, prototypes))
+
+
+@dataclass(frozen=True)
+class Before:
+    """What stood before near copies were looked for: the places of those pictures, the pairs of them by their number in that list, and the threshold."""
+
+    staying: list[int]
+    among: Pairs
+    threshold: float | None
 
 
 def audited(
     config: CurateConfig,
     decisions: Decisions,
     vectors: NDArray[np.float32] | None,
-    staying: list[int],
-    among: Pairs,
-    threshold: float | None,
-    groups: NDArray[np.int64] | None,
-    fair: NDArray[np.float64] | None,
+    before: Before,
+    grouped: Grouped | None,
+    known: Labelled | None,
 ) -> Audit:
-    """The audit. `staying`: the places before near copies went, `among` the pairs of them; `groups`: the group of each picture."""
+    """The audit; `known`: of the classes, where there are any."""
     sources = _sources(decisions)
     alarms = [
-        f"nothing of {source.name!r} stays: all of its {source.before} pictures went ({_reasons(decisions, source.name)})"
-        for source in sources
-        if source.before >= _FEW and not source.after and len(sources) > 1
+        f"nothing of {each.name!r} stays: all of its {each.before} pictures went ({_reasons(decisions, each.name)})"
+        for each in sources
+        if each.before >= _FEW and not each.after and len(sources) > 1
     ]
-    shares: list[GroupShare] = []
-    if groups is not None and vectors is not None and threshold is not None and fair is not None:
-        shares = _shares(config, decisions, vectors, staying, among, threshold, groups, fair)
-    for group in dict.fromkeys(each.group for each in shares):
-        of = {each.way: each for each in shares if each.group == group}
-        before, after = of["before"], of["this run"]
-        if after.ci is not None and after.ci[1] < before.share:
-            alarms.append(
-                f"the share of {group!r} fell from {before.share:.1%} to {after.share:.1%}, which is more than chance"
-            )
-    return Audit(shares=tuple(shares), sources=tuple(sources), alarms=tuple(alarms))
-
-
-def _source(path: str) -> str:
-    parent = str(PurePath(path).parent)
-    return "" if parent == "." else parent
+    shares: list[Share] = []
+    accuracies: tuple[Share, ...] = ()
+    if vectors is not None:
+        ways = _ways(config, decisions, vectors, before, grouped)
+        if grouped is not None and before.threshold is not None:
+            shares = _shares(before, ways, grouped)
+        if known is not None and known.places:
+            accuracies = _accuracies(decisions, vectors, before, ways, grouped, known)
+    for told, what in ((shares, "the share of"), (accuracies, "the probe's accuracy on")):
+        for group in dict.fromkeys(each.group for each in told):
+            of = {each.way: each for each in told if each.group == group}
+            first, last = of["before"], of["this run"]
+            if last.ci is not None and last.ci[1] < first.share:
+                name = repr(group) if group else "all"
+                alarms.append(
+                    f"{what} {name} fell from {first.share:.1%} to {last.share:.1%}, which is more than chance"
+                )
+    return Audit(shares=tuple(shares), accuracies=accuracies, sources=tuple(sources), alarms=tuple(alarms))
 
 
 def _sources(decisions: Decisions) -> list[Source]:
-    names = list(dict.fromkeys(_source(each.path) for each in decisions.looks))
+    names = list(dict.fromkeys(source(each.path) for each in decisions.looks))
     before = dict.fromkeys(names, 0)
     after = dict(before)
     for place, each in enumerate(decisions.looks):
-        before[_source(each.path)] += 1
-        after[_source(each.path)] += not decisions.reasons[place]
+        before[source(each.path)] += 1
+        after[source(each.path)] += not decisions.reasons[place]
     return [Source(name=name, before=before[name], after=after[name]) for name in names]
 
 
-def _reasons(decisions: Decisions, source: str) -> str:
+def _reasons(decisions: Decisions, name: str) -> str:
     found = dict.fromkeys(
         reason
         for each, reason in zip(decisions.looks, decisions.reasons, strict=True)
-        if reason and _source(each.path) == source
+        if reason and source(each.path) == name
     )
     return ", ".join(found)
 
 
-def _shares(
-    config: CurateConfig,
-    decisions: Decisions,
-    vectors: NDArray[np.float32],
-    staying: list[int],
-    among: Pairs,
-    threshold: float,
-    groups: NDArray[np.int64],
-    fair: NDArray[np.float64],
-) -> list[GroupShare]:
-    """Of those that stood before near copies were looked for, by way of removal."""
-    places = np.array(staying, dtype=np.int64)
-    labels = joined(len(places), among, threshold)
-    centre = vectors[places] @ vectors[places].mean(axis=0)
-    ways = {
-        "before": np.ones(len(places), dtype=bool),
-        "random": _random(len(places), len(np.unique(labels)), config.seed),
-        "SemDeDup": remove_pairs(len(places), among, threshold, rule="components", priority=-centre.astype(np.float64)).kept,
-        "FairDeDup": fair_removal(vectors[places], labels, fair[places], "fairdedup").kept,
-        "this run": np.array([not decisions.reasons[place] for place in staying]),
-    }  # fmt: skip
+def _ways(
+    config: CurateConfig, decisions: Decisions, vectors: NDArray[np.float32], before: Before, grouped: Grouped | None
+) -> dict[str, NDArray[np.bool_]]:
+    """By way of removal, which of those that stood before near copies were looked for stay."""
+    places = np.array(before.staying, dtype=np.int64)
+    ways = {"before": np.ones(len(places), dtype=bool)}
+    if before.threshold is not None:
+        crowds = joined(len(places), before.among, before.threshold)
+        centre = -(vectors[places] @ vectors[places].mean(axis=0)).astype(np.float64)
+        ways["random"] = _random(len(places), len(np.unique(crowds)), config.seed)
+        ways["SemDeDup"] = remove_pairs(len(places), before.among, before.threshold, rule="components", priority=centre).kept  # fmt: skip
+        if grouped is not None:
+            ways["FairDeDup"] = fair_removal(vectors[places], crowds, grouped.similarities[places], "fairdedup").kept
+    return {**ways, "this run": np.array([not decisions.reasons[place] for place in before.staying])}
+
+
+def _shares(before: Before, ways: Mapping[str, NDArray[np.bool_]], grouped: Grouped) -> list[Share]:
+    places = np.array(before.staying, dtype=np.int64)
     found = []
-    for number, group in enumerate(config.group_names):
+    for number, group in enumerate(grouped.names):
         for way, kept in ways.items():
-            mine = (groups[places[kept]] == number).astype(float).tolist()
+            mine = (grouped.of[places[kept]] == number).astype(float).tolist()
             share = estimate(mine, draws=1000)
-            found.append(GroupShare(group=group, way=way, share=share.value or 0.0, ci=share.ci))
+            found.append(Share(group=group, way=way, share=share.value or 0.0, ci=share.ci))
     return found
+
+
+def _accuracies(
+    decisions: Decisions, vectors: NDArray[np.float32], before: Before, ways: Mapping[str, NDArray[np.bool_]],
+    grouped: Grouped | None, known: Labelled,
+) -> tuple[Share, ...]:  # fmt: skip
+    kept = {way: np.zeros(len(decisions.looks), dtype=bool) for way in ways}
+    for way, stays in ways.items():
+        kept[way][np.array(before.staying, dtype=np.int64)[stays]] = True
+    labels = joined(len(before.staying), before.among, 2.0 if before.threshold is None else before.threshold)
+    crowds = dict(zip(before.staying, labels.tolist(), strict=True))
+    return probe_accuracies(known, vectors, kept, {} if grouped is None else grouped.by_place(), crowds)
 
 
 def _random(count: int, kept: int, seed: int) -> NDArray[np.bool_]:

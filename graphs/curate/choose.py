@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...tools.curation import (
+    DETAILED,
     Pairs,
     Planted,
     Removal,
@@ -17,20 +18,20 @@ from ...tools.curation import (
     cluster,
     cluster_count,
     fair_removal,
-    group_similarities,
     joined,
     priorities,
     remove_pairs,
 )
 from ...tools.data import json_lines
-from .audit import audited
+from .audit import Before, Grouped, audited, grouped_by
 from .config import CurateConfig
 from .context import CurateContext, CurateState, Looked
 from .decisions import Decisions
 from .found import curve_of, proposed_threshold, threshold_of_share
+from .labels import Labelled
 from .result import CaptionCheck, Cleaned, CuratedRow, PlantedRecall
 
-__all__ = ["chosen"]
+__all__ = ["chosen", "proposal"]
 
 _FEW_EXAMPLES = 12  # of fewer, clusters are hit too seldom, and the nearest pictures are taken
 _STAYS = {
@@ -50,31 +51,36 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
     by_name = {each.path: place for place, each in enumerate(looked.looks)}
     decisions = Decisions(looked.looks, {by_name[id] for id in state["kept"]})
     captioned = context.get_json(state["captioned"]) if state["captioned"] else {}
+    known = context.labels(state)
+    decisions.wrong_labels(known.doubts)
     _remarks(decisions, config, captioned)
     if config.like and every is not None:
         _unlike(decisions, every[:count], every[count + len(looked.tests) :], config)
     pairs, priority = context.pairs(state), _priority(config, looked, vectors)
     decisions.same_pixels(looked.tests, priority)
     pairs = decisions.of_those_that_stay(pairs)
-    told = [Planted(int(s), c, float(v)) for s, c, v in context.get_json(state["planted"])] if state["planted"] else []
+    told = _planted(context, state)
     curve = curve_of(told, config.copies)
-    threshold = None if config.copies == "exact" else proposed_threshold(curve, config.copies)
-    if threshold is not None:
-        threshold = _threshold(config, state, threshold, decisions, pairs, priority)
+    threshold = None
+    if config.copies != "exact":
+        threshold = _threshold(config, state, proposal(context, state), decisions, pairs, priority)
         decisions.leaks(pairs, threshold, looked.tests)
-    groups = fair = None
+    grouped = None
     if prototypes is not None and vectors is not None:
-        groups, fair = (vectors @ prototypes.T).argmax(axis=1), group_similarities(vectors, prototypes)
-    staying, among = decisions.among_staying(pairs)
-    before = list(staying)
-    if threshold is not None and vectors is not None:
-        removal = _removal(config, staying, among, threshold, vectors, priority, fair)
-        why = _STAYS[config.keep] if fair is None else "of the copies the one stays that keeps the shares of the groups"
-        decisions.near(staying, removal, dict.fromkeys(staying, why))
+        grouped = grouped_by(config.group_names, vectors, prototypes)
+    before = Before(*decisions.among_staying(pairs), threshold)
+    if vectors is not None and threshold is not None:
+        removal = _removal(config, before.staying, before.among, threshold, vectors, priority, grouped)
+        why = (
+            _STAYS[config.keep]
+            if grouped is None
+            else "of the copies the one stays that keeps the shares of the groups"
+        )
+        decisions.near(before.staying, removal, dict.fromkeys(before.staying, why))
     decisions.number_clusters(pairs, threshold)
-    audit = audited(config, decisions, vectors, before, among, threshold, groups, fair)
-    notes = (*looked.notes, *captioned.get("notes", ()), *_doubts(decisions, config))
-    table = _table(context, decisions, looked, groups, captioned)
+    audit = audited(config, decisions, vectors, before, grouped, known)
+    notes = (*looked.notes, *captioned.get("notes", ()), *known.notes, *_limits(decisions, config, known))
+    table = _table(context, decisions, looked, grouped, captioned, known)
     reasons = Counter(row.reason for row in table if row.reason)
     changes = Counter(each.change for each in told)
     return Cleaned(
@@ -91,19 +97,37 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
             judged=len(captioned["own"]), unfit=len(captioned["unfit"]), written=len(captioned["written"]),
             threshold=captioned["threshold"], auroc=captioned["auroc"],
         ),
+        labels=known.check,
     )  # fmt: skip
 
 
-def _doubts(decisions: Decisions, config: CurateConfig) -> list[str]:
-    """What is said of near copies that show hardly anything."""
-    went = zip(decisions.reasons, decisions.issues, strict=True)
-    weak = sum(reason == "near copy" and "little in it" in issues for reason, issues in went)
-    if not weak or config.copies != "pixels":
-        return []
-    return [
-        f"{weak} near copies have little in them: a small thing elsewhere on a plain ground lies over itself as a crop would. Look at their"
-        " clusters, and raise the threshold where they are no copies."
-    ]
+def proposal(context: CurateContext, state: CurateState) -> float:
+    """The threshold of the config, or the one that parts planted copies from look-alikes best."""
+    if context.config.threshold is not None:
+        return context.config.threshold
+    return proposed_threshold(curve_of(_planted(context, state), context.config.copies), context.config.copies)
+
+
+def _planted(context: CurateContext, state: CurateState) -> list[Planted]:
+    told = context.get_json(state["planted"]) if state["planted"] else []
+    return [Planted(int(source), change, float(score)) for source, change, score in told]
+
+
+def _limits(decisions: Decisions, config: CurateConfig, known: Labelled) -> list[str]:
+    """What a reader must know of what was found, and of what cannot be."""
+    plain = sum(each.detail < DETAILED for each in decisions.looks)
+    notes = []
+    if plain and config.copies == "pixels":
+        notes.append(
+            f"{plain} pictures have little in them: a crop of such a picture is not told from the same small thing elsewhere, and stays."
+        )
+    if known.check is not None:
+        notes += [
+            f"the {clue.by} alone tells the label of {clue.accuracy:.0%} (by chance {known.check.chance:.0%}): a model may learn that instead"
+            for clue in known.check.clues
+            if clue.alarm
+        ]
+    return notes
 
 
 def _remarks(decisions: Decisions, config: CurateConfig, captioned: Any) -> None:
@@ -152,18 +176,18 @@ def _threshold(
 
 def _removal(
     config: CurateConfig, staying: list[int], among: Pairs, threshold: float, vectors: NDArray[np.float32],
-    priority: NDArray[np.float64], fair: NDArray[np.float64] | None,
+    priority: NDArray[np.float64], grouped: Grouped | None,
 ) -> Removal:  # fmt: skip
-    if fair is None:
+    if grouped is None:
         return remove_pairs(len(staying), among, threshold, rule=config.rule, priority=priority[staying])
     labels = joined(len(staying), among, threshold)
-    return fair_removal(vectors[staying], labels, fair[staying], config.choice)
+    return fair_removal(vectors[staying], labels, grouped.similarities[staying], config.choice)
 
 
 def _table(
-    context: CurateContext, decisions: Decisions, looked: Looked, groups: NDArray[np.int64] | None, captioned: Any
-) -> list[CuratedRow]:
-    names, captions = context.config.group_names, context.sources.captions
+    context: CurateContext, decisions: Decisions, looked: Looked, grouped: Grouped | None, captioned: Any, known: Labelled
+) -> list[CuratedRow]:  # fmt: skip
+    told = context.sources.annotations
     tests = {each.path: each.blob for each in looked.tests}
     rows = []
     for place, each in enumerate(looked.looks):
@@ -179,14 +203,16 @@ def _table(
                 shown=tests.get(decisions.copy_of[place]) if decisions.reasons[place] == "leak" else None,
                 score=decisions.scores[place],
                 cluster=decisions.clusters[place],
-                group="" if groups is None else names[int(groups[place])],
+                group="" if grouped is None else grouped.names[int(grouped.of[place])],
                 issues=decisions.issues[place],
                 width=each.width,
                 height=each.height,
                 bytes=each.bytes,
-                caption=captions.get(each.path, ""),
+                caption=told.captions.get(each.path, ""),
                 caption_score=own if score is None else score,
                 written=written,
+                label=told.labels.get(each.path, ""),
+                likely=known.doubts[place].likely if place in known.doubts else "",
             )
         )
     rows += [CuratedRow(id=path, reason="unreadable", why=why) for path, why in looked.unreadable.items()]

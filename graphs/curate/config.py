@@ -32,6 +32,10 @@ class CurateConfig(RunConfig):
     captions: Annotated[
         str, option("a table with a picture's name (image) and its caption; captions that do not fit are left out", "what goes", "FILE")
     ] = ""  # fmt: skip
+    labels: Annotated[
+        str, option("the class of each picture: a column of the table of --captions, or 'folder' for its sub-folder; labels that do not"
+                    " fit are told, and whose accuracy a cleaning costs", "groups", "NAME")
+    ] = ""  # fmt: skip
     drop: Annotated[
         tuple[str, ...], option(f"issues for which a picture goes, with commas: {', '.join(ISSUES)}", "what goes", "NAMES")
     ] = ()  # fmt: skip

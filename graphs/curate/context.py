@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
@@ -17,27 +16,28 @@ from ...runtime.errors import BadInput
 from ...runtime.protocols import Captioner, Embedder
 from ...runtime.records import Record
 from ...runtime.run import Session, Warned
-from ...tools.curation import Look, Pairs
+from ...tools.curation import Look, Pairs, packages_there
 from ...tools.data import picture_files
 from ...tools.encoders import open_clip
 from ...tools.vision import foreign_note, open_captioner
-from .captions import read_captions
+from .annotations import Annotations, read_annotations
 from .config import CurateConfig
+from .labels import Labelled
 
 __all__ = ["MANIFEST", "CurateContext", "CurateState", "Looked", "Sources", "first_state", "sources_of"]
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 MANIFEST = "curate.json"
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What was given: the pictures by name under their folder, and the captions by name."""
+    """What was given: the pictures by name under their folder, and what a table says of them."""
 
     files: tuple[str, ...]
     tests: tuple[str, ...] = ()
     likes: tuple[str, ...] = ()
-    captions: Mapping[str, str] = field(default_factory=dict)
+    annotations: Annotations = field(default_factory=Annotations)
 
 
 class Looked(Record):
@@ -54,7 +54,7 @@ class Looked(Record):
 
 
 class CurateState(TypedDict):
-    """Where a cleaning stands; JSON only. Addresses in the blob store, "" for none: `looked`, `vectors`, `planted`, `pairs`, `captioned`, `cleaned`.
+    """Where a cleaning stands; JSON only. In the blob store, "" for none: `looked`, `vectors`, `planted`, `pairs`, `captioned`, `labelled`, `cleaned`.
 
     `threshold`: a person's, None for the config's or the found one. `kept`: ids that a person keeps whatever is said of them.
     """
@@ -65,6 +65,7 @@ class CurateState(TypedDict):
     planted: str
     pairs: str
     captioned: str
+    labelled: str
     cleaned: str
     threshold: float | None
     kept: list[str]
@@ -77,7 +78,7 @@ class CurateState(TypedDict):
 def first_state() -> CurateState:
     """The state of a cleaning that has not begun."""
     return CurateState(
-        version=STATE_VERSION, looked="", vectors="", planted="", pairs="", captioned="", cleaned="", threshold=None,
+        version=STATE_VERSION, looked="", vectors="", planted="", pairs="", captioned="", labelled="", cleaned="", threshold=None,
         kept=[], reviews=0, approved=False, wrong="", stop="",
     )  # fmt: skip
 
@@ -121,8 +122,12 @@ def sources_of(config: CurateConfig) -> Sources:
             raise BadInput(
                 f"--to {config.to!r} holds something else: give a new folder, or one that a cleaning of the same folder wrote."
             )
-    captions = read_captions(Path(config.captions), files, Path(config.folder)) if config.captions else {}
-    return Sources(files, names(config.test), names(config.like), captions)
+    if config.labels:
+        packages_there()
+    annotations = read_annotations(config.captions, config.labels, files, Path(config.folder))
+    if config.captioner and not annotations.captions:
+        raise BadInput(f"--captioner writes captions anew, and {config.captions!r} has none: give a column caption.")
+    return Sources(files, names(config.test), names(config.like), annotations)
 
 
 def _written_from(to: Path) -> str:
@@ -147,7 +152,7 @@ class CurateContext:
     def open(cls, config: CurateConfig, session: Session) -> CurateContext:
         """Open the models that the config needs."""
         session.brought("models", ("clip", "captioner"))
-        needed = config.copies != "exact" or bool(config.like or config.captions)
+        needed = config.copies != "exact" or bool(config.like or config.captions or config.labels)
         return cls(
             config=config,
             session=session,
@@ -155,6 +160,12 @@ class CurateContext:
             clip=session.open("clip", open_clip, config.clip) if needed else None,
             captioner=session.open("captioner", open_captioner, config.captioner) if config.captioner else None,
         )
+
+    async def prototypes(self) -> NDArray[np.float32] | None:
+        """(groups, size): unit vectors of the groups' words; None without groups."""
+        if not self.config.group_names or self.clip is None:
+            return None
+        return np.array(await self.clip.texts(list(self.config.group_names)), dtype=np.float32)
 
     def foreign(self, looks: tuple[Look, ...]) -> str:
         """What to say where bundled models are given pictures that they cannot know; "" for nothing."""
@@ -198,6 +209,10 @@ class CurateContext:
     def put_pairs(self, pairs: Pairs) -> str:
         """The address of pairs."""
         return self.put_json({"rows": pairs.rows.tolist(), "scores": pairs.scores.tolist()})
+
+    def labels(self, state: CurateState) -> Labelled:
+        """What is known of the classes; nothing where there are none."""
+        return Labelled.model_validate_json(self.session.store.blobs.get(state["labelled"])) if state["labelled"] else Labelled()  # fmt: skip
 
     def pairs(self, state: CurateState) -> Pairs:
         """The compared pairs, over the pictures and then those of the test set."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...tools.curation import Issue, Look, Pairs, Removal, joined, odd_sizes
 from .result import Reason
 
-__all__ = ["Decisions"]
+__all__ = ["Decisions", "neighbourhoods"]
 
 
 class Decisions:
@@ -26,7 +26,14 @@ class Decisions:
         self.clusters = [0] * count
         odd = odd_sizes(looks)
         remark: tuple[Issue, ...] = ("odd size",)
-        self.issues = [(*each.issues, *(remark if place in odd else ())) for place, each in enumerate(looks)]
+        self.issues: list[tuple[Issue, ...]] = [
+            (*each.issues, *(remark if place in odd else ())) for place, each in enumerate(looks)
+        ]
+
+    def wrong_labels(self, places: Iterable[int]) -> None:
+        """Remark labels that do not fit."""
+        for place in places:
+            self.issues[place] = (*self.issues[place], "wrong label")
 
     @property
     def staying(self) -> list[int]:
@@ -112,16 +119,21 @@ class Decisions:
 
     def number_clusters(self, pairs: Pairs, threshold: float | None) -> None:
         """Give copies of each other a number, whichever of them stay: by pixels and by the pairs above the threshold."""
-        count = len(self.looks)
-        first: dict[str, int] = {}
-        same = [(first.setdefault(each.pixels, place), place) for place, each in enumerate(self.looks)]
-        links = [list(pair) for pair in same if pair[0] != pair[1]]
-        if threshold is not None:
-            links += [[one, other] for one, other in pairs.above(threshold).rows.tolist() if other < count]
-        rows = np.array(links, dtype=np.int64).reshape(-1, 2)
-        labels = joined(count, Pairs(rows, np.ones(len(rows))), 0.0)
-        sizes = np.bincount(labels, minlength=count)
+        labels = neighbourhoods(self.looks, pairs, threshold)
+        sizes = np.bincount(labels, minlength=len(labels))
         numbers: dict[int, int] = {}
         for place, label in enumerate(labels.tolist()):
             if sizes[label] > 1:
                 self.clusters[place] = numbers.setdefault(label, len(numbers) + 1)
+
+
+def neighbourhoods(looks: Sequence[Look], pairs: Pairs, threshold: float | None) -> NDArray[np.int64]:
+    """(pictures,): a number that copies of each other share: by pixels, and by the pairs above the threshold where there is one."""
+    count = len(looks)
+    first: dict[str, int] = {}
+    same = [(first.setdefault(each.pixels, place), place) for place, each in enumerate(looks)]
+    links = [list(pair) for pair in same if pair[0] != pair[1]]
+    if threshold is not None:
+        links += [[one, other] for one, other in pairs.above(threshold).rows.tolist() if other < count]
+    rows = np.array(links, dtype=np.int64).reshape(-1, 2)
+    return joined(count, Pairs(rows, np.ones(len(rows))), 0.0)

@@ -5,6 +5,7 @@
     plant     copies and look-alikes of some of the pictures are made, and scored: which threshold parts them
     compare   pairs that may be copies, scored: laid over each other (pixels), or by the encoder's cosine (SemDeDup)
     caption   captions that do not fit, by a threshold from planted wrong ones; a captioner writes those anew
+    label     classes that do not fit, by a probe, and what else gives them away
     choose    what stays, and of each group as much as before; leaks into the test set go first; then the audit
     review    a person sees the page, and changes the threshold, keeps pictures, or goes on (LangGraph interrupt)
     export    links, a table, metadata; nothing is deleted
@@ -27,11 +28,13 @@ from ...runtime.errors import BadInput
 from ...runtime.records import options_checked
 from ...runtime.run import Progressed, each
 from ...tools.curation import Look, look_at
+from .audit import grouped_by
 from .captions import caption_threshold, wrong_pairs
-from .choose import chosen
+from .choose import chosen, proposal
 from .compare import compared
 from .context import CurateContext, CurateState, Looked
 from .export import exported_to
+from .labels import labelled
 from .plant import planted
 from .result import Cleaned
 from .review import Offer, Review
@@ -133,7 +136,7 @@ async def compare(state: CurateState, runtime: Context) -> dict[str, Any]:
 async def caption(state: CurateState, runtime: Context) -> dict[str, Any]:
     """Score captions by the encoder's cosine, and have those that do not fit written anew."""
     context = runtime.context
-    told = context.sources.captions
+    told = context.sources.annotations.captions
     if not told or context.clip is None:
         return {}
     looked, vectors = context.looked(state), context.vectors(state)
@@ -181,13 +184,28 @@ async def caption(state: CurateState, runtime: Context) -> dict[str, Any]:
     return {"captioned": context.put_json(record)}
 
 
+async def label(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Judge the classes of pictures by a probe on their vectors."""
+    context = runtime.context
+    classes = context.sources.annotations.labels
+    if not classes:
+        return {}
+    looked, prototypes = context.looked(state), await context.prototypes()
+    vectors = context.vectors(state)[: len(looked.looks)]
+    grouped = None if prototypes is None else grouped_by(context.config.group_names, vectors, prototypes)
+    threshold = None if context.config.copies == "exact" else proposal(context, state)
+    context.session.emit(Progressed(text=f"{len(classes)} labels to judge"))
+    known = await asyncio.to_thread(
+        labelled, looked.looks, classes, vectors, context.pairs(state), threshold,
+        {} if grouped is None else grouped.by_place(), context.config.seed,
+    )  # fmt: skip
+    return {"labelled": context.put(known)}
+
+
 async def choose(state: CurateState, runtime: Context) -> dict[str, Any]:
     """Say of each picture whether it stays and why, and what that cost whom."""
     context = runtime.context
-    prototypes = None
-    if context.config.group_names and context.clip is not None:
-        prototypes = np.array(await context.clip.texts(list(context.config.group_names)), dtype=np.float32)
-    cleaned = await asyncio.to_thread(chosen, context, state, prototypes)
+    cleaned = await asyncio.to_thread(chosen, context, state, await context.prototypes())
     return {"cleaned": context.put(cleaned)}
 
 
@@ -240,14 +258,15 @@ def _reviewed(state: CurateState) -> Literal["review", "choose", "export", "__en
 def build() -> StateGraph[CurateState, CurateContext, CurateState, CurateState]:
     """The state machine, not compiled; its nodes work with a `CurateContext`."""
     machine = StateGraph(CurateState, context_schema=CurateContext)
-    for node in (look, embed, plant, compare, caption, choose, review, export):
+    for node in (look, embed, plant, compare, caption, label, choose, review, export):
         machine.add_node(node.__name__, node)
     machine.add_edge(START, "look")
     machine.add_edge("look", "embed")
     machine.add_conditional_edges("embed", _embedded)
     machine.add_edge("plant", "compare")
     machine.add_edge("compare", "caption")
-    machine.add_edge("caption", "choose")
+    machine.add_edge("caption", "label")
+    machine.add_edge("label", "choose")
     machine.add_conditional_edges("choose", _chosen)
     machine.add_conditional_edges("review", _reviewed)
     machine.add_edge("export", END)

@@ -18,11 +18,14 @@ __all__ = [
     "Audit",
     "CaptionCheck",
     "Cleaned",
+    "Clue",
     "CurateResult",
     "CuratedRow",
-    "GroupShare",
+    "Doubt",
+    "LabelCheck",
     "PlantedRecall",
     "Reason",
+    "Share",
     "Source",
 ]
 
@@ -34,6 +37,7 @@ class CuratedRow(Record):
 
     `copy_of`: the picture that stays for it, or of the test set (`shown`); `score`: how alike they are. `cluster`: of copies, from 1 on; 0 for
     none. `written`: the captioner's caption, where one's own does not fit; `caption_score`: the cosine of the caption that counts.
+    `label`: its class; `likely`: another one, where the label does not fit.
     """
 
     id: str
@@ -52,6 +56,8 @@ class CuratedRow(Record):
     caption: str = ""
     caption_score: float | None = None
     written: str = ""
+    label: str = ""
+    likely: str = ""
 
     @property
     def kept(self) -> bool:
@@ -59,8 +65,11 @@ class CuratedRow(Record):
         return not self.reason
 
 
-class GroupShare(Record):
-    """The share of a group by way of removal, with its bootstrap interval; the encoder says who is of which group."""
+class Share(Record):
+    """A share by way of removal, with its bootstrap interval: that of a group, or of right answers among its pictures.
+
+    The encoder says who is of which group; "" stands for all.
+    """
 
     group: str
     way: str
@@ -87,7 +96,8 @@ class Source(Record):
 class Audit(Record):
     """What the removal did, and what a person must look at."""
 
-    shares: tuple[GroupShare, ...] = ()
+    shares: tuple[Share, ...] = ()
+    accuracies: tuple[Share, ...] = ()
     sources: tuple[Source, ...] = ()
     alarms: tuple[str, ...] = ()
 
@@ -104,6 +114,38 @@ class CaptionCheck(Record):
     auroc: float
 
 
+class Doubt(Record):
+    """A label that does not fit: the class that the probe takes, and the probability that it gives to the label."""
+
+    likely: str
+    trust: float
+
+
+class Clue(Record):
+    """What gives the class away beside what is shown: how often it alone is right, each class counted alike. `alarm`: far above chance."""
+
+    by: str
+    accuracy: float
+    ci: tuple[float, float] | None = None
+    alarm: bool = False
+
+
+class LabelCheck(Record):
+    """How labels were judged: how many were and how many do not fit. `accuracy`: of the probe on pictures that it did not learn from.
+
+    `planted`: the share of labels made wrong that were doubted, `others`: of those left as they were; `doubted`: of one's own, by group.
+    """
+
+    judged: int
+    wrong: int
+    chance: float
+    accuracy: Share
+    planted: Share
+    others: Share
+    doubted: tuple[Share, ...] = ()
+    clues: tuple[Clue, ...] = ()
+
+
 class Cleaned(Task):
     """The whole folder. `table`: the rows as JSON lines in the blob store, one a picture, in the order of their names."""
 
@@ -118,6 +160,7 @@ class Cleaned(Task):
     planted: tuple[PlantedRecall, ...] = ()
     audit: Audit = Audit()
     captions: CaptionCheck | None = None
+    labels: LabelCheck | None = None
     table: BlobRef
     to: str = ""
     reviews: int = 0
@@ -144,22 +187,16 @@ class CurateResult(RunResult[Cleaned]):
         ]
 
     def forests(self) -> tuple[Forest, ...]:
+        """By group, its share by way of removal, and how often a probe is right that learns from what stays."""
+        return (*self.group_shares(), *self.probes())
+
+    def group_shares(self) -> tuple[Forest, ...]:
         """By group, its share by way of removal."""
-        if not self.tasks:
-            return ()
-        shares = self.tasks[0].audit.shares
-        return tuple(
-            Forest(
-                title=f"{group}: share in percent, with 95 % intervals",
-                rows=tuple(
-                    Interval.of(each.way, 100 * each.share, _percent(each.ci), main=each.way == "this run")
-                    for each in shares
-                    if each.group == group
-                ),
-                gains=False,
-            )
-            for group in dict.fromkeys(each.group for each in shares)
-        )
+        return _forests("share", self.tasks[0].audit.shares) if self.tasks else ()
+
+    def probes(self) -> tuple[Forest, ...]:
+        """For all and by group, how often a probe is right that learns from what a way of removal keeps."""
+        return _forests("right answers of a probe", self.tasks[0].audit.accuracies) if self.tasks else ()
 
 
 _SAID = {
@@ -175,3 +212,18 @@ _SAID = {
 
 def _percent(ends: tuple[float, float] | None) -> tuple[float, float] | None:
     return None if ends is None else (100 * ends[0], 100 * ends[1])
+
+
+def _forests(what: str, shares: tuple[Share, ...]) -> tuple[Forest, ...]:
+    return tuple(
+        Forest(
+            title=f"{group or 'all'}: {what} in percent, with 95 % intervals",
+            rows=tuple(
+                Interval.of(each.way, 100 * each.share, _percent(each.ci), main=each.way == "this run")
+                for each in shares
+                if each.group == group
+            ),
+            gains=False,
+        )
+        for group in dict.fromkeys(each.group for each in shares)
+    )

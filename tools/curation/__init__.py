@@ -1,10 +1,11 @@
 """What to keep of many vectors: near copies removed, groups kept in view, examples followed, a few chosen for all."""
 
-from .alignment import Alignment, Thumbnails, align
+from .alignment import DETAILED, Alignment, Thumbnails, align, detail
 from .balance import balanced, hierarchy
 from .clusters import Clusters, cluster, cluster_count, unit_rows
 from .fair import CHOICES, Choice, fair_removal, group_similarities
 from .graph_selection import coverage, farthest_first, graph_selection, neighbours
+from .labels import FOLDS, Doubts, doubted, folds_of, packages_there, planted_labels, probed, told_by
 from .looks import ISSUES, Issue, Look, hash_bits, look_at, odd_sizes
 from .near_copies import KEEPS, RULES, Keep, Removal, Rule, components, nearest, priorities, remove_copies
 from .pairs import Pairs, joined, near_pairs, remove_pairs
@@ -27,8 +28,14 @@ __all__ = [
     "components",
     "COPIES",
     "coverage",
+    "detail",
+    "DETAILED",
+    "doubted",
+    "Doubts",
     "CurvePoint",
     "fair_removal",
+    "FOLDS",
+    "folds_of",
     "farthest_first",
     "graph_selection",
     "group_similarities",
@@ -45,10 +52,13 @@ __all__ = [
     "nearest",
     "neighbours",
     "odd_sizes",
+    "packages_there",
     "Pairs",
     "plant",
+    "planted_labels",
     "Planted",
     "priorities",
+    "probed",
     "proposed",
     "recall_curve",
     "Removal",
@@ -57,5 +67,6 @@ __all__ = [
     "Rule",
     "RULES",
     "Thumbnails",
+    "told_by",
     "unit_rows",
 ]

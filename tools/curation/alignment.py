@@ -3,6 +3,8 @@
 One is laid over the other at every place, at sizes down to 70 %, mirrored or not, and compared by normalised cross-correlation channel by channel,
 which a change of brightness or of colours leaves as it is; first coarsely, then finely around the best place. What an encoder
 cannot tell from a copy, the same scene with another thing in it, differs in one part: the worst part counts as well.
+
+Where most of the overlap is plain, a crop is not told from the same small thing elsewhere: there, whole pictures alone are laid over each other.
 """
 
 from __future__ import annotations
@@ -12,13 +14,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Alignment", "Thumbnails", "align"]
+__all__ = ["DETAILED", "Alignment", "Thumbnails", "align", "detail"]
 
 _COARSE, _FINE = 16, 48
 _SIZES = (1.0, 0.92, 0.84, 0.76, 0.7)
 _PARTS = 6
 _HOPELESS = 0.75  # a coarse correlation below that of all copies; nearly all pairs end here
 _FLAT = 1e-4  # variance of a channel, of 1: noise of a plain picture
+_CROPPED = 0.97  # a smaller part of the side than that is a crop
+
+DETAILED = 0.4
+"""The share of parts that must not be plain for a crop to be told; of drawn scenes, clip art and photographs nearly all have more, of one drawn thing less."""
 
 Pixels = NDArray[np.float32]
 
@@ -75,11 +81,37 @@ def align(one: Thumbnails, other: Thumbnails) -> Alignment:
     finer = [
         _finer(one, other, number, mirrored, each, place) for each in ((False, True) if not number else (swapped,))
     ]
-    return max(finer, key=lambda each: each.score)
+    finest, parts = max(finer, key=lambda each: each[0].score)
+    if finest.scale >= _CROPPED or parts >= DETAILED:
+        return finest
+    return max((_whole(one, other, each) for each in (False, True)), key=lambda each: each.score)
 
 
-def _finer(one: Thumbnails, other: Thumbnails, number: int, mirrored: bool, swapped: bool, place: int) -> Alignment:
-    """The best alignment around a coarse one: at `place` of those of the size `number`, with `one` inside of `other` where `swapped`."""
+def detail(pixels: Pixels) -> float:
+    """The share of parts that are not plain, of a square (side, side, 3) such as `Thumbnails.fine`."""
+    step = len(pixels) // _PARTS
+    parts = pixels[: step * _PARTS, : step * _PARTS].reshape(_PARTS, step, _PARTS, step, 3)
+    return float((parts.var(axis=(1, 3)).mean(axis=2) > _FLAT).mean())
+
+
+def _whole(one: Thumbnails, other: Thumbnails, mirrored: bool) -> Alignment:
+    """The whole pictures laid over each other."""
+    inner = other.fine[:, ::-1] if mirrored else other.fine
+    score, _, _ = _best_place(one.fine, inner, 0, 0, 0)
+    return Alignment(_scored(score, one.fine, inner), 1.0, mirrored)
+
+
+def _scored(correlation: float, one: Pixels, other: Pixels) -> float:
+    return round(float(max(0.0, min(correlation, 1.0) * _worst_part(one, other))), 4)
+
+
+def _finer(
+    one: Thumbnails, other: Thumbnails, number: int, mirrored: bool, swapped: bool, place: int
+) -> tuple[Alignment, float]:
+    """The best alignment around a coarse one, and the share of its overlap that is not plain.
+
+    At `place` of those of the size `number`, with `one` inside of `other` where `swapped`.
+    """
     around, inner = (other.fine, one.fine) if swapped else (one.fine, other.fine)
     if mirrored:
         inner = inner[:, ::-1]
@@ -103,8 +135,8 @@ def _finer(one: Thumbnails, other: Thumbnails, number: int, mirrored: bool, swap
         attempt(side + 1)
     side = max(tried, key=lambda each: tried[each][0])
     score, y, x, small = tried[side]
-    worst = _worst_part(around[y : y + side, x : x + side], small)
-    return Alignment(round(float(max(0.0, min(score, 1.0) * worst)), 4), side / _FINE, mirrored)
+    overlap = around[y : y + side, x : x + side]
+    return Alignment(_scored(score, overlap, small), side / _FINE, mirrored), detail(overlap)
 
 
 def _unit(rows: Pixels) -> Pixels:

@@ -19,10 +19,13 @@ from ...runtime.errors import BadInput
 from ...runtime.records import BlobRef, Record
 from ...runtime.store import BlobStore, MemoryBlobs
 from ..data import as_shown, keep_picture
+from .alignment import Thumbnails, detail
 
 __all__ = ["ISSUES", "Issue", "Look", "hash_bits", "look_at", "odd_sizes"]
 
-Issue: TypeAlias = Literal["dark", "bright", "blurry", "grayscale", "little in it", "odd aspect", "odd size"]
+Issue: TypeAlias = Literal[
+    "dark", "bright", "blurry", "grayscale", "little in it", "odd aspect", "odd size", "wrong label"
+]  # fmt: skip
 ISSUES: tuple[Issue, ...] = get_args(Issue)
 _SIDE = 768
 _DARK, _BRIGHT = 0.32, 0.95  # of the brightest and of the darkest pixels, a hundredth and a twentieth left out
@@ -36,7 +39,8 @@ class Look(Record):
     """A picture file. `blob`: the picture as it is embedded and shown, at most 768 pixels a side. `pixels`: the sha256 of what it shows.
 
     `hashed`: 64 bits that stay nearly the same when it is saved again or recoloured (dHash, Krawetz 2013), as hexadecimal digits; `flipped`: those
-    of the mirrored picture.
+    of the mirrored picture. At 256 pixels a side: `light`, the mean brightness as it is perceived, from 0 to 1; `sharpness`, the variance of the
+    Laplacian; `detail`, the share of parts that are not plain.
     """
 
     path: str
@@ -48,6 +52,9 @@ class Look(Record):
     width: int
     height: int
     bytes: int
+    light: float = 0.0
+    sharpness: float = 0.0
+    detail: float = 0.0
     issues: tuple[Issue, ...] = ()
 
     @property
@@ -91,7 +98,7 @@ def look_at(folder: Path, path: str, blobs: BlobStore) -> Look:
     return Look(
         path=path, blob=blob, file=hashlib.sha256(data).hexdigest(), pixels=shown, hashed=_hashed(picture),
         flipped=_hashed(ImageOps.mirror(picture)), width=width,
-        height=height, bytes=len(data), issues=_issues(picture),
+        height=height, bytes=len(data), **_measured(picture),
     )  # fmt: skip
 
 
@@ -122,21 +129,25 @@ def _hashed(picture: Any) -> str:
     return np.packbits((grey[:, 1:] > grey[:, :-1]).ravel()).tobytes().hex()
 
 
-def _issues(picture: Any) -> tuple[Issue, ...]:
+def _measured(picture: Any) -> dict[str, Any]:
+    """What is measured of a picture, and the issues that follow from it."""
     small = picture.copy()
     small.thumbnail((256, 256))
     rgb = np.asarray(small, dtype=np.float32)
     light = np.sqrt((rgb**2) @ np.array([0.241, 0.691, 0.068], dtype=np.float32)) / 255  # as it is perceived
     grey = np.asarray(small.convert("L"), dtype=np.float32)
+    sharpness = _sharpness(grey)
     found: dict[Issue, bool] = {
         "dark": float(np.quantile(light, 0.99)) < _DARK,
         "bright": float(np.quantile(light, 0.05)) > _BRIGHT,
-        "blurry": _sharpness(grey) < _SHARP,
+        "blurry": sharpness < _SHARP,
         "grayscale": bool((rgb.max(axis=2) - rgb.min(axis=2) <= 2).all()),
         "little in it": small.convert("L").entropy() < _BITS,
         "odd aspect": min(picture.size) / max(picture.size) < _NARROW,
     }
-    return tuple(name for name, true in found.items() if true)
+    issues = tuple(name for name, true in found.items() if true)
+    parts = round(detail(Thumbnails(small).fine), 3)
+    return {"issues": issues, "light": round(float(light.mean()), 4), "sharpness": round(min(sharpness, 1e9), 2), "detail": parts}  # fmt: skip
 
 
 def _sharpness(grey: NDArray[np.float32]) -> float:

@@ -14,7 +14,7 @@ from curated import ColorClip, drawn_copies, go
 from PIL import Image
 
 from inloop.graphs.curate import Review, curate, read_rows, undone
-from inloop.graphs.curate.captions import read_captions
+from inloop.graphs.curate.annotations import read_annotations
 from inloop.runtime.errors import BadInput, Interrupted
 from inloop.runtime.settings import Settings
 
@@ -219,15 +219,58 @@ def test_issues_are_remarks_until_they_are_named(photos, settings):
     assert rows["own/night.png"].reason == rows["own/strip.png"].reason == "issue"
 
 
-def test_near_copies_with_little_in_them_are_doubted(photos, settings):
-    plain = Image.new("RGB", (96, 96), "white")
-    plain.paste(scene(60, (20, 20)), (40, 40))
-    plain.save(photos / "own" / "plain.png")
-    assert not any("little in them" in note for note in clean(photos, settings, threshold=0.7).notes)
-    plain.crop((6, 6, 92, 92)).resize((90, 90)).save(photos / "own" / "plain too.png")
-    result = clean(photos, settings, threshold=0.7)
-    assert rows_of(result)["own/plain too.png"].reason == "near copy"
-    assert any(note.startswith("1 near copies have little in them") for note in result.notes)
+def test_a_small_thing_elsewhere_is_no_copy(photos, settings):
+    for number, (side, place) in enumerate([(40, (8, 30)), (40, (40, 12)), (48, (30, 40)), (36, (50, 50))]):
+        plain = Image.new("RGB", (96, 96), "white")
+        plain.paste(scene(60, (side, side)), place)
+        plain.save(photos / "own" / f"plain {number}.png")
+    plain.save(photos / "own" / "plain 3.jpg", quality=70)
+    result = clean(photos, settings)
+    assert {id: row.copy_of for id, row in rows_of(result).items() if "plain" in id and row.reason} in (
+        {"own/plain 3.jpg": "own/plain 3.png"}, {"own/plain 3.png": "own/plain 3.jpg"},
+    )  # fmt: skip
+    assert any("is not told from the same small thing elsewhere, and stays" in note for note in result.notes)
+
+
+def colored(folder, wrong=()):
+    """Forty pictures of two classes, red ones and blue ones, dark where the class is `cold`; the table of their classes."""
+    folder.mkdir()
+    rng = np.random.default_rng(1)
+    lines = ["image,kind"]
+    for number in range(40):
+        cold = number % 2 == 1
+        pixels = rng.integers(0, 60, (8, 8, 3))
+        pixels[..., 2 if cold else 0] += 90 if cold else 190
+        Image.fromarray(pixels.astype(np.uint8)).resize((64, 64)).save(folder / f"{number:02}.png")
+        lines.append(f"{number:02}.png,{'cold' if cold != (number in wrong) else 'warm'}")
+    return "\n".join(lines)
+
+
+def test_labels_that_do_not_fit_are_told_and_go_when_that_is_asked_for(tmp_path, settings):
+    table = tmp_path / "classes.csv"
+    table.write_text(colored(tmp_path / "photos", wrong=(3, 10)), encoding="utf-8")
+    result = clean(tmp_path / "photos", settings, captions=table, labels="kind", groups="red; blue")
+    rows = rows_of(result)
+    assert {id: (row.label, row.likely, row.kept) for id, row in rows.items() if row.likely} == {
+        "03.png": ("warm", "cold", True), "10.png": ("cold", "warm", True),
+    }  # fmt: skip
+    check = result.tasks[0].labels
+    assert (check.judged, check.wrong, check.chance) == (40, 2, 0.5) and check.accuracy.share == pytest.approx(38 / 40)
+    assert check.planted.share > check.others.share
+    assert {each.group for each in check.doubted} == {"red", "blue"}
+    assert check.clues[0].alarm and any("brightness alone tells the label" in note for note in result.notes)
+    assert {(each.group, each.way) for each in result.tasks[0].audit.accuracies} == {
+        (group, way) for group in ("", "red", "blue") for way in ("before", "random", "SemDeDup", "FairDeDup", "this run")
+    }  # fmt: skip
+    assert len(result.forests()) == 5 and not result.tasks[0].audit.alarms
+    gone = clean(tmp_path / "photos", settings, captions=table, labels="kind", drop=("wrong label",))
+    assert {id for id, row in rows_of(gone).items() if row.reason == "issue"} == {"03.png", "10.png"}
+
+
+def test_sub_folders_are_classes_and_too_few_are_told(photos, settings):
+    result = clean(photos, settings, labels="folder")
+    assert rows_of(result)["own/03.png"].label == "own" and result.tasks[0].labels is None
+    assert any("fewer than 5 different pictures were not judged: taken" in note for note in result.notes)
 
 
 def test_a_person_changes_the_threshold_and_keeps_a_picture(photos, settings, tmp_path):
@@ -312,6 +355,9 @@ def test_one_more_picture_is_paid_for_alone(tmp_path, settings):
         ({"to": "full"}, "holds something else"),
         ({"drop": ("ugly",)}, "'ugly' is no issue"),
         ({"remove": "many"}, "'many' is no share"),
+        ({"labels": "kind"}, "names a column: give its table with --captions"),
+        ({"labels": "kind", "captions": "good.csv"}, "has the columns 'image', 'caption': give one of them"),
+        ({"labels": "caption", "captions": "good.csv"}, "has 1 classes: two or more are needed"),
         ({"thresold": 1}, "did you mean 'threshold'"),
     ],
 )
@@ -320,6 +366,7 @@ def test_bad_input_is_refused_before_anything_is_opened(photos, settings, tmp_pa
     (tmp_path / "captions.csv").write_text("image,caption\nother.png,a\n", encoding="utf-8")
     (tmp_path / "columns.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     (tmp_path / "twice.csv").write_text("image,caption\nown/00.png,a\nown/00.png,b\n", encoding="utf-8")
+    (tmp_path / "good.csv").write_text("image,caption\nown/00.png,a\n", encoding="utf-8")
     (tmp_path / "empty").mkdir()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").write_text("x", encoding="utf-8")
@@ -350,7 +397,8 @@ def test_captions_are_named_from_the_folder_or_from_where_the_table_lies(tmp_pat
         place.mkdir(exist_ok=True)
         table = place / "metadata.jsonl"
         table.write_text("".join(json.dumps({"file_name": name, "text": "a  cup"}) + "\n" for name in names))
-        assert read_captions(table, files, tmp_path / "set" / "images") == dict.fromkeys(files, "a cup")
+        found = read_annotations(str(table), "", files, tmp_path / "set" / "images")
+        assert (found.captions, found.labels) == (dict.fromkeys(files, "a cup"), {})
     table.write_text('{"image": "c.png", "caption": "a cup"}\n')
     with pytest.raises(BadInput, match=r"name no picture of the folder, such as 'c\.png'"):
-        read_captions(table, files, tmp_path / "set" / "images")
+        read_annotations(str(table), "", files, tmp_path / "set" / "images")

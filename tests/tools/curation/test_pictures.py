@@ -11,11 +11,13 @@ from inloop.runtime.store import BlobStore
 from inloop.tools.curation import (
     CHANGES,
     COPIES,
+    DETAILED,
     RULES,
     Pairs,
     Planted,
     Thumbnails,
     align,
+    detail,
     hash_bits,
     joined,
     look_at,
@@ -57,9 +59,18 @@ def test_an_alignment_says_what_was_cropped_and_mirrored():
     back = align(Thumbnails(cropped), Thumbnails(one))
     assert back.mirrored and abs(back.score - found.score) < 0.1
     plain = Image.new("RGB", (96, 96), "white")
-    plain.paste(scene(60, (20, 20)), (40, 40))
+    plain.paste(scene(60, (66, 66)), (14, 16))
     slight = plain.crop((6, 6, 92, 92))
     assert score(plain, slight) > 0.8 and score(slight, plain) > 0.8  # whichever is the crop
+
+
+def test_a_crop_of_a_small_thing_is_not_told_from_the_thing_elsewhere():
+    plain = Image.new("RGB", (96, 96), "white")
+    plain.paste(scene(60, (20, 20)), (40, 40))
+    assert detail(Thumbnails(plain).fine) < DETAILED <= detail(Thumbnails(scene(60)).fine)
+    assert score(plain, plain.crop((6, 6, 92, 92))) < 0.5
+    again = plain.resize((64, 64))
+    assert score(plain, again) > 0.8 and score(again, ImageOps.mirror(plain)) > 0.8
 
 
 def test_plain_pictures_are_alike_by_their_noise_no_more_than_by_their_colour():
