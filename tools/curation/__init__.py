@@ -6,6 +6,7 @@ from .clusters import Clusters, cluster, cluster_count, unit_rows
 from .fair import CHOICES, Choice, fair_removal, group_similarities
 from .graph_selection import coverage, farthest_first, graph_selection, neighbours
 from .labels import FOLDS, Doubts, doubted, folds_of, packages_there, planted_labels, probed, told_by
+from .lists import Border, found_border
 from .looks import ISSUES, Issue, Look, hash_bits, look_at, odd_sizes
 from .near_copies import KEEPS, RULES, Keep, Removal, Rule, components, nearest, priorities, remove_copies
 from .pairs import Pairs, joined, near_pairs, remove_pairs
@@ -16,6 +17,7 @@ __all__ = [
     "align",
     "Alignment",
     "balanced",
+    "Border",
     "by_clusters",
     "by_samples",
     "Change",
@@ -37,6 +39,7 @@ __all__ = [
     "FOLDS",
     "folds_of",
     "farthest_first",
+    "found_border",
     "graph_selection",
     "group_similarities",
     "hash_bits",

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from ...runtime.errors import BadInput
 
-__all__ = ["BLOCK", "Clusters", "cluster", "cluster_count", "unit_rows"]
+__all__ = ["BLOCK", "Clusters", "cluster", "cluster_count", "nearest_clusters", "unit_rows"]
 
 BLOCK = 4096
 """Rows that are compared at once."""
-_SAMPLE = 256  # rows a cluster that centroids are fitted on, as faiss does
-_PER_CLUSTER = 10_000
+_SAMPLE, _LEAST = 256, 39  # rows a cluster that centroids are fitted on: at most and at least, as faiss has it
+_FITTED = 1 << 16  # rows that are fitted on in all, unless that is too few a cluster
+_WHOLE = 10_000  # rows of which all pairs are compared
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,11 @@ class Clusters:
 
 
 def cluster_count(rows: int) -> int:
-    """How many clusters near copies are looked for in: one up to 10,000 rows, where all pairs are compared."""
-    return max(1, -(-rows // _PER_CLUSTER))
+    """How many clusters near copies are looked for in: one up to 10,000 rows, where all pairs are compared; above, their square root.
+
+    Then assigning rows and comparing them within clusters cost about the same, and both grow as the power 1.5.
+    """
+    return 1 if rows <= _WHOLE else round(rows**0.5)
 
 
 def unit_rows(vectors: Any) -> NDArray[np.float32]:
@@ -61,8 +65,8 @@ def unit_rows(vectors: Any) -> NDArray[np.float32]:
 def cluster(vectors: Any, k: int, *, seed: int = 0, rounds: int = 20) -> Clusters:
     """`k` clusters of unit vectors (n, size), float16 or float32.
 
-    The centroids are fitted on at most 256 k rows drawn by `seed`, then every row is assigned to the most similar one. A cluster that lost its
-    rows begins again at the row that its centroid serves worst.
+    The centroids are fitted on at most 256 k rows drawn by `seed`, for many clusters on 65,536 in all but no fewer than 39 k, then every row is
+    assigned to the most similar one. A cluster that lost its rows begins again at the row that its centroid serves worst.
 
     Raises:
         BadInput: fewer rows than clusters, or k below 1.
@@ -76,7 +80,8 @@ def cluster(vectors: Any, k: int, *, seed: int = 0, rounds: int = 20) -> Cluster
         centroid = mean / length if length > 0 else np.eye(1, vectors.shape[1])[0]
         return Clusters(np.zeros(count, dtype=np.int64), centroid[None].astype(np.float32))
     rng = np.random.default_rng([seed, k])
-    drawn = np.sort(rng.choice(count, size=min(count, _SAMPLE * k), replace=False))
+    most = min(count, _SAMPLE * k, max(_FITTED, _LEAST * k))
+    drawn = np.sort(rng.choice(count, size=most, replace=False))
     sample = np.asarray(vectors[drawn], dtype=np.float32)
     centroids = _spread(sample, k, rng)
     before = np.full(len(sample), -1, dtype=np.int64)
@@ -86,7 +91,8 @@ def cluster(vectors: Any, k: int, *, seed: int = 0, rounds: int = 20) -> Cluster
             break
         before = assigned
         sums = np.zeros((k, sample.shape[1]), dtype=np.float64)
-        np.add.at(sums, assigned, sample)
+        for place, rows in enumerate(Clusters(assigned, centroids).members()):
+            sums[place] = sample[rows].sum(axis=0, dtype=np.float64)
         lengths = np.linalg.norm(sums, axis=1)
         empty = np.flatnonzero(lengths == 0)
         sums[empty] = sample[np.argsort(similarity, kind="stable")[: len(empty)]]
@@ -117,6 +123,17 @@ def _assign(vectors: Any, centroids: NDArray[np.float32]) -> tuple[NDArray[np.in
         assigned[part] = similarities.argmax(axis=1)
         best[part] = similarities.max(axis=1)
     return assigned, best
+
+
+def nearest_clusters(
+    rows: NDArray[np.float32], centroids: NDArray[np.float32], most: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """(n, most) each: the most similar centroids of each row, the most similar first, and how similar."""
+    similarities = rows @ centroids.T
+    near = np.argpartition(-similarities, most - 1, axis=1)[:, :most]
+    values = np.take_along_axis(similarities, near, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")
+    return np.take_along_axis(near, order, axis=1), np.take_along_axis(values, order, axis=1)
 
 
 def _blocks(count: int) -> list[slice]:

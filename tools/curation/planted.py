@@ -16,7 +16,7 @@ import numpy as np
 from ...runtime.errors import BadInput
 from ...runtime.records import Record
 
-__all__ = ["CHANGES", "COPIES", "Change", "CurvePoint", "Planted", "proposed", "recall_curve", "plant"]
+__all__ = ["CHANGES", "COPIES", "Change", "CurvePoint", "Planted", "plant", "proposed", "recall_curve", "wilson"]
 
 Change: TypeAlias = Literal["crop", "recompress", "recolor", "mirror", "replaced", "swapped"]
 CHANGES: tuple[Change, ...] = get_args(Change)
@@ -112,9 +112,9 @@ def recall_curve(planted: Sequence[Planted], thresholds: Sequence[float]) -> lis
             CurvePoint(
                 threshold=round(float(threshold), 4),
                 recall=hit / len(copies),
-                recall_ci=_wilson(hit, len(copies)),
+                recall_ci=wilson(hit, len(copies)),
                 false=false / len(alike),
-                false_ci=_wilson(false, len(alike)),
+                false_ci=wilson(false, len(alike)),
             )
         )
     return points
@@ -127,7 +127,8 @@ def proposed(curve: Sequence[CurvePoint]) -> CurvePoint:
     return equal[len(equal) // 2]
 
 
-def _wilson(hits: int, of: int) -> tuple[float, float]:
+def wilson(hits: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927)."""
     share, z = hits / of, 1.959964
     middle = (share + z * z / (2 * of)) / (1 + z * z / of)
     half = z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of)) / (1 + z * z / of)
