@@ -12,7 +12,20 @@ from inloop.runtime.errors import InloopError
 from .figures import Options, keep, machine, table
 
 MEASUREMENTS = (
-    *("start", "nodes", "models", "loops", "many", "serving", "scorers", "false_gains", "votes", "search", "curate"),
+    *(
+        "start",
+        "nodes",
+        "models",
+        "loops",
+        "many",
+        "serving",
+        "scorers",
+        "false_gains",
+        "votes",
+        "search",
+        "curate",
+        "dedup",
+    ),
     *(
         "students",
         "llm2llm",
@@ -57,6 +70,7 @@ def main() -> int:
     parser.add_argument(
         "--embedder", default="minilm", metavar="ID", help="of statements and questions; none: found by words alone"
     )
+    parser.add_argument("--vectors", type=int, default=100_000, metavar="N", help="of dedup: the most, from 10,000 on")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="where the figures go")
     given = vars(parser.parse_args())
     names, out = [name.replace("-", "_") for name in given.pop("names")] or MEASUREMENTS, given["out"]

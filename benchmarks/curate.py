@@ -7,13 +7,11 @@
   loop, whose threshold is set without the truth
 - labels: 1,600 drawn pictures of eight classes, 8 % of the labels wrong; which are doubted, and the probe's accuracy by way of removal
 - captions: of drawn pictures, 30 % of them those of others; how well the filter tells
-- scale: near copies among 10,000 and 100,000 vectors of 512 numbers in half precision
 """
 
 from __future__ import annotations
 
 import asyncio
-import resource
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -40,7 +38,7 @@ from inloop.tools.curation import (
 from inloop.tools.data import read_picture
 from inloop.tools.encoders import open_clip
 
-from .figures import Figure, Options, seconds
+from .figures import Figure, Options
 
 _DRAWS = 10
 _STAMPS = Path("/usr/share/tuxpaint/stamps")
@@ -53,7 +51,7 @@ def measure(options: Options) -> list[Figure]:
         settings = Settings(runs_dir=place / "runs", device=options.device, clip=options.clip)
         figures = [*_vectors(settings, place), *_shares(), *_retrieval(), *_drawn(settings, place)]
         figures += _stamps(settings, place) if _STAMPS.is_dir() else []
-        return [*figures, *_labels(settings, place), *_captions(settings, place), *_scale()]
+        return [*figures, *_labels(settings, place), *_captions(settings, place)]
 
 
 def _embedded(settings: Settings, files: list[Path], texts: list[str]) -> tuple[Any, Any]:
@@ -313,29 +311,3 @@ def _captions(settings: Settings, place: Path) -> list[Figure]:
         Figure.share("captions: wrong ones left out", (cosines[wrong] < threshold).tolist()),
         Figure.share("captions: right ones left out", (cosines[~wrong] < threshold).tolist()),
     ]
-
-
-def _scale() -> list[Figure]:
-    figures, took = [], []
-    for count in (10_000, 100_000):
-        rng = np.random.default_rng(count)
-        vectors = np.empty((count, 512), dtype=np.float16)
-        for start in range(0, count, 10_000):
-            fresh = unit_rows(rng.standard_normal((5_000, 512)))
-            vectors[start : start + 10_000] = np.concatenate(
-                [fresh, unit_rows(fresh + 0.005 * rng.standard_normal((5_000, 512)))]
-            )
-        kept: list[Any] = []
-        took.append(seconds(lambda vectors=vectors, kept=kept: kept.append(remove_copies(vectors, 0.95).kept)))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        note = f"{kept[0].mean():.1%} stay (half are copies); at most {peak:.0f} MB in the whole process"
-        figures.append(Figure(name=f"near copies among {count} vectors of 512", value=took[-1], unit="s", note=note))
-    figures.append(
-        Figure(
-            name="slope from 10,000 to 100,000",
-            value=float(np.log10(took[1] / took[0])),
-            unit="",
-            note="1: time grows as the number does; 2: as its square",
-        )
-    )
-    return figures

@@ -76,6 +76,7 @@ COMMANDS = {
     "curate": Command(
         "clean a picture data set: copies, leaks, groups, captions", "curate.command", "curate", loop="curate"
     ),
+    "dedup": Command("near copies among millions of vectors in a file", "curate.dedup", "dedup"),
     "select": Command("choose a few prompts, rows or pictures that stand for all", "curate.select", "select"),
     "certify": Command("recompute published figures from published raw answers", "score.certify", "certify"),
     "index": Command("bring a folder of documents into an index", "rag.index", "index", loop="index"),

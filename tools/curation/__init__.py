@@ -6,12 +6,13 @@ from .clusters import Clusters, cluster, cluster_count, unit_rows
 from .fair import CHOICES, Choice, fair_removal, group_similarities
 from .graph_selection import coverage, farthest_first, graph_selection, neighbours
 from .labels import FOLDS, Doubts, doubted, folds_of, packages_there, planted_labels, probed, told_by
-from .lists import Border, found_border
+from .lists import Border, found_border, nearest_cosines
 from .looks import ISSUES, Issue, Look, hash_bits, look_at, odd_sizes
 from .near_copies import KEEPS, RULES, Keep, Removal, Rule, components, nearest, priorities, remove_copies
 from .pairs import Pairs, joined, near_pairs, remove_pairs
 from .planted import CHANGES, COPIES, Change, CurvePoint, Planted, plant, proposed, recall_curve
 from .retrieve import by_clusters, by_samples
+from .vectors import open_vectors
 
 __all__ = [
     "align",
@@ -53,9 +54,11 @@ __all__ = [
     "look_at",
     "near_pairs",
     "nearest",
+    "nearest_cosines",
     "neighbours",
     "odd_sizes",
     "packages_there",
+    "open_vectors",
     "Pairs",
     "plant",
     "planted_labels",

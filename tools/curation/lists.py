@@ -4,8 +4,8 @@ A row is at home in the cluster of its nearest centroid. Copies on two sides of 
 the clusters on the other side: those whose centroid is less similar than the nearest one by no more than a margin, and of the eight nearest.
 Two rows meet where one of them is at home and the other at home or a visitor (the inverted file of Jégou et al. 2011, probed by rows of its own).
 
-The margin is found and not guessed: of some rows all copies are looked up among all rows, one half of these says which margin lets 99 % of them
-meet a copy, and the other half says how many do. Rows of a file that numpy maps are first written to a temporary file in the order of
+The margin is found and not guessed: of some rows all copies are looked up among all rows; it is twice the least one with which each row of one half
+meets a copy, and the other half says how many do. Rows of a file that numpy maps are first written to a temporary file in the order of
 the lists, in runs, so that both files are read and written in their order, and memory holds one run or one list.
 """
 
@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from .clusters import BLOCK, Clusters, nearest_clusters
 from .planted import wilson
 
-__all__ = ["Border", "Lists", "Meeting", "found_border"]
+__all__ = ["Border", "Lists", "Meeting", "found_border", "nearest_cosines"]
 
 _PROBES = 8  # clusters that a row is compared in at most: the bound of what borders cost
 _SAMPLE, _ENOUGH, _COPIES = 1024, 20, 64
-_RECALL = 0.99
+_SPARE = 2.0  # times the least margin: there are rarer rows than those that were drawn, and visits are few
 _RUN = 64 << 20  # bytes that are put in order at once
 
 
@@ -46,7 +46,7 @@ class Border:
 
 
 def found_border(vectors: Any, centroids: NDArray[np.float32], threshold: float, *, seed: int = 0) -> Border:
-    """The least margin with which 99 % of the rows that have a copy above `threshold` meet one, and the share that does.
+    """Twice the least margin with which drawn rows that have a copy above `threshold` meet one, and the share of others that then does.
 
     1,024 rows are compared with all. Where fewer than 40 of them have a copy, copies are planted at the threshold: a row
     turned towards another one.
@@ -75,11 +75,25 @@ def found_border(vectors: Any, centroids: NDArray[np.float32], threshold: float,
         made = threshold * sample + np.sqrt(max(0.0, 1 - threshold**2)) * across
         theirs = _Places.of(np.asarray(made, dtype=np.float32), centroids)
         chooses, tells = [float(own.needed(place, theirs)[place]) for place in range(len(sample))], []
-    margin = float(np.quantile(chooses, _RECALL, method="higher"))
+    margin = _SPARE * max(chooses)
     if not tells:
         return Border(margin)
     met = sum(needed <= margin for needed in tells)
     return Border(margin, met / len(tells), wilson(met, len(tells)), len(tells))
+
+
+def nearest_cosines(vectors: Any, *, seed: int = 0) -> NDArray[np.float32]:
+    """Of 1,024 drawn rows, or of all where there are fewer, the cosine with the nearest other row; all rows are looked through."""
+    count = len(vectors)
+    drawn = np.sort(np.random.default_rng([seed, 43]).permutation(count)[:_SAMPLE])
+    sample = np.asarray(vectors[drawn], dtype=np.float32)
+    best = np.full(len(drawn), -1, dtype=np.float32)
+    for start in range(0, count, BLOCK):
+        cosines = sample @ np.asarray(vectors[start : start + BLOCK], dtype=np.float32).T
+        own = np.flatnonzero((drawn >= start) & (drawn < start + BLOCK))
+        cosines[own, drawn[own] - start] = -1
+        best = np.maximum(best, cosines.max(axis=1))
+    return best
 
 
 class _Places(NamedTuple):
