@@ -201,7 +201,7 @@ def _greedy(lists: Lists, threshold: float, rank: NDArray[np.int32], distinct: N
         open_ &= ~near & ~kept
         # what comes first among the open ones may have been decided just now
         open_ &= ~kept[row_of[first]]
-    return kept
+    return np.asarray(kept)
 
 
 def _of_the_open(

@@ -84,6 +84,18 @@ def test_clusters_find_more_of_what_is_like_the_examples_than_samples():
     assert relevant[parts].sum() > 1.5 * relevant[near].sum()
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_most_of_several_clusterings_are_right_where_one_is_not(seed):
+    """Forty kinds of 75 rows, four of them wanted: one clustering joins two kinds or misses one in some of these draws."""
+    vectors, of = crowded(100 + seed, [75] * 40, noise=0.14, size=64)
+    relevant = of < 4
+    rng = np.random.default_rng(seed)
+    centres = np.stack([vectors[of == kind].mean(axis=0) for kind in range(4)])
+    examples = unit_rows(unit_rows(centres)[rng.integers(4, size=60)] + 0.14 * rng.standard_normal((60, 64)))
+    found = by_clusters(vectors, examples)
+    assert relevant[found].mean() > 0.97 and relevant[found].sum() > 0.92 * 300
+
+
 def test_no_cluster_that_is_hit_too_seldom_is_taken():
     vectors, _ = crowded(6, [30, 30])
     assert len(by_clusters(vectors, vectors[:2], clusters=2, hits=3)) == 0
@@ -101,6 +113,7 @@ def test_no_cluster_that_is_hit_too_seldom_is_taken():
         (lambda: hierarchy(np.eye(3), [2, 2]), "falling numbers"),
         (lambda: by_samples(np.eye(3), np.eye(3), each=4), "give 1 to 3"),
         (lambda: by_clusters(np.eye(3), np.eye(3)[:0]), "no examples"),
+        (lambda: by_clusters(np.eye(3), np.eye(3), votes=0), "votes=0"),
     ],
 )
 def test_bad_input_says_what_to_give(call, message):
