@@ -32,6 +32,7 @@ _PLACES = {
     "caption_training": "graphs.captioning",
     "curate": "graphs.curate",
     "index": "graphs.indexing",
+    "label": "graphs.label",
     "llm2llm": "graphs.llm2llm",
     "opt2i": "graphs.opt2i",
     "retrieval_eval": "graphs.retrieval_eval",

@@ -8,9 +8,13 @@ from . import protocols as protocols, records as records, testing as testing
 from .agents.captions.answer_prompt import PresetName as PresetName
 from .agents.opt2i.rewriter import Guidance as Guidance
 from .evaluators.vqa.sets import SetName as SetName
-from .graphs.captioning.result import CaptionSynthesisResult as CaptionSynthesisResult, CaptionTrainingResult as CaptionTrainingResult
+from .graphs.captioning.result import (
+    CaptionSynthesisResult as CaptionSynthesisResult,
+    CaptionTrainingResult as CaptionTrainingResult,
+)
 from .graphs.curate.result import CurateResult as CurateResult
 from .graphs.indexing.result import IndexResult as IndexResult
+from .graphs.label.result import LabelResult as LabelResult
 from .graphs.llm2llm.result import Llm2LlmResult as Llm2LlmResult
 from .graphs.opt2i.result import Opt2iResult as Opt2iResult
 from .graphs.promptcap.config import Asking as Asking
@@ -21,15 +25,31 @@ from .graphs.score.result import ScoreResult as ScoreResult
 from .graphs.search import SearchTask as SearchTask
 from .graphs.search.result import SearchResult as SearchResult
 from .graphs.vqa_eval.result import VQAEvalResult as VQAEvalResult
-from .runtime.errors import BadInput as BadInput, CallFailed as CallFailed, InloopError as InloopError, Interrupted as Interrupted, PrerequisiteError as PrerequisiteError
+from .runtime.errors import (
+    BadInput as BadInput,
+    CallFailed as CallFailed,
+    InloopError as InloopError,
+    Interrupted as Interrupted,
+    PrerequisiteError as PrerequisiteError,
+)
 from .runtime.llm import open_chat as open_chat
 from .runtime.passages import Filter as Filter, Mode as Mode
-from .runtime.run import Event as Event, Loop as Loop, RunConfig as RunConfig, RunFolder as RunFolder, RunResult as RunResult, Session as Session, Task as Task, option as option
+from .runtime.run import (
+    Event as Event,
+    Loop as Loop,
+    RunConfig as RunConfig,
+    RunFolder as RunFolder,
+    RunResult as RunResult,
+    Session as Session,
+    Task as Task,
+    option as option,
+)
 from .runtime.serving import serve as serve
 from .runtime.settings import Settings as Settings
 from .runtime.store import Store as Store
 from .tools.curation.fair import Choice as Choice
 from .tools.curation.near_copies import Rule as Rule
+from .tools.labels.picture_labels import Format as Format
 
 __version__: str
 
@@ -44,14 +64,14 @@ class _Ask(Protocol):
         index: str,
         where: Filter | None = ...,
         llm: str = ...,
-        router: Literal['rules', 'llm'] = ...,
-        grader: Literal['auto', 'overlap', 'llm', 'none'] = ...,
-        rewriter: Literal['auto', 'terms', 'llm', 'none'] = ...,
-        answerer: Literal['auto', 'quote', 'llm'] = ...,
+        router: Literal["rules", "llm"] = ...,
+        grader: Literal["auto", "overlap", "llm", "none"] = ...,
+        rewriter: Literal["auto", "terms", "llm", "none"] = ...,
+        answerer: Literal["auto", "quote", "llm"] = ...,
         verifier: str = ...,
         embedder: str = ...,
         reranker: str = ...,
-        mode: Literal['auto', 'dense', 'bm25', 'hybrid'] = ...,
+        mode: Literal["auto", "dense", "bm25", "hybrid"] = ...,
         k: int = ...,
         shown: int = ...,
         quotes: int = ...,
@@ -70,14 +90,14 @@ class _Ask(Protocol):
         index: str,
         where: Filter | None = ...,
         llm: str = ...,
-        router: Literal['rules', 'llm'] = ...,
-        grader: Literal['auto', 'overlap', 'llm', 'none'] = ...,
-        rewriter: Literal['auto', 'terms', 'llm', 'none'] = ...,
-        answerer: Literal['auto', 'quote', 'llm'] = ...,
+        router: Literal["rules", "llm"] = ...,
+        grader: Literal["auto", "overlap", "llm", "none"] = ...,
+        rewriter: Literal["auto", "terms", "llm", "none"] = ...,
+        answerer: Literal["auto", "quote", "llm"] = ...,
         verifier: str = ...,
         embedder: str = ...,
         reranker: str = ...,
-        mode: Literal['auto', 'dense', 'bm25', 'hybrid'] = ...,
+        mode: Literal["auto", "dense", "bm25", "hybrid"] = ...,
         k: int = ...,
         shown: int = ...,
         quotes: int = ...,
@@ -88,7 +108,15 @@ class _Ask(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> RagResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ..., agents: Mapping[str, Any] = ...) -> RagResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+        agents: Mapping[str, Any] = ...,
+    ) -> RagResult: ...
 
 class _CaptionSynthesis(Protocol):
     """A caption for each question, written by a language model; those that help are kept."""
@@ -107,7 +135,7 @@ class _CaptionSynthesis(Protocol):
         judge: str = ...,
         samples: int = ...,
         shots: int | None = ...,
-        filter: Literal['soft', 'hard', 'none'] = ...,
+        filter: Literal["soft", "hard", "none"] = ...,
         least: float = ...,
         models: Mapping[str, Any] = ...,
         settings: Settings | None = ...,
@@ -127,13 +155,20 @@ class _CaptionSynthesis(Protocol):
         judge: str = ...,
         samples: int = ...,
         shots: int | None = ...,
-        filter: Literal['soft', 'hard', 'none'] = ...,
+        filter: Literal["soft", "hard", "none"] = ...,
         least: float = ...,
         models: Mapping[str, Any] = ...,
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> CaptionSynthesisResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ...) -> CaptionSynthesisResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+    ) -> CaptionSynthesisResult: ...
 
 class _CaptionTraining(Protocol):
     """A captioner fine-tuned on rows with captions, and measured."""
@@ -180,7 +215,14 @@ class _CaptionTraining(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> CaptionTrainingResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ...) -> CaptionTrainingResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+    ) -> CaptionTrainingResult: ...
 
 class _Curate(Protocol):
     """A folder of pictures cleaned: copies, leaks, groups, captions; nothing is deleted."""
@@ -197,11 +239,11 @@ class _Curate(Protocol):
         captions: str = ...,
         labels: str = ...,
         drop: tuple[str, ...] = ...,
-        copies: Literal['pixels', 'meaning', 'exact'] = ...,
+        copies: Literal["pixels", "meaning", "exact"] = ...,
         threshold: float | None = ...,
         remove: str = ...,
         rule: Rule = ...,
-        keep: Literal['largest', 'hard', 'easy', 'random'] = ...,
+        keep: Literal["largest", "hard", "easy", "random"] = ...,
         groups: str = ...,
         choice: Choice = ...,
         clip: str = ...,
@@ -225,11 +267,11 @@ class _Curate(Protocol):
         captions: str = ...,
         labels: str = ...,
         drop: tuple[str, ...] = ...,
-        copies: Literal['pixels', 'meaning', 'exact'] = ...,
+        copies: Literal["pixels", "meaning", "exact"] = ...,
         threshold: float | None = ...,
         remove: str = ...,
         rule: Rule = ...,
-        keep: Literal['largest', 'hard', 'easy', 'random'] = ...,
+        keep: Literal["largest", "hard", "easy", "random"] = ...,
         groups: str = ...,
         choice: Choice = ...,
         clip: str = ...,
@@ -241,7 +283,15 @@ class _Curate(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> CurateResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ..., reviewer: Any = ...) -> CurateResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+        reviewer: Any = ...,
+    ) -> CurateResult: ...
 
 class _Index(Protocol):
     """A folder of documents brought into an index; again, and only what changed is done."""
@@ -284,7 +334,75 @@ class _Index(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> IndexResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ...) -> IndexResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+    ) -> IndexResult: ...
+
+class _Label(Protocol):
+    """Pictures labelled with boxes and masks; a judge and a person are asked about what is doubtful."""
+
+    def __call__(
+        self,
+        folder: str | Path,
+        *,
+        budget: str = ...,
+        in_flight: int = ...,
+        classes: str = ...,
+        detector: str = ...,
+        segmenter: str = ...,
+        judge: str = ...,
+        score: float = ...,
+        precision: float = ...,
+        review: bool = ...,
+        page: int = ...,
+        looks: int | None = ...,
+        answers: str = ...,
+        to: str = ...,
+        format: Format = ...,
+        seed: int = ...,
+        models: Mapping[str, Any] = ...,
+        reviewer: Any = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> LabelResult: ...
+    async def run(
+        self,
+        folder: str | Path,
+        *,
+        budget: str = ...,
+        in_flight: int = ...,
+        classes: str = ...,
+        detector: str = ...,
+        segmenter: str = ...,
+        judge: str = ...,
+        score: float = ...,
+        precision: float = ...,
+        review: bool = ...,
+        page: int = ...,
+        looks: int | None = ...,
+        answers: str = ...,
+        to: str = ...,
+        format: Format = ...,
+        seed: int = ...,
+        models: Mapping[str, Any] = ...,
+        reviewer: Any = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> LabelResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+        reviewer: Any = ...,
+    ) -> LabelResult: ...
 
 class _Llm2Llm(Protocol):
     """Rows for what a small model gets wrong, and what they were worth."""
@@ -307,7 +425,7 @@ class _Llm2Llm(Protocol):
         student: str = ...,
         teachers: tuple[str, ...] = ...,
         verifiers: tuple[str, ...] = ...,
-        preset: Literal['ours', 'paper'] = ...,
+        preset: Literal["ours", "paper"] = ...,
         steps: int | None = ...,
         per_error: int = ...,
         rows: int | None = ...,
@@ -320,7 +438,7 @@ class _Llm2Llm(Protocol):
         seed: int = ...,
         repeat: int = ...,
         compare: tuple[str, ...] = ...,
-        soup: Literal['none', 'uniform', 'greedy', 'stock'] = ...,
+        soup: Literal["none", "uniform", "greedy", "stock"] = ...,
         files: dict[str, str] = ...,
         models: Mapping[str, Any] = ...,
         settings: Settings | None = ...,
@@ -344,7 +462,7 @@ class _Llm2Llm(Protocol):
         student: str = ...,
         teachers: tuple[str, ...] = ...,
         verifiers: tuple[str, ...] = ...,
-        preset: Literal['ours', 'paper'] = ...,
+        preset: Literal["ours", "paper"] = ...,
         steps: int | None = ...,
         per_error: int = ...,
         rows: int | None = ...,
@@ -357,13 +475,20 @@ class _Llm2Llm(Protocol):
         seed: int = ...,
         repeat: int = ...,
         compare: tuple[str, ...] = ...,
-        soup: Literal['none', 'uniform', 'greedy', 'stock'] = ...,
+        soup: Literal["none", "uniform", "greedy", "stock"] = ...,
         files: dict[str, str] = ...,
         models: Mapping[str, Any] = ...,
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> Llm2LlmResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ...) -> Llm2LlmResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+    ) -> Llm2LlmResult: ...
 
 class _Opt2I(Protocol):
     """Rewrite a text-to-image prompt until the pictures are right."""
@@ -377,14 +502,14 @@ class _Opt2I(Protocol):
         target: float = ...,
         patience: int = ...,
         candidates: int = ...,
-        race: Literal['none', 'abandon', 'halve'] = ...,
+        race: Literal["none", "abandon", "halve"] = ...,
         history: int = ...,
-        keep: Literal['best', 'front'] = ...,
+        keep: Literal["best", "front"] = ...,
         restart: int = ...,
         seed: int = ...,
         heldout_seeds: int = ...,
         prove: int = ...,
-        until: Literal['target', 'proven'] = ...,
+        until: Literal["target", "proven"] = ...,
         floor: tuple[str, ...] = ...,
         llm: str = ...,
         images: str = ...,
@@ -392,7 +517,7 @@ class _Opt2I(Protocol):
         clip: str = ...,
         questioner: str = ...,
         objective: str | Callable[..., Any] = ...,
-        preset: Literal['none', 'paper'] = ...,
+        preset: Literal["none", "paper"] = ...,
         guidance: Guidance = ...,
         images_per_prompt: int = ...,
         parallel: int = ...,
@@ -422,14 +547,14 @@ class _Opt2I(Protocol):
         target: float = ...,
         patience: int = ...,
         candidates: int = ...,
-        race: Literal['none', 'abandon', 'halve'] = ...,
+        race: Literal["none", "abandon", "halve"] = ...,
         history: int = ...,
-        keep: Literal['best', 'front'] = ...,
+        keep: Literal["best", "front"] = ...,
         restart: int = ...,
         seed: int = ...,
         heldout_seeds: int = ...,
         prove: int = ...,
-        until: Literal['target', 'proven'] = ...,
+        until: Literal["target", "proven"] = ...,
         floor: tuple[str, ...] = ...,
         llm: str = ...,
         images: str = ...,
@@ -437,7 +562,7 @@ class _Opt2I(Protocol):
         clip: str = ...,
         questioner: str = ...,
         objective: str | Callable[..., Any] = ...,
-        preset: Literal['none', 'paper'] = ...,
+        preset: Literal["none", "paper"] = ...,
         guidance: Guidance = ...,
         images_per_prompt: int = ...,
         parallel: int = ...,
@@ -458,7 +583,18 @@ class _Opt2I(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> Opt2iResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ..., evaluators: Mapping[str, Any] = ..., proposer: Any = ..., stop: Any = ..., reviewer: Any = ...) -> Opt2iResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+        evaluators: Mapping[str, Any] = ...,
+        proposer: Any = ...,
+        stop: Any = ...,
+        reviewer: Any = ...,
+    ) -> Opt2iResult: ...
 
 class _RetrievalEval(Protocol):
     """How well an index finds what is relevant, with intervals."""
@@ -503,14 +639,22 @@ class _RetrievalEval(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> RetrievalEvalResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ...) -> RetrievalEvalResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+    ) -> RetrievalEvalResult: ...
 
 class _Score(Protocol):
     """Pictures scored against their prompts."""
 
     def __call__(
         self,
-        pictures: str | Path, prompts: str | Path = ...,
+        pictures: str | Path,
+        prompts: str | Path = ...,
         *,
         budget: str = ...,
         in_flight: int = ...,
@@ -521,9 +665,9 @@ class _Score(Protocol):
         reward: tuple[str, ...] = ...,
         llm: str = ...,
         questioner: str = ...,
-        rule: Literal['strict', 'released'] = ...,
+        rule: Literal["strict", "released"] = ...,
         lazy: bool = ...,
-        long: Literal['refuse', 'window'] = ...,
+        long: Literal["refuse", "window"] = ...,
         template: str | None = ...,
         questions: str | None = ...,
         geneval: str | None = ...,
@@ -538,7 +682,8 @@ class _Score(Protocol):
     ) -> ScoreResult: ...
     async def run(
         self,
-        pictures: str | Path, prompts: str | Path = ...,
+        pictures: str | Path,
+        prompts: str | Path = ...,
         *,
         budget: str = ...,
         in_flight: int = ...,
@@ -549,9 +694,9 @@ class _Score(Protocol):
         reward: tuple[str, ...] = ...,
         llm: str = ...,
         questioner: str = ...,
-        rule: Literal['strict', 'released'] = ...,
+        rule: Literal["strict", "released"] = ...,
         lazy: bool = ...,
-        long: Literal['refuse', 'window'] = ...,
+        long: Literal["refuse", "window"] = ...,
         template: str | None = ...,
         questions: str | None = ...,
         geneval: str | None = ...,
@@ -564,7 +709,15 @@ class _Score(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> ScoreResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., evaluators: Mapping[str, Any] = ..., models: Mapping[str, Any] = ...) -> ScoreResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        evaluators: Mapping[str, Any] = ...,
+        models: Mapping[str, Any] = ...,
+    ) -> ScoreResult: ...
 
 class _Search(Protocol):
     """Better a text of any kind by what it does, with OPT2I's machine."""
@@ -578,14 +731,14 @@ class _Search(Protocol):
         target: float = ...,
         patience: int = ...,
         candidates: int = ...,
-        race: Literal['none', 'abandon', 'halve'] = ...,
+        race: Literal["none", "abandon", "halve"] = ...,
         history: int = ...,
-        keep: Literal['best', 'front'] = ...,
+        keep: Literal["best", "front"] = ...,
         restart: int = ...,
         seed: int = ...,
         heldout_seeds: int = ...,
         prove: int = ...,
-        until: Literal['target', 'proven'] = ...,
+        until: Literal["target", "proven"] = ...,
         floor: tuple[str, ...] = ...,
         task: str | Callable[..., Any] = ...,
         objective: str = ...,
@@ -603,14 +756,14 @@ class _Search(Protocol):
         target: float = ...,
         patience: int = ...,
         candidates: int = ...,
-        race: Literal['none', 'abandon', 'halve'] = ...,
+        race: Literal["none", "abandon", "halve"] = ...,
         history: int = ...,
-        keep: Literal['best', 'front'] = ...,
+        keep: Literal["best", "front"] = ...,
         restart: int = ...,
         seed: int = ...,
         heldout_seeds: int = ...,
         prove: int = ...,
-        until: Literal['target', 'proven'] = ...,
+        until: Literal["target", "proven"] = ...,
         floor: tuple[str, ...] = ...,
         task: str | Callable[..., Any] = ...,
         objective: str = ...,
@@ -619,14 +772,22 @@ class _Search(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> SearchResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., stop: Any = ...) -> SearchResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        stop: Any = ...,
+    ) -> SearchResult: ...
 
 class _Vqa(Protocol):
     """Answer a question about a picture that needs knowledge."""
 
     def __call__(
         self,
-        image: str | Path | None, question: str,
+        image: str | Path | None,
+        question: str,
         *,
         budget: str = ...,
         in_flight: int = ...,
@@ -637,7 +798,7 @@ class _Vqa(Protocol):
         vqa: str = ...,
         clip: str = ...,
         embedder: str = ...,
-        judge: Literal['auto', 'words', 'llm'] = ...,
+        judge: Literal["auto", "words", "llm"] = ...,
         preset: PresetName = ...,
         index: str = ...,
         examples: str = ...,
@@ -657,7 +818,8 @@ class _Vqa(Protocol):
     ) -> VQAResult: ...
     async def run(
         self,
-        image: str | Path | None, question: str,
+        image: str | Path | None,
+        question: str,
         *,
         budget: str = ...,
         in_flight: int = ...,
@@ -668,7 +830,7 @@ class _Vqa(Protocol):
         vqa: str = ...,
         clip: str = ...,
         embedder: str = ...,
-        judge: Literal['auto', 'words', 'llm'] = ...,
+        judge: Literal["auto", "words", "llm"] = ...,
         preset: PresetName = ...,
         index: str = ...,
         examples: str = ...,
@@ -686,7 +848,15 @@ class _Vqa(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> VQAResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ..., pool: Any = ...) -> VQAResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+        pool: Any = ...,
+    ) -> VQAResult: ...
 
 class _VqaEval(Protocol):
     """Score answers to a VQA data set beside baselines, and say why they fail."""
@@ -704,7 +874,7 @@ class _VqaEval(Protocol):
         vqa: str = ...,
         clip: str = ...,
         embedder: str = ...,
-        judge: Literal['auto', 'words', 'llm'] = ...,
+        judge: Literal["auto", "words", "llm"] = ...,
         preset: PresetName = ...,
         index: str = ...,
         examples: str = ...,
@@ -744,7 +914,7 @@ class _VqaEval(Protocol):
         vqa: str = ...,
         clip: str = ...,
         embedder: str = ...,
-        judge: Literal['auto', 'words', 'llm'] = ...,
+        judge: Literal["auto", "words", "llm"] = ...,
         preset: PresetName = ...,
         index: str = ...,
         examples: str = ...,
@@ -771,13 +941,22 @@ class _VqaEval(Protocol):
         settings: Settings | None = ...,
         on_event: Callable[[Event], None] = ...,
     ) -> VQAEvalResult: ...
-    def resume(self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ..., models: Mapping[str, Any] = ..., pool: Any = ...) -> VQAEvalResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+        pool: Any = ...,
+    ) -> VQAEvalResult: ...
 
 ask: _Ask
 caption_synthesis: _CaptionSynthesis
 caption_training: _CaptionTraining
 curate: _Curate
 index: _Index
+label: _Label
 llm2llm: _Llm2Llm
 opt2i: _Opt2I
 retrieval_eval: _RetrievalEval

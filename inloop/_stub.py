@@ -22,6 +22,7 @@ _SUBJECTS = {
     "caption_training": "rows: str | Path",
     "curate": "folder: str | Path",
     "index": "folder: str | Path",
+    "label": "folder: str | Path",
     "llm2llm": "train: Any",
     "opt2i": "*prompts: str",
     "retrieval_eval": "",  # named options alone

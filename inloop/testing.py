@@ -15,6 +15,7 @@ from .runtime.fakes import (
     ScriptedEmbedder,
     ScriptedImages,
     ScriptedRewards,
+    ScriptedSegmenter,
     ScriptedVQA,
 )
 
@@ -26,5 +27,6 @@ __all__ = [
     "ScriptedEmbedder",
     "ScriptedImages",
     "ScriptedRewards",
+    "ScriptedSegmenter",
     "ScriptedVQA",
 ]

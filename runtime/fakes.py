@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel
 
 from .errors import BadInput
-from .records import Answer, BlobRef, Cost, Detection, EditRequest, ImageRequest, Message, Reply
+from .records import Answer, BlobRef, Cost, Detection, EditRequest, ImageRequest, Message, Reply, Segment
 from .store import BlobStore
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "ScriptedEmbedder",
     "ScriptedImages",
     "ScriptedRewards",
+    "ScriptedSegmenter",
     "ScriptedVQA",
 ]
 
@@ -239,6 +241,35 @@ class ScriptedDetector:
             tuple(sorted((d for d in self._found(image) if d.label in labels), key=lambda d: -d.score))
             for image, labels in asked
         ]
+
+
+class ScriptedSegmenter:
+    """FAKE segmenter: what a function of (picture, box) says: (mask, iou, stability), where the mask is an array of truth values (height, width)."""
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        masked: Callable[[BlobRef, tuple[float, float, float, float]], tuple[Any, float, float]],
+        *,
+        model: str = "fake-segmenter",
+    ) -> None:
+        self.model = model
+        self.revision = "fake"
+        self.asked: list[tuple[BlobRef, tuple[float, float, float, float]]] = []
+        self._blobs, self._masked = blobs, masked
+
+    async def segment(
+        self, asked: Sequence[tuple[BlobRef, tuple[tuple[float, float, float, float], ...]]]
+    ) -> list[tuple[Segment, ...]]:
+        """A mask for each box."""
+        self.asked += [(image, box) for image, boxes in asked for box in boxes]
+        return [tuple(self._one(image, box) for box in boxes) for image, boxes in asked]
+
+    def _one(self, image: BlobRef, box: tuple[float, float, float, float]) -> Segment:
+        from PIL import Image
+
+        mask, iou, stability = self._masked(image, box)
+        return Segment(mask=self._blobs.put_image(Image.fromarray(mask)), iou=iou, stability=stability)
 
 
 class ScriptedRewards:

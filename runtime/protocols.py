@@ -25,6 +25,7 @@ from .records import (
     Row,
     Sample,
     Score,
+    Segment,
     Training,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "Index",
     "Reranker",
     "Rewarder",
+    "Segmenter",
     "Student",
     "Tagger",
     "TextEmbedder",
@@ -106,6 +108,14 @@ class Detector(Identified, Protocol):
     @property
     def labels(self) -> tuple[str, ...] | None: ...
     async def detect(self, asked: Sequence[tuple[BlobRef, tuple[str, ...]]]) -> list[tuple[Detection, ...]]: ...
+
+
+class Segmenter(Identified, Protocol):
+    """Masks of what is in boxes, one a box, in order; a box is (x0, y0, x1, y1) in pixels from the top left."""
+
+    async def segment(
+        self, asked: Sequence[tuple[BlobRef, tuple[tuple[float, float, float, float], ...]]]
+    ) -> list[tuple[Segment, ...]]: ...
 
 
 class Tagger(Identified, Protocol):

@@ -28,6 +28,7 @@ __all__ = [
     "Row",
     "Sample",
     "Score",
+    "Segment",
     "Training",
     "flags_checked",
     "options_checked",
@@ -159,6 +160,18 @@ class Detection(Record):
     label: str
     score: float
     box: tuple[float, float, float, float]
+
+
+class Segment(Record):
+    """A mask in a picture: `mask` is a black and white PNG of the picture's size, white where the thing is.
+
+    `iou`: how well the model believes that it fits, from 0 to 1 (its own estimate of intersection over union). `stability`: how little it changes
+    when the model's cut changes, from 0 to 1.
+    """
+
+    mask: BlobRef
+    iou: float
+    stability: float
 
 
 class Message(Record):

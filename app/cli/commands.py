@@ -77,6 +77,12 @@ COMMANDS = {
         "clean a picture data set: copies, leaks, groups, captions", "curate.command", "curate", loop="curate"
     ),
     "dedup": Command("near copies among millions of vectors in a file", "curate.dedup", "dedup"),
+    "label": Command(
+        "label pictures with boxes and masks; you are asked about what is doubtful",
+        "label.command",
+        "label",
+        loop="label",
+    ),
     "select": Command("choose a few prompts, rows or pictures that stand for all", "curate.select", "select"),
     "certify": Command("recompute published figures from published raw answers", "score.certify", "certify"),
     "index": Command("bring a folder of documents into an index", "rag.index", "index", loop="index"),

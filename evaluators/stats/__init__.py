@@ -15,15 +15,18 @@ from .intervals import (
     paired_gain,
     ratio,
     ratio_gain,
+    share_interval,
     slices,
     standard_error,
     verdict_of,
 )
+from .selection import answers_needed, logistic, selected_threshold
 from .sequences import confidence_sequence, evidence, evidence_needed
 from .unscored import Unscorable, judged, unscored
 
 __all__ = [
     "FEWEST_PICTURES",
+    "answers_needed",
     "FEWEST",
     "Comparison",
     "Estimate",
@@ -41,10 +44,13 @@ __all__ = [
     "judged",
     "kappa",
     "kendall",
+    "logistic",
     "mean",
     "paired_gain",
     "ratio",
     "ratio_gain",
+    "selected_threshold",
+    "share_interval",
     "slices",
     "spearman",
     "split_half",

@@ -25,6 +25,7 @@ __all__ = [
     "paired_gain",
     "ratio",
     "ratio_gain",
+    "share_interval",
     "slices",
     "standard_error",
     "verdict_of",
@@ -104,6 +105,17 @@ def paired_gain(
         raise BadInput(f"{len(before)} scores before and {len(after)} after are no pairs: give one of each an item.")
     gains = [None if a is None or b is None else b - a for a, b in zip(before, after, strict=True)]
     return estimate(gains, level=level, draws=draws, seed=seed)
+
+
+def share_interval(hits: int, of: int) -> tuple[float, float] | None:
+    """The 95 % interval of a share (Wilson 1927), which holds for few and for none as well; None of nothing."""
+    if of == 0:
+        return None
+    z = 1.959964
+    share, wide = hits / of, 1 + z * z / of
+    middle = (share + z * z / (2 * of)) / wide
+    half = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of)) / wide
+    return (0.0 if hits == 0 else middle - half), (1.0 if hits == of else middle + half)
 
 
 def ratio(parts: Sequence[tuple[float, float]], *, level: float = 0.95, draws: int = _DRAWS, seed: int = 0) -> Estimate:

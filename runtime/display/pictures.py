@@ -12,7 +12,7 @@ from ..errors import PrerequisiteError
 from ..records import BlobRef
 
 if TYPE_CHECKING:
-    from ..store import BlobStore
+    from ..store import BlobStore, MemoryBlobs
 
 __all__ = ["DEFAULT_LIMIT", "Pictures"]
 
@@ -29,7 +29,7 @@ class Pictures:
     counted in `missing`; one that the limit leaves out, in `left_out`.
     """
 
-    def __init__(self, blobs: BlobStore, limit: int = DEFAULT_LIMIT, side: int = _THUMB) -> None:
+    def __init__(self, blobs: BlobStore | MemoryBlobs, limit: int = DEFAULT_LIMIT, side: int = _THUMB) -> None:
         self._blobs, self._limit, self._side = blobs, limit, side
         self._uris: dict[str, str] = {}
         self._used = 0

@@ -43,6 +43,8 @@ CALL_KINDS: Registry[CallKind] = Registry(
         "caption": CallKind("a caption of a picture"),
         "embedding": CallKind("the vector of a text or a picture"),
         "detection": CallKind("the objects in a picture"),
+        "segmentation": CallKind("the masks of what is in boxes of a picture"),
+        "review": CallKind("a person's word on a mask"),
         "ocr": CallKind("the text in a picture"),
         "preference": CallKind("how much people would like a picture for a text"),
         "score": CallKind("a picture scored for a text by a function"),

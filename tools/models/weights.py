@@ -75,6 +75,10 @@ KINDS: Registry[WeightKind] = Registry(
             wanted="'ssd', or an object detector such as google/owlv2-base-patch16-ensemble or hustvl/yolos-tiny",
             types=_DETECTORS,
         ),
+        "segmenter": WeightKind(
+            wanted="'mini', or a SAM of transformers such as facebook/sam2.1-hiera-tiny or facebook/sam-vit-base",
+            types=("sam", "sam2", "sam2_video"),
+        ),
         "pickscore": WeightKind(wanted="a CLIP model such as yuvalkirstain/PickScore_v1", types=("clip",)),
         "hpsv2": WeightKind(
             wanted="xswu/HPSv2, a folder with HPS_v2.1_compressed.pt, or a CLIP model of transformers",

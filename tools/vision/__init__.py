@@ -3,7 +3,7 @@
 from .captioners import each_caption, open_captioner
 from .certificate import Certificate, CertifiedJudge, Figures
 from .detector import COCO, ObjectDetector, coco_name, open_detector
-from .drawn_world import foreign_note, is_drawn
+from .drawn_world import drawn_distance, drawn_ground, foreign_note, is_drawn
 from .ensemble import EnsembleVQA, probability
 from .local_captioner import promptcap_prompt
 from .ocr import READERS, RapidOCR, open_ocr, open_page_reader
@@ -26,6 +26,8 @@ __all__ = [
     "RapidOCR",
     "VisionVQA",
     "coco_name",
+    "drawn_distance",
+    "drawn_ground",
     "each_caption",
     "foreign_note",
     "is_closed",

@@ -3,6 +3,7 @@
 `ssd` is SSD-MobileNetV2 trained on COCO, from a package registry, run by OpenCV: 80 classes, photographs. Any detector of
 transformers is taken by folder or hub id: closed ones know their own classes (DETR, RT-DETR, YOLOS, ...), open ones look for
 any words (OWL-ViT, OWLv2, Grounding DINO). Their scores are not on one scale: a threshold belongs to a detector.
+`mini` looks for things of the drawn world, and says so of any other picture by finding nothing.
 
 Invariants: pictures are looked at one at a time, so what is found does not depend on the company; the labels of one request
 to an open detector compete for its boxes, so they are part of the ledger key; what is surer than `FLOOR` is kept.
@@ -22,6 +23,7 @@ from ...runtime.roles import Role
 from ...runtime.run import settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
+from .drawn_detector import DrawnDetector
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
@@ -75,7 +77,7 @@ DETECTOR: Role[Detector] = Role("detector", Detector, own=("ssd", "mini"))
 
 @DETECTOR.opener
 def open_detector(spec: str, store: Store, settings: Settings) -> Detector:
-    """The detector behind `spec`: "ssd", a folder, a hub id such as `google/owlv2-base-patch16-ensemble`, or your own.
+    """The detector behind `spec`: "mini" (drawn pictures alone), "ssd", a folder, a hub id such as `google/owlv2-base-patch16-ensemble`, or your own.
 
     Options after a `?` are left to the caller (`weights.options`).
 
@@ -85,7 +87,9 @@ def open_detector(spec: str, store: Store, settings: Settings) -> Detector:
     """
     name, _, query = spec.strip().partition("?")
     if name == "mini":
-        raise BadInput("there is no bundled detector: give 'ssd', a folder, or a hub id.")
+        if query:
+            raise BadInput(f"{spec!r}: the bundled detector takes no options behind a '?'.")
+        return DrawnDetector(store, settings)
     if name == "ssd":
         return SSD(_ssd_weights(spec, query, settings), store, settings)
     weights = find_weights(spec, "detector", settings.cache_dir)

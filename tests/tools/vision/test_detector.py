@@ -1,12 +1,14 @@
 """Detectors: small ones of the real classes against transformers itself, and the real SSD where it was fetched."""
 
 import importlib.util
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from inloop.mini.world import Truth, draw, scenes
 from inloop.runtime import models
 from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.settings import Settings
@@ -281,8 +283,39 @@ async def test_labels_that_cannot_be_looked_for(yolos_folder, settings, store):
 def test_what_is_no_detector_is_refused(clip_folder, settings, store):
     with pytest.raises(BadInput, match=r"model type 'clip'.*'ssd', or an object detector"):
         open_detector(str(clip_folder), store, settings)
-    with pytest.raises(BadInput, match="no bundled detector"):
-        open_detector("mini", store, settings)
+    with pytest.raises(BadInput, match="takes no options"):
+        open_detector("mini?threshold=0.5", store, settings)
+
+
+async def test_the_bundled_one_knows_drawn_pictures_alone(settings, store):
+    detector = open_detector("mini", store, settings)
+    scenes_of = list(itertools.islice(scenes(11), 12))
+    drawn = [store.blobs.put_image(draw(scene)) for scene in scenes_of]
+    labels = ("star", "heart", "cat", "pizza", "red circle")
+    found = await detector.detect([(image, labels) for image in drawn])
+    there = hits = wrong = 0
+    for scene, seen in zip(scenes_of, found, strict=True):
+        sure = [each for each in seen if each.score >= 0.5]
+        boxes = Truth.of(scene).boxes
+        for each in sure:
+            x, y = (each.box[0] + each.box[2]) / 2, (each.box[1] + each.box[3]) / 2
+            [under] = [
+                one
+                for one, (left, top, w, h) in zip(scene.objects, boxes, strict=True)
+                if left <= x <= left + w and top <= y <= top + h
+            ]
+            named = each.label == under.kind or (
+                each.label == "red circle" and (under.kind, under.color) == ("circle", "red")
+            )
+            hits, wrong = hits + named, wrong + (not named)
+        there += sum(one.kind in labels or (one.kind, one.color) == ("circle", "red") for one in scene.objects)
+    assert there >= 3 and hits >= 0.8 * there and wrong <= 0.1 * max(there, 10)
+    photo = Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8))
+    assert await detector.detect([(store.blobs.put_image(photo), ("star",))]) == [()]
+    with pytest.raises(BadInput, match="nothing to look for"):
+        await detector.detect([(drawn[0], ())])
+    assert detector.model == "mini-detector" and detector.labels is None
+    await detector.aclose()
 
 
 def test_without_opencv_it_says_what_to_install(settings, store, monkeypatch):

@@ -1,0 +1,1 @@
+"""The command that labels pictures, its page, and a person's answers at the terminal."""
