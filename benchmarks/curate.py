@@ -3,6 +3,8 @@
 - vectors: 400 drawn pictures embedded by CLIP, and 600 near copies of their vectors; the share that stays, and of the originals that are still there
 - shares: neighbourhoods that mix a minority of 15 % with a majority, told apart by the encoder weakly to strongly; 10 draws each
 - retrieval: a pool of 3,000 with 10 % relevant, 60 examples; purity and recall by samples and by clusters
+- wanted: of drawn pictures of one thing each, those that a pool has like 24 of one kind, and those found by words; and 80 drawn evenly from
+  eight kinds of 160 to 10
 - drawn copies, and Tux Paint's stamps where they are installed (apt install tuxpaint-stamps-default) with copies planted here: the whole
   loop, whose threshold is set without the truth
 - labels: 1,600 drawn pictures of eight classes, 8 % of the labels wrong; which are doubted, and the probe's accuracy by way of removal
@@ -49,7 +51,13 @@ def measure(options: Options) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         settings = Settings(runs_dir=place / "runs", device=options.device, clip=options.clip)
-        figures = [*_vectors(settings, place), *_shares(), *_retrieval(), *_drawn(settings, place)]
+        figures = [
+            *_vectors(settings, place),
+            *_shares(),
+            *_retrieval(),
+            *_wanted(settings, place),
+            *_drawn(settings, place),
+        ]
         figures += _stamps(settings, place) if _STAMPS.is_dir() else []
         return [*figures, *_labels(settings, place), *_captions(settings, place)]
 
@@ -170,6 +178,44 @@ def _retrieval() -> list[Figure]:
         for way, pairs in found.items()
         for number, what in enumerate(("purity", "recall"))
     ]
+
+
+def _wanted(settings: Settings, place: Path) -> list[Figure]:
+    write_set("audit", place / "kinds", count=1600, seed=12)
+    kinds: dict[str, list[Path]] = {}
+    for row in _rows(place / "kinds"):
+        kinds.setdefault(row["label"], []).append(row["path"])
+    own, pool, uneven = (place / name for name in ("own", "pool", "uneven"))
+    sizes = dict(zip(sorted(kinds), (160, 80, 40, 20, 10, 10, 10, 10), strict=True))
+    for folder in (own, pool, uneven):
+        folder.mkdir()
+    first = min(kinds)
+    for kind, paths in kinds.items():
+        for number, path in enumerate(paths):
+            (own if kind == first and number < 24 else pool).joinpath(f"{kind} {number}.png").write_bytes(
+                path.read_bytes()
+            )
+            if number < sizes[kind]:
+                (uneven / f"{kind} {number}.png").write_bytes(path.read_bytes())
+
+    def found(query: str) -> list[str]:
+        result = curate(own, settings=settings, copies="exact", pool=pool, query=query, each=12 if query else None)
+        return [row.id.removeprefix("pool/") for row in read_rows(result.blobs(), result.tasks[0]) if row.file]
+
+    right = [id.startswith(f"{first} ") for id in found("")]
+    missed = len(kinds[first]) - 24 - sum(right)
+    words = [id.startswith(f"{kind} ") for kind in kinds for id in found(f"a {kind}")]
+    result = curate(uneven, settings=settings, copies="exact", balance=80)
+    kept = [row.id.split()[0] for row in read_rows(result.blobs(), result.tasks[0]) if row.kept]
+    rarest = [kept.count(kind) for kind in sorted(kinds)[-4:]]
+    return [
+        Figure.share("wanted: what is found like 24 of one kind is of that kind", right),
+        Figure.share("wanted: of that kind, found", [*(hit for hit in right if hit), *[False] * missed]),
+        Figure.share("wanted: the 12 nearest to a kind's word are of that kind", words),
+        Figure(
+            name="wanted: of 80 drawn evenly, of the four rarest kinds", value=sum(rarest), unit="", note="of 40; at random 9"
+        ),
+    ]  # fmt: skip
 
 
 def _drawn(settings: Settings, place: Path) -> list[Figure]:

@@ -70,11 +70,11 @@ def drawn_copies(folder: Path, count: int, seed: int = 0) -> tuple[Path, Path, d
     return folder / "train", folder / "test", truth
 
 
-def go(runs_dir: str, folder: str, to: str, log: str, pause: float, run: str = "") -> None:
+def go(runs_dir: str, folder: str, to: str, log: str, pause: float, run: str = "", pool: str = "") -> None:
     """A cleaning in a process of its own, which may be killed; `run`: one to go on with."""
     ColorClip.pause, ColorClip.log = pause, Path(log)
     settings = Settings(runs_dir=Path(runs_dir))
     if run:
         curate.resume(run, settings=settings, models={"clip": ColorClip})
     else:
-        curate(folder, to=to, settings=settings, models={"clip": ColorClip})
+        curate(folder, to=to, pool=pool, settings=settings, models={"clip": ColorClip})

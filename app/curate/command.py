@@ -22,9 +22,10 @@ __all__ = ["curate"]
 _ABOUT = """A picture data set cleaned, and what that cost whom; nothing is deleted.
 
 Copies are found byte for byte, pixel for pixel, and cropped, mirrored, saved again or recoloured (--copies pixels), or by what the
-encoder takes for the same (--copies meaning, SemDeDup). The threshold is found: copies and look-alikes are planted into your own pictures. What is a copy of a
-picture of --test goes first. With --groups the copy stays that keeps the shares of groups as they were. Captions that do not fit are
-left out, or written anew by --captioner. Every picture is in a table with its reason, and on the page of the run.
+encoder takes for the same (--copies meaning, SemDeDup). The threshold is found: copies and look-alikes are planted into your own pictures.
+What is a copy of a picture of --test goes first. --like, --query and --pool look for pictures that are like examples or words, and
+--balance draws evenly. With --groups the copy stays that keeps the shares of groups as they were. Captions that do not fit are left
+out, or written anew by --captioner. Every picture is in a table with its reason, and on the page of the run.
 
 The kept set is written as links to --to, and `inloop curate --undo DIR` takes that back. With --review you are asked before."""
 
@@ -46,6 +47,12 @@ def _words(result: CurateResult, bold: bool) -> list[str]:
                 f"  labels: {labels.judged} judged, {labels.wrong} do not fit; a probe is right in {_percent(labels.accuracy)}"
                 f" (by chance {100 * labels.chance:.0f} %)"
             )
+        if (found := done.retrieval) is not None:
+            where = f"joined from {printable(found.pool)}" if found.pool else "are like what was looked for"
+            lines.append(f"  {found.found} of {found.of} {where}; {found.stay} of these stay")
+        if done.balance is not None:
+            sizes = [each.before for each in done.balance.clusters], [each.after for each in done.balance.clusters]
+            lines.append(f"  clusters of {min(sizes[0])} to {max(sizes[0])} pictures keep {min(sizes[1])} to {max(sizes[1])}")  # fmt: skip
         lines += [
             f"  {printable(group)}: {_share(done, group, 'before')} before, {_share(done, group, 'this run')} now"
             for group in dict.fromkeys(each.group for each in done.audit.shares)

@@ -14,13 +14,13 @@ from ..report import DEFAULT_LIMIT, Pictures, run_page
 from .charts import threshold_chart
 
 if TYPE_CHECKING:
-    from ...graphs.curate import Cleaned, CuratedRow, CurateResult
+    from ...graphs.curate import Cleaned, CuratedRow, CurateResult, Sought
     from ...runtime.records import BlobRef
     from ...runtime.store import BlobStore
 
 __all__ = ["render"]
 
-_CLUSTERS, _MEMBERS, _SHOWN = 200, 24, 24
+_CLUSTERS, _MEMBERS, _SHOWN, _FOUND = 200, 24, 24, 11
 _REASONS = {
     "unreadable": "cannot be read",
     "issue": "an issue that was to go",
@@ -29,7 +29,8 @@ _REASONS = {
     "same bytes": "the same bytes as another",
     "same pixels": "the same pixels as another",
     "near copy": "a near copy",
-    "unlike": "unlike the examples",
+    "unlike": "unlike what is wanted",
+    "balance": "balanced out",
 }
 
 
@@ -68,6 +69,12 @@ def render(result: CurateResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -
     issues = {
         name: [row for row in rows if name in row.issues][:_SHOWN] for name in cleaned.issues if name != "wrong label"
     }
+    by_name = {row.id: row for row in rows}
+    wanted = _wanted(cleaned, rows)
+    parts = [(each, [by_name[name] for name in each.shown]) for each in cleaned.balance.clusters[:_SHOWN]] if cleaned.balance else []  # fmt: skip
+    pictures.embed(sought.image for sought, _ in wanted if sought.image is not None)
+    for _, shown in (*wanted, *parts):
+        pictures.embed(row.image for row in shown if row.image is not None)
     for crowd in crowds:
         pictures.embed(each.image for each in crowd.shown if each.image is not None)
     for group in (strange[:_SHOWN], misfits[:_SHOWN], *issues.values()):
@@ -94,6 +101,9 @@ def render(result: CurateResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -
         more_crowds=others,
         strange=strange[:_SHOWN],
         more_strange=max(0, len(strange) - _SHOWN),
+        wanted=wanted,
+        said=_REASONS,
+        parts_of_all=parts,
         issues=[(name, cleaned.issues[name], shown) for name, shown in issues.items()],
         unreadable=[(row.id, row.why) for row in rows if row.reason == "unreadable"],
     )  # fmt: skip
@@ -118,6 +128,17 @@ def _crowds(rows: list[CuratedRow]) -> tuple[list[Crowd], int]:
         reasons = dict.fromkeys(row.why for row in members if row.reason == "near copy")
         crowds.append(Crowd(number=number, why="; ".join(reasons), shown=shown[:_MEMBERS], more=max(0, len(shown) - _MEMBERS)))  # fmt: skip
     return crowds, max(0, len(largest) - _CLUSTERS)
+
+
+def _wanted(cleaned: Cleaned, rows: list[CuratedRow]) -> list[tuple[Sought, list[CuratedRow]]]:
+    """What was looked for, each query and those examples that most was found by, with pictures of it, the most alike first."""
+    if cleaned.retrieval is None:
+        return []
+    found = defaultdict[str, list["CuratedRow"]](list)
+    for row in sorted(rows, key=lambda row: -(row.likeness or 0.0)):
+        if row.like:
+            found[row.like].append(row)
+    return [(each, found[each.name][:_FOUND]) for each in cleaned.retrieval.sought[:_SHOWN]]
 
 
 def _why(row: CuratedRow) -> str:

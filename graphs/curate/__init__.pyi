@@ -1,7 +1,7 @@
 from .config import CurateConfig
 from .export import read_rows, table_csv, undone
 from .loop import curate
-from .result import Audit, Cleaned, CuratedRow, CurateResult, Share
+from .result import Audit, Cleaned, CuratedRow, CurateResult, Share, Sought
 from .review import Offer, Review
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Offer",
     "Review",
     "Share",
+    "Sought",
     "curate",
     "read_rows",
     "table_csv",

@@ -13,8 +13,6 @@ from ...tools.curation import (
     Pairs,
     Planted,
     Removal,
-    by_clusters,
-    by_samples,
     cluster,
     cluster_count,
     fair_removal,
@@ -24,16 +22,17 @@ from ...tools.curation import (
 )
 from ...tools.data import json_lines
 from .audit import Before, Grouped, audited, grouped_by
+from .balance import drawn_evenly
 from .config import CurateConfig
 from .context import CurateContext, CurateState, Looked
 from .decisions import Decisions
 from .found import curve_of, proposed_threshold, threshold_of_share
 from .labels import Labelled
 from .result import CaptionCheck, Cleaned, CuratedRow, PlantedRecall
+from .retrieve import Retrieved, retrieval, rows_marked, unlike
 
 __all__ = ["chosen", "proposal"]
 
-_FEW_EXAMPLES = 12  # of fewer, clusters are hit too seldom, and the nearest pictures are taken
 _STAYS = {
     "largest": "the one that stays has the most pixels",
     "hard": "the one that stays is farthest from the centre of its cluster",
@@ -54,9 +53,16 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
     known = context.labels(state)
     decisions.wrong_labels(known.doubts)
     _remarks(decisions, config, captioned)
-    if config.like and every is not None:
-        _unlike(decisions, every[:count], every[count + len(looked.tests) :], config)
+    wanted = (
+        Retrieved.model_validate_json(context.session.store.blobs.get(state["retrieved"]))
+        if state["retrieved"]
+        else None
+    )
+    if wanted is not None:
+        unlike(decisions, wanted)
     pairs, priority = context.pairs(state), _priority(config, looked, vectors)
+    if wanted is not None:  # of copies the folder's own stays, and not the one that would join
+        priority[wanted.own :] -= np.ptp(priority) + 1
     decisions.same_pixels(looked.tests, priority)
     pairs = decisions.of_those_that_stay(pairs)
     told = _planted(context, state)
@@ -77,10 +83,16 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
             else "of the copies the one stays that keeps the shares of the groups"
         )
         decisions.near(before.staying, removal, dict.fromkeys(before.staying, why))
+    balance = None
+    if config.balance is not None and vectors is not None:
+        balance = drawn_evenly(decisions, vectors, config.balance, config.seed)
     decisions.number_clusters(pairs, threshold)
     audit = audited(config, decisions, vectors, before, grouped, known)
     notes = (*looked.notes, *captioned.get("notes", ()), *known.notes, *_limits(decisions, config, known))
     table = _table(context, decisions, looked, grouped, captioned, known)
+    if wanted is not None:
+        table = rows_marked(table, wanted)
+        notes = (*notes, *wanted.notes)
     reasons = Counter(row.reason for row in table if row.reason)
     changes = Counter(each.change for each in told)
     return Cleaned(
@@ -97,7 +109,7 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
             judged=len(captioned["own"]), unfit=len(captioned["unfit"]), written=len(captioned["written"]),
             threshold=captioned["threshold"], auroc=captioned["auroc"],
         ),
-        labels=known.check,
+        labels=known.check, balance=balance, retrieval=None if wanted is None else retrieval(decisions, wanted),
     )  # fmt: skip
 
 
@@ -138,17 +150,6 @@ def _remarks(decisions: Decisions, config: CurateConfig, captioned: Any) -> None
         if str(place) not in captioned["written"]:
             score, least = captioned["own"][str(place)], captioned["threshold"]
             decisions.goes(place, "caption", f"its caption does not fit: a cosine of {score:.3f}, below {least:.3f}")
-
-
-def _unlike(
-    decisions: Decisions, vectors: NDArray[np.float32], likes: NDArray[np.float32], config: CurateConfig
-) -> None:
-    many = len(likes) >= _FEW_EXAMPLES
-    each = min(4, len(vectors))
-    near = by_clusters(vectors, likes, seed=config.seed) if many else by_samples(vectors, likes, each=each)
-    why = "it is in no cluster that examples fall into" if many else "it is not among the four nearest of an example"
-    for place in sorted({*range(len(vectors))} - {*near.tolist()}):
-        decisions.goes(place, "unlike", why)
 
 
 def _priority(config: CurateConfig, looked: Looked, vectors: NDArray[np.float32] | None) -> NDArray[np.float64]:
@@ -217,7 +218,7 @@ def _table(
         )
     rows += [CuratedRow(id=path, reason="unreadable", why=why) for path, why in looked.unreadable.items()]
     order = {path: place for place, path in enumerate(context.sources.files)}
-    return sorted(rows, key=lambda row: order[row.id])
+    return sorted(rows, key=lambda row: order.get(row.id, len(order)))  # what joined comes last
 
 
 def _how(config: CurateConfig, state: CurateState, planted: bool) -> str:

@@ -19,7 +19,7 @@ class CurateConfig(RunConfig):
 
     SUBJECT: ClassVar[str] = "folder"
     FROM_SETTINGS: ClassVar[tuple[str, ...]] = ("clip",)
-    FOLDERS: ClassVar[tuple[str, ...]] = ("folder", "to", "test", "like", "captions")
+    FOLDERS: ClassVar[tuple[str, ...]] = ("folder", "to", "test", "like", "captions", "pool")
 
     folder: Annotated[str, option("a folder of pictures, with its sub-folders", metavar="FOLDER", optional=True)]
     to: Annotated[
@@ -28,7 +28,27 @@ class CurateConfig(RunConfig):
     test: Annotated[
         str, option("pictures of a test set: what is a copy of one of them goes", "what goes", "FOLDER")
     ] = ""
-    like: Annotated[str, option("keep what is like the pictures of this folder alone", "what goes", "FOLDER")] = ""
+    like: Annotated[
+        str, option("examples: what is like these pictures alone stays, or with --pool joins", "what is wanted", "FOLDER")
+    ] = ""  # fmt: skip
+    query: Annotated[
+        str, option('the same by words, with semicolons: "a photo of a boat; a photo of a harbour"', "what is wanted", "TEXTS")
+    ] = ""  # fmt: skip
+    pool: Annotated[
+        str, option("a folder of pictures, or the URL of an index of pictures: what is like the examples, the queries, or without these"
+                    " like the pictures of FOLDER, joins them", "what is wanted", "FOLDER|URL")
+    ] = ""  # fmt: skip
+    by: Annotated[
+        Literal["auto", "samples", "clusters"],
+        option("samples: the nearest of each example and query; clusters: whole clusters that two of them fall into; auto: clusters"
+               " where there are 12 examples", "what is wanted"),
+    ] = "auto"  # fmt: skip
+    each: Annotated[
+        int | None, option("the nearest of each (default: 4 of an example, 16 of a query)", "what is wanted", "N", ge=1)
+    ] = None  # fmt: skip
+    balance: Annotated[
+        int | None, option("keep N pictures in all, drawn evenly over clusters of clusters", "what goes", "N", ge=1)
+    ] = None  # fmt: skip
     captions: Annotated[
         str, option("a table with a picture's name (image) and its caption; captions that do not fit are left out", "what goes", "FILE")
     ] = ""  # fmt: skip
@@ -75,6 +95,8 @@ class CurateConfig(RunConfig):
     @classmethod
     def _absolute(cls, path: object) -> object:
         """A text or a path; a run may be resumed from another folder."""
+        if isinstance(path, str) and _is_url(path):
+            return path
         return str(Path(path).absolute()) if isinstance(path, str | Path) and str(path) else path
 
     @field_validator("drop")
@@ -107,6 +129,21 @@ class CurateConfig(RunConfig):
         return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
 
     @property
+    def queries(self) -> tuple[str, ...]:
+        """The queries, each once."""
+        return tuple(dict.fromkeys(" ".join(text.split()) for text in self.query.split(";") if text.strip()))
+
+    @property
+    def wants(self) -> bool:
+        """Whether something is looked for."""
+        return bool(self.like or self.query or self.pool)
+
+    @property
+    def pool_is_index(self) -> bool:
+        """Whether the pool is an index and no folder."""
+        return _is_url(self.pool)
+
+    @property
     def group_names(self) -> tuple[str, ...]:
         """The groups, each once."""
         return tuple(dict.fromkeys(" ".join(name.split()) for name in self.groups.split(";") if name.strip()))
@@ -115,3 +152,11 @@ class CurateConfig(RunConfig):
     def subjects(cls, *values: object) -> Mapping[str, Any]:
         """The folder comes first, as text or path."""
         return {cls.SUBJECT: str(values[0])} if len(values) == 1 else super().subjects(*values)
+
+
+def _is_url(text: str) -> bool:
+    if ":" not in text:
+        return False
+    from ...tools.index import is_url  # a tenth of a second, which no other run needs
+
+    return is_url(text)

@@ -37,6 +37,7 @@ class Sources:
     files: tuple[str, ...]
     tests: tuple[str, ...] = ()
     likes: tuple[str, ...] = ()
+    pool: tuple[str, ...] = ()
     annotations: Annotations = field(default_factory=Annotations)
 
 
@@ -54,7 +55,8 @@ class Looked(Record):
 
 
 class CurateState(TypedDict):
-    """Where a cleaning stands; JSON only. In the blob store, "" for none: `looked`, `vectors`, `planted`, `pairs`, `captioned`, `labelled`, `cleaned`.
+    """Where a cleaning stands; JSON only. In the blob store, "" for none: `looked`, `vectors`, `planted`, `pairs`, `captioned`, `labelled`,
+    `retrieved`, `cleaned`.
 
     `threshold`: a person's, None for the config's or the found one. `kept`: ids that a person keeps whatever is said of them.
     """
@@ -66,6 +68,7 @@ class CurateState(TypedDict):
     pairs: str
     captioned: str
     labelled: str
+    retrieved: str
     cleaned: str
     threshold: float | None
     kept: list[str]
@@ -78,7 +81,7 @@ class CurateState(TypedDict):
 def first_state() -> CurateState:
     """The state of a cleaning that has not begun."""
     return CurateState(
-        version=STATE_VERSION, looked="", vectors="", planted="", pairs="", captioned="", labelled="", cleaned="", threshold=None,
+        version=STATE_VERSION, looked="", vectors="", planted="", pairs="", captioned="", labelled="", retrieved="", cleaned="", threshold=None,
         kept=[], reviews=0, approved=False, wrong="", stop="",
     )  # fmt: skip
 
@@ -107,7 +110,17 @@ def sources_of(config: CurateConfig) -> Sources:
     if config.captioner and not config.captions:
         raise BadInput("--captioner writes captions anew where those of --captions do not fit: give --captions.")
     files = names(config.folder)
-    for other in filter(None, (config.test, config.like)):
+    if config.each and config.by == "clusters" and not config.query:
+        raise BadInput("--each is for the nearest ones, and --by clusters takes whole clusters: leave one of them out.")
+    if config.pool_is_index and config.by == "clusters":
+        raise BadInput(
+            "--by clusters needs all pictures of the pool, and an index is searched: leave it out, or raise --each."
+        )
+    if (config.by != "auto" or config.each) and not (config.like or config.query or config.pool):
+        raise BadInput("--by and --each say how pictures are looked for: give --like, --query or --pool.")
+    if config.query and not config.queries:
+        raise BadInput(f"--query {config.query!r} holds no words: give what is looked for, with semicolons.")
+    for other in filter(None, (config.test, config.like, "" if config.pool_is_index else config.pool)):
         if Path(other) == folder or folder in Path(other).parents or Path(other) in folder.parents:
             raise BadInput(
                 f"{other!r} and {config.folder!r} lie in each other: give folders that have no file in common."
@@ -127,7 +140,7 @@ def sources_of(config: CurateConfig) -> Sources:
     annotations = read_annotations(config.captions, config.labels, files, Path(config.folder))
     if config.captioner and not annotations.captions:
         raise BadInput(f"--captioner writes captions anew, and {config.captions!r} has none: give a column caption.")
-    return Sources(files, names(config.test), names(config.like), annotations)
+    return Sources(files, names(config.test), names(config.like), () if config.pool_is_index else names(config.pool), annotations)  # fmt: skip
 
 
 def _written_from(to: Path) -> str:
@@ -152,7 +165,12 @@ class CurateContext:
     def open(cls, config: CurateConfig, session: Session) -> CurateContext:
         """Open the models that the config needs."""
         session.brought("models", ("clip", "captioner"))
-        needed = config.copies != "exact" or bool(config.like or config.captions or config.labels)
+        needed = (
+            config.copies != "exact"
+            or config.wants
+            or config.balance is not None
+            or bool(config.captions or config.labels)
+        )
         return cls(
             config=config,
             session=session,

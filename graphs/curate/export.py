@@ -27,7 +27,7 @@ __all__ = ["exported_to", "read_rows", "table_csv", "undone"]
 
 _COLUMNS = (
     "picture", "kept", "reason", "why", "copy_of", "score", "cluster", "group", "issues", "width", "height", "bytes", "caption",
-    "caption_score", "written", "label", "likely",
+    "caption_score", "written", "label", "likely", "like", "likeness", "file",
 )  # fmt: skip
 
 
@@ -52,11 +52,12 @@ def exported_to(context: CurateContext, cleaned: Cleaned) -> None:
     rows = read_rows(context.session.store.blobs, cleaned)
     kept = [row for row in rows if row.kept]
     files = {"table.csv": table_csv(rows)}
-    kinds = {"score": "float64", "caption_score": "float64", "cluster": "int64", "width": "int64", "height": "int64", "bytes": "int64"}  # fmt: skip
+    whole, broken = ("cluster", "width", "height", "bytes"), ("score", "likeness", "caption_score")
+    kinds = {**dict.fromkeys(whole, "int64"), **dict.fromkeys(broken, "float64")}
     if (table := parquet([_told(row) for row in rows], kinds)) is not None:
         files["table.parquet"] = table
     files["pictures/metadata.csv"] = _metadata(kept)
-    links = {f"pictures/{row.id}": folder / row.id for row in kept}
+    links = {f"pictures/{row.id}": Path(row.file) if row.file else folder / row.id for row in kept}
     try:
         if (to / MANIFEST).exists():
             undone(to)

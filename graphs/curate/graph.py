@@ -2,6 +2,7 @@
 
     look      every file is read once: its bytes, its pixels, what is wrong with it; what cannot be read is named
     embed     pictures as vectors, through the call ledger: a second run pays for new pictures alone
+    retrieve  what is like the examples or the queries, in the folder or in a pool, whose pictures join
     plant     copies and look-alikes of some of the pictures are made, and scored: which threshold parts them
     compare   pairs that may be copies, scored: laid over each other (pixels), or by the encoder's cosine (SemDeDup)
     caption   captions that do not fit, by a threshold from planted wrong ones; a captioner writes those anew
@@ -37,6 +38,7 @@ from .export import exported_to
 from .labels import labelled
 from .plant import planted
 from .result import Cleaned
+from .retrieve import retrieved
 from .review import Offer, Review
 
 __all__ = ["build"]
@@ -113,6 +115,25 @@ async def embed(state: CurateState, runtime: Context) -> dict[str, Any]:
         vectors += await context.clip.images(refs[start : start + _BATCH])
         context.session.emit(Progressed(text="pictures embedded", done=len(vectors), of=len(refs)))
     return {"vectors": context.put_vectors(np.array(vectors, dtype=np.float32))}
+
+
+async def retrieve(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Find what is wanted; what a pool has of it joins the pictures of the folder."""
+    context = runtime.context
+    if not context.config.wants:
+        return {}
+    if (why := context.session.budget.exhausted()) is not None:
+        return {"stop": why}
+    looked, vectors = context.looked(state), context.vectors(state)
+    record, joining, theirs = await retrieved(context, looked, vectors)
+    for note in record.notes:
+        context.tell(note)
+    changed: dict[str, Any] = {"retrieved": context.put(record)}
+    if joining:
+        own = len(looked.looks)
+        changed["looked"] = context.put(looked.model_copy(update={"looks": (*looked.looks, *joining)}))
+        changed["vectors"] = context.put_vectors(np.concatenate([vectors[:own], theirs, vectors[own:]]))
+    return changed
 
 
 async def plant(state: CurateState, runtime: Context) -> dict[str, Any]:
@@ -239,7 +260,11 @@ async def export(state: CurateState, runtime: Context) -> dict[str, Any]:
     return {}
 
 
-def _embedded(state: CurateState) -> Literal["plant", "__end__"]:
+def _embedded(state: CurateState) -> Literal["retrieve", "__end__"]:
+    return "__end__" if state["stop"] else "retrieve"
+
+
+def _retrieved(state: CurateState) -> Literal["plant", "__end__"]:
     return "__end__" if state["stop"] else "plant"
 
 
@@ -258,11 +283,12 @@ def _reviewed(state: CurateState) -> Literal["review", "choose", "export", "__en
 def build() -> StateGraph[CurateState, CurateContext, CurateState, CurateState]:
     """The state machine, not compiled; its nodes work with a `CurateContext`."""
     machine = StateGraph(CurateState, context_schema=CurateContext)
-    for node in (look, embed, plant, compare, caption, label, choose, review, export):
+    for node in (look, embed, retrieve, plant, compare, caption, label, choose, review, export):
         machine.add_node(node.__name__, node)
     machine.add_edge(START, "look")
     machine.add_edge("look", "embed")
     machine.add_conditional_edges("embed", _embedded)
+    machine.add_conditional_edges("retrieve", _retrieved)
     machine.add_edge("plant", "compare")
     machine.add_edge("compare", "caption")
     machine.add_edge("caption", "label")

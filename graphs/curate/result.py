@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Audit",
+    "Balance",
+    "Balanced",
     "CaptionCheck",
     "Cleaned",
     "Clue",
@@ -25,11 +27,15 @@ __all__ = [
     "LabelCheck",
     "PlantedRecall",
     "Reason",
+    "Retrieval",
     "Share",
+    "Sought",
     "Source",
 ]
 
-Reason = Literal["", "unreadable", "issue", "caption", "leak", "same bytes", "same pixels", "near copy", "unlike"]
+Reason = Literal[
+    "", "unreadable", "issue", "caption", "leak", "same bytes", "same pixels", "near copy", "unlike", "balance"
+]
 
 
 class CuratedRow(Record):
@@ -37,7 +43,8 @@ class CuratedRow(Record):
 
     `copy_of`: the picture that stays for it, or of the test set (`shown`); `score`: how alike they are. `cluster`: of copies, from 1 on; 0 for
     none. `written`: the captioner's caption, where one's own does not fit; `caption_score`: the cosine of the caption that counts.
-    `label`: its class; `likely`: another one, where the label does not fit.
+    `label`: its class; `likely`: another one, where the label does not fit. `like`: the example or query that it was found by, and
+    `likeness` the cosine with it; `file`: where it lies, of one that joined from a pool.
     """
 
     id: str
@@ -58,6 +65,9 @@ class CuratedRow(Record):
     written: str = ""
     label: str = ""
     likely: str = ""
+    like: str = ""
+    likeness: float | None = None
+    file: str = ""
 
     @property
     def kept(self) -> bool:
@@ -146,6 +156,40 @@ class LabelCheck(Record):
     clues: tuple[Clue, ...] = ()
 
 
+class Sought(Record):
+    """An example (with its picture) or a query, how many pictures were found that are most like it, and how many of these stay."""
+
+    name: str
+    image: BlobRef | None = None
+    found: int
+    stay: int
+
+
+class Retrieval(Record):
+    """What was found in the folder itself ("") or in a pool of `of` pictures (of an index: passages), and how many of these stay."""
+
+    pool: str
+    of: int
+    found: int
+    stay: int
+    sought: tuple[Sought, ...]
+
+
+class Balanced(Record):
+    """A cluster of the highest level: how many pictures it had and how many stay; names of those nearest to its middle, those that stay first."""
+
+    before: int
+    after: int
+    shown: tuple[str, ...]
+
+
+class Balance(Record):
+    """The clusters over which `asked` pictures were drawn evenly, the largest first."""
+
+    asked: int
+    clusters: tuple[Balanced, ...]
+
+
 class Cleaned(Task):
     """The whole folder. `table`: the rows as JSON lines in the blob store, one a picture, in the order of their names."""
 
@@ -161,6 +205,8 @@ class Cleaned(Task):
     audit: Audit = Audit()
     captions: CaptionCheck | None = None
     labels: LabelCheck | None = None
+    retrieval: Retrieval | None = None
+    balance: Balance | None = None
     table: BlobRef
     to: str = ""
     reviews: int = 0
@@ -204,7 +250,8 @@ _SAID = {
     "leak": "copies of test pictures",
     "same bytes": "the same bytes as another",
     "same pixels": "the same pixels as another",
-    "unlike": "unlike the examples",
+    "unlike": "unlike what is wanted",
+    "balance": "balanced out",
     "caption": "whose caption does not fit",
     "issue": "with an issue",
 }

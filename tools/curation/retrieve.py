@@ -49,7 +49,7 @@ def by_clusters(
     """The rows of the clusters of the pool that are nearest to more than `hits` examples, by most of `votes` clusterings, in order.
 
     The paper's hits are 3, of 100,000 clusters and a million examples, and it clusters once. `clusters`: by default three an example, at most one for
-    every 50 rows. `most`: rows of a cluster, those nearest to its centroid (the paper: 10,000).
+    every 50 rows or, of fewer than 2,500, the square root of their number. `most`: rows of a cluster, those nearest to its centroid (the paper: 10,000).
 
     Raises:
         BadInput: no examples, votes below 1, or more clusters than rows.
@@ -59,7 +59,8 @@ def by_clusters(
     if votes < 1:
         raise BadInput(f"votes={votes!r}: give 1 or more.")
     pool, examples = unit_rows(pool), unit_rows(examples)
-    count = min(len(pool), clusters if clusters is not None else max(2, min(len(pool) // 50, 3 * len(examples))))
+    usual = max(len(pool) // 50, round(len(pool) ** 0.5))
+    count = min(len(pool), clusters or max(2, min(usual, 3 * len(examples))))
     taken = np.zeros(len(pool), dtype=np.int64)
     for vote in range(votes):
         parts = cluster(pool, count, seed=seed + vote)

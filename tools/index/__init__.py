@@ -5,7 +5,7 @@ from .corpus import fill
 from .ingestion import Ingested, ingest
 from .listing import listing
 from .neighbours import Neighbours, Selection
-from .open import open_index
+from .open import is_url, open_index
 from .reranker import open_reranker
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "contents",
     "fill",
     "ingest",
+    "is_url",
     "listing",
     "open_index",
     "open_reranker",

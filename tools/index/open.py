@@ -25,7 +25,7 @@ from ...runtime.roles import lacks
 if TYPE_CHECKING:
     from ...runtime.protocols import Embedder, TextEmbedder
 
-__all__ = ["INDEXES", "local_path", "open_index"]
+__all__ = ["INDEXES", "is_url", "local_path", "open_index"]
 
 Opener = Callable[..., Any]
 _URLS = "memory:, lancedb:///PATH, qdrant+file:///PATH, qdrant://HOST/NAME, postgresql://HOST/DB"
@@ -99,6 +99,12 @@ INDEXES: Registry[Opener] = Registry(
 
 Where what it gives has a method `open(create=...)`, sync or async, that opens it and gives the index.
 """
+
+
+def is_url(text: str) -> bool:
+    """Whether a text names an index by its kind, and is no bare path."""
+    scheme, mark, _ = text.partition(":")
+    return bool(mark) and (scheme in INDEXES or "://" in text or is_object(text))
 
 
 def local_path(url: str) -> Path:
