@@ -40,7 +40,7 @@ def _words(result: CurateResult, bold: bool) -> list[str]:
         if (captions := done.captions) is not None:
             lines.append(
                 f"  captions: {captions.judged} judged, {captions.unfit} do not fit, {captions.written} written anew"
-                f" (AUROC {captions.auroc:.3f})"
+                f" (about {captions.wrong:.0%} are wrong; AUROC {captions.auroc:.3f})"
             )
         if (labels := done.labels) is not None:
             lines.append(

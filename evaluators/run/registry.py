@@ -186,6 +186,10 @@ def _imagereward(models: MetricModels) -> Evaluator:
     return Preference(models.reward("imagereward"), name="imagereward")
 
 
+def _itm(models: MetricModels) -> Evaluator:
+    return Preference(models.reward("itm"), name="itm")
+
+
 _OWN = {
     metric.name: metric
     for metric in (
@@ -255,6 +259,13 @@ _OWN = {
             "learnt reward in standard deviations, around 0. Compare pictures of the same prompts only",
             _imagereward,
             ("imagereward",),
+        ),
+        Metric(
+            "itm",
+            "ITM",
+            "probability that the text is the picture's, by the image-text matching of a BLIP, 0 to 1",
+            _itm,
+            ("itm",),
         ),
     )
 }

@@ -23,12 +23,13 @@ from ...tools.curation import (
 from ...tools.data import json_lines
 from .audit import Before, Grouped, audited, grouped_by
 from .balance import drawn_evenly
+from .captions import Captioned
 from .config import CurateConfig
 from .context import CurateContext, CurateState, Looked
 from .decisions import Decisions
 from .found import curve_of, proposed_threshold, threshold_of_share
 from .labels import Labelled
-from .result import CaptionCheck, Cleaned, CuratedRow, PlantedRecall
+from .result import Cleaned, CuratedRow, PlantedRecall
 from .retrieve import Retrieved, retrieval, rows_marked, unlike
 
 __all__ = ["chosen", "proposal"]
@@ -49,7 +50,7 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
     vectors = None if every is None else every[:count]
     by_name = {each.path: place for place, each in enumerate(looked.looks)}
     decisions = Decisions(looked.looks, {by_name[id] for id in state["kept"]})
-    captioned = context.get_json(state["captioned"]) if state["captioned"] else {}
+    captioned = context.captions(state)
     known = context.labels(state)
     decisions.wrong_labels(known.doubts)
     _remarks(decisions, config, captioned)
@@ -88,7 +89,7 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
         balance = drawn_evenly(decisions, vectors, config.balance, config.seed)
     decisions.number_clusters(pairs, threshold)
     audit = audited(config, decisions, vectors, before, grouped, known)
-    notes = (*looked.notes, *captioned.get("notes", ()), *known.notes, *_limits(decisions, config, known))
+    notes = (*looked.notes, *captioned.notes, *known.notes, *_limits(decisions, config, known))
     table = _table(context, decisions, looked, grouped, captioned, known)
     if wanted is not None:
         table = rows_marked(table, wanted)
@@ -105,10 +106,7 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
         ),
         audit=audit, notes=notes, to=config.to, reviews=state["reviews"],
         table=context.session.store.blobs.put(json_lines([row.model_dump(mode="json") for row in table]), "application/jsonl"),
-        captions=None if "own" not in captioned else CaptionCheck(
-            judged=len(captioned["own"]), unfit=len(captioned["unfit"]), written=len(captioned["written"]),
-            threshold=captioned["threshold"], auroc=captioned["auroc"],
-        ),
+        captions=captioned.check,
         labels=known.check, balance=balance, retrieval=None if wanted is None else retrieval(decisions, wanted),
     )  # fmt: skip
 
@@ -142,14 +140,13 @@ def _limits(decisions: Decisions, config: CurateConfig, known: Labelled) -> list
     return notes
 
 
-def _remarks(decisions: Decisions, config: CurateConfig, captioned: Any) -> None:
+def _remarks(decisions: Decisions, config: CurateConfig, captioned: Captioned) -> None:
     for place, issues in enumerate(decisions.issues):
         if bad := [name for name in issues if name in config.drop]:
             decisions.goes(place, "issue", f"issue: {', '.join(bad)}")
-    for place in captioned.get("unfit", ()):
-        if str(place) not in captioned["written"]:
-            score, least = captioned["own"][str(place)], captioned["threshold"]
-            decisions.goes(place, "caption", f"its caption does not fit: a cosine of {score:.3f}, below {least:.3f}")
+    for place, why in captioned.why.items():
+        if place not in captioned.written:
+            decisions.goes(place, "caption", f"its caption does not fit: {why}")
 
 
 def _priority(config: CurateConfig, looked: Looked, vectors: NDArray[np.float32] | None) -> NDArray[np.float64]:
@@ -186,14 +183,13 @@ def _removal(
 
 
 def _table(
-    context: CurateContext, decisions: Decisions, looked: Looked, grouped: Grouped | None, captioned: Any, known: Labelled
+    context: CurateContext, decisions: Decisions, looked: Looked, grouped: Grouped | None, captioned: Captioned, known: Labelled
 ) -> list[CuratedRow]:  # fmt: skip
     told = context.sources.annotations
     tests = {each.path: each.blob for each in looked.tests}
     rows = []
     for place, each in enumerate(looked.looks):
-        written, score = captioned.get("written", {}).get(str(place), ("", None))  # fmt: skip
-        own = captioned.get("own", {}).get(str(place))
+        written, score = captioned.written.get(place, ("", captioned.own.get(place)))
         rows.append(
             CuratedRow(
                 id=each.path,
@@ -210,7 +206,7 @@ def _table(
                 height=each.height,
                 bytes=each.bytes,
                 caption=told.captions.get(each.path, ""),
-                caption_score=own if score is None else score,
+                caption_score=score,
                 written=written,
                 label=told.labels.get(each.path, ""),
                 likely=known.doubts[place].likely if place in known.doubts else "",

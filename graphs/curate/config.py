@@ -84,6 +84,12 @@ class CurateConfig(RunConfig):
     clip: Annotated[str, option("embeds pictures and groups: mini, a folder or a hub id", "who does what", "ID")] = (
         "mini"
     )
+    filter: Annotated[
+        str, option("judges captions: clip (the cosine of --clip), or itm or itm:ID (image-text matching of a BLIP)", "who does what", "NAME")
+    ] = "clip"  # fmt: skip
+    vqa: Annotated[
+        str, option("answers the questions of borderline captions: mini, a folder, hub id or URL (default: none)", "who does what", "ID")
+    ] = ""  # fmt: skip
     captioner: Annotated[
         str, option("writes the captions of pictures whose own do not fit (default: none)", "who does what", "ID")
     ] = ""
@@ -98,6 +104,13 @@ class CurateConfig(RunConfig):
         if isinstance(path, str) and _is_url(path):
             return path
         return str(Path(path).absolute()) if isinstance(path, str | Path) and str(path) else path
+
+    @field_validator("filter")
+    @classmethod
+    def _filter(cls, name: str) -> str:
+        if name.partition(":")[0] not in ("clip", "itm") or name.startswith("clip:"):
+            raise ValueError(f"{name!r} is no filter: give clip, itm or itm:ID")
+        return name
 
     @field_validator("drop")
     @classmethod

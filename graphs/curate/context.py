@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ...runtime.errors import BadInput
-from ...runtime.protocols import Captioner, Embedder
+from ...runtime.protocols import Captioner, Embedder, Rewarder, VisualQA
 from ...runtime.records import Record
 from ...runtime.run import Session, Warned
 from ...tools.curation import Look, Pairs, packages_there
 from ...tools.data import picture_files
 from ...tools.encoders import open_clip
-from ...tools.vision import foreign_note, open_captioner
+from ...tools.rewards import open_matcher
+from ...tools.vision import foreign_note, open_captioner, open_vqa
 from .annotations import Annotations, read_annotations
+from .captions import Captioned
 from .config import CurateConfig
 from .labels import Labelled
 
@@ -109,6 +111,8 @@ def sources_of(config: CurateConfig) -> Sources:
         raise BadInput("--groups chooses among near copies, and --copies exact looks for none: leave one of them out.")
     if config.captioner and not config.captions:
         raise BadInput("--captioner writes captions anew where those of --captions do not fit: give --captions.")
+    if (config.vqa or config.filter != "clip") and not config.captions:
+        raise BadInput("--filter and --vqa judge captions: give --captions.")
     files = names(config.folder)
     if config.each and config.by == "clusters" and not config.query:
         raise BadInput("--each is for the nearest ones, and --by clusters takes whole clusters: leave one of them out.")
@@ -159,12 +163,15 @@ class CurateContext:
     session: Session
     sources: Sources
     clip: Embedder | None
+    rewarder: Rewarder | None
+    vqa: VisualQA | None
     captioner: Captioner | None
 
     @classmethod
     def open(cls, config: CurateConfig, session: Session) -> CurateContext:
         """Open the models that the config needs."""
-        session.brought("models", ("clip", "captioner"))
+        session.brought("models", ("clip", "captioner", "vqa", "itm"))
+        name, _, itm = config.filter.partition(":")
         needed = (
             config.copies != "exact"
             or config.wants
@@ -176,6 +183,8 @@ class CurateContext:
             session=session,
             sources=sources_of(config),
             clip=session.open("clip", open_clip, config.clip) if needed else None,
+            rewarder=session.open("itm", open_matcher, itm) if name == "itm" else None,
+            vqa=session.open("vqa", open_vqa, config.vqa) if config.vqa else None,
             captioner=session.open("captioner", open_captioner, config.captioner) if config.captioner else None,
         )
 
@@ -188,7 +197,7 @@ class CurateContext:
     def foreign(self, looks: tuple[Look, ...]) -> str:
         """What to say where bundled models are given pictures that they cannot know; "" for nothing."""
         shown = (self.session.store.blobs.get_image(look.blob) for look in looks)
-        return foreign_note({"--clip": self.clip, "--captioner": self.captioner}, shown)
+        return foreign_note({"--clip": self.clip, "--captioner": self.captioner, "--vqa": self.vqa}, shown)
 
     def tell(self, note: str) -> None:
         """Say something of the whole run, once."""
@@ -227,6 +236,10 @@ class CurateContext:
     def put_pairs(self, pairs: Pairs) -> str:
         """The address of pairs."""
         return self.put_json({"rows": pairs.rows.tolist(), "scores": pairs.scores.tolist()})
+
+    def captions(self, state: CurateState) -> Captioned:
+        """What is known of the captions; nothing where there are none."""
+        return Captioned.model_validate_json(self.session.store.blobs.get(state["captioned"])) if state["captioned"] else Captioned()  # fmt: skip
 
     def labels(self, state: CurateState) -> Labelled:
         """What is known of the classes; nothing where there are none."""

@@ -5,7 +5,7 @@
     retrieve  what is like the examples or the queries, in the folder or in a pool, whose pictures join
     plant     copies and look-alikes of some of the pictures are made, and scored: which threshold parts them
     compare   pairs that may be copies, scored: laid over each other (pixels), or by the encoder's cosine (SemDeDup)
-    caption   captions that do not fit, by a threshold from planted wrong ones; a captioner writes those anew
+    caption   captions that do not fit, by a filter and planted wrong ones; borderline ones by their questions; a captioner writes those anew
     label     classes that do not fit, by a probe, and what else gives them away
     choose    what stays, and of each group as much as before; leaks into the test set go first; then the audit
     review    a person sees the page, and changes the threshold, keeps pictures, or goes on (LangGraph interrupt)
@@ -27,10 +27,10 @@ from langgraph.types import interrupt
 
 from ...runtime.errors import BadInput
 from ...runtime.records import options_checked
-from ...runtime.run import Progressed, each
+from ...runtime.run import Progressed
 from ...tools.curation import Look, look_at
 from .audit import grouped_by
-from .captions import caption_threshold, wrong_pairs
+from .captions import Filter, judged
 from .choose import chosen, proposal
 from .compare import compared
 from .context import CurateContext, CurateState, Looked
@@ -155,54 +155,18 @@ async def compare(state: CurateState, runtime: Context) -> dict[str, Any]:
 
 
 async def caption(state: CurateState, runtime: Context) -> dict[str, Any]:
-    """Score captions by the encoder's cosine, and have those that do not fit written anew."""
+    """Judge captions, and have those that do not fit written anew."""
     context = runtime.context
     told = context.sources.annotations.captions
     if not told or context.clip is None:
         return {}
-    looked, vectors = context.looked(state), context.vectors(state)
-    places = [place for place, each_ in enumerate(looked.looks) if each_.path in told]
-    texts = {place: told[looked.looks[place].path] for place in places}
-    embedded: dict[int, Any] = {}
-    refused: list[str] = []
-    for place, vector in zip(places, await each(context.clip.texts, list(texts.values())), strict=True):
-        if isinstance(vector, Exception):
-            refused.append(f"the caption of {looked.looks[place].path!r}: {vector}")
-        else:
-            embedded[place] = np.array(vector, dtype=np.float32)
-    notes = [f"{len(refused)} captions were not judged, and stay; the first is {refused[0]}"] if refused else []
-    if len(embedded) < 8 or len(set(texts.values())) < 2:
-        different = len(set(texts.values()))
-        notes.append(f"captions were not judged: {len(embedded)}, of which {different} are different, are too few.")
-        return {"captioned": context.put_json({"notes": notes})}
-    own = {place: float(vectors[place] @ vector) for place, vector in embedded.items()}
-    order = list(embedded)
-    wrong = wrong_pairs(vectors, [texts[place] for place in order], context.config.seed)
-    strange = [float(vectors[place] @ embedded[order[int(other)]]) for place, other in zip(order, wrong, strict=True)]
-    threshold, auroc = caption_threshold(own, strange)
-    unfit = [place for place in order if own[place] < threshold]
-    written: dict[int, tuple[str, float]] = {}
-    if context.captioner is not None and unfit:
-        asked = [(looked.looks[place].blob, None) for place in unfit]
-        answers = await each(context.captioner.caption, asked)
-        fresh = {
-            place: text for place, text in zip(unfit, answers, strict=True) if isinstance(text, str) and text.strip()
-        }
-        # one that the encoder cannot take counts as one that does not fit
-        for (place, text), vector in zip(
-            fresh.items(), await each(context.clip.texts, list(fresh.values())), strict=True
-        ):
-            score = (
-                -1.0 if isinstance(vector, Exception) else float(vectors[place] @ np.array(vector, dtype=np.float32))
-            )
-            if score >= threshold:
-                written[place] = (text, score)
-    record = {
-        "notes": notes,
-        "threshold": threshold, "auroc": auroc, "own": own, "unfit": unfit,
-        "written": {place: list(value) for place, value in written.items()},
-    }  # fmt: skip
-    return {"captioned": context.put_json(record)}
+    looks = {place: each_ for place, each_ in enumerate(context.looked(state).looks) if each_.path in told}
+    captioned = await judged(
+        context.session, Filter(context.clip, context.rewarder), context.vqa, context.captioner,
+        pictures={place: each_.blob for place, each_ in looks.items()}, texts={place: told[each_.path] for place, each_ in looks.items()},
+        names={place: each_.path for place, each_ in looks.items()}, seed=context.config.seed,
+    )  # fmt: skip
+    return {"captioned": context.put(captioned)}
 
 
 async def label(state: CurateState, runtime: Context) -> dict[str, Any]:

@@ -53,7 +53,7 @@ curate = Loop(
     open=_open,
     work=_work,
     brings={
-        "models": "by role: clip (Embedder), captioner (Captioner)",
+        "models": "by role: clip (Embedder), captioner (Captioner), vqa (VisualQA), itm (Rewarder)",
         "reviewer": "with review=True: an async function that takes an `Offer` as a dictionary and gives a `Review`",
     },
     brief="a folder of pictures cleaned: copies, leaks, groups, captions; nothing is deleted",

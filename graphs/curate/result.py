@@ -42,7 +42,7 @@ class CuratedRow(Record):
     """One picture. `reason`: why it goes, "" where it stays; `why`: the same in words, or a person's word.
 
     `copy_of`: the picture that stays for it, or of the test set (`shown`); `score`: how alike they are. `cluster`: of copies, from 1 on; 0 for
-    none. `written`: the captioner's caption, where one's own does not fit; `caption_score`: the cosine of the caption that counts.
+    none. `written`: the captioner's caption, where one's own does not fit; `caption_score`: the filter's score of the caption that counts.
     `label`: its class; `likely`: another one, where the label does not fit. `like`: the example or query that it was found by, and
     `likeness` the cosine with it; `file`: where it lies, of one that joined from a pool.
     """
@@ -113,8 +113,10 @@ class Audit(Record):
 
 
 class CaptionCheck(Record):
-    """How captions were judged: how many were, how many do not fit, and of how many of those the captioner's fits. `auroc`: how well
-    the encoder's cosines part the captions from planted wrong ones.
+    """How captions were judged: how many were, how many do not fit, and of how many of those the captioner's fits.
+
+    `auroc`: how well the filter parts right captions from wrong ones. `wrong`: the share that is wrong, had from how many score as planted wrong ones do.
+    `asked`: borderline captions whose questions were asked.
     """
 
     judged: int
@@ -122,6 +124,8 @@ class CaptionCheck(Record):
     written: int
     threshold: float
     auroc: float
+    wrong: float = 0.0
+    asked: int = 0
 
 
 class Doubt(Record):

@@ -90,6 +90,9 @@ KINDS: Registry[WeightKind] = Registry(
             markers=("med_config.json",),
             field="",
         ),
+        "itm": WeightKind(
+            wanted="a BLIP for image-text retrieval such as Salesforce/blip-itm-base-coco", types=("blip",)
+        ),
         "verifier": WeightKind(
             wanted="a cross-encoder of natural language inference such as cross-encoder/nli-deberta-v3-base",
             bundled="mini-verifier",

@@ -1,4 +1,4 @@
-"""What people would prefer, as reward models learnt it: PickScore, HPSv2 and ImageReward, behind the call ledger.
+"""How well a text and a picture go together, as models learnt it: PickScore, HPSv2, ImageReward, and the matching of BLIP, behind the call ledger.
 
 Their released packages do not run on current versions of transformers; here the public checkpoints are loaded by
 transformers alone, once, and asked in batches.
@@ -6,6 +6,7 @@ transformers alone, once, and asked in batches.
     pickscore    exp(logit scale) x cosine of a CLIP-H model (Kirstain et al. 2023, arXiv 2305.01569)
     hpsv2        plain cosine of a CLIP-H model, the whole picture on a black square (Wu et al. 2023, arXiv 2306.09341)
     imagereward  BLIP and a linear head, in standard deviations from the mean (Xu et al. 2023, arXiv 2304.05977)
+    itm          the probability that the text is the picture's, by BLIP's image-text matching (Li et al. 2022, arXiv 2201.12086)
 
 Invariants: fp32; batches of fixed shapes with texts of one length in tokens, never padded, so a reward does not depend on its
 company; a text that is longer than the model reads is refused. The released code cuts it in silence: `?long=cut` does so too.
@@ -20,7 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
+from ...runtime.protocols import Rewarder
 from ...runtime.records import BlobRef, Cost
+from ...runtime.roles import Role
 from ...runtime.run import chunks, settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from ...runtime.settings import Settings
     from ...runtime.store import Store
 
-__all__ = ["REWARDS", "RewardModel", "open_reward"]
+__all__ = ["REWARDS", "RewardModel", "open_matcher", "open_reward"]
 
 Asked = tuple[BlobRef, str]
 
@@ -40,6 +43,7 @@ REWARDS = {
     "pickscore": "yuvalkirstain/PickScore_v1",
     "hpsv2": "xswu/HPSv2",
     "imagereward": "THUDM/ImageReward",
+    "itm": "Salesforce/blip-itm-base-coco",
 }
 """The public checkpoint of each reward."""
 
@@ -62,8 +66,22 @@ def open_reward(name: str, spec: str, store: Store, settings: Settings) -> Rewar
     weights = find_weights(f"{path or REWARDS[name]}{'?' if query else ''}{query}", name, settings.cache_dir)
     if set(weights.options) - {"long"} or weights.options.get("long", "cut") != "cut":
         raise BadInput(f"{spec!r}: a reward model takes the option long=cut only.")
-    kinds: dict[str, type[RewardModel]] = {"pickscore": PickScore, "hpsv2": HPSv2, "imagereward": ImageReward}
+    kinds: dict[str, type[RewardModel]] = {
+        "pickscore": PickScore,
+        "hpsv2": HPSv2,
+        "imagereward": ImageReward,
+        "itm": BlipITM,
+    }
     return kinds[name](weights, store, settings)
+
+
+MATCHER: Role[Rewarder] = Role("image-text matching model", Rewarder)
+
+
+@MATCHER.opener
+def open_matcher(spec: str, store: Store, settings: Settings) -> Rewarder:
+    """The reward model `itm` of `spec`, or one's own `Rewarder` as module:object. Raises as `open_reward`."""
+    return open_reward("itm", spec, store, settings)
 
 
 class RewardModel(LocalModel[Asked, float]):
@@ -265,15 +283,43 @@ class ImageReward(RewardModel):
         return self._vision(pixel_values=pixels).last_hidden_state
 
     def _judge(self, features: Any, ids: Any) -> Any:
-        import torch
+        return (self._head(_read(self._text, features, ids))[:, 0].double() - self._mean) / self._std
 
-        read = self._text(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            encoder_hidden_states=features,
-            encoder_attention_mask=torch.ones(features.shape[:-1], dtype=torch.long, device=features.device),
-        ).last_hidden_state[:, 0]
-        return (self._head(read)[:, 0].double() - self._mean) / self._std
+
+class BlipITM(RewardModel):
+    """Salesforce/blip-itm-base-coco, or another `BlipForImageTextRetrieval` of transformers."""
+
+    name = "itm"
+
+    def _load(self, device: str) -> None:
+        from transformers import BertTokenizer, BlipForImageTextRetrieval
+
+        model = self.weights.load(BlipForImageTextRetrieval).float().eval().to(device)
+        self._vision, self._text, self._head = model.vision_model, model.text_encoder, model.itm_head
+        self._longest = int(model.config.text_config.max_position_embeddings)
+        self._side = int(model.config.vision_config.image_size)
+        self._tokenizer = self._words(BertTokenizer, "vocab.txt", _BERT)
+
+    def _fitted(self, picture: Image) -> Image:
+        from PIL import Image as images
+
+        return picture.resize((self._side, self._side), images.Resampling.BICUBIC)
+
+    def _encode(self, pixels: Any) -> Any:
+        return self._vision(pixel_values=pixels).last_hidden_state
+
+    def _judge(self, features: Any, ids: Any) -> Any:
+        return self._head(_read(self._text, features, ids)).double().softmax(dim=-1)[:, 1]
+
+
+def _read(text: Any, features: Any, ids: Any) -> Any:
+    """The first state (pairs, width) of BLIP's text encoder, which sees the pictures' features (pairs, patches, width)."""
+    import torch
+
+    seen = torch.ones(features.shape[:-1], dtype=torch.long, device=features.device)
+    return text(
+        input_ids=ids, attention_mask=torch.ones_like(ids), encoder_hidden_states=features, encoder_attention_mask=seen
+    ).last_hidden_state[:, 0]
 
 
 def _cropped(picture: Image, side: int, half: Any) -> Image:

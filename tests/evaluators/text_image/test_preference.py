@@ -411,3 +411,43 @@ async def test_the_evaluator_keeps_order_and_says_what_was_not_scored(store):
     assert [score.value is None for score in scores] == [False, True, True, False]
     assert "is bad" in scores[1].explanation and "no picture" in scores[2].explanation
     assert await Preference(Picky()).score(samples[::-1]) == scores[::-1]
+
+
+# image-text matching of transformers
+
+
+@pytest.fixture(scope="module")
+def itm(tmp_path_factory):
+    """A folder with a small `BlipForImageTextRetrieval` and its tokenizer, and that model."""
+    from transformers import BertTokenizer, BlipConfig, BlipForImageTextRetrieval
+
+    torch.manual_seed(6)
+    folder = tmp_path_factory.mktemp("models") / "itm-small"
+    folder.mkdir()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted({word for text in TEXTS for word in text.split()})]
+    (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    sides = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = BlipConfig(
+        text_config={**sides, "vocab_size": len(words), "encoder_hidden_size": 32, "max_position_embeddings": 24, "bos_token_id": 2, "sep_token_id": 3},
+        vision_config={**sides, "image_size": 32, "patch_size": 8}, image_text_hidden_size=16,
+    )  # fmt: skip
+    model = BlipForImageTextRetrieval(config).eval()
+    with torch.no_grad():
+        model.itm_head.weight.mul_(20)
+    model.save_pretrained(folder)
+    return folder, model, BertTokenizer(str(folder / "vocab.txt"))
+
+
+async def test_image_text_matching_is_what_transformers_computes(itm, settings, store):
+    folder, model, tokenizer = itm
+    asked = [(image, text) for image in pictures(store) for text in TEXTS]
+    reward = open_reward("itm", str(folder), store, settings)
+    ours = await reward.rewards(asked)
+    wanted = []
+    for image, text in asked:
+        pixels = tensor(store.blobs.get_image(image).resize((32, 32), Image.Resampling.BICUBIC))
+        with torch.no_grad():
+            score = model(**tokenizer(text, return_tensors="pt"), pixel_values=pixels, use_itm_head=True).itm_score
+        wanted.append(score.softmax(-1)[0, 1].item())
+    assert ours == pytest.approx(wanted, abs=2e-5) and np.ptp(ours) > 0.01
+    await reward.aclose()

@@ -156,39 +156,6 @@ def test_groups_are_shown_before_and_after(tmp_path, settings):
     assert len(result.forests()) == 2
 
 
-def test_captions_that_do_not_fit_go_or_are_written_anew(tmp_path, settings):
-    folder = tmp_path / "colors"
-    folder.mkdir()
-    names, lines = ["red", "green", "blue"], ["image,caption"]
-    for number in range(39):
-        color = names[number % 3]
-        rgb = {"red": (230, 20, 20), "green": (20, 230, 20), "blue": (20, 20, 230)}[color]
-        image = Image.new("RGB", (64, 64), rgb)
-        image.paste(scene(number, (20, 20)), (number % 40, 7))
-        image.save(folder / f"{number:02}.png")
-        lines.append(f"{number:02}.png,a {names[(number + 1) % 3] if number < 6 else color} thing")
-    (tmp_path / "captions.csv").write_text("\n".join(lines), encoding="utf-8")
-    result = clean(folder, settings, captions=tmp_path / "captions.csv", threshold=0.99)
-    wrong = {id for id, row in rows_of(result).items() if row.reason == "caption"}
-    assert wrong == {f"{number:02}.png" for number in range(6)}
-    assert result.tasks[0].captions.auroc > 0.9
-
-    class Captioner:
-        model, revision = "teller", "1"
-
-        async def caption(self, asked):
-            return ["a red thing"] * (len(asked) - 1) + ["too long for it"]
-
-    result = curate(
-        folder, settings=settings, captions=tmp_path / "captions.csv", captioner="x", threshold=0.99,
-        models={"clip": ColorClip, "captioner": Captioner()},
-    )  # fmt: skip
-    rows = rows_of(result)
-    assert rows["00.png"].kept and rows["00.png"].written == "a red thing"  # a red one that was called green
-    assert rows["01.png"].reason == "caption" and result.tasks[0].captions.written == 2
-    assert rows["05.png"].reason == "caption"  # a caption that the encoder refuses is none that fits
-
-
 def test_what_is_unlike_the_examples_goes(tmp_path, settings):
     folder, like = tmp_path / "pool", tmp_path / "like"
     folder.mkdir()
@@ -345,6 +312,8 @@ def test_one_more_picture_is_paid_for_alone(tmp_path, settings):
         ({"copies": "exact", "threshold": 0.5}, "leave --threshold and --remove out"),
         ({"copies": "exact", "groups": "a; b"}, "looks for none"),
         ({"captioner": "mini-promptcap"}, "give --captions"),
+        ({"vqa": "mini"}, "judge captions: give --captions"),
+        ({"filter": "blip"}, "'blip' is no filter: give clip, itm or itm:"),
         ({"captions": "captions.csv"}, "'other.png'.*'own/00.png'"),
         ({"captions": "columns.csv"}, "has the columns 'a', 'b': give image and caption"),
         ({"captions": "twice.csv"}, "'own/00.png' is in .* twice"),
