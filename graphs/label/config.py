@@ -26,7 +26,7 @@ class LabelConfig(RunConfig):
         str, option("finds boxes: mini (drawn pictures alone), ssd, a folder or hub id such as google/owlv2-base-patch16-ensemble", "who does what", "ID")
     ] = "mini"  # fmt: skip
     segmenter: Annotated[
-        str, option("makes masks: mini (drawn pictures alone), or a SAM by folder or hub id such as facebook/sam2.1-hiera-tiny", "who does what", "ID")
+        str, option("makes masks: mini (drawn pictures alone), sam2-tiny, or a SAM by folder or hub id as facebook/sam2.1-hiera-tiny", "who does what", "ID")
     ] = "mini"  # fmt: skip
     judge: Annotated[
         str, option("is asked about doubtful masks: mini (drawn pictures alone), or a vision-language model (default: none)", "who does what", "ID")

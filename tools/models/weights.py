@@ -76,7 +76,7 @@ KINDS: Registry[WeightKind] = Registry(
             types=_DETECTORS,
         ),
         "segmenter": WeightKind(
-            wanted="'mini', or a SAM of transformers such as facebook/sam2.1-hiera-tiny or facebook/sam-vit-base",
+            wanted="'mini', 'sam2-tiny', or a SAM of transformers such as facebook/sam2.1-hiera-tiny or facebook/sam-vit-base",
             types=("sam", "sam2", "sam2_video"),
         ),
         "pickscore": WeightKind(wanted="a CLIP model such as yuvalkirstain/PickScore_v1", types=("clip",)),

@@ -361,6 +361,7 @@ def test_what_is_known_is_named_in_full() -> None:
     assert set(models.MODELS) == {
         "smollm2",
         "ssd",
+        "sam2-tiny",
         "minilm",
         "writer",
         "answerer",

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from inloop.mini.world import Truth, draw, scenes
-from inloop.runtime.errors import BadInput
+from inloop.runtime import models
+from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
 from inloop.tools.segmentation import get_mask, mask_iou, open_segmenter
@@ -68,6 +69,32 @@ async def test_sam2_is_what_transformers_computes(store, tmp_path):
     wanted = torch.nn.functional.interpolate(made.pred_masks[0], (64, 64), mode="bilinear")[0, 0].numpy() > 0
     assert mask_iou(get_mask(segment.mask, store.blobs), wanted) > 0.99
     await segmenter.aclose()
+
+
+async def test_the_real_sam2_tiny_cuts_a_head_out_of_a_photograph(tmp_path):
+    skimage = pytest.importorskip("skimage.data", reason="scikit-image: pip install scikit-image")
+    pytest.importorskip("onnxruntime", reason="onnxruntime: pip install 'inloop[onnx]'")
+    cache = Settings.load().cache_dir
+    if models.find("sam2-tiny", cache) is None:
+        pytest.skip("sam2-tiny is not fetched: inloop models --fetch sam2-tiny")
+    settings = Settings(runs_dir=tmp_path / "runs", cache_dir=cache, threads=1, device="cpu")
+    with Store.open(settings, run_id="test") as store:
+        segmenter = open_segmenter("sam2-tiny", store, settings)
+        image = store.blobs.put_image(Image.fromarray(skimage.astronaut()))
+        [[head]] = await segmenter.segment([(image, ((150.0, 10.0, 310.0, 250.0),))])
+        mask = get_mask(head.mask, store.blobs)
+        assert mask.shape == (512, 512) and head.iou > 0.9 and head.stability > 0.9
+        assert mask[100, 225] and mask[180, 225] and not mask[30, 60] and not mask[400, 225] and not mask[20, 160]
+        assert mask[10:250, 150:310].sum() / mask.sum() > 0.98
+        assert segmenter.revision == models.MODELS["sam2-tiny"].sha256
+        await segmenter.aclose()
+
+
+def test_without_onnx_runtime_it_says_what_to_install(store, monkeypatch):
+    monkeypatch.setattr("inloop.tools.segmentation.sam2_onnx.find_spec", lambda name: None)
+    with pytest.raises(PrerequisiteError, match="ONNX Runtime") as told:
+        open_segmenter("sam2-tiny", store, store.its_settings)
+    assert "inloop[onnx]" in told.value.remedy
 
 
 async def test_the_drawn_worlds_own_finds_what_stands_out(store):
