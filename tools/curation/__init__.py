@@ -8,6 +8,7 @@ from .graph_selection import coverage, farthest_first, graph_selection, neighbou
 from .labels import FOLDS, Doubts, doubted, folds_of, packages_there, planted_labels, probed, told_by
 from .lists import Border, found_border, nearest_cosines
 from .looks import ISSUES, Issue, Look, hash_bits, look_at, odd_sizes
+from .membership import Mixture, likely, membership
 from .near_copies import KEEPS, RULES, Keep, Removal, Rule, components, nearest, priorities, remove_copies
 from .pairs import Pairs, joined, near_pairs, remove_pairs
 from .planted import CHANGES, COPIES, Change, CurvePoint, Planted, plant, proposed, recall_curve
@@ -51,7 +52,10 @@ __all__ = [
     "Keep",
     "KEEPS",
     "Look",
+    "likely",
     "look_at",
+    "membership",
+    "Mixture",
     "near_pairs",
     "nearest",
     "nearest_cosines",

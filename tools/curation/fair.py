@@ -4,8 +4,8 @@ Each group is given in words, as a prototype in the encoder's space. Of each nei
 
     fairdedup  the one that is most like the group that is served worst by what was kept so far (Slyman et al. 2024, arXiv 2404.16123, from the
                paper: its authors published no code)
-    matched    the one after which the similarities to each group are spread most as they are over all rows, counted in tenths (herding,
-               Welling 2009, on the tenths as features): whoever was a tenth of the data remains a tenth
+    matched    the one after which the groups' shares, as they are read (`membership`), are nearest to those among all rows, and which is surest to be
+               of its group; neighbourhoods that leave most choice come last
 
 FairDeDup is otherwise than in the paper in two ways. The running means are those of the whole data set: means that begin anew in each cluster
 serve the first group whenever a cluster has few neighbourhoods, so that a minority may lose more than without any of it. And the similarities
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime.errors import BadInput
+from .membership import membership
 from .near_copies import Removal
 
 __all__ = ["CHOICES", "Choice", "fair_removal", "group_similarities"]
@@ -38,7 +39,12 @@ def group_similarities(vectors: Any, prototypes: Any) -> NDArray[np.float64]:
 
 
 def fair_removal(
-    vectors: Any, labels: NDArray[np.int64], similarities: NDArray[np.float64], choice: Choice = "matched"
+    vectors: Any,
+    labels: NDArray[np.int64],
+    similarities: NDArray[np.float64],
+    choice: Choice = "matched",
+    *,
+    members: NDArray[np.float64] | None = None,
 ) -> Removal:
     """Keep one row of each component.
 
@@ -47,6 +53,7 @@ def fair_removal(
         labels: (n,), the component of each row, from `components`.
         similarities: (n, groups), from `group_similarities`.
         choice: see above.
+        members: (n, groups), how likely each row is of each group, where that is known better than by `membership`.
 
     Raises:
         BadInput: fewer than two groups, or tables of different lengths.
@@ -61,7 +68,13 @@ def fair_removal(
     starts = np.flatnonzero(np.diff(labels[order], prepend=labels[order[0]] - 1))
     neighbourhoods = np.split(order, starts[1:])
     kept = np.zeros(len(labels), dtype=bool)
-    serves = similarities if choice == "fairdedup" else _tenths(similarities)
+    unsure = np.zeros(len(labels))
+    if choice == "fairdedup":
+        serves = similarities
+    else:
+        members = membership(similarities, labels) if members is None else members
+        neighbourhoods.sort(key=len)
+        serves, unsure = members - members.mean(axis=0), (members * (1 - members)).sum(axis=1)
     alone = [int(rows[0]) for rows in neighbourhoods if len(rows) == 1]
     kept[alone] = True
     total = serves[alone].sum(axis=0)
@@ -73,7 +86,7 @@ def fair_removal(
         if choice == "fairdedup":
             chosen = int(rows[similarities[rows, int(total.argmin())].argmax()])
         else:
-            chosen = int(rows[np.square(total + serves[rows]).sum(axis=1).argmin()])
+            chosen = int(rows[(np.square(total + serves[rows]).sum(axis=1) + unsure[rows]).argmin()])
         kept[chosen] = True
         total = total + serves[chosen]
         others = rows[rows != chosen]
@@ -81,13 +94,3 @@ def fair_removal(
         near = np.asarray(vectors[others], dtype=np.float32) @ np.asarray(vectors[chosen], dtype=np.float32)
         similarity[others] = near
     return Removal(kept, copy_of, similarity)
-
-
-def _tenths(similarities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 10 groups): in which tenth of the rows each similarity lies, as ones and zeros, centred."""
-    found = []
-    for column in similarities.T:
-        borders = np.quantile(column, np.arange(1, 10) / 10)
-        found.append(np.eye(10)[np.searchsorted(borders, column)])
-    marks = np.concatenate(found, axis=1)
-    return np.asarray(marks - marks.mean(axis=0))

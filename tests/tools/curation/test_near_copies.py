@@ -13,6 +13,7 @@ from inloop.tools.curation import (
     components,
     fair_removal,
     group_similarities,
+    membership,
     nearest,
     remove_copies,
     unit_rows,
@@ -158,6 +159,34 @@ def test_of_each_neighbourhood_one_stays_for_a_group(vectors, threshold, choice)
     assert sorted(labels[removal.kept]) == sorted(set(labels))
     gone = ~removal.kept
     assert (labels[removal.copy_of[gone]] == labels[gone]).all()
+
+
+def test_groups_are_read_within_neighbourhoods_where_over_all_rows_they_are_not():
+    """Levels of scenes differ by ten times what the groups do; 15 % are of the first group."""
+    rng = np.random.default_rng(3)
+    labels = np.repeat(np.arange(300), rng.integers(1, 7, size=300))
+    first = rng.random(len(labels)) < 0.15
+    lead = 10 * rng.standard_normal(300)[labels] + 3.0 * first + rng.standard_normal(len(labels))
+    found = membership(np.stack([lead, -lead], axis=1), labels)
+    alone = np.bincount(labels)[labels] == 1
+    assert ((found[~alone, 0] > 0.5) == first[~alone]).mean() > 0.92
+    assert abs(found[:, 0].mean() - first.mean()) < 0.03 and np.allclose(found.sum(axis=1), 1)
+    assert found[alone, 0].max() < 0.6  # of one that stands alone nothing is known
+
+
+def test_of_three_groups_each_is_told_from_the_others():
+    rng = np.random.default_rng(4)
+    labels = np.repeat(np.arange(200), 4)
+    of = rng.integers(3, size=800)
+    similarities = 5 * rng.standard_normal((200, 3))[labels] + 4 * np.eye(3)[of] + 0.5 * rng.standard_normal((800, 3))
+    found = membership(similarities, labels)
+    assert (found.argmax(axis=1) == of).mean() > 0.9
+
+
+def test_copies_that_are_all_alike_tell_no_group():
+    labels = np.repeat(np.arange(5), 3)
+    assert (membership(np.ones((15, 2)), labels) == 0.5).all()
+    assert (membership(np.random.default_rng(0).random((5, 2)), np.arange(5)) == 0.5).all()
 
 
 def test_shares_stay_as_they_were_where_the_encoder_knows_the_groups():
