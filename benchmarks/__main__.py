@@ -71,6 +71,9 @@ def main() -> int:
         "--embedder", default="minilm", metavar="ID", help="of statements and questions; none: found by words alone"
     )
     parser.add_argument("--vectors", type=int, default=100_000, metavar="N", help="of dedup: the most, from 10,000 on")
+    parser.add_argument(
+        "--questions", choices=("first", "second"), default="first", help="which set of questions is asked"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="where the figures go")
     given = vars(parser.parse_args())
     names, out = [name.replace("-", "_") for name in given.pop("names")] or MEASUREMENTS, given["out"]

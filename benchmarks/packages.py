@@ -5,6 +5,7 @@ What is fetched is kept in inloop's cache folder, `benchmarks/packages`; nothing
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import shutil
 import subprocess
@@ -56,13 +57,19 @@ class Package:
         return inside
 
     def documents(self, name: str, cache: Path, to: Path) -> None:
-        """Copy the documents of one format into the folder `to`, each in its place; raises as `unpacked` does."""
+        """Copy the documents of one format into the folder `to`, each in its place, those of Debian that are packed unpacked.
+
+        Raises as `unpacked` does.
+        """
         inside = self.unpacked(cache)
         for pattern in self.formats[name]:
             for path in inside.glob(pattern):
                 copy = to / path.relative_to(inside)
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, copy)
+                if path.suffix == ".gz":
+                    copy.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+                else:
+                    shutil.copyfile(path, copy)
 
     def _fetch(self, folder: Path) -> None:
         if self.registry == "PyPI":

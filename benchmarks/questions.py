@@ -1,7 +1,7 @@
 """Questions as users ask them, about three documentation packages in four formats, asked of `inloop.ask` with its offline defaults.
 
-`data/questions.json` names the packages (version, hash, licence) and holds the questions with their keys: words of which one has to be
-in what is quoted. They were written before the first run. Right: a key is in the quoted text, and that quotation does not merely repeat
+Two sets: `data/questions.json`, and `data/questions-second.json` about three other packages. Each names its packages (version, hash, licence)
+and holds the questions with their keys: words of which one has to be in what is quoted. They were written before the first run. Right: a key is in the quoted text, and that quotation does not merely repeat
 the question. "Not sure, see this passage" and "the sources contradict each other" are no answers: refused where there is none; of those that
 can be answered, the share whose passage holds a key is given. With `--answerer llm` Haystack answers the same (`haystack_peer`): the
 same vectors of MiniLM, its own readers, splitter and prompt, and smollm2 behind the embedded server.
@@ -36,7 +36,7 @@ from .packages import Package
 
 __all__ = ["Question", "measure", "questions"]
 
-_DATA = Path(__file__).parent / "data" / "questions.json"
+_SETS = {"first": "questions.json", "second": "questions-second.json"}
 _SHOWN = 5
 _UNSURE = ("not_sure", "contradicting_sources")
 _PEER = (
@@ -68,9 +68,9 @@ class Question:
         return quote.rstrip(" *_`\n").endswith("?") or words <= set(re.findall(r"\w+", self.text.lower()))
 
 
-def questions() -> tuple[list[Package], list[Question]]:
-    """What `data/questions.json` holds."""
-    data = json.loads(_DATA.read_text(encoding="utf-8"))
+def questions(which: str = "first") -> tuple[list[Package], list[Question]]:
+    """The packages and the questions of a set, "first" or "second"."""
+    data = json.loads((Path(__file__).parent / "data" / _SETS[which]).read_text(encoding="utf-8"))
     asked = [
         Question(
             text=row["question"], package=row["package"], kind=row["kind"], file=row.get("file", ""),
@@ -84,7 +84,7 @@ def questions() -> tuple[list[Package], list[Question]]:
 
 def measure(options: Options) -> list[Figure]:
     """Shares of right answers and of refusals, by format and kind; each case in `questions-cases.json`."""
-    packages, asked = questions()
+    packages, asked = questions(options.questions)
     cache = Settings.load().cache_dir / "benchmarks"
     cases: list[dict[str, Any]] = []
     options.out.mkdir(parents=True, exist_ok=True)

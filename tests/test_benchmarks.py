@@ -137,15 +137,20 @@ def test_promptcap_measurements(tmp_path):
     assert "64 questions; 64 of them with the same outputs" in done.stdout
 
 
-def test_questions_and_statements_are_those_that_the_goals_speak_of(monkeypatch):
-    """Enough of them, each with what it is judged by, about documents that are there."""
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_questions_are_those_that_the_goals_speak_of(monkeypatch, which):
+    """Enough of them, each with what it is judged by."""
     monkeypatch.syspath_prepend(ROOT)
-    questions = importlib.import_module("benchmarks.questions")
-    packages, asked = questions.questions()
+    packages, asked = importlib.import_module("benchmarks.questions").questions(which)
     formats = {name for package in packages for name in package.formats}
     assert formats == {"RST", "Markdown", "HTML", "PDF"} and {q.package for q in asked} == {p.name for p in packages}
-    assert len([q for q in asked if q.keys]) >= 45 and len([q for q in asked if not q.keys]) >= 15
+    assert len([q for q in asked if q.keys]) >= 60 and len([q for q in asked if not q.keys]) >= 15
     assert len({q.text for q in asked}) == len(asked) and all(bool(q.keys) == bool(q.file) for q in asked)
+
+
+def test_statements_are_those_that_the_goals_speak_of(monkeypatch):
+    """Enough of them, about texts that are there."""
+    monkeypatch.syspath_prepend(ROOT)
     statements = list(importlib.import_module("benchmarks.statements").by_hand())
     texts = ROOT / "benchmarks" / "data" / "texts"
     assert {statement.document for statement in statements} == {path.name for path in texts.iterdir()}
