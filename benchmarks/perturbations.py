@@ -1,7 +1,8 @@
 """True and false statements made of a sentence by rule.
 
 True: a copy, without its last clause, its first phrase moved to the end, without a parenthesis. False: another number, name or word,
-a "not" more or less, two words exchanged. What remains true by chance ("structure" for "structures") is called false too.
+a "not" more or less, two words exchanged. Another form of the same word ("structure" for "structures") is none of these; what else remains true
+by chance is called false too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import random
 import re
 from collections.abc import Iterator
 
+from inloop.tools.documents import terms
 from inloop.tools.entailment import content_words, quantities
 
 __all__ = ["perturbed"]
@@ -44,8 +46,9 @@ def perturbed(sentence: str, document: str, rng: random.Random) -> Iterator[tupl
         word for word in content_words(document) if word.isalpha() and len(word) > 3 and word not in sentence.lower()
     ]
     if words and others:
-        match = rng.choice(words)
-        yield "word", False, sentence[: match.start()] + rng.choice(others) + sentence[match.end() :]
+        match, other = rng.choice(words), rng.choice(others)
+        if terms(match[0]) != terms(other):
+            yield "word", False, sentence[: match.start()] + other + sentence[match.end() :]
     names = list(_NAME.finditer(sentence))
     others = [name for name in _NAME.findall(document) if name not in sentence]
     if names and others:
@@ -54,7 +57,7 @@ def perturbed(sentence: str, document: str, rng: random.Random) -> Iterator[tupl
     if len(words) >= 3:
         place = rng.randrange(len(words) - 2)
         one, two = words[place], words[rng.randrange(place + 2, len(words))]
-        if one[0].lower() != two[0].lower():
+        if terms(one[0]) != terms(two[0]):
             between = sentence[one.end() : two.start()]
             yield (
                 "two words exchanged",

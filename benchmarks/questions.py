@@ -1,10 +1,11 @@
 """Questions as users ask them, about three documentation packages in four formats, asked of `inloop.ask` with its offline defaults.
 
 Two sets: `data/questions.json`, and `data/questions-second.json` about three other packages. Each names its packages (version, hash, licence)
-and holds the questions with their keys: words of which one has to be in what is quoted. They were written before the first run. Right: a key is in the quoted text, and that quotation does not merely repeat
-the question. "Not sure, see this passage" and "the sources contradict each other" are no answers: refused where there is none; of those that
-can be answered, the share whose passage holds a key is given. With `--answerer llm` Haystack answers the same (`haystack_peer`): the
-same vectors of MiniLM, its own readers, splitter and prompt, and smollm2 behind the embedded server.
+and holds the questions with their keys: words of which one has to be in what is quoted. They were written before the first run. Right: a key
+is in the quoted text, and that quotation does not merely repeat the question. "Not sure, see this passage" and "the sources contradict each
+other" are no answers: refused where there is none; of those that can be answered, the share whose passage holds a key is given. With
+`--answerer llm` Haystack answers the same (`haystack_peer`): the same vectors of MiniLM, its own readers, splitter and prompt, and smollm2
+behind the embedded server.
 """
 
 from __future__ import annotations

@@ -40,7 +40,6 @@ from inloop.tools.documents import Chunker, media_of, parse
 from inloop.tools.encoders import open_text_embedder
 from inloop.tools.entailment import (
     Features,
-    Overlap,
     Quotation,
     nearness,
     outlook,
@@ -69,7 +68,7 @@ SOURCES = {
     "debian": ("debian-faq", ("usr/share/doc/debian/FAQ/*.en.html",)),
     "devref": ("developers-reference", ("usr/share/developers-reference/*.pdf",)),
 }
-SHOWN, MOST = 5, 3
+FOUND, MOST = 10, 3
 KINDS = ("answerable", "not answerable", "of another source", "without its answer")
 
 
@@ -140,24 +139,22 @@ def passages(source: str, folder: Path) -> Iterator[Passage]:
 async def asked(
     source: str, held: Sequence[Passage], questions: Sequence[dict[str, Any]], embedder: TextEmbedder | None
 ) -> list[Asked]:
-    """Every question asked of one source: search, the passages that are relevant, what can be quoted."""
+    """Every question asked of one source: search, and what can be quoted from the passages that are found."""
     index = await open_index("memory:", text=embedder)
     await index.upsert(list({passage.id: passage for passage in held}.values()))
     whole = _folded("\n".join(passage.text for passage in held))
-    overlap, every = Overlap(embedder), list[Asked]()
+    every = list[Asked]()
     for question in questions:
         own = question["source"] == source
         if not own and any(key in whole for key in question["keys"]):
             continue
-        [hits] = await index.search([question["question"]], k=10, mode="hybrid" if embedder else "bm25")
-        grades = await overlap.relevance(question["question"], [hit.passage.indexed for hit in hits])
-        graded = zip(hits, grades, strict=True)
-        relevant = [hit.passage for hit, grade in graded if grade >= overlap.thresholds["passage"]]
+        [hits] = await index.search([question["question"]], k=FOUND, mode="hybrid" if embedder else "bm25")
+        found = [hit.passage for hit in hits]
         kind = KINDS[2] if not own else KINDS[0] if question["keys"] else KINDS[1]
-        every.append(await _shown(source, question, relevant[:SHOWN], kind, embedder))
+        every.append(await _shown(source, question, found, kind, embedder))
         if kind == KINDS[0]:
-            without = [each for each in relevant if not any(key in _folded(each.text) for key in question["keys"])]
-            every.append(await _shown(source, question, without[:SHOWN], KINDS[3], embedder))
+            without = [each for each in found if not any(key in _folded(each.text) for key in question["keys"])]
+            every.append(await _shown(source, question, without, KINDS[3], embedder))
     await index.close()
     return every
 

@@ -39,7 +39,7 @@ Value: TypeAlias = StrictBool | Annotated[StrictInt, Field(ge=-(2**53), le=2**53
 """A value that can be filtered on; whole numbers as far as every store and JSON keep them exactly."""
 
 Mode: TypeAlias = Literal["dense", "bm25", "hybrid"]
-"""How to search: by vectors, by words, or both, joined by reciprocal rank fusion."""
+"""How to search: by vectors, by words, or both, joined by their scores."""
 
 SpaceName: TypeAlias = Literal["text", "image"]
 """Which of a passage's two vectors: that of its words, or that of its picture."""
@@ -139,7 +139,7 @@ class Hit(Record):
     """A passage that was found. `similarity` lies in [0, 1], higher is better, on the scale of its mode.
 
     dense: (1 + cosine) / 2. bm25: score / (score + 10), which keeps the order and is comparable within one query only.
-    hybrid: the sum of reciprocal ranks over the largest that can be had: 1 is first in every ranking. reranked: the
+    hybrid: the mean of the rankings' scores, each from 0 to 1 within its ranking: 1 is first in every ranking. reranked: the
     reranker's own. `scores` are the raw ones by ranking (`dense` and `image`: the cosine), `ranks` the places, from 1.
     """
 

@@ -41,9 +41,10 @@ class RagConfig(RunConfig):
         option("mini-writer, smollm2, gguf:PATH, http://host:8000/v1[#model], openai:MODEL", "who does what", "LLM"),
     ] = "mini-writer"
     router: Annotated[Literal["rules", "llm"], option("question or claim, words or meaning", "who does what")] = "rules"
-    grader: Annotated[Literal["auto", "overlap", "llm", "none"], option("which passages help", "who does what")] = (
-        "auto"
-    )
+    grader: Annotated[
+        Literal["auto", "overlap", "llm", "none"],
+        option("which passages help; auto: of a question that is answered by quotations nobody", "who does what"),
+    ] = "auto"
     rewriter: Annotated[
         Literal["auto", "terms", "llm", "none"], option("another query where none helps", "who does what")
     ] = "auto"
@@ -69,7 +70,12 @@ class RagConfig(RunConfig):
         Literal["auto", "dense", "bm25", "hybrid"], option("how to search; auto: as the router says", "how")
     ] = "auto"
     k: Annotated[int, option("passages that are found", "how", ge=1, le=100)] = 10
-    shown: Annotated[int, option("passages that are answered from", "how", ge=1, le=50)] = 5
+    shown: Annotated[
+        int | None,
+        option(
+            "passages that are answered from (default: 5; all that are found, to quote from them)", "how", ge=1, le=50
+        ),
+    ] = None
     quotes: Annotated[int, option("most quotations of an answer", "how", ge=1, le=20)] = 3
     rewrites: Annotated[int, option("most other queries", "how", ge=0, le=10)] = 1
     repairs: Annotated[int, option("whether a refused answer is repaired once", "how", ge=0, le=1)] = 1

@@ -48,7 +48,8 @@ class RagContext:
     """What the machine works with.
 
     Without a `grader` every passage that is found is shown; without a `rewriter` there is one search; without a `verifier`
-    the answer is what the answerer wrote, and the report says that nothing was checked.
+    the answer is what the answerer wrote, and the report says that nothing was checked. `quotes_all`: of a question, everything that is found is
+    quoted from and nothing is graded, for the answerer judges every quotation by itself.
     """
 
     config: RagConfig
@@ -60,6 +61,7 @@ class RagContext:
     rewriter: Rewrites | None
     answerer: Answerer
     verifier: Verifies | None
+    quotes_all: bool = False
 
     @property
     def blobs(self) -> BlobStore:
@@ -78,6 +80,7 @@ async def open_context(config: RagConfig, session: Session) -> RagContext:
     index, embedder = await _open_index(config, session, models)
     chat: Chat = session.open("llm", open_chat, config.llm)
     overlap = Overlap(embedder)
+    answerer = agents.get("answerer") or _answerer(config, chat, overlap)
     context = RagContext(
         config=config,
         session=session,
@@ -88,8 +91,9 @@ async def open_context(config: RagConfig, session: Session) -> RagContext:
         router=agents.get("router") or (Router(chat) if config.router == "llm" else RuleRouter()),
         grader=agents.get("grader") or _grader(config, chat, overlap),
         rewriter=agents.get("rewriter") or _rewriter(config, chat),
-        answerer=agents.get("answerer") or _answerer(config, chat, overlap),
+        answerer=answerer,
         verifier=agents.get("verifier") or _verifier(config, chat, overlap, session),
+        quotes_all=config.grader == "auto" and "grader" not in agents and isinstance(answerer, QuotingAnswerer),
     )
     session.notes += _notes(context, overlap)
     return context

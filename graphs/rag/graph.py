@@ -2,7 +2,7 @@
 
     route     a question or a claim? by words, or by meaning too?
     retrieve  passages from the index
-    grade     which of them help; one whose grader failed is unscored, neither relevant nor irrelevant
+    grade     which of them help; one whose grader failed is unscored, neither relevant nor irrelevant. To quote from, all
     rewrite   none does: another query and again from retrieve, at most `rewrites` times
     answer    sentences with citations, from what helps and what is unscored
     verify    each sentence against its citation; where some do not stand, the answerer repairs once
@@ -31,6 +31,8 @@ from .events import Answered, SentenceChecked
 from .state import Pooled, RagState, checked_of, pool_of, put, shown_of, trace
 
 __all__ = ["build"]
+
+_SHOWN = 5  # passages that are answered from
 
 
 async def route(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]:
@@ -74,11 +76,13 @@ async def retrieve(state: RagState, runtime: Runtime[RagContext]) -> dict[str, A
 async def grade(state: RagState, runtime: Runtime[RagContext]) -> dict[str, Any]:
     """Grade what was not graded yet, and choose what is shown to the answerer."""
     context, pool = runtime.context, pool_of(runtime.context, state)
-    most = context.config.shown
-    if context.grader is None:
+    quotes_all = context.quotes_all and state["kind"] == "question"
+    most = context.config.shown or (len(pool) if quotes_all else _SHOWN)
+    if context.grader is None or quotes_all:
         shown = [entry["passage"]["id"] for entry in pool][:most]
         counts = f"{len(shown)} of {len(pool)} passages are shown"
-        decisions = trace(context, state, "grade", by="nobody", said=counts, why="grading is off")
+        why = "every quotation of them is judged by itself" if quotes_all else "grading is off"
+        decisions = trace(context, state, "grade", by="nobody", said=counts, why=why)
         return {"shown": shown, "trace": decisions}
     waiting = [entry for entry in pool if not entry["graded"]]
     if waiting:

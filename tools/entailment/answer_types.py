@@ -20,7 +20,7 @@ AnswerType = Literal[
     "date", "number", "name", "definition", "command", "reason", "yes or no", "place", "occasion", "any"
 ]
 
-_TOLD_IN_A_WORD = ("date", "number", "name", "definition", "place", "occasion")
+_TOLD_IN_A_WORD = ("date", "number", "name", "place", "occasion")
 
 _DATE = re.compile(
     r"^\W*(?:since |until |by |in |on )?(?:when (?:was|were|did|had|has|will|won['’]t)\b|(?:what|which) (?:year|date|day|month"
@@ -133,7 +133,7 @@ def has_type(kind: AnswerType, text: str, question: str) -> bool:
 
 
 def tells_by_itself(question: str, text: str) -> bool:
-    """Whether a text has the date, number, name, definition or place that a question asks for, and leans on nothing before it."""
+    """Whether a text has the date, number, name or place that a question asks for, and leans on nothing before it."""
     kind = answer_type(question)
     return kind in _TOLD_IN_A_WORD and not leans(text) and has_type(kind, text, question)
 

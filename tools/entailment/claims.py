@@ -83,6 +83,8 @@ def compare(statement: str, source: str, *, title: str = "", before: str = "", w
     said, told, above = Text.read(statement), Text.read(source), Text.read(title)
     if letters(statement) == letters(source) and [q.unit for q in said.quantities] == [q.unit for q in told.quantities]:
         return Comparison("borne out")
+    if said.tokens and said.stems.isdisjoint(told.stems):
+        return Comparison("not told", "the source has none of its words")
     subject = subject_of(before) if leans(source) else ()
     known = _Known(told, above, subject)
     lacking = [token for token in said.tokens if not known.has(token)]

@@ -46,6 +46,7 @@ _FOLLOWS: frozenset[BlockKind] = frozenset(("code", "list", "table", "paragraph"
 _ITEM = re.compile(r"(?:[-*•+‣◦]|\(?(?:\d{1,3}|[a-zA-Z]|#)[.)])\s")
 _CELL = re.compile(r"[^|+=\s-][^|]*")
 _LETTER = re.compile(r"\w")
+_FIELD = re.compile(r"[*_`]*[A-Z][\w -]{1,25}[*_`]*:[*_`]*\s+\S[^\n]{0,80}")
 
 
 class Quotation(NamedTuple):
@@ -120,15 +121,58 @@ def surroundings(text: str, start: int, end: int, *, most: int) -> Span:
     """A sentence `text[start:end]` of a passage with what stands around it in its paragraph or list item, as far as `most` words go.
 
     What comes before is taken first where the sentence leans on it ("It was built in 1903."), else what follows. What is not worth quoting is not
-    taken, nor what lies beyond it; a sentence with a command, a list or a table stays as it is.
+    taken, nor what lies beyond it; a sentence with a command, a list or a table stays as it is. Where it stands under a term, or beside fields
+    ("Default: 2"), and all of that is short, it is taken whole; else the fields next to it.
     """
-    block = next((each for each in blocks(text) if each.start <= start and end <= each.end), None)
-    if block is None or block.kind not in ("paragraph", "list"):
+    read = blocks(text)
+    place = next((n for n, each in enumerate(read) if each.start <= start and end <= each.end), None)
+    for first, last in _sections(text, read):
+        if first <= start and end <= last and _tells_of_one(text, read, first, last):
+            return Span(first, last, text[first:last])
+    if place is None or read[place].kind not in ("paragraph", "list"):
         return Span(start, end, text[start:end])
+    first, last = _in_its_block(text, read[place], start, end, most)
+    if read[place].kind == "paragraph":
+        first, last = _with_fields(text, read, place, first, last, most)
+    return Span(first, last, text[first:last])
+
+
+def _with_fields(text: str, read: Sequence[Block], place: int, start: int, end: int, most: int) -> tuple[int, int]:
+    """Start and end of what is taken of the paragraph at `place`, where it reaches an edge of it with the fields that stand beside that."""
+    for step, reached in ((-1, start == read[place].start), (1, end == read[place].end)):
+        other = place + step
+        while (
+            reached
+            and 0 <= other < len(read)
+            and read[other].title == read[place].title
+            and _is_field(text, read[other])
+        ):
+            low, high = min(start, read[other].start), max(end, read[other].end)
+            if word_count(text[low:high]) > most:
+                break
+            start, end, other = low, high, other + step
+    return start, end
+
+
+def _tells_of_one(text: str, read: Sequence[Block], start: int, end: int) -> bool:
+    """Whether a section is about a term, or has fields, such as an option with its default, and may be quoted."""
+    inside = [block for block in read if start <= block.start and block.end <= end]
+    if not _defined(text, inside[0]) and not any(_is_field(text, block) for block in inside):
+        return False
+    return _worth(text[start:end], _first(text[start:end]))
+
+
+def _is_field(text: str, block: Block) -> bool:
+    """Whether a block is a name with a value, as "Default: 2" is."""
+    return block.kind == "paragraph" and _FIELD.fullmatch(text[block.start : block.end]) is not None
+
+
+def _in_its_block(text: str, block: Block, start: int, end: int, most: int) -> tuple[int, int]:
+    """Start and end of a sentence with those around it."""
     spans = [(block.start + span.start, block.start + span.end) for span in sentences(text[block.start : block.end])]
     own = next((place for place, span in enumerate(spans) if span == (start, end)), None)
     if own is None:
-        return Span(start, end, text[start:end])
+        return start, end
     first = last = own
 
     def fits(low: int, high: int, taken: int, later: int) -> bool:
@@ -146,7 +190,7 @@ def surroundings(text: str, start: int, end: int, *, most: int) -> Span:
         last += 1
     while fits(first - 1, last, first - 1, first):
         first -= 1
-    return Span(spans[first][0], spans[last][1], text[spans[first][0] : spans[last][1]])
+    return spans[first][0], spans[last][1]
 
 
 def is_question(text: str) -> bool:

@@ -44,6 +44,9 @@ _ACTS = re.compile(
 )
 _NO_CONTENT = STOP | {"cannot"}
 _LABELLED = re.compile(r"\b(?:[A-Z]?[a-z]+)\sA$")  # "Group A", "vitamin A"; not "RESULTS A total"
+_CALLED = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Sir|Lady|Captain)\.?(?:\s[A-Z]\w+)*)\s$"
+)  # "Mrs To", "Dr Amara We"
 _WEEKDAY = re.compile(r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?$")
 AUXILIARY = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|will|can|could|may|might|must|shall|should|would|do|does|did)\b"
@@ -75,7 +78,8 @@ class Text:
         tokens = []
         for match in WORD.finditer(text):
             word = re.sub(r"['’]s$", "", match[0])
-            if word.casefold() in _NO_CONTENT and not _LABELLED.search(text[: match.end()]):
+            called = word[0].isupper() and _CALLED.search(text[: match.start()])
+            if word.casefold() in _NO_CONTENT and not called and not _LABELLED.search(text[: match.end()]):
                 continue
             if any(q.start <= match.start() < q.end for q in amounts):
                 continue

@@ -1,4 +1,7 @@
-"""Rankings joined to one list of hits: reciprocal rank fusion (Cormack et al. 2009, k = 60), and a reranker after it.
+"""Rankings joined to one list of hits: a convex combination of their scores (Bruch et al. 2023, arXiv 2210.11934), and a reranker after it.
+
+Each ranking's scores are brought to [0, 1] first: cosines from the lowest of the ranking to its highest, so that it does not matter how
+close to each other an embedder puts everything; BM25 from 0 to its highest. What a ranking lacks has 0 in it.
 
 Hits of equal score are in the order of their ids, so that every store gives the same list.
 """
@@ -6,7 +9,7 @@ Hits of equal score are in the order of their ids, so that every store gives the
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ...runtime.errors import BadInput
 from ...runtime.passages import Hit, Passage
@@ -16,7 +19,6 @@ __all__ = ["DEPTH", "Ranking", "fuse", "reranked"]
 
 DEPTH = 100
 """How many of each ranking are joined, and how many a reranker is shown at most."""
-_RRF = 60
 _BM25_HALF = 10.0  # the BM25 score whose similarity is 0.5
 
 Ranking = list[tuple[Passage, float]]
@@ -28,7 +30,7 @@ def fuse(
 ) -> list[Hit]:
     """The best `limit` hits (default: all) from the rankings of one query; a single ranking keeps order and similarity.
 
-    `weights` by ranking; default 1. Reciprocal rank fusion needs no scores that can be compared (Cormack et al. 2009).
+    `weights` by ranking; default 1.
     """
     passages: dict[str, Passage] = {}
     scores: dict[str, dict[str, float]] = {}
@@ -40,19 +42,31 @@ def fuse(
             scores.setdefault(passage.id, {})[name] = float(score)
             ranks.setdefault(passage.id, {})[name] = rank
     given = {name: (weights or {}).get(name, 1.0) for name in rankings}
-    most = sum(given.values()) / (_RRF + 1)
+    ranges = {name: _range(name, [score for _, score in ranking]) for name, ranking in rankings.items()}
     similarities: dict[str, float] = {}
     for key in passages:
         if len(rankings) == 1:
             [(name, score)] = scores[key].items()
             similarity = score / (score + _BM25_HALF) if name == "bm25" else (1 + score) / 2
         else:
-            similarity = math.fsum(given[name] / (_RRF + rank) for name, rank in ranks[key].items()) / most
+            shares = (given[name] * _share(score, *ranges[name]) for name, score in scores[key].items())
+            similarity = math.fsum(shares) / sum(given.values())
         similarities[key] = min(1.0, max(0.0, similarity))
     best = sorted(passages, key=lambda key: (-similarities[key], key))[:limit]
     return [
         Hit(passage=passages[key], similarity=similarities[key], scores=scores[key], ranks=ranks[key]) for key in best
     ]
+
+
+def _range(name: str, scores: Sequence[float]) -> tuple[float, float]:
+    """The scores that count as 0 and as 1."""
+    highest = max(scores, default=0.0)
+    return (0.0 if name == "bm25" else min(scores, default=0.0)), highest
+
+
+def _share(score: float, lowest: float, highest: float) -> float:
+    """Where a score lies between the two; 1 where they are one."""
+    return (score - lowest) / (highest - lowest) if highest > lowest else 1.0
 
 
 async def reranked(reranker: Reranker, query: str, hits: list[Hit], k: int) -> list[Hit]:

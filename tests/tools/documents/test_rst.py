@@ -30,6 +30,9 @@ INLINE = {
     ".. _target:\n\n.. a comment\n\n.. index:: boats\n\nThe end.": "The end.",
     ".. toctree::\n   :maxdepth: 2\n\n   intro\n   usage\n\nThe end.": "The end.",
     ".. contents:: On this page\n\n:orphan:\n\nThe end.": "The end.",
+    "``SIGHUP``\n\n  Reads its settings again.\n\n  *Default*: off\n\nThe end.": "SIGHUP: Reads its settings again.\n\n  Default: off\n\nThe end.",
+    "As Holst has it.\n\n  The sea is wide.\n\nThe end.": "As Holst has it.\n\nThe sea is wide.\n\nThe end.",
+    "-d METRES, --depth=METRES\n\n   Depth of the anchor.": "-d METRES, --depth=METRES: Depth of the anchor.",
     ".. image:: tern.png\n   :alt: A tern\n\nThe end.": "The end.",
 }
 

@@ -174,6 +174,8 @@ def test_what_a_source_says_is_borne_out(statement, source):
         ),
         ("The gate cannot be opened by hand.", "The gate can be opened by hand, but not by wind.", "denies"),
         ("Ada Lund has been chair since 2016.", "Ada Lund, who has led the mill since 2016, will be chair.", "2016"),
+        ("The mill was sold by Mrs To.", "The mill was sold by Mrs Holm.", "To"),
+        ("The mill was sold by Dr Ada We.", "The mill was sold by Dr Ada Holm.", "We"),
     ],
 )
 def test_another_fact_is_never_borne_out_and_the_part_is_named(statement, source, why):
@@ -254,6 +256,19 @@ def test_a_paraphrase_is_left_to_a_model():
     source = "The council gave the mill a loan of 5 million crowns."
     assert compare("The mill borrowed 5 million crowns.", source, words=False).outcome == "borne out"
     assert compare("The mill borrowed 5 million crowns.", source).outcome == "not told"
+
+
+def test_a_number_alone_is_not_what_stands_in_the_title():
+    title = "Price list of the mill, spring 2025"
+    for words in (True, False):
+        comparison = compare(
+            "Price list of the mill, spring 1974", "It was founded by Ada Berg in 1974.", title=title, words=words
+        )
+        assert comparison.outcome == "not told"
+    assert (
+        compare("The mill was founded in 1974.", "It was founded by Ada Berg in 1974.", title="The mill").outcome
+        == "borne out"
+    )
 
 
 def test_a_sentence_that_leans_on_another():

@@ -211,6 +211,19 @@ def test_surroundings_end_with_their_paragraph_and_with_what_is_not_quoted():
     assert around(code, code) == code
 
 
+def test_what_is_said_of_one_thing_is_shown_with_its_term_and_its_fields():
+    depth = "Metres between the anchor and the keel."
+    option = f"depth: {depth}\n\n  Change it at anchor only.\n\n  Default: 6"
+    assert around(f"Options are in a file.\n\n{option}\n\nwidth: Metres of the hull.", depth) == option
+    assert around(f"**Command line:** `--depth M`\n\n**Default:** `6`\n\n{depth}", depth).startswith(
+        "**Command line:**"
+    )
+    more = "It is a whole number. " * 25
+    fields = f"**Default:** `6`\n\n{depth}"
+    assert around(f"{fields}\n\n{more}".strip(), depth) == fields
+    assert around(f"Note well.\n\n{depth}\n\nThen go.", depth) == depth
+
+
 @pytest.mark.parametrize(
     ("question", "text", "tells"),
     [

@@ -42,7 +42,7 @@ class Kind(NamedTuple):
 KINDS = (
     Kind("text/plain", "text", (".txt", ".text", ".log", ".org", ".tex"), read_plain, 2),
     Kind("text/markdown", "Markdown", (".md", ".markdown", ".mdx"), read_markdown, 2),
-    Kind("text/x-rst", "reStructuredText", (".rst", ".rest"), read_rst),
+    Kind("text/x-rst", "reStructuredText", (".rst", ".rest"), read_rst, 2),
     Kind("text/html", "HTML", (".html", ".htm", ".xhtml"), read_html, 2),
     Kind("application/pdf", "PDF", (".pdf",), read_pdf, 2),
     Kind(

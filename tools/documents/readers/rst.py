@@ -5,6 +5,7 @@ Contents, indexes, comments, targets, images and what a program reads are left o
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ _DESCRIPTIONS = regex.compile(
     r"(?:[a-z]+:)?(?:function|class|method|classmethod|staticmethod|attribute|property|data|exception|decorator|module|macro|type|member|var"
     r"|describe|object|confval|option|cmdoption|envvar|term|setting|field|event|command|option|signal|directive|role|rst:\w+|js:\w+|c:\w+|cpp:\w+)"
 )
+_LONGEST_TERM = 8  # words
 _FOR_PROGRAMS = frozenset("orphan tocdepth nocomments nosearch no-search".split())
 
 
@@ -159,9 +161,17 @@ class _Tree:
             self._children(node)
 
     def _children(self, node: Element) -> None:
-        for child in node.children:
-            if hasattr(child, "tagname") and child.tagname != "#text":
+        children = [child for child in node.children if getattr(child, "tagname", "#text") != "#text"]
+        for child, after in itertools.zip_longest(children, children[1:]):
+            if after is not None and after.tagname == "block_quote" and _is_term(child):
+                self._defined(_words(child), [after])
+            elif not (child.tagname == "block_quote" and self._is_defined(child)):
                 self.put(child)
+
+    def _is_defined(self, quote: Element) -> bool:
+        """Whether a set-in block stands under a term, and was put with that."""
+        place = quote.parent.index(quote)
+        return place > 0 and _is_term(quote.parent[place - 1])
 
     def _section(self, node: Element) -> None:
         self._depth += 1
@@ -224,7 +234,7 @@ class _Tree:
 
     def _option_list(self, node: Element) -> None:
         for item in node.children:
-            self._defined(", ".join(_words(option) for option in item.children[0].children), item.children[1:])
+            self._defined(", ".join(_option(option) for option in item.children[0].children), item.children[1:])
 
     def _defined(self, term: str, bodies: list[Any]) -> None:
         """A term with what it is, on one line as far as that is a paragraph."""
@@ -252,6 +262,22 @@ class _Tree:
 _UNSHOWN = frozenset(
     "comment substitution_definition target pending raw meta decoration image system_message problematic transition label".split()
 )
+
+
+def _is_term(node: Any) -> bool:
+    """Whether a paragraph is one short line that is no sentence: what is set in below it, after an empty line, is what it means, no quotation."""
+    words = node.astext()
+    return (
+        node.tagname == "paragraph"
+        and "\n" not in words
+        and len(words.split()) <= _LONGEST_TERM
+        and words[-1:] not in ".!?:,;"
+    )
+
+
+def _option(node: Any) -> str:
+    """An option as it is typed: "-c FILE", "--level=N"."""
+    return "".join(child.astext() for child in node.children)
 
 
 def _words(node: Any) -> str:

@@ -78,7 +78,7 @@ async def word_search(opener: Opener, lacks: Lacks) -> None:
 
 
 async def hybrid_search(opener: Opener, lacks: Lacks) -> None:
-    """Reciprocal rank fusion of both rankings, 1 for what is first in each; a reranker has the last word."""
+    """Both rankings joined by their scores, 1 for what is first in each; a reranker has the last word."""
     async with opened(opener) as index:
         await index.upsert(corpus())
         if lacks.bm25:
@@ -86,11 +86,14 @@ async def hybrid_search(opener: Opener, lacks: Lacks) -> None:
             return
         asked = "apple orchard in spring"
         [dense], [worded], [hybrid] = [await index.search([asked], k=100, mode=mode) for mode in modes(lacks)]
-        ranks = [{hit.passage.id: rank for rank, hit in enumerate(hits, 1)} for hits in (dense, worded)]
+        near = {hit.passage.id: hit.scores["dense"] for hit in dense}
+        said = {hit.passage.id: hit.scores["bm25"] for hit in worded}
+        low, high, most = min(near.values()), max(near.values()), max(said.values())
         for hit in hybrid:
-            wanted = sum(1 / (60 + rank[hit.passage.id]) for rank in ranks if hit.passage.id in rank) / (2 / 61)
+            cosine = near.get(hit.passage.id, low)
+            wanted = ((cosine - low) / (high - low) + said.get(hit.passage.id, 0.0) / most) / 2
             close(f"similarity of {hit.passage.id}", hit.similarity, wanted)
-        same("found by either", {h.passage.id for h in hybrid}, set(ranks[0]) | set(ranks[1]))
+        same("found by either", {h.passage.id for h in hybrid}, set(near) | set(said))
         [hits] = await index.search([asked], k=2, mode="hybrid", reranker=_ByLength())
         longest = sorted(hybrid, key=lambda h: (-len(h.passage.indexed), h.passage.id))[:2]
         same("reranked", [h.passage.id for h in hits], [h.passage.id for h in longest])
