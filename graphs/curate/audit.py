@@ -58,10 +58,11 @@ def audited(
 ) -> Audit:
     """The audit; `known`: of the classes, where there are any."""
     sources = _sources(decisions)
+    own = {source(each.path) for each in decisions.looks[: decisions.own]}
     alarms = [
         f"nothing of {each.name!r} stays: all of its {each.before} pictures went ({_reasons(decisions, each.name)})"
         for each in sources
-        if each.before >= _FEW and not each.after and len(sources) > 1
+        if each.name in own and each.before >= _FEW and not each.after and len(sources) > 1
     ]
     shares: list[Share] = []
     accuracies: tuple[Share, ...] = ()

@@ -60,6 +60,7 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
         else None
     )
     if wanted is not None:
+        decisions.own = wanted.own
         unlike(decisions, wanted)
     pairs, priority = context.pairs(state), _priority(config, looked, vectors)
     if wanted is not None:  # of copies the folder's own stays, and not the one that would join
@@ -179,7 +180,9 @@ def _removal(
     if grouped is None:
         return remove_pairs(len(staying), among, threshold, rule=config.rule, priority=priority[staying])
     labels = joined(len(staying), among, threshold)
-    return fair_removal(vectors[staying], labels, grouped.similarities[staying], config.choice)
+    return fair_removal(
+        vectors[staying], labels, grouped.similarities[staying], config.choice, priority=priority[staying]
+    )
 
 
 def _table(

@@ -43,8 +43,9 @@ def compared(
     if config.copies == "meaning":
         floor = min(threshold, MEANING) - 0.1
         near = near_pairs(own, k=_FAR, floor=floor if config.share is None else -1.0)
-        scores = {(int(a), int(b)): float(s) for (a, b), s in zip(near.rows, near.scores, strict=True)}
-        return _pairs(_known(scores, alone, count), looks, count)
+        rows = np.array(alone, dtype=np.int64)[near.rows]  # the pictures come before those of the test set: in order
+        known = (rows[:, 0] < count) & (near.scores > 0)
+        return Pairs(rows[known], near.scores[known])
     # each with its mirror image, as the second half
     bits = np.array([looks[place].bits for place in alone] + [looks[place].flipped_bits for place in alone])
     candidates = {tuple(row) for row in near_pairs(own, k=NEAREST, floor=-1.0).rows.tolist()}

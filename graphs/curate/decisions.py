@@ -15,11 +15,14 @@ __all__ = ["Decisions", "neighbourhoods"]
 
 
 class Decisions:
-    """By place of a picture: `reasons`, `why` in words, `copy_of` and `scores`, `clusters` of copies, `issues`."""
+    """By place of a picture: `reasons`, `why` in words, `copy_of` and `scores`, `clusters` of copies, `issues`.
+
+    The first `own` pictures are the folder's, the others would join from a pool.
+    """
 
     def __init__(self, looks: Sequence[Look], held: Collection[int]) -> None:
         self.looks, self.held = looks, frozenset(held)
-        count = len(looks)
+        count = self.own = len(looks)
         self.reasons: list[Reason] = [""] * count
         self.why, self.copy_of = [""] * count, [""] * count
         self.scores: list[float | None] = [None] * count

@@ -9,6 +9,7 @@ Where most of the overlap is plain, a crop is not told from the same small thing
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,28 +31,62 @@ Pixels = NDArray[np.float32]
 
 
 class Thumbnails:
-    """A picture as a square of 48 pixels, float32 (48, 48, 3) of 0 to 1, and as places and parts of one of 16 that are ready to be compared."""
+    """A picture as a square of 48 pixels, and as one of 16, in 8 bits a channel: 8 kB, so that those of a whole folder can be held."""
 
     def __init__(self, picture: Any) -> None:
         from PIL import Image
 
         rgb = picture.convert("RGB")
+        self._squares = [np.asarray(rgb.resize((side, side), Image.Resampling.BILINEAR)) for side in (_COARSE, _FINE)]
 
-        def square(side: int) -> Pixels:
-            small = np.asarray(rgb.resize((side, side), Image.Resampling.BILINEAR), dtype=np.float32)
-            return np.asarray(small / 255, dtype=np.float32)
+    @property
+    def coarse(self) -> Pixels:
+        """(16, 16, 3) of 0 to 1."""
+        return _float(self._squares[0])
 
-        coarse = square(_COARSE)
-        self.fine: Pixels = square(_FINE)
-        self.places: list[Pixels] = []
-        self.parts: list[tuple[Pixels, Pixels]] = []
-        for scale in _SIZES:
-            side = round(_COARSE * scale)
-            windows = np.lib.stride_tricks.sliding_window_view(coarse, (side, side), axis=(0, 1))
-            self.places.append(_unit(windows.reshape(-1, 3, side * side)))
-            small = _resized(coarse, side)
-            both = _unit(np.stack([small, small[:, ::-1]]).transpose(0, 3, 1, 2).reshape(2, 3, -1))
-            self.parts.append((both[0], both[1]))
+    @property
+    def fine(self) -> Pixels:
+        """(48, 48, 3) of 0 to 1."""
+        return _float(self._squares[1])
+
+
+class _Overlays(NamedTuple):
+    """By size, what a comparison of squares of 16 pixels needs beside the pixels themselves, so that 25 kB a picture are held.
+
+    `norms` (3, places): one over the deviation of each channel at every place of that size. `parts` (3, pixels, 2): the whole square that small, as it
+    is and mirrored, with channels of mean 0, divided so that its product with a place, times the norm, is a third of their correlation.
+    `level` (3,): what a flat channel adds, see `_unit`.
+    """
+
+    norms: list[Pixels]
+    parts: list[Pixels]
+    level: list[Pixels]
+
+
+@lru_cache(maxsize=8192)
+def _overlays(thumbnails: Thumbnails) -> _Overlays:
+    coarse, found = thumbnails.coarse, _Overlays([], [], [])
+    for scale in _SIZES:
+        side = round(_COARSE * scale)
+        found.norms.append(_float_of(1 / np.sqrt(_places(coarse, side).var(axis=2) + _FLAT)))
+        small = _resized(coarse, side)
+        both = np.stack([small, small[:, ::-1]]).transpose(3, 1, 2, 0).reshape(3, side * side, 2)
+        deviation = np.sqrt(both.var(axis=1, keepdims=True) + _FLAT)
+        centred = both - both.mean(axis=1, keepdims=True)
+        found.parts.append(_float_of(centred / deviation / (3 * side * side)))
+        found.level.append(_float_of(_FLAT / (3 * deviation[:, 0, 0])))
+    return found
+
+
+def _places(coarse: Pixels, side: int) -> Pixels:
+    """(3, places, pixels): the squares of that side at every place."""
+    windows = np.lib.stride_tricks.sliding_window_view(coarse, (side, side), axis=(0, 1))
+    return windows.transpose(2, 0, 1, 3, 4).reshape(3, -1, side * side)
+
+
+def _correlations(whole: Pixels, norms: Pixels, part: Pixels, level: Pixels) -> Pixels:
+    """(places, 2): the mean over the channels of the correlations of a part, as it is and mirrored, with the places (3, places, pixels) of a whole."""
+    return np.asarray(((whole @ part + level[:, None, None]) * norms[:, :, None]).sum(axis=0))
 
 
 class Alignment(NamedTuple):
@@ -65,15 +100,22 @@ class Alignment(NamedTuple):
 def align(one: Thumbnails, other: Thumbnails) -> Alignment:
     """How well two pictures can be laid over each other; symmetric but for ties."""
     best: tuple[float, int, bool, bool, int] = (-2.0, 0, False, False, 0)
-    for number in range(len(_SIZES)):
+    ones, others = _overlays(one), _overlays(other)
+    squares = one.coarse, other.coarse
+    for number, scale in enumerate(_SIZES):
+        side = round(_COARSE * scale)
+        tried = [
+            _correlations(_places(squares[0], side), ones.norms[number], others.parts[number], others.level[number])
+        ]
+        if number:
+            tried.append(_correlations(_places(squares[1], side), others.norms[number], ones.parts[number], ones.level[number]))  # fmt: skip
         for mirrored in (False, True):
             # the part is mirrored in the place of the whole: what matters is where the one lies in the other
-            for swapped in (False, True) if number else (False,):
-                whole, part = (other, one) if swapped else (one, other)
-                found = whole.places[number] @ part.parts[number][mirrored]
+            for swapped, correlations in enumerate(tried):
+                found = correlations[:, int(mirrored)]
                 place = int(found.argmax())
                 if found[place] > best[0]:
-                    best = (float(found[place]), number, mirrored, swapped, place)
+                    best = (float(found[place]), number, mirrored, bool(swapped), place)
     first, number, mirrored, swapped, place = best
     if first < _HOPELESS:
         return Alignment(0.0, _SIZES[number], mirrored)
@@ -156,7 +198,15 @@ def _resized(pixels: Pixels, side: int) -> Pixels:
     if side == len(pixels):
         return pixels
     small = Image.fromarray((pixels * 255).round().astype(np.uint8)).resize((side, side), Image.Resampling.BILINEAR)
-    return np.asarray(np.asarray(small, dtype=np.float32) / 255, dtype=np.float32)
+    return _float(np.asarray(small))
+
+
+def _float(pixels: NDArray[np.uint8]) -> Pixels:
+    return _float_of(pixels.astype(np.float32) / 255)
+
+
+def _float_of(values: Any) -> Pixels:
+    return np.asarray(values, dtype=np.float32)
 
 
 def _best_place(whole: Pixels, part: Pixels, top: int, left: int, reach: int) -> tuple[float, int, int]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...runtime.errors import BadInput
 
-__all__ = ["BLOCK", "Clusters", "cluster", "cluster_count", "nearest_clusters", "unit_rows"]
+__all__ = ["BLOCK", "Clusters", "cluster", "cluster_count", "nearest_clusters", "rows_at_once", "unit_rows"]
 
 BLOCK = 4096
 """Rows that are compared at once."""
@@ -44,6 +44,11 @@ def cluster_count(rows: int) -> int:
     Then assigning rows and comparing them within clusters cost about the same, and both grow as the power 1.5.
     """
     return 1 if rows <= _WHOLE else round(rows**0.5)
+
+
+def rows_at_once(columns: int) -> int:
+    """How many rows are compared with `columns` others at once where the nearest are looked for: four million cosines, 64 MB while they are sorted."""
+    return max(1, min(BLOCK, (1 << 22) // max(1, columns)))
 
 
 def unit_rows(vectors: Any) -> NDArray[np.float32]:

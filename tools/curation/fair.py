@@ -45,6 +45,7 @@ def fair_removal(
     choice: Choice = "matched",
     *,
     members: NDArray[np.float64] | None = None,
+    priority: NDArray[np.float64] | None = None,
 ) -> Removal:
     """Keep one row of each component.
 
@@ -53,6 +54,7 @@ def fair_removal(
         labels: (n,), the component of each row, from `components`.
         similarities: (n, groups), from `group_similarities`.
         choice: see above.
+        priority: (n,), of rows that serve the groups alike the higher stays; by default the first.
         members: (n, groups), how likely each row is of each group, where that is known better than by `membership`.
 
     Raises:
@@ -64,7 +66,7 @@ def fair_removal(
         raise BadInput(
             f"{len(vectors)} vectors, {len(labels)} labels, {len(similarities)} similarities: give one each a row."
         )
-    order = np.argsort(labels, kind="stable")
+    order = np.lexsort((np.zeros(len(labels)) if priority is None else -priority, labels))
     starts = np.flatnonzero(np.diff(labels[order], prepend=labels[order[0]] - 1))
     neighbourhoods = np.split(order, starts[1:])
     kept = np.zeros(len(labels), dtype=bool)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime.errors import BadInput
-from .clusters import BLOCK
+from .clusters import rows_at_once
 from .near_copies import nearest
 
 __all__ = ["coverage", "farthest_first", "graph_selection", "neighbours"]
@@ -28,13 +28,14 @@ def neighbours(vectors: Any, k: int) -> NDArray[np.int64]:
     if not 1 <= k < len(rows):
         raise BadInput(f"{k} neighbours of {len(rows)} rows: give 1 to {len(rows) - 1}.")
     found = np.empty((len(rows), k), dtype=np.int64)
-    for start in range(0, len(rows), BLOCK):
-        similarities = rows[start : start + BLOCK] @ rows.T
+    step = rows_at_once(len(rows))
+    for start in range(0, len(rows), step):
+        similarities = rows[start : start + step] @ rows.T
         own = np.arange(len(similarities))
         similarities[own, start + own] = -np.inf
         near = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
         order = np.argsort(-np.take_along_axis(similarities, near, axis=1), axis=1, kind="stable")
-        found[start : start + BLOCK] = np.take_along_axis(near, order, axis=1)
+        found[start : start + step] = np.take_along_axis(near, order, axis=1)
     return found
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Mixture", "likely", "membership"]
 
+_FEW = 20  # neighbourhoods of two or more; of fewer nothing can be fitted
 _FITTED = 4000  # rows that a mixture is fitted on, in whole neighbourhoods
 _GRID, _ROUNDS, _BEYOND = 49, 60, 3.5
 _BEGINNINGS = ((0.1, 2.0), (0.3, 2.0), (0.5, 2.0), (0.7, 2.0), (0.9, 2.0), (0.1, 4.0), (0.5, 4.0), (0.9, 4.0))
@@ -37,7 +38,8 @@ class Mixture:
 def membership(similarities: Floats, labels: NDArray[np.int64], *, seed: int = 0) -> Floats:
     """(n, groups): how likely each row is of each group. `similarities` (n, groups), `labels` (n,): the neighbourhood of each row.
 
-    Of two groups the second one's is what is left of the first one's; of more, each is told from all others.
+    Of two groups the second one's is what is left of the first one's; of more, each is told from all others. With fewer than 20 neighbourhoods
+    of two or more rows, and where all copies are alike, it is .5 for all.
     """
     places = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     groups = similarities.shape[1]
@@ -58,7 +60,7 @@ def likely(lead: Floats, labels: NDArray[np.int64], mixture: Mixture) -> Floats:
 def _likely(lead: Floats, places: NDArray[np.int64], seed: int) -> Floats:
     sizes = np.bincount(places)
     crowds = np.flatnonzero(sizes > 1)
-    if not len(crowds):
+    if len(crowds) < _FEW:
         return np.full(len(lead), 0.5)
     drawn = np.random.default_rng([seed, 47]).permutation(crowds)
     drawn = drawn[: max(1, int(np.searchsorted(np.cumsum(sizes[drawn]), _FITTED, side="right")))]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime.errors import BadInput
-from .clusters import BLOCK
+from .clusters import rows_at_once
 from .near_copies import Removal, Rule
 
 __all__ = ["Pairs", "joined", "near_pairs", "remove_pairs"]
@@ -38,21 +38,31 @@ def near_pairs(vectors: Any, *, k: int, floor: float) -> Pairs:
         raise BadInput(f"k={k!r}: give 1 or more neighbours.")
     rows = np.asarray(vectors, dtype=np.float32)
     k = min(k, len(rows) - 1)
-    found: dict[tuple[int, int], float] = {}
-    for start in range(0, len(rows) if k else 0, BLOCK):
-        cosines = rows[start : start + BLOCK] @ rows.T
-        own = np.arange(len(cosines))
-        cosines[own, start + own] = -np.inf
-        near = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-        for row, others in enumerate(near.tolist()):
-            for other in others:
-                cosine = float(cosines[row, other])
-                if cosine > floor:
-                    pair = (min(start + row, other), max(start + row, other))
-                    found[pair] = max(found.get(pair, -1.0), cosine)
-    pairs = sorted(found)
-    scores = np.array([found[pair] for pair in pairs], dtype=np.float64)
-    return Pairs(np.array(pairs, dtype=np.int64).reshape(-1, 2), scores)
+    ones, others, cosines = (
+        [np.empty(0, dtype=np.int64)],
+        [np.empty(0, dtype=np.int64)],
+        [np.empty(0, dtype=np.float32)],
+    )
+    step = rows_at_once(len(rows))
+    for start in range(0, len(rows) if k else 0, step):
+        block = rows[start : start + step] @ rows.T
+        own = np.arange(len(block))
+        block[own, start + own] = -np.inf
+        near = np.argpartition(-block, k - 1, axis=1)[:, :k]
+        values = np.take_along_axis(block, near, axis=1)
+        at, column = np.nonzero(values > floor)
+        ones.append(start + at)
+        others.append(near[at, column])
+        cosines.append(values[at, column])
+    one, other, cosine = np.concatenate(ones), np.concatenate(others), np.concatenate(cosines)
+    low, high = np.minimum(one, other), np.maximum(one, other)
+    order = np.lexsort(
+        (-cosine, high, low)
+    )  # of a pair that was found from both sides the higher first: they differ by rounding
+    low, high, cosine = low[order], high[order], cosine[order]
+    first = np.ones(len(low), dtype=bool)
+    first[1:] = (np.diff(low) != 0) | (np.diff(high) != 0)
+    return Pairs(np.stack([low[first], high[first]], axis=1), cosine[first].astype(np.float64))
 
 
 def joined(count: int, pairs: Pairs, threshold: float) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime.errors import BadInput
-from .clusters import BLOCK, cluster, unit_rows
+from .clusters import cluster, rows_at_once, unit_rows
 
 __all__ = ["by_clusters", "by_samples"]
 
@@ -30,8 +30,9 @@ def by_samples(pool: Any, examples: Any, *, each: int = 4) -> NDArray[np.int64]:
         raise BadInput(f"each={each!r}: give 1 to {len(pool)}, the size of the pool.")
     found: set[int] = set()
     pool = np.asarray(pool, dtype=np.float32)
-    for start in range(0, len(examples), BLOCK):
-        similarities = np.asarray(examples[start : start + BLOCK], dtype=np.float32) @ pool.T
+    step = rows_at_once(len(pool))
+    for start in range(0, len(examples), step):
+        similarities = np.asarray(examples[start : start + step], dtype=np.float32) @ pool.T
         found.update(np.argpartition(-similarities, each - 1, axis=1)[:, :each].ravel().tolist())
     return np.array(sorted(found), dtype=np.int64)
 

@@ -51,6 +51,35 @@ def test_a_cleaning_is_told_drawn_written_and_taken_back(here, capsys):
     assert json.loads(capsys.readouterr().out)["removed"] >= 8 and not (here / "clean").exists()
 
 
+def test_what_a_pool_has_and_what_is_drawn_evenly_is_told_and_drawn(here, capsys):
+    (here / "photos").rename(here / "pool")
+    (here / "photos").mkdir()
+    for name in ("0.png", "1.png", "2.png"):
+        (here / "pool" / name).rename(here / "photos" / name)
+    argv = [
+        "curate",
+        "photos",
+        "--pool",
+        "pool",
+        "--query",
+        "a red thing; a blue thing",
+        "--each",
+        "2",
+        "--balance",
+        "4",
+    ]
+    assert main([*argv, "--device", "cpu"]) == 0
+    out, _ = capsys.readouterr()
+    assert re.search(r"[2-4] of 5 joined from .*pool; \d of these stay", out) and re.search(
+        r"4 of \d pictures stay", out
+    )
+    assert re.search(r"clusters of \d to \d pictures keep \d to \d", out)
+    [run] = (here / "runs").glob("curate-*")
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "a red thing" in page and "joined the folder's own" in page and "4 pictures were asked for" in page
+    assert page.count('class="bars"') >= 1
+
+
 def test_a_source_that_vanishes_ends_with_1(here, capsys):
     (here / "photos" / "taken").mkdir()
     for number in range(3):

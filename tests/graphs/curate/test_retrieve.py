@@ -110,6 +110,16 @@ def test_killed_while_it_reads_the_pool_it_goes_on_there(own, pool, tmp_path):
     assert not set(before[1:6]) & set(again)
 
 
+def test_a_pool_that_has_nothing_new_is_no_alarm(own, settings, tmp_path):
+    again = tmp_path / "again"
+    again.mkdir()
+    for path in own.iterdir():
+        (again / path.name).write_bytes(path.read_bytes())
+    result = clean(own, settings, pool=again)
+    assert result.tasks[0].retrieval.found >= 4 and result.tasks[0].retrieval.stay == 0
+    assert result.tasks[0].audit.alarms == () and result.tasks[0].kept == 6
+
+
 def test_queries_find_the_nearest_of_the_pool_by_words(own, pool, settings):
     result = clean(own, settings, pool=pool, query="a green thing; a blue thing", each=4)
     rows = rows_of(result)

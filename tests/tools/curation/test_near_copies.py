@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inloop.runtime.errors import BadInput
@@ -14,6 +14,7 @@ from inloop.tools.curation import (
     fair_removal,
     group_similarities,
     membership,
+    near_pairs,
     nearest,
     remove_copies,
     unit_rows,
@@ -132,6 +133,23 @@ def test_blocks_and_half_precision_give_the_same(monkeypatch):
     assert all(kept.sum() == 60 for kept in whole.values())
 
 
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tables(), st.integers(1, 6), st.sampled_from([-1.0, 0.5]))
+def test_near_pairs_are_the_nearest_of_each_once(monkeypatch, vectors, k, floor):
+    monkeypatch.setattr("inloop.tools.curation.clusters.BLOCK", 5)
+    cosines = vectors @ vectors.T
+    np.fill_diagonal(cosines, -np.inf)
+    pairs = near_pairs(vectors, k=k, floor=floor)
+    assert (pairs.rows[:, 0] < pairs.rows[:, 1]).all()
+    assert [tuple(row) for row in pairs.rows.tolist()] == sorted({tuple(row) for row in pairs.rows.tolist()})
+    assert np.allclose(pairs.scores, cosines[pairs.rows[:, 0], pairs.rows[:, 1]], atol=SLACK)
+    there = {tuple(row) for row in pairs.rows.tolist()}
+    for row in range(len(vectors)):
+        least = np.sort(cosines[row])[::-1][min(k, len(vectors) - 1) - 1] if len(vectors) > 1 else np.inf
+        for other in np.flatnonzero(cosines[row] > max(least, floor) + SLACK).tolist():
+            assert (min(row, other), max(row, other)) in there
+
+
 def test_clusters_are_those_that_were_planted():
     rng = np.random.default_rng(0)
     centres = unit_rows(rng.standard_normal((5, 32)))
@@ -184,9 +202,12 @@ def test_of_three_groups_each_is_told_from_the_others():
 
 
 def test_copies_that_are_all_alike_tell_no_group():
-    labels = np.repeat(np.arange(5), 3)
-    assert (membership(np.ones((15, 2)), labels) == 0.5).all()
-    assert (membership(np.random.default_rng(0).random((5, 2)), np.arange(5)) == 0.5).all()
+    labels = np.repeat(np.arange(30), 3)
+    assert (membership(np.ones((90, 2)), labels) == 0.5).all()
+    assert (membership(np.random.default_rng(0).random((15, 2)), labels[:15]) == 0.5).all()  # five neighbourhoods
+    priority = np.random.default_rng(1).random(90)
+    kept = fair_removal(np.ones((90, 2)), labels, np.ones((90, 2)), priority=priority).kept
+    assert (priority[kept] == priority.reshape(30, 3).max(axis=1)).all()
 
 
 def test_shares_stay_as_they_were_where_the_encoder_knows_the_groups():
