@@ -60,6 +60,17 @@ def test_a_run_of_many_prompts(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_size_of_vectors_is_measured_once(tmp_path):
+    done = benchmarks("dedup", "--vectors", "10000", out=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "50.00% stay" in done.stdout
+    lines = (tmp_path / "dedup_runs.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["kind"] for line in lines if '"inloop"' in line] == ["scattered", "topics"]
+    assert benchmarks("dedup", "--vectors", "10000", out=tmp_path).returncode == 0
+    assert (tmp_path / "dedup_runs.jsonl").read_text(encoding="utf-8").splitlines() == lines
+
+
+@pytest.mark.slow
 def test_scorer_measurements(tmp_path, blip_folder, clip_folder):
     done = benchmarks("scorers", "--vqa", str(blip_folder), "--clip", str(clip_folder), out=tmp_path)
     assert done.returncode == 0, done.stderr

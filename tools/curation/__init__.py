@@ -13,7 +13,7 @@ from .near_copies import KEEPS, RULES, Keep, Removal, Rule, components, nearest,
 from .pairs import Pairs, joined, near_pairs, remove_pairs
 from .planted import CHANGES, COPIES, Change, CurvePoint, Planted, plant, proposed, recall_curve
 from .retrieve import by_clusters, by_samples
-from .vectors import open_vectors
+from .vectors import SomeRows, open_vectors
 
 __all__ = [
     "align",
@@ -76,6 +76,7 @@ __all__ = [
     "remove_pairs",
     "Rule",
     "RULES",
+    "SomeRows",
     "Thumbnails",
     "told_by",
     "unit_rows",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...runtime.errors import BadInput, PrerequisiteError
 from .clusters import BLOCK
 
-__all__ = ["UnitRows", "open_vectors"]
+__all__ = ["SomeRows", "UnitRows", "open_vectors"]
 
 _UNIT = 2e-3  # how far from 1 lengths are that half precision rounds
 _COLUMNS = ("embedding", "embeddings", "vector", "vectors")
@@ -31,6 +31,21 @@ class UnitRows:
     def __getitem__(self, part: Any) -> NDArray[Any]:
         rows = np.asarray(self._rows[part], dtype=np.float32)
         return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=self.dtype)
+
+
+class SomeRows:
+    """The rows of a table (n, size) at `places`, in their order, read when they are asked for."""
+
+    def __init__(self, rows: Any, places: NDArray[np.int64]) -> None:
+        self._rows, self.places = rows, places
+        self.shape: tuple[int, int] = (len(places), rows.shape[1])
+        self.dtype = np.dtype(rows.dtype)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, part: Any) -> NDArray[Any]:
+        return np.asarray(self._rows[self.places[part]])
 
 
 def open_vectors(path: Path, scratch: Path, column: str | None = None) -> Any:

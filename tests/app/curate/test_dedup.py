@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -63,6 +64,24 @@ def test_a_column_of_a_parquet_file_is_read_in_batches(here, capsys, monkeypatch
     assert "it has 'name', 'embedding'. Give one with --column" in capsys.readouterr().err
 
 
+def test_copies_of_rows_of_a_test_set_go_first(here, capsys):
+    rows = np.load(here / "vectors.npy").astype(np.float32)
+    rng = np.random.default_rng(1)
+    np.save(here / "test.npy", np.concatenate([rng.standard_normal((4, 16)), 2 * rows[[3, 20]]]))
+    argv = ["dedup", "vectors.npy", "--threshold", "0.98", "--test", "test.npy", "--to", "all.csv"]
+    assert main(argv) == 0
+    assert (
+        "38 of 50 rows stay; 9 are near copies" in (told := capsys.readouterr().out)
+        and "3 are copies of rows of the test set" in told
+    )
+    with (here / "all.csv").open(newline="") as table:
+        found = list(csv.DictReader(table))
+    assert {row["row"]: row["test_row"] for row in found if row["test_row"]} == {"3": "4", "43": "4", "20": "5"}
+    assert all(row["kept"] == "no" and not row["copy_of"] for row in found if row["test_row"])
+    assert sum(row["kept"] == "yes" for row in found) == 38
+    assert all(int(row["copy_of"]) % 40 == int(row["row"]) % 40 for row in found if row["copy_of"])
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
@@ -75,6 +94,10 @@ def test_a_column_of_a_parquet_file_is_read_in_batches(here, capsys, monkeypatch
         (("vectors.npy", "--to", "x.npy"), "--to needs --threshold"),
         (("vectors.npy", "--threshold", "0.9", "--to", "x.txt"), "neither with .npy nor with .csv"),
         (("vectors.npy", "--threshold", "0.9", "--to", "vectors.npy"), "is the file that is read"),
+        (("vectors.npy", "--threshold", "0.9", "--to", "nowhere/x.npy"), "there is no folder 'nowhere'"),
+        (("vectors.npy", "--test", "vectors.npy"), "--test needs --threshold"),
+        (("vectors.npy", "--threshold", "0.9", "--test", "vectors.npy"), "nothing would stay"),
+        (("vectors.npy", "--threshold", "0.9", "--test", "narrow.npy"), "have 2 numbers, those of 'vectors.npy' 16"),
         (("vectors.npy", "--threshold", "7"), "threshold=7.0 is no cosine"),
     ],
 )
@@ -83,8 +106,8 @@ def test_bad_input_says_what_to_give(here, capsys, argv, message):
     (here / "broken.npy").write_bytes(b"no array")
     np.save(here / "whole.npy", np.ones((4, 2), dtype=np.int64))
     np.save(here / "zeros.npy", np.concatenate([unit_rows(np.ones((3, 2))), np.zeros((1, 2), dtype=np.float32)]))
+    np.save(here / "narrow.npy", unit_rows(np.ones((3, 2))))
     assert main(["dedup", *argv]) == 2
-    import re
 
     assert re.search(message, capsys.readouterr().err)
     assert not list(here.glob("x.*"))

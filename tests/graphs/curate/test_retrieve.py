@@ -136,6 +136,12 @@ def test_examples_find_whole_clusters_of_the_pool(own, pool, settings, tmp_path)
     assert len(joined) >= 8 and all(id.startswith("pool/blue") for id in joined)
 
 
+def test_the_nearest_of_a_query_find_whole_clusters(own, pool, settings):
+    rows = rows_of(clean(own, settings, pool=pool, query="a blue thing", by="clusters", each=6))
+    joined = [id for id in rows if id.startswith("pool/")]
+    assert len(joined) >= 7 and all(id.startswith("pool/blue") for id in joined)
+
+
 def test_without_a_pool_what_is_like_no_query_goes(pool, settings):
     (pool / "broken.png").unlink()
     rows = rows_of(clean(pool, settings, query="a green thing", each=5))
