@@ -25,6 +25,7 @@ MEASUREMENTS = (
         "search",
         "curate",
         "dedup",
+        "label",
     ),
     *(
         "students",

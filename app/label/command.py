@@ -25,7 +25,9 @@ it accepts unseen is right. What you say is remembered: no later run asks it aga
 in a tool for labels and read again with --import.
 
 The bundled models (mini) know drawn pictures alone. For photographs:
-  inloop label photos/ --classes "cup; dog" --detector google/owlv2-base-patch16-ensemble --segmenter facebook/sam2.1-hiera-tiny --to labels/"""
+  inloop label photos/ --classes "cup; dog" --detector google/owlv2-base-patch16-ensemble --segmenter facebook/sam2.1-hiera-tiny --to labels/
+Without the hub, for the 80 classes of COCO:
+  inloop label photos/ --classes "cup; dog" --detector ssd --segmenter sam2-tiny --to labels/"""
 
 
 def _words(result: LabelResult, bold: bool) -> list[str]:

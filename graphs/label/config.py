@@ -47,7 +47,7 @@ class LabelConfig(RunConfig):
     ] = ""  # fmt: skip
     to: Annotated[str, option("a new folder for the labels (default: none is written)", "what is written", "DIR")] = ""
     format: Annotated[Format, option("how they are written", "what is written")] = "coco"
-    seed: Annotated[int, option("of which accepted masks a person is shown", ge=0)] = 0
+    seed: Annotated[int, option("of which masks a person is shown", ge=0)] = 0
     in_flight: Annotated[int, option("one folder at a time", flag=False, ge=1, le=1)] = 1
 
     @field_validator("folder", "to", "answers", mode="before")

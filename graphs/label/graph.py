@@ -42,7 +42,7 @@ from .router import routed
 __all__ = ["build"]
 
 _BATCH = 16
-_AUDIT = 5  # of so many masks of a page one is of the accepted
+_AUDIT = 6  # of so many masks of a page one is of the accepted, once there is a threshold
 Context = Runtime[LabelContext]
 
 
@@ -125,7 +125,7 @@ async def route(state: LabelState, runtime: Context) -> dict[str, Any]:
     objects, calibration = routed(
         context.objects(state), target=context.config.precision, judging=context.judge is not None
     )
-    page, audited = _page(context, state, objects)
+    page, audited = _page(context, state, objects, calibration)
     return {
         "objects": context.put_objects(objects),
         "calibration": context.put(calibration),
@@ -134,24 +134,42 @@ async def route(state: LabelState, runtime: Context) -> dict[str, Any]:
     }
 
 
-def _page(context: LabelContext, state: LabelState, objects: Sequence[LabelledObject]) -> tuple[list[str], list[str]]:
-    """The ids of the next page, the most doubtful first, and which of them are accepted ones drawn at random."""
+def _page(
+    context: LabelContext, state: LabelState, objects: Sequence[LabelledObject], calibration: Calibration
+) -> tuple[list[str], list[str]]:
+    """The ids of the next page, the most doubtful first, and which of them are accepted ones that were drawn at random.
+
+    What only the worst ones say tells nothing of where to cut: half of a page is drawn from the surest third, of all as long as no threshold is
+    known, then of those below it, and some of the accepted.
+    """
     config = context.config
     room = config.page if config.looks is None else min(config.page, config.looks - state["looks"])
     if not config.review or state["done"] or room <= 0:
         return [], []
-    doubtful = sorted(
-        (one for one in objects if one.route == "person" and one.answer == ""), key=lambda one: (one.confidence, one.id)
-    )
-    accepted = [one for one in objects if one.route == "accepted" and one.answer == ""]
-    drawn = sorted(
-        accepted, key=lambda one: sha256(f"{config.seed} {one.id}".encode("utf-8", "surrogatepass")).hexdigest()
-    )
+    open_ = [one for one in objects if one.answer == "" and one.route in ("person", "accepted")]
+    doubtful = [one for one in open_ if one.route == "person"]
+    accepted = [one for one in open_ if one.route == "accepted"]
     if not doubtful and (state["looks"] or any(one.audit for one in objects)):
         return [], []
-    audits = room if not doubtful else max(1, room // _AUDIT) if room > 1 else 0
-    audited = [one.id for one in drawn[:audits]]
-    return [*(one.id for one in doubtful[: room - len(audited)]), *audited], audited
+
+    def drawn(pool: Sequence[LabelledObject], count: int) -> list[LabelledObject]:
+        return sorted(
+            pool, key=lambda one: sha256(f"{config.seed} {one.id}".encode("utf-8", "surrogatepass")).hexdigest()
+        )[:count]
+
+    if not doubtful:
+        chosen = drawn(accepted, room)
+    else:
+        known = calibration.threshold is not None
+        chosen = drawn(accepted, room // _AUDIT) if known else []
+        surest = sorted(doubtful if known else open_, key=lambda one: (-one.confidence, one.id))
+        chosen += drawn(surest[: max(room, len(surest) // 3)], room // 2 - len(chosen))
+    taken = {one.id for one in chosen}
+    worst = sorted((one for one in doubtful if one.id not in taken), key=lambda one: (one.confidence, one.id))
+    page = sorted(
+        [*worst[: room - len(chosen)], *chosen], key=lambda one: (one.route == "accepted", one.confidence, one.id)
+    )
+    return [one.id for one in page], [one.id for one in chosen if one.route == "accepted"]
 
 
 async def judge(state: LabelState, runtime: Context) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Before people have answered, the defaults of SAM's automatic stage hold (Kirillov et al. 2023, section 4 and appendix B): a predicted IoU of .88 and a
 stability of .95; and a detector's score of .5, a judge's P(yes) of .9. They are defaults and promise nothing. Once enough masks were answered,
 a mask's confidence is its probability of being right, from these four numbers, and the threshold is the lowest one above which the answered masks are
-right as often as was asked for, by the lower end of the 95 % interval. Each answer is judged by a fit that has not seen its picture.
+right as often as was asked for, by the lower end of the 95 % interval. Each answer is judged by a fit that has not seen its picture. Where no
+threshold does, the defaults stay, unless those of their masks that were drawn and looked at are right less often than that for sure: then nothing is accepted.
 """
 
 from __future__ import annotations
@@ -42,15 +43,18 @@ def routed(
     held_out = _held_out(answered, right, fitted)
     threshold = selected_threshold(held_out, right, target) if answered else None
     calibration = _calibration(answered, right, held_out, threshold, target)
+    refuted = threshold is None and calibration.audit_ci is not None and calibration.audit_ci[1] < target
     out = []
     for each in objects:
         confidence = round(float(confidences[each.id]), 6)
-        route, why = _route(each, confidence, threshold, judging)
+        route, why = _route(each, confidence, threshold, judging, refuted)
         out.append(each.model_copy(update={"confidence": confidence, "route": route, "why": why}))
     return out, calibration
 
 
-def _route(each: LabelledObject, confidence: float, threshold: float | None, judging: bool) -> tuple[Route, str]:
+def _route(
+    each: LabelledObject, confidence: float, threshold: float | None, judging: bool, refuted: bool
+) -> tuple[Route, str]:
     if each.replaced:
         agrees = "agrees with it" if each.answer == "right" else "does not agree with it"
         return "left out", f"a person labelled the picture, and {agrees}"
@@ -72,6 +76,8 @@ def _route(each: LabelledObject, confidence: float, threshold: float | None, jud
         if confidence >= threshold:
             return "accepted", f"right with {confidence:.0%}, and {threshold:.0%} is enough ({numbers})"
         reason = f"right with {confidence:.0%}, below {threshold:.0%} ({numbers})"
+    elif refuted:
+        reason = f"the defaults did not keep what was promised, and nothing is accepted unseen ({numbers})"
     else:
         if (each.score or 0) >= SCORE and each.iou >= IOU and each.stability >= STABILITY:
             return "accepted", f"above the defaults ({numbers})"
@@ -94,17 +100,19 @@ def _plain(each: LabelledObject) -> float:
 
 
 def _features(objects: Sequence[LabelledObject]) -> NDArray[np.float64]:
-    def logit(value: float) -> float:
-        bounded = min(max(value, 1e-3), 1 - 1e-3)
-        return math.log(bounded / (1 - bounded))
-
+    """The numbers as they are: an estimated IoU of .99 is not that much surer than one of .95. P(yes) as log odds, which a judge's are near to."""
     return np.array(
         [
-            [logit(1.0 if each.score is None else each.score), logit(each.iou), logit(each.stability),
-             0.0 if each.p_yes is None else logit(each.p_yes), float(each.p_yes is not None)]
+            [1.0 if each.score is None else each.score, each.iou, each.stability,
+             0.0 if each.p_yes is None else _log_odds(each.p_yes), float(each.p_yes is not None)]
             for each in objects
         ], dtype=np.float64,
     ).reshape(-1, 5)  # fmt: skip
+
+
+def _log_odds(value: float) -> float:
+    bounded = min(max(value, 0.02), 0.98)
+    return math.log(bounded / (1 - bounded))
 
 
 def _confidences(
@@ -141,18 +149,21 @@ def _calibration(
     target: float,
 ) -> Calibration:
     needed = answers_needed(target)
-    above = audit = None
+    above = audit = audit_ci = None
+    if drawn := [hit for each, hit in zip(answered, right, strict=True) if each.audit]:
+        audit = (sum(drawn), len(drawn))
+        audit_ci = share_interval(*audit)
     if threshold is not None:
         hits = [hit for score, hit in zip(scores, right, strict=True) if score >= threshold]
         above = (sum(hits), len(hits))
         how = f"of {len(answered)} answers, those with a confidence of {threshold:.2f} or more are right at least {target:.0%} of the time"
+    elif audit_ci is not None and audit_ci[1] < target:
+        how = f"nothing is accepted unseen: the defaults are right less often than {target:.0%}, and by {len(answered)} answers no confidence is enough"
     elif len(answered) < needed:
         how = f"defaults: {len(answered)} masks are answered, and a promise of {target:.0%} needs {needed} or more"
     else:
         how = f"defaults: by {len(answered)} answers there is no confidence from which on {target:.0%} are right"
-    if drawn := [hit for each, hit in zip(answered, right, strict=True) if each.audit]:
-        audit = (sum(drawn), len(drawn))
     return Calibration(
         answers=len(answered), right=sum(right), target=target, threshold=threshold, how=how, above=above,
-        above_ci=share_interval(*above) if above else None, audit=audit, audit_ci=share_interval(*audit) if audit else None,
+        above_ci=share_interval(*above) if above else None, audit=audit, audit_ci=audit_ci,
     )  # fmt: skip

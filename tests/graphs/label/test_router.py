@@ -94,6 +94,14 @@ def test_where_confidence_tells_nothing_there_is_no_threshold():
     assert went[-1] == "accepted"  # the defaults stay, and the report says that they are
 
 
+def test_defaults_that_accept_too_much_accept_nothing_more():
+    rng = np.random.default_rng(3)
+    objects = [mask(n, answer="right" if rng.random() < 0.6 else "wrong", audit=True) for n in range(30)]
+    went, found, calibration = routes([*objects, mask(900)])
+    assert calibration.threshold is None and calibration.how.startswith("nothing is accepted unseen")
+    assert went[-1] == "person" and "did not keep" in found[-1].why
+
+
 def test_answers_that_are_all_right_need_no_fit():
     objects = [mask(n, iou=0.6 + n / 200, answer="right") for n in range(60)]
     went, found, calibration = routes([*objects, mask(900, iou=0.8)])
