@@ -1,8 +1,8 @@
 """What a passage is made of: paragraphs, lists, tables, code, titles, contents and markup, each with its place in the text.
 
 Reads the conventions that plain text, Markdown and reStructuredText share: blocks stand between empty lines; a title is underlined or
-begins with "#"; code is fenced, or indented after "::" or by itself; a list has bullets or numbers; rows of a table have bars. It is no parser of
-either language: what it does not know is a paragraph.
+begins with "#"; code is fenced, or indented after "::" or by itself; a list has bullets or numbers; rows of a table have bars, or all
+begin with the name of the same column. It is no parser of either language: what it does not know is a paragraph.
 
 Invariants: blocks are in order and do not overlap; every word is in one; none begins or ends with a blank.
 """
@@ -45,6 +45,7 @@ _RULE = re.compile(r"\s*([=\-~^\"'`#*+.:_])\1{2,}\s*$")
 _HASHES = re.compile(r"#{1,6}\s+(.*?)\s*#*$")
 _ITEM = re.compile(r"\s*(?:[-*•+‣◦]|\(?(?:\d{1,3}|[a-zA-Z]|#)[.)])\s+\S")
 _BARS = re.compile(r"\s*\|.*\||.*\S +\| +\S")
+_ROW = re.compile(r"\s*(?P<label>[^:;|\n]{1,60}): [^;\n]*; [^:;\n]{1,60}: ")  # of a sheet: "Boat: Tern; Length: 7 m"
 _GRID = re.compile(r"\s*\+[-=+]{3,}\+\s*$|\s*=+(?: +=+)+\s*$|\s*\|?[\s:|-]*-{3,}[\s:|-]*\|[\s:|-]*$")
 _DIRECTIVE = re.compile(r"\s*\.\. (?:\|[^|]+\| )?([\w:.+-]+?)::(?:\s+(.*?))?\s*$")
 _COLONS = re.compile(r"\s*:{3,}(?:\s*\{.*)?$")
@@ -148,6 +149,8 @@ class _Reader:
             return kind
         if _GRID.match(line.text) or (_BARS.match(line.text) and self._next_is(_BARS, _GRID)):
             return self._table()
+        if (row := _ROW.match(line.text)) and self._next_is(_row_of(row["label"])):
+            return self._rows(_row_of(row["label"]))
         if _OPTION.match(line.text) and self.inside:
             self.place += 1
             return "markup"
@@ -230,6 +233,11 @@ class _Reader:
             self.place += 1
         return "table"
 
+    def _rows(self, row: re.Pattern[str]) -> BlockKind:
+        while self.place < len(self.lines) and row.match(self.lines[self.place].text):
+            self.place += 1
+        return "table"
+
     def _paragraph(self) -> BlockKind:
         indent = self.lines[self.place].indent
         self.place += 1
@@ -252,6 +260,11 @@ class _Reader:
     def _next_is(self, *patterns: re.Pattern[str]) -> bool:
         following = self.lines[self.place + 1].text if self.place + 1 < len(self.lines) else ""
         return bool(following.strip()) and any(pattern.match(following) for pattern in patterns)
+
+
+def _row_of(label: str) -> re.Pattern[str]:
+    """A line that begins with the name of the same column."""
+    return re.compile(rf"\s*{re.escape(label.strip())}: ")
 
 
 def _marker(line: _Line) -> str:

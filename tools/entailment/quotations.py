@@ -45,6 +45,7 @@ _TO_MACHINES = re.compile(
 _FOLLOWS: frozenset[BlockKind] = frozenset(("code", "list", "table", "paragraph"))
 _ITEM = re.compile(r"(?:[-*•+‣◦]|\(?(?:\d{1,3}|[a-zA-Z]|#)[.)])\s")
 _CELL = re.compile(r"[^|+=\s-][^|]*")
+_NAMED_CELLS = re.compile(r"[^:;|]{1,60}: [^;]*; ")
 _LETTER = re.compile(r"\w")
 _FIELD = re.compile(r"[*_`]*[A-Z][\w -]{1,25}[*_`]*:[*_`]*\s+\S[^\n]{0,80}")
 
@@ -95,7 +96,8 @@ def quotations(passage: Passage, place: int = 0) -> list[Quotation]:
         if block.kind == "list":
             under = leading
         elif block.kind == "table":
-            under = passage.text[block.start : block.end].partition("\n")[0]
+            head = passage.text[block.start : block.end].partition("\n")[0]
+            under = "" if _NAMED_CELLS.match(head) else head
         for start, end, kind, leads in _parts(passage.text, read, number):
             text = passage.text[start:end]
             lead = _first(text) if leads else text
@@ -224,8 +226,12 @@ def _parts(text: str, read: Sequence[Block], number: int) -> Iterator[tuple[int,
     elif block.kind == "table":
         start = block.start
         for line in text[block.start : block.end].split("\n"):
-            if len(_CELL.findall(line)) > 1:
-                yield start + len(line) - len(line.lstrip()), start + len(line.rstrip()), "table", False
+            named = (
+                _NAMED_CELLS.match(line.strip()) is not None
+            )  # says by itself what its cells are, as a sentence does
+            if named or len(_CELL.findall(line)) > 1:
+                kind: BlockKind = "paragraph" if named else "table"
+                yield start + len(line) - len(line.lstrip()), start + len(line.rstrip()), kind, False
             start += len(line) + 1
 
 

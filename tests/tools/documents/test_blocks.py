@@ -149,3 +149,10 @@ Two of them: both of oak.
 )
 def test_terms(paragraph, term):
     assert term_of(paragraph) == term
+
+
+def test_rows_that_name_their_columns_are_a_table():
+    rows = "Boat: Tern; Length: 7 m\nBoat: Heron; Length: 12 m"
+    assert [(block.kind, rows[block.start : block.end]) for block in blocks(rows)] == [("table", rows)]
+    for prose in ("Boat: Tern; Length: 7 m", "Note: it leaks; beware: it sinks.\nIt is old."):
+        assert [block.kind for block in blocks(prose)] == ["paragraph"]

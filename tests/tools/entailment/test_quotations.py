@@ -198,6 +198,12 @@ def test_a_sentence_is_quoted_with_what_it_leans_on_and_what_follows():
     assert around(text, "The winch stands in the yard.", 3) == "The winch stands in the yard."
 
 
+def test_a_row_of_a_sheet_is_quoted_by_itself():
+    rows = ["Boat: Tern; Length: 7 m", "Boat: Heron; Length: 12 m", "Boat: Gull; Length: 4 m"]
+    text = "\n".join(rows)
+    assert texts(text) == rows and [around(text, row) for row in rows] == rows
+
+
 def test_surroundings_end_with_their_paragraph_and_with_what_is_not_quoted():
     lock = "Turn the key twice."
     for text in (
