@@ -67,6 +67,7 @@ class RunView:
 
     def __init__(self, tasks: str = "tasks", *, clock: Callable[[], float] = time.monotonic) -> None:
         self.run_id, self.unit = "", tasks
+        self.how_to_stop = "Ctrl-C stops after this step, twice at once; the run can be resumed."
         self.expected = self.done = self.failed = 0
         self.latest = ""
         self._clock, self._started = clock, clock()
@@ -138,7 +139,7 @@ class RunView:
         parts.append(Text(clip(f"  {counted}{seconds(self.elapsed)}{left}", width - 1), style="dim"))
         if self.latest:
             parts.append(Text(clip(f"  {self.latest}", width - 1), style="dim"))
-        parts.append(Text("  Ctrl-C stops after this step, twice at once; the run can be resumed.", style="dim"))
+        parts.append(Text(f"  {self.how_to_stop}", style="dim"))
         return Group(*parts)
 
 

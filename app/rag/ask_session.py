@@ -65,6 +65,7 @@ def hold_session(config: RagConfig, settings: Settings, *, json_output: bool) ->
 def _answer(answering: Answering, config: RagConfig, question: str, json_output: bool) -> None:
     """Print one answer, or why there is none: a failure of one question does not end the session."""
     view = AskView(config.model_copy(update={"questions": (question,)}))
+    view.how_to_stop = "Ctrl-C ends the session."
     try:
         with progress(view, sys.stderr, silent=json_output) as show:
             pending = answering.ask(question, on_event=show)

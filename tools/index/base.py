@@ -20,7 +20,7 @@ from typing import Any, Self
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.passages import SPACES, Filter, Hit, Manifest, Mode, Passage, Query, Space, SpaceName
 from ...runtime.protocols import Embedder, Reranker, TextEmbedder
-from ..documents import TERMS
+from ..documents import TERMS, check_terms, terms, terms_here
 from .fusion import DEPTH, Ranking, fuse, reranked
 
 __all__ = ["BaseIndex", "Row", "Vector"]
@@ -315,20 +315,20 @@ class BaseIndex(ABC):
                     f" {embedder.model} ({embedder.revision[:12]}) was given: their vectors cannot be compared. Give the"
                     " first one, or index anew under another URL."
                 )
-        if manifest.terms != TERMS:
-            raise BadInput(
-                f"the words of the index {self.url!r} were counted by other rules ({manifest.terms or 'terms 1'} and not"
-                f" {TERMS}), so that a search would miss some: index anew under another URL, what was embedded is not paid again."
-            )
+        check_terms(manifest.terms, f"the index {self.url!r}")
         if self._chunker and manifest.chunker and self._chunker != manifest.chunker:
             raise BadInput(
                 f"the index {self.url!r} was cut with other chunk settings ({manifest.chunker} and not {self._chunker}):"
                 " give the same ones, or index anew under another URL."
             )
 
+    def _terms(self, text: str) -> list[str]:
+        """The words of a query, counted as those of the index were."""
+        return terms(text, self._manifest.terms if self._manifest is not None else TERMS)
+
     def _extended(self, texts: Mapping[str, Vector], images: Mapping[str, Vector]) -> Manifest:
         """The manifest with what these vectors add to it."""
-        old = self._manifest or Manifest(chunker=self._chunker, terms=TERMS)
+        old = self._manifest or Manifest(chunker=self._chunker, terms=terms_here())
         spaces: dict[str, Space | None] = {"text": old.text, "image": old.image}
         for name, vectors, embedder in (("text", texts, self._text), ("image", images, self._image)):
             lengths = {len(vector) for vector in vectors.values()}

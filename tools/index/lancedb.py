@@ -24,7 +24,6 @@ from ...runtime.errors import BadInput, InloopError, PrerequisiteError
 from ...runtime.passages import Filter, Manifest, Passage, SpaceName
 from ...runtime.run import settled
 from ...runtime.store import disk_problem, take, write_whole
-from ..documents import terms
 from .base import BaseIndex, Row, Vector
 from .contents import folder_size
 from .fusion import Ranking
@@ -158,7 +157,7 @@ class LanceIndex(BaseIndex):
         from lancedb.query import MatchQuery
 
         async def one(text: str) -> Ranking:
-            words = " ".join(terms(text)[:1000])
+            words = " ".join(self._terms(text)[:1000])
             if not words:
                 return []
             query = table.query().nearest_to_text(MatchQuery(words, "words"))

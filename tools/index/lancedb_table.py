@@ -102,7 +102,7 @@ def columns_of(row: Row, manifest: Manifest) -> dict[str, Any]:
     columns: dict[str, Any] = {name: getattr(passage, name) for name in (*TEXTS, *NUMBERS)}
     # a name says the type of its value, for the JSON functions take "1" for 1
     columns["meta"] = json.dumps({f"{kind_of(value)} {name}": value for name, value in passage.meta.items()})
-    columns |= {"words": " ".join(terms(passage.indexed)), "passage": passage.model_dump_json()}
+    columns |= {"words": " ".join(terms(passage.indexed, manifest.terms)), "passage": passage.model_dump_json()}
     for name in ("text", "image"):
         if getattr(manifest, name) is not None:
             columns[f"{name}_vector"] = getattr(row, name)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...runtime.errors import PrerequisiteError
 from ...runtime.passages import Filter, Manifest, Passage, SpaceName
-from ..documents import RAG_REMEDY, terms
+from ..documents import RAG_REMEDY
 from .base import BaseIndex, Row, Vector
 from .filter import matches
 from .fusion import Ranking
@@ -74,13 +74,13 @@ class MemoryIndex(BaseIndex):
 
     async def _worded(self, texts: Sequence[str], k: int, where: Filter | None) -> list[Ranking]:
         if self._bm25 is None:
-            kept = [(row, words) for row in self._rows.values() if (words := terms(row.passage.indexed))]
+            kept = [(row, words) for row in self._rows.values() if (words := self._terms(row.passage.indexed))]
             self._bm25 = [row for row, _ in kept], _bm25s([words for _, words in kept])
         rows, bm25 = self._bm25
         wanted = [place for place, row in enumerate(rows) if matches(where, row.passage)]
         found: list[Ranking] = []
         for text in texts:
-            asked = [word for word in terms(text) if bm25 is not None and word in bm25.vocab_dict]
+            asked = [word for word in self._terms(text) if bm25 is not None and word in bm25.vocab_dict]
             scores = bm25.get_scores(asked) if asked else np.zeros(len(rows), dtype=np.float32)
             positive = [place for place in wanted if scores[place] > 0]
             found.append(_best([rows[place] for place in positive], scores[positive], k))

@@ -118,7 +118,7 @@ class PostgresIndex(BaseIndex):
         postings: list[tuple[str, str, int]] = []
         for row in rows:
             passage = row.passage
-            counts = Counter(terms(passage.indexed))
+            counts = Counter(terms(passage.indexed, manifest.terms))
             postings += [(word, passage.id, number) for word, number in counts.items()]
             # a name says the type of its value, as in the filters
             meta = json.dumps({f"{kind_of(value)} {name}": value for name, value in passage.meta.items()})
@@ -180,7 +180,7 @@ class PostgresIndex(BaseIndex):
         condition, given = ("true", []) if where is None else _sql(where)
         found = []
         for text in texts:
-            counts = Counter(terms(text))
+            counts = Counter(self._terms(text))
             query = _BM25.format(name=self._name, where=condition)
             rows = await self._rows(query, (list(counts), list(counts.values()), *given, k)) if counts else []
             found.append([(Passage.model_validate_json(text), float(score)) for text, score in rows])

@@ -80,7 +80,10 @@ class QdrantIndex(BaseIndex):
         await self._furnish(manifest)
         if manifest != await self._stored():
             await self._keep(manifest)
-        points = [models.PointStruct(id=_key(r.passage.id), vector=_vectors(r), payload=_payload(r)) for r in rows]
+        points = [
+            models.PointStruct(id=_key(r.passage.id), vector=_vectors(r, manifest.terms), payload=_payload(r))
+            for r in rows
+        ]
         await self._call("upsert", self._name, points=points, wait=True)
 
     async def _keep(self, manifest: Manifest) -> None:
@@ -156,7 +159,7 @@ class QdrantIndex(BaseIndex):
     async def _worded(self, texts: Sequence[str], k: int, where: Filter | None) -> list[Ranking]:
         found: list[Ranking] = []
         for text in texts:
-            counts = Counter(_term(word) for word in terms(text))
+            counts = Counter(_term(word) for word in self._terms(text))
             sparse = _models().SparseVector(indices=list(counts), values=[float(n) for n in counts.values()])
             found.append(await self._found(sparse, "words", k, where) if counts else [])
         return found
@@ -275,8 +278,8 @@ def _term(word: str) -> int:
     return zlib.crc32(word.encode("utf-8"))
 
 
-def _vectors(row: Row) -> dict[str, Any]:
-    counts = Counter(_term(word) for word in terms(row.passage.indexed))
+def _vectors(row: Row, rules: str) -> dict[str, Any]:
+    counts = Counter(_term(word) for word in terms(row.passage.indexed, rules))
     norm = _K1 * (1 - _B + _B * counts.total() / _MEAN_LENGTH)
     vectors: dict[str, Any] = {
         name: list(vector) for name, vector in (("text", row.text), ("image", row.image)) if vector

@@ -1,6 +1,7 @@
 """`inloop ask` without a question: a session on a terminal, and lines through a pipe, as processes of their own."""
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -68,6 +69,7 @@ def test_on_a_terminal(place, environment, end):
     session = pexpect.spawn(
         ASK[0], ASK[1:], cwd=str(place), env=environment, encoding="utf-8", timeout=300, dimensions=(40, 120)
     )
+    session.logfile_read = said = io.StringIO()
     session.expect_exact("ask> ")
     session.sendline("When does the ferry leave?")
     session.expect_exact(f"“{TOLD}")
@@ -79,6 +81,7 @@ def test_on_a_terminal(place, environment, end):
     session.expect(pexpect.EOF)
     session.close()
     assert session.exitstatus == 0 and session.signalstatus is None
+    assert "can be resumed" not in said.getvalue(), "a session has no run to go on with"
     history = place / "runs" / ".store" / "ask_history"
     assert "When does the ferry leave?" in history.read_text(encoding="utf-8") and history.stat().st_mode & 0o77 == 0
 

@@ -1,10 +1,15 @@
 """Words of every script: what a search counts, and how many there are."""
 
+import importlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inloop.tools.documents import terms, word_count
+from inloop.runtime.errors import BadInput, PrerequisiteError
+from inloop.runtime.passages import Passage
+from inloop.tools.documents import SEGMENTED, TERMS, check_terms, terms, terms_here, word_count
+from inloop.tools.index import open_index
 
 pytest.importorskip("Stemmer", reason="the extra rag is not installed: pip install 'inloop[rag]'")
 
@@ -70,3 +75,45 @@ def test_any_text_has_terms_and_a_count(text):
     if text.isascii():
         assert (word_count(text) > 0) == any(letter.isalnum() for letter in text)
     assert terms(f"{text} {text}")[: len(found)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("灯塔高四十一米", ["灯塔", "高"]),
+        ("港は1952年に開かれました", ["港", "1952", "年"]),
+        ("ประภาคารสูง The Lamps", ["ประภาคาร", "สูง", "lamp"]),
+        ("등대의", ["등대", "대의"]),
+    ],
+)
+def test_by_icu_words_are_those_of_its_dictionaries(text, words):
+    pytest.importorskip("icu4py", reason="the extra segment is not installed: pip install 'inloop[segment]'")
+    assert terms_here() == SEGMENTED and set(words) <= set(terms(text, SEGMENTED))
+    assert not {"塔高", "ระ"} & set(terms(text, SEGMENTED))
+
+
+async def test_an_index_stays_with_the_rules_that_it_was_made_with(tmp_path, monkeypatch):
+    pytest.importorskip("icu4py", reason="the extra segment is not installed: pip install 'inloop[segment]'")
+    pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
+    text = "灯塔高四十一米。"
+    for name, rules in (("icu", SEGMENTED), ("pairs", TERMS)):
+        monkeypatch.setattr("inloop.tools.index.base.terms_here", lambda rules=rules: rules)
+        index = await open_index(f"lancedb:{tmp_path}/{name}")
+        await index.upsert([Passage(id="1", document="d", text=text)])
+        await index.close()
+    monkeypatch.undo()
+    for name, rules in (("icu", SEGMENTED), ("pairs", TERMS)):
+        index = await open_index(f"lancedb:{tmp_path}/{name}", create=False)
+        assert index.manifest.terms == rules
+        found, of_a_pair = await index.search(["灯塔", "十一"], mode="bm25")
+        assert [hit.passage.id for hit in found] == ["1"] and bool(of_a_pair) == (rules == TERMS)
+        await index.close()
+    monkeypatch.setattr(importlib.import_module("inloop.tools.documents.terms"), "terms_here", lambda: TERMS)
+    with pytest.raises(PrerequisiteError, match=r"made with the words of ICU"):
+        await open_index(f"lancedb:{tmp_path}/icu", create=False)
+
+
+def test_other_rules_are_refused():
+    check_terms(TERMS, "the index")
+    with pytest.raises(BadInput, match="counted by other rules"):
+        check_terms("terms 1", "the index")

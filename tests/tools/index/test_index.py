@@ -209,7 +209,7 @@ async def test_words_counted_by_other_rules_are_not_searched(tmp_path, monkeypat
     pytest.importorskip("lancedb", reason="the extra rag is not installed: pip install 'inloop[rag]'")
     url = f"lancedb://{tmp_path}/index"
     with monkeypatch.context() as before:
-        before.setattr("inloop.tools.index.base.TERMS", "")  # an index from before the rules had a number
+        before.setattr("inloop.tools.index.base.terms_here", lambda: "")  # an index from before the rules had a number
         index = await open_index(url)
         await index.upsert([Passage(id="a", document="d", text="ประภาคาร")])
         await index.close()
