@@ -42,6 +42,7 @@ def _words(result: CurateResult, bold: bool) -> list[str]:
                 f"  captions: {captions.judged} judged, {captions.unfit} do not fit, {captions.written} written anew"
                 f" (about {captions.wrong:.0%} are wrong; AUROC {captions.auroc:.3f})"
             )
+        lines += [f"  missing: {printable(gap.what)} (--query {json_text(gap.query)})" for gap in done.gaps]
         if (labels := done.labels) is not None:
             lines.append(
                 f"  labels: {labels.judged} judged, {labels.wrong} do not fit; a probe is right in {_percent(labels.accuracy)}"

@@ -14,7 +14,7 @@ from ..report import DEFAULT_LIMIT, Pictures, run_page
 from .charts import threshold_chart
 
 if TYPE_CHECKING:
-    from ...graphs.curate import Cleaned, CuratedRow, CurateResult, Sought
+    from ...graphs.curate import Cleaned, CuratedRow, CurateResult, Sought, Theme
     from ...runtime.records import BlobRef
     from ...runtime.store import BlobStore
 
@@ -77,6 +77,8 @@ def render(result: CurateResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -
         pictures.embed(row.image for row in shown if row.image is not None)
     for crowd in crowds:
         pictures.embed(each.image for each in crowd.shown if each.image is not None)
+    for theme in cleaned.themes:
+        pictures.embed(theme.shown)
     for group in (strange[:_SHOWN], misfits[:_SHOWN], *issues.values()):
         pictures.embed(row.image for row in group if row.image is not None)
     return run_page(
@@ -93,6 +95,7 @@ def render(result: CurateResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) -
         forests=result.group_shares(),
         probes=result.probes(),
         labels=_labels(cleaned),
+        themes=[(each, _theme(each)) for each in cleaned.themes],
         clues=_clues(cleaned),
         misfits=misfits[:_SHOWN],
         more_misfits=max(0, len(misfits) - _SHOWN),
@@ -144,6 +147,12 @@ def _wanted(cleaned: Cleaned, rows: list[CuratedRow]) -> list[tuple[Sought, list
 def _why(row: CuratedRow) -> str:
     size = f"{row.width} × {row.height}"
     return f"{size}, {row.score:.2f} like {row.copy_of}" if row.score is not None and row.copy_of else size
+
+
+def _theme(theme: Theme) -> str:
+    """How many there were and are, and what is said of its name."""
+    told = "" if theme.tells is None else f"; {theme.by}, which tells its pictures with an AUROC of {theme.tells:.2f}"
+    return f"{amount(theme.before)} pictures, of which {amount(theme.after)} stay{told}"
 
 
 def _labels(cleaned: Cleaned) -> str:

@@ -24,6 +24,11 @@ _HELP = (
 )
 
 
+_GROUPS_HELP = (
+    "  groups NUMBER: those of a proposal · groups A; B: others, in words · Enter: no groups · stop: write nothing"
+)
+
+
 class TerminalReviewer:
     """Asks at the terminal; `drawn` writes the page of what is offered, whose path it is given."""
 
@@ -41,8 +46,10 @@ class TerminalReviewer:
     async def __call__(self, question: Mapping[str, Any]) -> Review:
         """What the person answers; `Interrupted` where the input is at its end."""
         offer = Offer.model_validate(question)
+        if offer.cleaned is None:
+            return await self._answers.review("\n".join(_proposals(offer)), Review(), parsed, _GROUPS_HELP)
         self.drawn(offer.cleaned, self.page)
-        return await self._answers.review("\n".join(_lines(offer, self.page)), Review(), parsed, _HELP)
+        return await self._answers.review("\n".join(_lines(offer, offer.cleaned, self.page)), Review(), parsed, _HELP)
 
 
 def parsed(line: str, review: Review) -> Review:
@@ -58,6 +65,8 @@ def parsed(line: str, review: Review) -> Review:
             added: dict[str, Any] = {"stop": True}
         case "keep" if rest:
             added = {"keep": (*review.keep, rest)}
+        case "groups" if rest:
+            added = {"groups": rest}
         case "threshold" if rest:
             added = {"threshold": rest}
         case _:
@@ -66,8 +75,23 @@ def parsed(line: str, review: Review) -> Review:
         return Review.model_validate(review.model_dump() | added)
 
 
-def _lines(offer: Offer, page: Path) -> list[str]:
-    done = offer.cleaned
+def _proposals(offer: Offer) -> list[str]:
+    lines = [
+        "",
+        *([f"  {printable(offer.wrong)}"] if offer.wrong else []),
+        "  Groups whose shares a cleaning should keep, as proposed:",
+    ]
+    for number, each in enumerate(offer.groups, start=1):
+        lines.append(f"  {number} {printable(each.attribute)}")
+        for group in each.groups:
+            told = "" if group.tells is None else f", told with an AUROC of {group.tells:.2f}"
+            lines.append(
+                f"      {printable(group.words)}: {group.share:.0%} of the pictures for the encoder, {group.captions} captions{told}"
+            )
+    return lines
+
+
+def _lines(offer: Offer, done: Cleaned, page: Path) -> list[str]:
     gone = ", ".join(f"{count} {reason}" for reason, count in done.reasons.items()) or "none goes"
     threshold = "" if done.threshold is None else f", threshold {done.threshold:.3g} ({done.how})"
     return [

@@ -1,7 +1,7 @@
 from .config import CurateConfig
 from .export import read_rows, table_csv, undone
 from .loop import curate
-from .result import Audit, Cleaned, CuratedRow, CurateResult, Share, Sought
+from .result import Audit, Cleaned, CuratedRow, CurateResult, Share, Sought, Theme
 from .review import Offer, Review
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Review",
     "Share",
     "Sought",
+    "Theme",
     "curate",
     "read_rows",
     "table_csv",

@@ -29,6 +29,7 @@ _LEAST_PLANTED = 0.3  # of the planted ones below a score, for a share to be had
 _BORDER = 0.95  # of the planted ones score below a borderline caption's highest
 _TELLS = 0.7  # a filter that parts right from wrong no better is not followed
 _MIXED = 0.6  # the AUROC of one's own against planted ones that is the least: where half are wrong and all are told, it is .75
+_SEEN = 0.25  # of right captions score as high as nothing else does; else they are not told from others well enough to be looked for
 _ASKED = 100  # planted captions that questions are asked of
 
 Pair = tuple[BlobRef, str]
@@ -58,12 +59,14 @@ class Filter:
 class Captioned(Record):
     """What is known of captions, by place of the picture: the filter's `own` scores, those that are `unfit`, the captions `written` in their place.
 
-    `why`: of those that are unfit, in words; `notes`: what was not judged.
+    `why`: of those that are unfit, in words; `notes`: what was not judged. `fits`: the score from which a text shows what a picture shows: half of the
+    right captions score as high, and one of a hundred planted ones; None where there is none.
     """
 
     own: dict[int, float] = Field(default_factory=dict)
     why: dict[int, str] = Field(default_factory=dict)
     written: dict[int, tuple[str, float]] = Field(default_factory=dict)
+    fits: float | None = None
     check: CaptionCheck | None = None
     notes: tuple[str, ...] = ()
 
@@ -206,7 +209,11 @@ async def judged(
         wrong=told.wrong,
         asked=asked,
     )
-    return Captioned(own=own, why=unfit, written=written, check=check, notes=tuple(notes))
+    right = [score for place, score in own.items() if place not in unfit]
+    fits = max(float(np.median(right)), float(np.quantile(list(strange.values()), 0.99))) if right else None
+    if fits is not None and np.mean(np.array(right) >= fits) < _SEEN:
+        fits = None
+    return Captioned(own=own, why=unfit, written=written, fits=fits, check=check, notes=tuple(notes))
 
 
 async def _written(

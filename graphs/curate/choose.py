@@ -31,6 +31,7 @@ from .found import curve_of, proposed_threshold, threshold_of_share
 from .labels import Labelled
 from .result import Cleaned, CuratedRow, PlantedRecall
 from .retrieve import Retrieved, retrieval, rows_marked, unlike
+from .themes import Named, counted_themes
 
 __all__ = ["chosen", "proposal"]
 
@@ -51,7 +52,7 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
     by_name = {each.path: place for place, each in enumerate(looked.looks)}
     decisions = Decisions(looked.looks, {by_name[id] for id in state["kept"]})
     captioned = context.captions(state)
-    known = context.labels(state)
+    known, named = context.labels(state), context.named(state)
     decisions.wrong_labels(known.doubts)
     _remarks(decisions, config, captioned)
     wanted = (
@@ -75,7 +76,7 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
         decisions.leaks(pairs, threshold, looked.tests)
     grouped = None
     if prototypes is not None and vectors is not None:
-        grouped = grouped_by(config.group_names, vectors, prototypes)
+        grouped = grouped_by(tuple(state["groups"]), vectors, prototypes)
     before = Before(*decisions.among_staying(pairs), threshold)
     if vectors is not None and threshold is not None:
         removal = _removal(config, before.staying, before.among, threshold, vectors, priority, grouped)
@@ -91,10 +92,13 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
     decisions.number_clusters(pairs, threshold)
     audit = audited(config, decisions, vectors, before, grouped, known)
     notes = (*looked.notes, *captioned.notes, *known.notes, *_limits(decisions, config, known))
-    table = _table(context, decisions, looked, grouped, captioned, known)
+    table = _table(context, decisions, looked, grouped, captioned, known, named)
     if wanted is not None:
         table = rows_marked(table, wanted)
         notes = (*notes, *wanted.notes)
+    stays = np.array([not reason for reason in decisions.reasons])
+    by_place = {} if grouped is None else grouped.by_place()
+    inside = counted_themes(named, [each.blob for each in looked.looks], stays, by_place)
     reasons = Counter(row.reason for row in table if row.reason)
     changes = Counter(each.change for each in told)
     return Cleaned(
@@ -107,7 +111,7 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
         ),
         audit=audit, notes=notes, to=config.to, reviews=state["reviews"],
         table=context.session.store.blobs.put(json_lines([row.model_dump(mode="json") for row in table]), "application/jsonl"),
-        captions=captioned.check,
+        captions=captioned.check, themes=inside, groups=tuple(state["groups"]),
         labels=known.check, balance=balance, retrieval=None if wanted is None else retrieval(decisions, wanted),
     )  # fmt: skip
 
@@ -186,7 +190,7 @@ def _removal(
 
 
 def _table(
-    context: CurateContext, decisions: Decisions, looked: Looked, grouped: Grouped | None, captioned: Captioned, known: Labelled
+    context: CurateContext, decisions: Decisions, looked: Looked, grouped: Grouped | None, captioned: Captioned, known: Labelled, named: Named
 ) -> list[CuratedRow]:  # fmt: skip
     told = context.sources.annotations
     tests = {each.path: each.blob for each in looked.tests}
@@ -211,6 +215,7 @@ def _table(
                 caption=told.captions.get(each.path, ""),
                 caption_score=score,
                 written=written,
+                theme=named.themes[named.of[place]].name if named.themes else "",
                 label=told.labels.get(each.path, ""),
                 likely=known.doubts[place].likely if place in known.doubts else "",
             )

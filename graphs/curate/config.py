@@ -14,6 +14,10 @@ from ...tools.curation import ISSUES, Choice, Rule
 __all__ = ["CurateConfig"]
 
 
+PROPOSE = "propose"
+"""`groups` where a language model proposes them."""
+
+
 class CurateConfig(RunConfig):
     """What is cleaned, and how."""
 
@@ -76,7 +80,8 @@ class CurateConfig(RunConfig):
         option("which copy stays: the one of most pixels, far from or near to its cluster's centre, or any", "near copies"),
     ] = "largest"  # fmt: skip
     groups: Annotated[
-        str, option('groups in words, with semicolons: "a photo of a woman; a photo of a man"; of copies the one stays that serves them', "groups", "TEXTS")
+        str, option('groups in words, with semicolons: "a photo of a woman; a photo of a man"; of copies the one stays that serves them. propose: --llm'
+                    " proposes some from captions, and with --review a person confirms them", "groups", "TEXTS")
     ] = ""  # fmt: skip
     choice: Annotated[Choice, option("matched: shares stay as they were; fairdedup: as published", "groups")] = (
         "matched"
@@ -93,6 +98,9 @@ class CurateConfig(RunConfig):
     captioner: Annotated[
         str, option("writes the captions of pictures whose own do not fit (default: none)", "who does what", "ID")
     ] = ""
+    llm: Annotated[
+        str, option("a language model that names themes, proposes groups, and says what is missing (default: none)", "who does what", "ID")
+    ] = ""  # fmt: skip
     review: Annotated[bool, option("ask before anything is written; the threshold can be changed then")] = False
     seed: Annotated[int, option("of what is planted and drawn", ge=0)] = 0
     in_flight: Annotated[int, option("one folder at a time", flag=False, ge=1, le=1)] = 1
@@ -157,8 +165,15 @@ class CurateConfig(RunConfig):
         return _is_url(self.pool)
 
     @property
+    def proposes(self) -> bool:
+        """Whether groups are proposed and confirmed, and not given."""
+        return self.groups.strip() == PROPOSE
+
+    @property
     def group_names(self) -> tuple[str, ...]:
-        """The groups, each once."""
+        """The groups that were given, each once."""
+        if self.proposes:
+            return ()
         return tuple(dict.fromkeys(" ".join(name.split()) for name in self.groups.split(";") if name.strip()))
 
     @classmethod

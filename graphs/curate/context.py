@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from ...agents.curation import Curator
 from ...runtime.errors import BadInput
+from ...runtime.llm import open_chat
 from ...runtime.protocols import Captioner, Embedder, Rewarder, VisualQA
 from ...runtime.records import Record
-from ...runtime.run import Session, Warned
-from ...tools.curation import Look, Pairs, packages_there
+from ...runtime.run import Session, Warned, each
+from ...tools.curation import Look, Pairs, packages_there, themes
 from ...tools.data import picture_files
 from ...tools.encoders import open_clip
 from ...tools.rewards import open_matcher
@@ -25,11 +27,13 @@ from .annotations import Annotations, read_annotations
 from .captions import Captioned
 from .config import CurateConfig
 from .labels import Labelled
+from .themes import Named
 
 __all__ = ["MANIFEST", "CurateContext", "CurateState", "Looked", "Sources", "first_state", "sources_of"]
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 MANIFEST = "curate.json"
+_SAMPLES = 12  # pictures of a theme that are captioned to name it
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,9 @@ class Looked(Record):
 
 class CurateState(TypedDict):
     """Where a cleaning stands; JSON only. In the blob store, "" for none: `looked`, `vectors`, `planted`, `pairs`, `captioned`, `labelled`,
-    `retrieved`, `cleaned`.
+    `retrieved`, `proposed`, `named`, `cleaned`.
 
-    `threshold`: a person's, None for the config's or the found one. `kept`: ids that a person keeps whatever is said of them.
+    `groups`: their words. `threshold`: a person's, None for the config's or the found one. `kept`: ids that a person keeps whatever is said of them.
     """
 
     version: int
@@ -71,8 +75,11 @@ class CurateState(TypedDict):
     captioned: str
     labelled: str
     retrieved: str
+    proposed: str
+    named: str
     cleaned: str
     threshold: float | None
+    groups: list[str]
     kept: list[str]
     reviews: int
     approved: bool
@@ -83,7 +90,8 @@ class CurateState(TypedDict):
 def first_state() -> CurateState:
     """The state of a cleaning that has not begun."""
     return CurateState(
-        version=STATE_VERSION, looked="", vectors="", planted="", pairs="", captioned="", labelled="", retrieved="", cleaned="", threshold=None,
+        version=STATE_VERSION, looked="", vectors="", planted="", pairs="", captioned="", labelled="", retrieved="", proposed="", named="",
+        groups=[], cleaned="", threshold=None,
         kept=[], reviews=0, approved=False, wrong="", stop="",
     )  # fmt: skip
 
@@ -103,14 +111,22 @@ def sources_of(config: CurateConfig) -> Sources:
         raise BadInput(
             f"--groups {config.groups!r} is one group: give two or more, with semicolons, so that they can be compared."
         )
+    if config.proposes and not (config.llm and config.captions and config.review):
+        raise BadInput(
+            "--groups propose has a language model read captions and a person confirm what it proposes: give --llm, --captions and --review."
+        )
     if config.threshold is not None and config.remove:
         raise BadInput("--threshold and --remove both say how much goes: give one of them.")
     if config.copies == "exact" and (config.threshold is not None or config.remove):
         raise BadInput("--copies exact removes the same pixels alone: leave --threshold and --remove out.")
     if config.copies == "exact" and config.groups:
         raise BadInput("--groups chooses among near copies, and --copies exact looks for none: leave one of them out.")
-    if config.captioner and not config.captions:
+    if config.captioner and not (config.captions or config.llm):
         raise BadInput("--captioner writes captions anew where those of --captions do not fit: give --captions.")
+    if config.llm and not (config.captions or config.captioner):
+        raise BadInput(
+            "--llm reads captions, and sees no picture: give --captions, or --captioner to have some written."
+        )
     if (config.vqa or config.filter != "clip") and not config.captions:
         raise BadInput("--filter and --vqa judge captions: give --captions.")
     files = names(config.folder)
@@ -142,7 +158,7 @@ def sources_of(config: CurateConfig) -> Sources:
     if config.labels:
         packages_there()
     annotations = read_annotations(config.captions, config.labels, files, Path(config.folder))
-    if config.captioner and not annotations.captions:
+    if config.captioner and config.captions and not annotations.captions:
         raise BadInput(f"--captioner writes captions anew, and {config.captions!r} has none: give a column caption.")
     return Sources(files, names(config.test), names(config.like), () if config.pool_is_index else names(config.pool), annotations)  # fmt: skip
 
@@ -165,18 +181,19 @@ class CurateContext:
     clip: Embedder | None
     rewarder: Rewarder | None
     vqa: VisualQA | None
+    curator: Curator | None
     captioner: Captioner | None
 
     @classmethod
     def open(cls, config: CurateConfig, session: Session) -> CurateContext:
         """Open the models that the config needs."""
-        session.brought("models", ("clip", "captioner", "vqa", "itm"))
+        session.brought("models", ("clip", "captioner", "vqa", "itm", "llm"))
         name, _, itm = config.filter.partition(":")
         needed = (
             config.copies != "exact"
             or config.wants
             or config.balance is not None
-            or bool(config.captions or config.labels)
+            or bool(config.captions or config.labels or config.llm)
         )
         return cls(
             config=config,
@@ -184,15 +201,16 @@ class CurateContext:
             sources=sources_of(config),
             clip=session.open("clip", open_clip, config.clip) if needed else None,
             rewarder=session.open("itm", open_matcher, itm) if name == "itm" else None,
+            curator=Curator(session.open("llm", open_chat, config.llm)) if config.llm else None,
             vqa=session.open("vqa", open_vqa, config.vqa) if config.vqa else None,
             captioner=session.open("captioner", open_captioner, config.captioner) if config.captioner else None,
         )
 
-    async def prototypes(self) -> NDArray[np.float32] | None:
+    async def prototypes(self, state: CurateState) -> NDArray[np.float32] | None:
         """(groups, size): unit vectors of the groups' words; None without groups."""
-        if not self.config.group_names or self.clip is None:
+        if not state["groups"] or self.clip is None:
             return None
-        return np.array(await self.clip.texts(list(self.config.group_names)), dtype=np.float32)
+        return np.array(await self.clip.texts(state["groups"]), dtype=np.float32)
 
     def foreign(self, looks: tuple[Look, ...]) -> str:
         """What to say where bundled models are given pictures that they cannot know; "" for nothing."""
@@ -237,9 +255,32 @@ class CurateContext:
         """The address of pairs."""
         return self.put_json({"rows": pairs.rows.tolist(), "scores": pairs.scores.tolist()})
 
+    def captions_of(self, looked: Looked) -> dict[int, str]:
+        """The captions that were given, by place."""
+        told = self.sources.annotations.captions
+        return {place: told[each.path] for place, each in enumerate(looked.looks) if each.path in told}
+
+    async def captioned_samples(self, looked: Looked, vectors: NDArray[np.float32]) -> dict[int, str]:
+        """Captions of some pictures of each theme, by the captioner, where none were given."""
+        assert self.captioner is not None
+        rng = np.random.default_rng([self.config.seed, 47])
+        places = sorted(
+            place
+            for rows in themes(vectors, seed=self.config.seed).members()
+            for place in rng.choice(rows, size=min(_SAMPLES, len(rows)), replace=False).tolist()
+        )
+        written = await each(self.captioner.caption, [(looked.looks[place].blob, None) for place in places])
+        return {
+            place: text for place, text in zip(places, written, strict=True) if isinstance(text, str) and text.strip()
+        }
+
     def captions(self, state: CurateState) -> Captioned:
         """What is known of the captions; nothing where there are none."""
         return Captioned.model_validate_json(self.session.store.blobs.get(state["captioned"])) if state["captioned"] else Captioned()  # fmt: skip
+
+    def named(self, state: CurateState) -> Named:
+        """The themes; none where there is no encoder."""
+        return Named.model_validate_json(self.session.store.blobs.get(state["named"])) if state["named"] else Named()
 
     def labels(self, state: CurateState) -> Labelled:
         """What is known of the classes; nothing where there are none."""

@@ -27,7 +27,7 @@ __all__ = ["exported_to", "read_rows", "table_csv", "undone"]
 
 _COLUMNS = (
     "picture", "kept", "reason", "why", "copy_of", "score", "cluster", "group", "issues", "width", "height", "bytes", "caption",
-    "caption_score", "written", "label", "likely", "like", "likeness", "file",
+    "caption_score", "written", "theme", "label", "likely", "like", "likeness", "file",
 )  # fmt: skip
 
 

@@ -6,8 +6,11 @@
     plant     copies and look-alikes of some of the pictures are made, and scored: which threshold parts them
     compare   pairs that may be copies, scored: laid over each other (pixels), or by the encoder's cosine (SemDeDup)
     caption   captions that do not fit, by a filter and planted wrong ones; borderline ones by their questions; a captioner writes those anew
+    propose   groups: those that were given, or proposals of a language model, which a person confirms (LangGraph interrupt) before they count
     label     classes that do not fit, by a probe, and what else gives them away
+    name      themes, by the words of their captions or by a language model whose names are checked on the pictures
     choose    what stays, and of each group as much as before; leaks into the test set go first; then the audit
+    describe  what is missing in what stays, by a language model, looked for before it is told
     review    a person sees the page, and changes the threshold, keeps pictures, or goes on (LangGraph interrupt)
     export    links, a table, metadata; nothing is deleted
 
@@ -34,16 +37,19 @@ from .captions import Filter, judged
 from .choose import chosen, proposal
 from .compare import compared
 from .context import CurateContext, CurateState, Looked
-from .export import exported_to
+from .export import exported_to, read_rows
 from .labels import labelled
 from .plant import planted
+from .propose import Proposed, proposed
 from .result import Cleaned
 from .retrieve import retrieved
 from .review import Offer, Review
+from .themes import missing, named
 
-__all__ = ["build"]
+__all__ = ["STOPPED", "build"]
 
 _BATCH = 64
+STOPPED = "a person stopped it: nothing is written"
 Context = Runtime[CurateContext]
 
 
@@ -169,15 +175,50 @@ async def caption(state: CurateState, runtime: Context) -> dict[str, Any]:
     return {"captioned": context.put(captioned)}
 
 
+async def propose(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """The groups that were given, or proposals for a person."""
+    context = runtime.context
+    if not context.config.proposes or context.clip is None or context.curator is None:
+        return {"groups": list(context.config.group_names)}
+    looked = context.looked(state)
+    found = await proposed(
+        context.clip,
+        context.curator,
+        context.vectors(state)[: len(looked.looks)],
+        context.captions_of(looked),
+        context.config.seed,
+    )
+    for note in found.notes:
+        context.tell(note)
+    return {"proposed": context.put(found)}
+
+
+async def confirm(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Ask a person which groups count: nothing depends on them before."""
+    context = runtime.context
+    offered = Proposed.model_validate_json(context.session.store.blobs.get(state["proposed"])).groups
+    if not offered:
+        return {"groups": []}
+    answer = interrupt(
+        Offer(folder=context.config.folder, groups=offered, wrong=state["wrong"]).model_dump(mode="json")
+    )
+    try:
+        with options_checked():
+            said = Review.model_validate(answer)
+        return {"groups": list(said.chosen(offered)), "wrong": "", "stop": STOPPED if said.stop else ""}
+    except BadInput as error:
+        return {"wrong": str(error)}
+
+
 async def label(state: CurateState, runtime: Context) -> dict[str, Any]:
     """Judge the classes of pictures by a probe on their vectors."""
     context = runtime.context
     classes = context.sources.annotations.labels
     if not classes:
         return {}
-    looked, prototypes = context.looked(state), await context.prototypes()
+    looked, prototypes = context.looked(state), await context.prototypes(state)
     vectors = context.vectors(state)[: len(looked.looks)]
-    grouped = None if prototypes is None else grouped_by(context.config.group_names, vectors, prototypes)
+    grouped = None if prototypes is None else grouped_by(tuple(state["groups"]), vectors, prototypes)
     threshold = None if context.config.copies == "exact" else proposal(context, state)
     context.session.emit(Progressed(text=f"{len(classes)} labels to judge"))
     known = await asyncio.to_thread(
@@ -187,11 +228,46 @@ async def label(state: CurateState, runtime: Context) -> dict[str, Any]:
     return {"labelled": context.put(known)}
 
 
+async def name(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Name the themes of the set."""
+    context = runtime.context
+    if context.clip is None:
+        return {}
+    looked = context.looked(state)
+    vectors, captions = context.vectors(state)[: len(looked.looks)], context.captions_of(looked)
+    if not captions and context.captioner is not None:
+        captions = await context.captioned_samples(looked, vectors)
+    found = await named(context.session, context.clip, context.curator, vectors, captions, context.config.seed)
+    for note in found.notes:
+        context.tell(note)
+    return {"named": context.put(found)}
+
+
 async def choose(state: CurateState, runtime: Context) -> dict[str, Any]:
     """Say of each picture whether it stays and why, and what that cost whom."""
     context = runtime.context
-    cleaned = await asyncio.to_thread(chosen, context, state, await context.prototypes())
+    cleaned = await asyncio.to_thread(chosen, context, state, await context.prototypes(state))
     return {"cleaned": context.put(cleaned)}
+
+
+async def describe(state: CurateState, runtime: Context) -> dict[str, Any]:
+    """Have the language model say what is missing in what stays, and look for it there."""
+    context = runtime.context
+    if context.curator is None or context.clip is None:
+        return {}
+    cleaned = Cleaned.model_validate_json(context.session.store.blobs.get(state["cleaned"]))
+    looked = context.looked(state)
+    kept = {row.id for row in read_rows(context.session.store.blobs, cleaned) if row.kept}
+    places = [place for place, each_ in enumerate(looked.looks) if each_.path in kept]
+    captions = context.captions_of(looked)
+    fits = context.captions(state).fits if context.config.filter == "clip" else None
+    gaps, notes = await missing(
+        context.clip, context.curator, cleaned.themes,
+        {each_.group: each_.share for each_ in cleaned.audit.shares if each_.way == "this run"},
+        [captions[place] for place in places if place in captions], context.vectors(state)[places],
+        fits, context.config.seed,
+    )  # fmt: skip
+    return {"cleaned": context.put(cleaned.model_copy(update={"gaps": gaps, "notes": (*cleaned.notes, *notes)}))}
 
 
 async def review(state: CurateState, runtime: Context) -> dict[str, Any]:
@@ -211,7 +287,7 @@ async def review(state: CurateState, runtime: Context) -> dict[str, Any]:
     again = said.threshold is not None or bool(said.keep)
     return {
         "threshold": threshold, "kept": kept, "approved": not again, "reviews": state["reviews"] + 1, "wrong": "",
-        "stop": "a person stopped it: nothing is written" if said.stop else "",
+        "stop": STOPPED if said.stop else "",
     }  # fmt: skip
 
 
@@ -232,7 +308,15 @@ def _retrieved(state: CurateState) -> Literal["plant", "__end__"]:
     return "__end__" if state["stop"] else "plant"
 
 
-def _chosen(state: CurateState, runtime: Context) -> Literal["review", "export"]:
+def _proposed(state: CurateState) -> Literal["confirm", "label"]:
+    return "confirm" if state["proposed"] else "label"
+
+
+def _confirmed(state: CurateState) -> Literal["confirm", "label", "__end__"]:
+    return "__end__" if state["stop"] else "confirm" if state["wrong"] else "label"
+
+
+def _described(state: CurateState, runtime: Context) -> Literal["review", "export"]:
     return "review" if runtime.context.config.review else "export"
 
 
@@ -247,7 +331,22 @@ def _reviewed(state: CurateState) -> Literal["review", "choose", "export", "__en
 def build() -> StateGraph[CurateState, CurateContext, CurateState, CurateState]:
     """The state machine, not compiled; its nodes work with a `CurateContext`."""
     machine = StateGraph(CurateState, context_schema=CurateContext)
-    for node in (look, embed, retrieve, plant, compare, caption, label, choose, review, export):
+    for node in (
+        look,
+        embed,
+        retrieve,
+        plant,
+        compare,
+        caption,
+        propose,
+        confirm,
+        label,
+        name,
+        choose,
+        describe,
+        review,
+        export,
+    ):
         machine.add_node(node.__name__, node)
     machine.add_edge(START, "look")
     machine.add_edge("look", "embed")
@@ -255,9 +354,13 @@ def build() -> StateGraph[CurateState, CurateContext, CurateState, CurateState]:
     machine.add_conditional_edges("retrieve", _retrieved)
     machine.add_edge("plant", "compare")
     machine.add_edge("compare", "caption")
-    machine.add_edge("caption", "label")
-    machine.add_edge("label", "choose")
-    machine.add_conditional_edges("choose", _chosen)
+    machine.add_edge("caption", "propose")
+    machine.add_conditional_edges("propose", _proposed)
+    machine.add_conditional_edges("confirm", _confirmed)
+    machine.add_edge("label", "name")
+    machine.add_edge("name", "choose")
+    machine.add_edge("choose", "describe")
+    machine.add_conditional_edges("describe", _described)
     machine.add_conditional_edges("review", _reviewed)
     machine.add_edge("export", END)
     return machine

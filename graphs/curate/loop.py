@@ -14,7 +14,7 @@ from ...runtime.errors import BadInput
 from ...runtime.run import Loop, Session, exported
 from .config import CurateConfig
 from .context import CurateContext, Sources, first_state, sources_of
-from .graph import build
+from .graph import STOPPED, build
 from .result import Cleaned, CurateResult
 
 __all__ = ["curate", "graph"]
@@ -31,10 +31,10 @@ def _inputs(config: CurateConfig) -> Mapping[str, Sources]:
 
 async def _work(context: CurateContext, id: str, sources: Sources) -> Cleaned | None:
     state = await context.session.finish(build(), context=context, id=id, start=first_state(), max_steps=_STEPS)
-    if state["stop"] and not state["cleaned"]:
-        return None
+    if state["stop"] == STOPPED:
+        raise BadInput(STOPPED)
     if state["stop"]:
-        raise BadInput(state["stop"])
+        return None
     cleaned = Cleaned.model_validate_json(context.session.store.blobs.get(state["cleaned"]))
     for note in (*cleaned.audit.alarms, *cleaned.notes):  # of a process before this one as well
         context.tell(note)

@@ -26,11 +26,13 @@ __all__ = [
     "Doubt",
     "LabelCheck",
     "PlantedRecall",
+    "GapFound",
     "Reason",
     "Retrieval",
     "Share",
     "Sought",
     "Source",
+    "Theme",
 ]
 
 Reason = Literal[
@@ -63,6 +65,7 @@ class CuratedRow(Record):
     caption: str = ""
     caption_score: float | None = None
     written: str = ""
+    theme: str = ""
     label: str = ""
     likely: str = ""
     like: str = ""
@@ -194,6 +197,33 @@ class Balance(Record):
     clusters: tuple[Balanced, ...]
 
 
+class Theme(Record):
+    """Pictures that are alike in meaning. `by`: who gave the name, "" where it is but a number; `tells`: the AUROC with which the name tells its pictures.
+
+    `before` and `after`: how many there were and are; `shown`: some of those; `rare`: groups that are rare in it, in words.
+    """
+
+    name: str
+    by: str = ""
+    tells: float | None = None
+    before: int
+    after: int
+    shown: tuple[BlobRef, ...] = ()
+    rare: tuple[str, ...] = ()
+
+
+class GapFound(Record):
+    """What a language model says is missing, and why. `query`: the words that would find it.
+
+    `there`: how many of the kept pictures fit them, where that is known.
+    """
+
+    what: str
+    why: str
+    query: str
+    there: int | None = None
+
+
 class Cleaned(Task):
     """The whole folder. `table`: the rows as JSON lines in the blob store, one a picture, in the order of their names."""
 
@@ -209,6 +239,9 @@ class Cleaned(Task):
     audit: Audit = Audit()
     captions: CaptionCheck | None = None
     labels: LabelCheck | None = None
+    themes: tuple[Theme, ...] = ()
+    gaps: tuple[GapFound, ...] = ()
+    groups: tuple[str, ...] = ()
     retrieval: Retrieval | None = None
     balance: Balance | None = None
     table: BlobRef

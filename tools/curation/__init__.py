@@ -13,6 +13,7 @@ from .near_copies import KEEPS, RULES, Keep, Removal, Rule, components, nearest,
 from .pairs import Pairs, joined, near_pairs, remove_pairs
 from .planted import CHANGES, COPIES, Change, CurvePoint, Planted, plant, proposed, recall_curve
 from .retrieve import by_clusters, by_samples
+from .themes import distinctive_words, tells, theme_count, themes
 from .vectors import SomeRows, open_vectors
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "COPIES",
     "coverage",
     "detail",
+    "distinctive_words",
     "DETAILED",
     "doubted",
     "Doubts",
@@ -78,6 +80,9 @@ __all__ = [
     "RULES",
     "SomeRows",
     "Thumbnails",
+    "tells",
+    "theme_count",
+    "themes",
     "told_by",
     "unit_rows",
 ]
