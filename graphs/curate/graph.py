@@ -26,12 +26,11 @@ from typing import Any, Literal
 import numpy as np
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import interrupt
 
 from ...runtime.errors import BadInput
-from ...runtime.records import options_checked
 from ...runtime.run import Progressed
 from ...tools.curation import Look, look_at
+from .asked import confirm, review
 from .audit import grouped_by
 from .captions import Filter, judged
 from .choose import chosen, proposal
@@ -40,16 +39,14 @@ from .context import CurateContext, CurateState, Looked
 from .export import exported_to, read_rows
 from .labels import labelled
 from .plant import planted
-from .propose import Proposed, proposed
+from .propose import hardly_told, judged_groups, proposed
 from .result import Cleaned
 from .retrieve import retrieved
-from .review import Offer, Review
 from .themes import missing, named
 
-__all__ = ["STOPPED", "build"]
+__all__ = ["build"]
 
 _BATCH = 64
-STOPPED = "a person stopped it: nothing is written"
 Context = Runtime[CurateContext]
 
 
@@ -178,9 +175,14 @@ async def caption(state: CurateState, runtime: Context) -> dict[str, Any]:
 async def propose(state: CurateState, runtime: Context) -> dict[str, Any]:
     """The groups that were given, or proposals for a person."""
     context = runtime.context
-    if not context.config.proposes or context.clip is None or context.curator is None:
-        return {"groups": list(context.config.group_names)}
-    looked = context.looked(state)
+    names, looked = list(context.config.group_names), context.looked(state)
+    if context.clip is None:
+        return {"groups": names}
+    if not context.config.proposes or context.curator is None:
+        vectors = context.vectors(state)[: len(looked.looks)]
+        for note in hardly_told(await judged_groups(context.clip, names, vectors, context.captions_of(looked))):
+            context.tell(note)
+        return {"groups": names}
     found = await proposed(
         context.clip,
         context.curator,
@@ -191,23 +193,6 @@ async def propose(state: CurateState, runtime: Context) -> dict[str, Any]:
     for note in found.notes:
         context.tell(note)
     return {"proposed": context.put(found)}
-
-
-async def confirm(state: CurateState, runtime: Context) -> dict[str, Any]:
-    """Ask a person which groups count: nothing depends on them before."""
-    context = runtime.context
-    offered = Proposed.model_validate_json(context.session.store.blobs.get(state["proposed"])).groups
-    if not offered:
-        return {"groups": []}
-    answer = interrupt(
-        Offer(folder=context.config.folder, groups=offered, wrong=state["wrong"]).model_dump(mode="json")
-    )
-    try:
-        with options_checked():
-            said = Review.model_validate(answer)
-        return {"groups": list(said.chosen(offered)), "wrong": "", "stop": STOPPED if said.stop else ""}
-    except BadInput as error:
-        return {"wrong": str(error)}
 
 
 async def label(state: CurateState, runtime: Context) -> dict[str, Any]:
@@ -268,27 +253,6 @@ async def describe(state: CurateState, runtime: Context) -> dict[str, Any]:
         fits, context.config.seed,
     )  # fmt: skip
     return {"cleaned": context.put(cleaned.model_copy(update={"gaps": gaps, "notes": (*cleaned.notes, *notes)}))}
-
-
-async def review(state: CurateState, runtime: Context) -> dict[str, Any]:
-    """Ask a person; what they say is checked before it counts."""
-    context = runtime.context
-    cleaned = Cleaned.model_validate_json(context.session.store.blobs.get(state["cleaned"]))
-    offer = Offer(folder=context.config.folder, cleaned=cleaned, to=context.config.to, wrong=state["wrong"])
-    answer = interrupt(offer.model_dump(mode="json"))
-    try:
-        with options_checked():
-            said = Review.model_validate(answer)
-        said.check({each_.path for each_ in context.looked(state).looks}, exact=context.config.copies == "exact")
-    except BadInput as error:
-        return {"wrong": str(error), "reviews": state["reviews"] + 1}
-    kept = list(dict.fromkeys([*state["kept"], *said.keep]))
-    threshold = said.threshold if said.threshold is not None else state["threshold"]
-    again = said.threshold is not None or bool(said.keep)
-    return {
-        "threshold": threshold, "kept": kept, "approved": not again, "reviews": state["reviews"] + 1, "wrong": "",
-        "stop": STOPPED if said.stop else "",
-    }  # fmt: skip
 
 
 async def export(state: CurateState, runtime: Context) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
 from ...runtime.run import Loop, Session, exported
+from .asked import STOPPED
 from .config import CurateConfig
 from .context import CurateContext, Sources, first_state, sources_of
-from .graph import STOPPED, build
+from .graph import build
 from .result import Cleaned, CurateResult
 
 __all__ = ["curate", "graph"]

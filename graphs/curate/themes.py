@@ -19,9 +19,7 @@ from ...runtime.protocols import Embedder
 from ...runtime.records import BlobRef, Record
 from ...runtime.run import Progressed, Session, each
 from ...tools.curation import distinctive_words, tells, themes
-from ...tools.entailment import content_words
-from ...tools.entailment.reading import stem
-from ...tools.entailment.words import STOP
+from ...tools.entailment import STOP, content_words, stem
 from .result import GapFound, Theme
 
 __all__ = ["Named", "NamedTheme", "counted_themes", "missing", "named"]

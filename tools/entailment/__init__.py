@@ -9,9 +9,9 @@ from .overlap import Overlap, Standing, evidence_features, found_features, passa
 from .picker import CalibratedPicker, Picked, Picker
 from .quantities import quantities
 from .quotations import Quotation, quotations, surroundings
-from .reading import leans
+from .reading import leans, stem
 from .sentences import Span, sentences
-from .words import content_words, numbers
+from .words import STOP, content_words, numbers
 
 __all__ = [
     "CalibratedPicker",
@@ -24,6 +24,7 @@ __all__ = [
     "Picker",
     "Quotation",
     "Span",
+    "STOP",
     "Standing",
     "compare",
     "content_words",
@@ -39,6 +40,7 @@ __all__ = [
     "quotations",
     "rival_answers",
     "sentences",
+    "stem",
     "surroundings",
     "tells_by_itself",
     "word_features",

@@ -104,6 +104,13 @@ def test_groups_count_when_a_person_has_confirmed_them(colors, tmp_path):
     assert [each.share for each in task.audit.shares if each.way == "before"] == [pytest.approx(1 / 3)] * 3
 
 
+def test_groups_that_the_encoder_does_not_tell_are_doubted(colors, tmp_path):
+    _, result = cleaned(colors, tmp_path, copies="pixels", threshold=0.99, groups="a cup; a box")
+    assert sum("the encoder hardly tells 'a" in note for note in result.notes) == 2  # it knows colors alone
+    _, result = cleaned(colors, tmp_path, copies="pixels", threshold=0.99, groups="a red thing; a blue thing")
+    assert not any("hardly tells" in note for note in result.notes)
+
+
 def test_a_person_may_want_no_groups_or_stop(colors, tmp_path):
     def answered(answer):
         async def reviewer(question):
