@@ -25,7 +25,8 @@ Copies are found byte for byte, pixel for pixel, and cropped, mirrored, saved ag
 encoder takes for the same (--copies meaning, SemDeDup). The threshold is found: copies and look-alikes are planted into your own pictures.
 What is a copy of a picture of --test goes first. --like, --query and --pool look for pictures that are like examples or words, and
 --balance draws evenly. With --groups the copy stays that keeps the shares of groups as they were. Captions that do not fit are left
-out, or written anew by --captioner. Every picture is in a table with its reason, and on the page of the run.
+out, or written anew by --captioner; labels that do not fit are told. A language model (--llm) may name what is in the set, propose groups and say
+what is missing; what it says is checked before it counts. Every picture is in a table with its reason, and on the page of the run.
 
 The kept set is written as links to --to, and `inloop curate --undo DIR` takes that back. With --review you are asked before."""
 

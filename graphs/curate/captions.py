@@ -7,6 +7,7 @@ borderline: where there is a model that answers questions, those of each such ca
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -24,6 +25,7 @@ from .result import CaptionCheck
 __all__ = ["Captioned", "Cut", "Filter", "Pair", "cut", "judged", "wrong_pairs"]
 
 _FEWEST = 8
+_WORD = re.compile(r"\w+")
 _BORDERS = 1024
 _LEAST_PLANTED = 0.3  # of the planted ones below a score, for a share to be had from it
 _BORDER = 0.95  # of the planted ones score below a borderline caption's highest
@@ -166,7 +168,13 @@ async def judged(
     if told.doubt:
         notes.append(f"no caption went for not fitting its picture: {told.doubt}.")
         check = CaptionCheck(
-            judged=len(own), unfit=0, written=0, threshold=told.threshold, auroc=told.auroc, wrong=told.wrong
+            judged=len(own),
+            unfit=0,
+            written=0,
+            threshold=told.threshold,
+            auroc=told.auroc,
+            wrong=told.wrong,
+            repeated=_repeated(texts),
         )
         return Captioned(own=own, check=check, notes=tuple(notes))
     unfit = {
@@ -208,12 +216,21 @@ async def judged(
         auroc=told.auroc,
         wrong=told.wrong,
         asked=asked,
+        repeated=_repeated(texts),
     )
     right = [score for place, score in own.items() if place not in unfit]
     fits = max(float(np.median(right)), float(np.quantile(list(strange.values()), 0.99))) if right else None
     if fits is not None and np.mean(np.array(right) >= fits) < _SEEN:
         fits = None
     return Captioned(own=own, why=unfit, written=written, fits=fits, check=check, notes=tuple(notes))
+
+
+def _repeated(texts: Mapping[int, str]) -> tuple[tuple[str, int], ...]:
+    """Captions of more than one picture, the commonest first; capitals and stops make no difference."""
+    alike: dict[str, list[str]] = {}
+    for text in texts.values():
+        alike.setdefault(" ".join(_WORD.findall(text.casefold())), []).append(text)
+    return tuple((same[0], len(same)) for same in sorted(alike.values(), key=len, reverse=True) if len(same) > 1)
 
 
 async def _written(

@@ -119,7 +119,7 @@ class CaptionCheck(Record):
     """How captions were judged: how many were, how many do not fit, and of how many of those the captioner's fits.
 
     `auroc`: how well the filter parts right captions from wrong ones. `wrong`: the share that is wrong, had from how many score as planted wrong ones do.
-    `asked`: borderline captions whose questions were asked.
+    `asked`: borderline captions whose questions were asked. `repeated`: captions that stand under more than one picture, the commonest first, by their number.
     """
 
     judged: int
@@ -129,6 +129,7 @@ class CaptionCheck(Record):
     auroc: float
     wrong: float = 0.0
     asked: int = 0
+    repeated: tuple[tuple[str, int], ...] = ()
 
 
 class Doubt(Record):

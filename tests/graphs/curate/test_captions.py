@@ -108,6 +108,9 @@ def test_captions_that_do_not_fit_go_or_are_written_anew(colors, tmp_path):
     assert gone <= WRONG and len(gone) >= 10  # where few are planted, one may lie just above the threshold
     assert task.captions.auroc > 0.9 and task.captions.wrong == pytest.approx(12 / 78, abs=0.1)
     assert "a score of" in rows["00.png"].why
+    assert [count for _, count in task.captions.repeated] == [26, 26, 26] and task.captions.repeated[0][0] in {
+        f"a {name} thing" for name in NAMES
+    }
     rows, task = cleaned(colors, tmp_path, captioner="x", models={"captioner": Captioner()})
     assert rows["00.png"].kept and rows["00.png"].written == "a red thing"  # a red one that was called green
     assert rows["01.png"].reason == "caption" and task.captions.written == 4
