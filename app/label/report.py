@@ -10,7 +10,7 @@ from ...graphs.label import read_objects
 from ...runtime.display import environment
 from ...runtime.records import BlobRef
 from ...runtime.store import MemoryBlobs
-from ...tools.segmentation import drawn_over, get_mask, highlighted
+from ...tools.segmentation import drawn_over, get_mask
 from ..cli import amount
 from ..report import DEFAULT_LIMIT, Pictures, run_page
 
@@ -81,12 +81,13 @@ def _sheet(name: str, objects: list[LabelledObject], blobs: BlobStore, memory: M
 def offered(offer: Offer, blobs: BlobStore) -> str:
     """The page of masks that a person is asked about: each with all else dimmed, and its whole picture with a ruler of pixels."""
     memory = MemoryBlobs()
+    pictures = Pictures(memory, DEFAULT_LIMIT, side=_SIDE)
     items: list[dict[str, Any]] = []
     for number, each in enumerate(offer.items, start=1):
-        picture, mask = blobs.get_image(each.image), get_mask(each.mask, blobs)
-        near = memory.put_image(highlighted(picture, mask, side=_SIDE, around=each.box))
-        whole = memory.put_image(drawn_over(picture, [mask], [str(number)], side=_SIDE, ruler=True))
-        items.append({"number": number, "near": near, "whole": whole, **each.model_dump(exclude={"image", "mask"})})
-    pictures = Pictures(memory, DEFAULT_LIMIT, side=_SIDE)
-    pictures.embed(image for item in items for image in (item["near"], item["whole"]))
+        drawn = drawn_over(
+            blobs.get_image(each.image), [get_mask(each.mask, blobs)], [str(number)], side=_SIDE, ruler=True
+        )
+        whole, near = memory.put_image(drawn), memory.put(blobs.get(each.near), each.near.media_type)
+        pictures.embed((near, whole))
+        items.append({**each.model_dump(exclude={"image", "mask"}), "number": number, "near": near, "whole": whole})
     return environment(_APP).get_template("label/review.html.j2").render(offer=offer, items=items, pictures=pictures)

@@ -41,11 +41,10 @@ class TerminalReviewer:
         """What the person answers; `Interrupted` where the input is at its end."""
         offer = Offer.model_validate(question)
         self.drawn(offer, self.page)
-        sizes = {number: each.size for number, each in enumerate(offer.items, start=1)}
 
         def more(line: str, review: Review) -> Review:
             fresh = parsed(line, review)
-            fresh.check(sizes, offer.classes)
+            offer.check(fresh)
             return fresh
 
         return await self._answers.review("\n".join(_lines(offer, self.page)), Review(), more, _HELP)

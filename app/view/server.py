@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from ...graphs import label
 from ...graphs.opt2i import Offer, Pair, Review
 from ...runtime.display import environment
 from ...runtime.errors import BadInput, InloopError, PrerequisiteError
@@ -69,7 +70,7 @@ async def _style(request: Request) -> Response:
 
 async def _script(request: Request) -> Response:
     name = request.path_params["name"]
-    if name not in ("view", "vote"):
+    if name not in ("view", "vote", "masks"):
         return Response(status_code=404)
     text = await run_in_threadpool((Path(__file__).parent / f"{name}.js").read_text, encoding="utf-8")
     return Response(text, media_type="text/javascript")
@@ -143,6 +144,13 @@ async def _answer(request: Request) -> Response:
                 if asked.key == key:
                     Offer.model_validate(asked.question).check(review)
             answer = review.model_dump(mode="json")
+        elif folder.loop == "label":
+            with options_checked():
+                said = label.Review.model_validate(answer)
+            for asked in questions.waiting():
+                if asked.key == key:
+                    label.Offer.model_validate(asked.question).check(said)
+            answer = said.model_dump(mode="json")
         questions.answer(key, answer, who=str(content.get("who", ""))[:80])
 
     await run_in_threadpool(kept)

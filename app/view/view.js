@@ -124,6 +124,7 @@ function waiting(run, asked) {
       status.textContent = error.message;
     }
   };
+  if (run.loop === "label") return masksForm(run, offer, send, status);
   form.append(make("h2", {}, `The run asks${asked.task ? ` about ${asked.task}` : ""}`));
   if (run.loop !== "opt2i") {
     const text = make("textarea", { "aria-label": "Your answer" });

@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,15 +33,15 @@ from .answers import keep_added, keep_answer, known_added
 from .context import LabelContext, LabelState, Pictures, Shown
 from .export import exported_to
 from .judge import judged
+from .page import offer_of, page_of
 from .propose import apart, imported, objects_of, recalled
 from .result import Calibration, Labelled, LabelledObject
-from .review import Offer, Offered, Review
+from .review import Review
 from .router import routed
 
 __all__ = ["build"]
 
 _BATCH = 16
-_AUDIT = 6  # of so many masks of a page one is of the accepted, once there is a threshold
 Context = Runtime[LabelContext]
 
 
@@ -125,51 +124,13 @@ async def route(state: LabelState, runtime: Context) -> dict[str, Any]:
     objects, calibration = routed(
         context.objects(state), target=context.config.precision, judging=context.judge is not None
     )
-    page, audited = _page(context, state, objects, calibration)
+    page, audited = page_of(context, state, objects, calibration)
     return {
         "objects": context.put_objects(objects),
         "calibration": context.put(calibration),
         "asked": page,
         "audited": audited,
     }
-
-
-def _page(
-    context: LabelContext, state: LabelState, objects: Sequence[LabelledObject], calibration: Calibration
-) -> tuple[list[str], list[str]]:
-    """The ids of the next page, the most doubtful first, and which of them are accepted ones that were drawn at random.
-
-    What only the worst ones say tells nothing of where to cut: half of a page is drawn from the surest third, of all as long as no threshold is
-    known, then of those below it, and some of the accepted.
-    """
-    config = context.config
-    room = config.page if config.looks is None else min(config.page, config.looks - state["looks"])
-    if not config.review or state["done"] or room <= 0:
-        return [], []
-    open_ = [one for one in objects if one.answer == "" and one.route in ("person", "accepted")]
-    doubtful = [one for one in open_ if one.route == "person"]
-    accepted = [one for one in open_ if one.route == "accepted"]
-    if not doubtful and (state["looks"] or any(one.audit for one in objects)):
-        return [], []
-
-    def drawn(pool: Sequence[LabelledObject], count: int) -> list[LabelledObject]:
-        return sorted(
-            pool, key=lambda one: sha256(f"{config.seed} {one.id}".encode("utf-8", "surrogatepass")).hexdigest()
-        )[:count]
-
-    if not doubtful:
-        chosen = drawn(accepted, room)
-    else:
-        known = calibration.threshold is not None
-        chosen = drawn(accepted, room // _AUDIT) if known else []
-        surest = sorted(doubtful if known else open_, key=lambda one: (-one.confidence, one.id))
-        chosen += drawn(surest[: max(room, len(surest) // 3)], room // 2 - len(chosen))
-    taken = {one.id for one in chosen}
-    worst = sorted((one for one in doubtful if one.id not in taken), key=lambda one: (one.confidence, one.id))
-    page = sorted(
-        [*worst[: room - len(chosen)], *chosen], key=lambda one: (one.route == "accepted", one.confidence, one.id)
-    )
-    return [one.id for one in page], [one.id for one in chosen if one.route == "accepted"]
 
 
 async def judge(state: LabelState, runtime: Context) -> dict[str, Any]:
@@ -194,25 +155,13 @@ async def review(state: LabelState, runtime: Context) -> dict[str, Any]:
     """Ask a person about a page of masks; what they say is checked before it counts."""
     context = runtime.context
     objects = {one.id: one for one in context.objects(state)}
-    sizes = {each.picture: each.size for each in context.pictures(state).shown}
     asked = [objects[id] for id in state["asked"]]
-    offer = Offer(
-        folder=context.config.folder,
-        classes=context.config.names,
-        items=tuple(
-            Offered(id=one.id, picture=one.picture, image=one.image, mask=one.mask, label=one.label, box=one.box,
-                    size=sizes[one.picture], why=one.why, audit=one.id in state["audited"])
-            for one in asked
-        ),
-        left=sum(one.route == "person" and one.answer == "" for one in objects.values()) - len(asked) + len(state["audited"]),
-        calibration=Calibration.model_validate(context.get(state["calibration"])),
-        wrong=state["wrong"],
-    )  # fmt: skip
+    offer = await asyncio.to_thread(offer_of, context, state, list(objects.values()))
     answer = interrupt(offer.model_dump(mode="json"))
     try:
         with options_checked():
             said = Review.model_validate(answer)
-        said.check({number: sizes[one.picture] for number, one in enumerate(asked, start=1)}, context.config.names)
+        offer.check(said)
     except BadInput as error:
         return {"wrong": str(error), "reviews": state["reviews"] + 1}
     if said.stop:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ...runtime.errors import BadInput
 from ...runtime.records import BlobRef, Record
@@ -16,12 +17,15 @@ Box = tuple[float, float, float, float]
 
 
 class Offered(Record):
-    """One mask on the page. `audit`: it was accepted, and is shown to see how good the accepted ones are; `size`: (width, height) of the picture."""
+    """One mask on the page. `near`: its surroundings, with all else dimmed; `audit`: it was accepted, and is shown to see how good the accepted ones are;
+    `size`: (width, height) of the picture.
+    """
 
     id: str
     picture: str
     image: BlobRef
     mask: BlobRef
+    near: BlobRef
     label: str
     box: Box
     size: tuple[int, int]
@@ -38,6 +42,10 @@ class Offer(Record):
     left: int
     calibration: Calibration
     wrong: str = ""
+
+    def check(self, review: Review) -> None:
+        """Raise `BadInput` for what cannot be said of this page (`Review.check`)."""
+        review.check({number: each.size for number, each in enumerate(self.items, start=1)}, self.classes)
 
 
 class Added(Record):
@@ -64,6 +72,14 @@ class Review(Record):
     done: bool = False
     stop: bool = False
 
+    @field_validator("box", mode="before")
+    @classmethod
+    def _of_four(cls, boxes: Any) -> Any:
+        for number, box in boxes.items() if isinstance(boxes, Mapping) else ():
+            if not isinstance(box, Sequence) or len(box) != 4 or not all(_is_number(value) for value in box):
+                raise ValueError(f"mask {number} needs a box of four numbers, x0 y0 x1 y1")
+        return boxes
+
     def check(self, sizes: Mapping[int, tuple[int, int]], classes: Collection[str]) -> None:
         """Raise `BadInput` for a number that is not on the page or named twice, a class that there is not, and a box outside of its picture.
 
@@ -85,3 +101,11 @@ class Review(Record):
                     f"the box {' '.join(f'{value:g}' for value in box)} is not inside of the picture of mask {number}: give x0 y0 x1 y1 in"
                     f" pixels, within {width} x {height}."
                 )
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
