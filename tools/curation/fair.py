@@ -4,8 +4,8 @@ Each group is given in words, as a prototype in the encoder's space. Of each nei
 
     fairdedup  the one that is most like the group that is served worst by what was kept so far (Slyman et al. 2024, arXiv 2404.16123, from the
                paper: its authors published no code)
-    matched    the one after which the groups' shares, as they are read (`membership`), are nearest to those among all rows, and which is surest to be
-               of its group; neighbourhoods that leave most choice come last
+    matched    the one after which the groups' shares, as they are read (`membership`), are nearest to those among all rows, with a little weight for
+               the mean similarities, and which is surest to be of its group; neighbourhoods that leave most choice come last
 
 FairDeDup is otherwise than in the paper in two ways. The running means are those of the whole data set: means that begin anew in each cluster
 serve the first group whenever a cluster has few neighbourhoods, so that a minority may lose more than without any of it. And the similarities
@@ -24,10 +24,15 @@ from ...runtime.errors import BadInput
 from .membership import membership
 from .near_copies import Removal
 
+_DRIFT = (
+    0.03**0.5
+)  # what a similarity counts beside a share, so that the surest rows, which are the extreme ones, are not always taken
+
 __all__ = ["CHOICES", "Choice", "fair_removal", "group_similarities"]
 
 Choice: TypeAlias = Literal["matched", "fairdedup"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
+_DRIFT = 0.03**0.5  # what a similarity counts beside a share, so that the surest rows, which are the extreme ones, are not always taken
 
 
 def group_similarities(vectors: Any, prototypes: Any) -> NDArray[np.float64]:
@@ -77,6 +82,8 @@ def fair_removal(
         members = membership(similarities, labels) if members is None else members
         neighbourhoods.sort(key=len)
         serves, unsure = members - members.mean(axis=0), (members * (1 - members)).sum(axis=1)
+        if np.ptp(members) > 0:  # else nothing is told of any row
+            serves = np.concatenate([serves, _DRIFT * (similarities - similarities.mean(axis=0))], axis=1)
     alone = [int(rows[0]) for rows in neighbourhoods if len(rows) == 1]
     kept[alone] = True
     total = serves[alone].sum(axis=0)
