@@ -32,7 +32,9 @@ __all__ = ["CHOICES", "Choice", "fair_removal", "group_similarities"]
 
 Choice: TypeAlias = Literal["matched", "fairdedup"]
 CHOICES: tuple[Choice, ...] = get_args(Choice)
-_DRIFT = 0.03**0.5  # what a similarity counts beside a share, so that the surest rows, which are the extreme ones, are not always taken
+_DRIFT = (
+    0.03**0.5
+)  # what a similarity counts beside a share, so that the surest rows, which are the extreme ones, are not always taken
 
 
 def group_similarities(vectors: Any, prototypes: Any) -> NDArray[np.float64]:
