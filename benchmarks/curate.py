@@ -36,9 +36,11 @@ from inloop.tools.curation import (
     by_samples,
     components,
     fair_removal,
+    folds_of,
     group_similarities,
     likely,
     plant,
+    probed,
     remove_copies,
     unit_rows,
 )
@@ -108,11 +110,13 @@ def _vectors(settings: Settings, place: Path) -> list[Figure]:
     return figures
 
 
-def _mixed(seed: int, apart: float) -> tuple[Any, Any, Any]:
-    """Vectors in 400 neighbourhoods, which of them are of the minority, and the words of both groups."""
+def _mixed(seed: int, apart: float) -> tuple[Any, Any, Any, Any]:
+    """Vectors in 400 neighbourhoods, which of them are of the minority, the words of both groups, and the kind of each, of 10."""
     rng = np.random.default_rng([seed, 5])
     axis, topics = _unit(rng.standard_normal(64)), _unit(rng.standard_normal((20, 64)))
-    rows, minority = [], []
+    noise = np.random.default_rng([seed, 7])
+    kind_of = _unit(noise.standard_normal((10, 64)))  # kinds that a line parts, but for their noise
+    rows, minority, kinds = [], [], []
     for _ in range(400):
         centre = _unit(topics[rng.integers(20)] + 0.8 * _unit(rng.standard_normal(64)))
         mine = rng.random(int(rng.integers(2, 8))) < 0.15
@@ -120,8 +124,9 @@ def _mixed(seed: int, apart: float) -> tuple[Any, Any, Any]:
             centre + 0.15 * _unit(rng.standard_normal((len(mine), 64))) + apart * np.where(mine, 1, -1)[:, None] * axis
         )
         minority.append(mine)
+        kinds += [int((kind_of @ centre + 0.1 * noise.standard_normal(10)).argmax())] * len(mine)
     words = _unit(np.stack([axis + 0.3 * _unit(rng.standard_normal(64)), -axis + 0.3 * _unit(rng.standard_normal(64))]))
-    return unit_rows(np.concatenate(rows)), np.concatenate(minority), words
+    return unit_rows(np.concatenate(rows)), np.concatenate(minority), words, np.array(kinds)
 
 
 def _unit(values: Any) -> Any:
@@ -132,8 +137,9 @@ def _shares() -> list[Figure]:
     figures = []
     for apart in (0.02, 0.05, 0.1, 0.15, 0.2):
         shares: dict[str, list[float]] = {"before": [], "SemDeDup": [], "FairDeDup": [], "matched": [], "known": []}
+        right: dict[tuple[str, str], list[float]] = {}
         for seed in range(_DRAWS):
-            vectors, minority, words = _mixed(seed, apart)
+            vectors, minority, words, kinds = _mixed(seed, apart)
             labels, near = components(vectors, 0.88), group_similarities(vectors, words)
             ways = {
                 "SemDeDup": remove_copies(vectors, 0.88, rule="components").kept,
@@ -146,6 +152,16 @@ def _shares() -> list[Figure]:
             shares["before"].append(100 * float(minority.mean()))
             for way, kept in ways.items():
                 shares[way].append(100 * float(minority[kept].mean()))
+            folds = folds_of(kinds.tolist(), labels.tolist(), seed=seed)
+            for way, kept in {"before": np.ones(len(kinds), dtype=bool), **ways}.items():
+                found = probed(vectors, kinds.tolist(), folds, 10, fitted_on=kept).argmax(axis=1) == kinds
+                for who, rows in (("all", minority | True), ("the minority", minority)):
+                    right.setdefault((way, who), []).append(100 * float(found[rows].mean()))
+        figures += [
+            Figure.of(f"probe of ten kinds, apart {apart}, {who}: {way}", values, "%", "range of 10 draws")
+            for (way, who), values in right.items()
+            if way != "known"
+        ]
         away = {way: np.abs(np.array(values) - shares["before"]) for way, values in shares.items()}
         for way, values in shares.items():
             nearer = (

@@ -27,6 +27,7 @@ from .captions import Captioned
 from .config import CurateConfig
 from .context import CurateContext, CurateState, Looked
 from .decisions import Decisions
+from .floors import held_up, short_of
 from .found import curve_of, proposed_threshold, threshold_of_share
 from .labels import Labelled
 from .result import Cleaned, CuratedRow, PlantedRecall
@@ -86,11 +87,16 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
             else "of the copies the one stays that keeps the shares of the groups"
         )
         decisions.near(before.staying, removal, dict.fromkeys(before.staying, why))
+        if grouped is not None and config.lowest is not None:
+            held_up(decisions, grouped, config.lowest)
     balance = None
     if config.balance is not None and vectors is not None:
         balance = drawn_evenly(decisions, vectors, config.balance, config.seed)
     decisions.number_clusters(pairs, threshold)
     audit = audited(config, decisions, vectors, before, grouped, known)
+    if grouped is not None and config.lowest is not None:
+        low = short_of(decisions, grouped, config.lowest)
+        audit = audit.model_copy(update={"alarms": (*audit.alarms, *low)})
     notes = (*looked.notes, *captioned.notes, *known.notes, *_limits(decisions, config, known))
     table = _table(context, decisions, looked, grouped, captioned, known, named)
     if wanted is not None:

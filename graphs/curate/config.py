@@ -83,6 +83,9 @@ class CurateConfig(RunConfig):
         str, option('groups in words, with semicolons: "a photo of a woman; a photo of a man"; of copies the one stays that serves them. propose: --llm'
                     " proposes some from captions, and with --review a person confirms them", "groups", "TEXTS")
     ] = ""  # fmt: skip
+    floor: Annotated[
+        str, option("the share of what stays that each group has at least, as 20%%: near copies of a group below it stay", "groups", "SHARE")
+    ] = ""  # fmt: skip
     choice: Annotated[Choice, option("matched: shares stay as they were; fairdedup: as published", "groups")] = (
         "matched"
     )
@@ -128,7 +131,7 @@ class CurateConfig(RunConfig):
                 raise ValueError(f"{name!r} is no issue: give some of {', '.join(ISSUES)}")
         return names
 
-    @field_validator("remove")
+    @field_validator("remove", "floor")
     @classmethod
     def _share(cls, text: str) -> str:
         if text:
@@ -144,10 +147,12 @@ class CurateConfig(RunConfig):
     @property
     def share(self) -> float | None:
         """`remove` as a number from 0 to 1."""
-        if not self.remove:
-            return None
-        text = self.remove.strip()
-        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        return _number(self.remove)
+
+    @property
+    def lowest(self) -> float | None:
+        """`floor` as a number from 0 to 1."""
+        return _number(self.floor)
 
     @property
     def queries(self) -> tuple[str, ...]:
@@ -188,3 +193,8 @@ def _is_url(text: str) -> bool:
     from ...tools.index import is_url  # a tenth of a second, which no other run needs
 
     return is_url(text)
+
+
+def _number(share: str) -> float | None:
+    text = share.strip()
+    return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1) if text else None

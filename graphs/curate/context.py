@@ -115,6 +115,10 @@ def sources_of(config: CurateConfig) -> Sources:
         raise BadInput(
             "--groups propose has a language model read captions and a person confirm what it proposes: give --llm, --captions and --review."
         )
+    if config.lowest is not None and not config.groups:
+        raise BadInput("--floor is the least share of each group: give --groups.")
+    if config.lowest is not None and config.lowest * len(config.group_names) > 1:
+        raise BadInput(f"--floor {config.floor}: {len(config.group_names)} groups cannot each have as much: give less.")
     if config.threshold is not None and config.remove:
         raise BadInput("--threshold and --remove both say how much goes: give one of them.")
     if config.copies == "exact" and (config.threshold is not None or config.remove):

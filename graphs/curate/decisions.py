@@ -49,6 +49,10 @@ class Decisions:
             self.reasons[place], self.why[place] = reason, why
             self.copy_of[place], self.scores[place] = copy_of, score
 
+    def stays(self, place: int, why: str) -> None:
+        """Let one stay that was to go."""
+        self.reasons[place], self.why[place] = "", why
+
     def same_pixels(self, tests: Sequence[Look], priority: NDArray[np.float64]) -> None:
         """Let those go that show what a picture of the test set shows, and all but one of those that show the same."""
         shown = {each.pixels: each.path for each in tests}

@@ -234,6 +234,31 @@ def test_labels_that_do_not_fit_are_told_and_go_when_that_is_asked_for(tmp_path,
     assert {id for id, row in rows_of(gone).items() if row.reason == "issue"} == {"03.png", "10.png"}
 
 
+def test_near_copies_of_a_group_stay_where_it_would_fall_below_its_floor(tmp_path, settings):
+    folder = tmp_path / "colors"
+    folder.mkdir()
+    for number in range(12):
+        picture = np.array(scene(number, (96, 72)), dtype=np.float64)
+        picture[..., 0 if number < 9 else 2] = 150 + 0.4 * picture[..., 0]
+        shown = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+        shown.save(folder / f"{number:02}.png")
+        for copy in range(1 if number < 9 else 4):  # the blue ones are mostly copies
+            shown.crop((copy + 1, 1, 94, 71)).save(folder / f"{number:02} {copy}.png")
+    free = clean(folder, settings, groups="red; blue").tasks[0]
+    shares = {each.group: each.share for each in free.audit.shares if each.way == "this run"}
+    assert free.kept == 12 and shares["blue"] == pytest.approx(0.25)
+    result = clean(folder, settings, groups="red; blue", floor="40%")
+    held = {id: row for id, row in rows_of(result).items() if "floor" in row.why}
+    assert {row.group for row in held.values()} == {"blue"} and all(row.kept for row in held.values())
+    assert (
+        0.4
+        <= next(each.share for each in result.tasks[0].audit.shares if (each.group, each.way) == ("blue", "this run"))
+        < 0.45
+    )
+    result = clean(folder, settings, groups="red; blue; green", floor="30%")
+    assert any("'green' is 0.0%, below the floor of 30%" in alarm for alarm in result.tasks[0].audit.alarms)
+
+
 def test_sub_folders_are_classes_and_too_few_are_told(photos, settings):
     result = clean(photos, settings, labels="folder")
     assert rows_of(result)["own/03.png"].label == "own" and result.tasks[0].labels is None
@@ -327,6 +352,8 @@ def test_one_more_picture_is_paid_for_alone(tmp_path, settings):
         ({"labels": "kind"}, "names a column: give its table with --captions"),
         ({"labels": "kind", "captions": "good.csv"}, "has the columns 'image', 'caption': give one of them"),
         ({"labels": "caption", "captions": "good.csv"}, "has 1 classes: two or more are needed"),
+        ({"floor": "20%"}, "give --groups"),
+        ({"floor": "60%", "groups": "a; b"}, "2 groups cannot each have as much"),
         ({"thresold": 1}, "did you mean 'threshold'"),
     ],
 )
