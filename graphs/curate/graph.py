@@ -41,7 +41,7 @@ from .labels import labelled
 from .plant import planted
 from .propose import hardly_told, judged_groups, proposed
 from .result import Cleaned
-from .retrieve import retrieved
+from .retrieve import OutOfBudget, retrieved
 from .themes import missing, named
 
 __all__ = ["build"]
@@ -125,10 +125,11 @@ async def retrieve(state: CurateState, runtime: Context) -> dict[str, Any]:
     context = runtime.context
     if not context.config.wants:
         return {}
-    if (why := context.session.budget.exhausted()) is not None:
-        return {"stop": why}
     looked, vectors = context.looked(state), context.vectors(state)
-    record, joining, theirs = await retrieved(context, looked, vectors)
+    try:
+        record, joining, theirs = await retrieved(context, looked, vectors)
+    except OutOfBudget as spent:
+        return {"stop": str(spent)}
     for note in record.notes:
         context.tell(note)
     changed: dict[str, Any] = {"retrieved": context.put(record)}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .context import CurateContext, Looked
     from .decisions import Decisions
 
-__all__ = ["Match", "Retrieved", "retrieval", "retrieved", "unlike"]
+__all__ = ["Match", "OutOfBudget", "Retrieved", "retrieval", "retrieved", "rows_marked", "unlike"]
 
 _FEW = 12  # of fewer examples, clusters are hit too seldom, and the nearest pictures are taken
 _EACH, _EACH_QUERY = 4, 16
@@ -62,6 +62,10 @@ class Retrieved(Record):
     notes: tuple[str, ...] = Field(default=())
 
 
+class OutOfBudget(Exception):
+    """The budget was spent before the pool was read; the text says which limit."""
+
+
 @dataclass(frozen=True)
 class _Wanted:
     """Unit vectors of what is looked for, and how each is called: of pictures, and of words."""
@@ -77,6 +81,7 @@ async def retrieved(context: CurateContext, looked: Looked, vectors: Vectors) ->
 
     Raises:
         BadInput: an index that is not there or of another embedder, or a pool of which nothing can be read.
+        OutOfBudget: see there.
     """
     config, own = context.config, len(looked.looks)
     assert context.clip is not None
@@ -160,6 +165,8 @@ async def _of_folder(context: CurateContext, wanted: _Wanted) -> _Found:
     vectors: list[list[float]] = []
     assert context.clip is not None
     for start in range(0, len(names), _BATCH):
+        if (spent := context.session.budget.exhausted()) is not None:
+            raise OutOfBudget(spent)
         batch = names[start : start + _BATCH]
         read = await asyncio.to_thread(_read, context, [(name, [Path(folder) / name]) for name in batch])
         fresh = [look for look, _ in read if look is not None]

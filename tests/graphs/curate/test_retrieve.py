@@ -120,6 +120,13 @@ def test_a_pool_that_has_nothing_new_is_no_alarm(own, settings, tmp_path):
     assert result.tasks[0].audit.alarms == () and result.tasks[0].kept == 6
 
 
+def test_a_budget_stops_in_the_pool_with_nothing_removed(own, settings, tmp_path):
+    large = fill(tmp_path / "large", ["red", "blue"] * 35, first=200)
+    result = curate(own, pool=large, copies="exact", settings=settings.model_copy(update={"device": "cpu"}), budget="calls=20")  # fmt: skip
+    assert result.tasks == () and "calls" in result.stopped
+    assert 20 <= result.calls["embedding"]["paid"] < 76  # the batch under way is ended, and the next is not begun
+
+
 def test_queries_find_the_nearest_of_the_pool_by_words(own, pool, settings):
     result = clean(own, settings, pool=pool, query="a green thing; a blue thing", each=4)
     rows = rows_of(result)
