@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,8 +64,11 @@ def exported_to(config: LabelConfig, labelled: Labelled, blobs: BlobStore, run: 
     objects = read_objects(blobs, labelled)
     files = {"table.csv": table_csv(objects, blobs)}
     links: dict[str, Path] = {}
+    by_picture = defaultdict[str, list[LabelledObject]](list)
+    for each in objects:
+        by_picture[each.picture].append(each)
     sure, doubtful = (
-        [_of(name, size, objects, blobs, doubtful=way) for name, size in labelled.sizes.items()]
+        [_of(name, size, by_picture[name], blobs, doubtful=way) for name, size in labelled.sizes.items()]
         for way in (False, True)
     )
     if config.format == "label-studio":
@@ -73,7 +77,8 @@ def exported_to(config: LabelConfig, labelled: Labelled, blobs: BlobStore, run: 
         files |= written_labels(config.format, sure, config.names)
         if some := [each for each in doubtful if each.things]:
             # a picture is corrected as a whole: what is accepted in it goes along
-            whole = _both([each for each in sure if any(each.picture == other.picture for other in some)], some)
+            named = {each.picture for each in some}
+            whole = _both([each for each in sure if each.picture in named], some)
             files |= {
                 f"doubtful/{name}": data for name, data in written_labels(config.format, whole, config.names).items()
             }
@@ -118,7 +123,7 @@ def exported_to(config: LabelConfig, labelled: Labelled, blobs: BlobStore, run: 
 def _of(
     name: str, size: tuple[int, int], objects: Sequence[LabelledObject], blobs: BlobStore, *, doubtful: bool
 ) -> PictureLabels:
-    here = [each for each in objects if each.picture == name and (each.route == "person" if doubtful else each.kept)]
+    here = [each for each in objects if (each.route == "person" if doubtful else each.kept)]
     things = tuple(
         LabelledThing(
             label=each.label, box=each.box, mask=get_mask(each.mask, blobs), sure=each.confidence if doubtful else None
