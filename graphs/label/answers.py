@@ -6,19 +6,20 @@ person's box, the box as well.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...runtime.records import BlobRef, Cost
 from ...runtime.store import Call, Ledger
 from .result import LabelledObject
 
-__all__ = ["answer_key", "keep_added", "keep_answer", "known_added", "known_answer"]
+__all__ = ["keep_added", "keep_answer", "known_added", "known_answer"]
 
 Json = dict[str, Any]
 
 
 async def keep_answer(ledger: Ledger, each: LabelledObject, answer: Json) -> None:
-    """Keep what a person says of a mask: a verdict, with a label or a box where they gave one."""
+    """Keep what a person says of a mask: a verdict, with a label where they gave another."""
     await _keep(ledger, _of_mask(each), answer)
 
 
@@ -27,22 +28,20 @@ async def known_answer(ledger: Ledger, each: LabelledObject) -> Json | None:
     return await _known(ledger, _of_mask(each))
 
 
-async def keep_added(ledger: Ledger, image: BlobRef, number: int, added: Json) -> None:
-    """Keep the box of an object that was missed in a picture; `number`: which one, from 1 on."""
-    await _keep(ledger, {"image": image.sha256, "added": number}, added)
+async def keep_added(ledger: Ledger, image: BlobRef, label: str, box: Sequence[float]) -> None:
+    """Keep the box that a person gives in a picture, for a bad mask or for what was missed."""
+    added = {"label": label, "box": list(box)}
+    kept = await known_added(ledger, image)
+    if added not in kept:
+        await _keep(ledger, {"image": image.sha256, "added": len(kept) + 1}, added)
 
 
 async def known_added(ledger: Ledger, image: BlobRef) -> list[Json]:
-    """The boxes that people added to a picture."""
+    """The boxes that people gave in a picture, each with its label, in their order."""
     found: list[Json] = []
     while (added := await _known(ledger, {"image": image.sha256, "added": len(found) + 1})) is not None:
         found.append(added)
     return found
-
-
-def answer_key(each: LabelledObject) -> str:
-    """The question that an answer to this mask is kept under."""
-    return _call(_of_mask(each)).key
 
 
 def _of_mask(each: LabelledObject) -> Json:

@@ -29,7 +29,7 @@ from ...runtime.run import Progressed, chunks
 from ...runtime.run import each as each_one
 from ...tools.data import read_picture
 from ...tools.segmentation import Box
-from .answers import keep_added, keep_answer, known_added
+from .answers import keep_added, keep_answer
 from .context import LabelContext, LabelState, Pictures, Shown
 from .export import exported_to
 from .judge import judged
@@ -197,7 +197,7 @@ async def _taken(
         if number in said.wrong:
             told["verdict"] = "wrong"
         elif number in said.box:
-            told |= {"verdict": "box", "box": list(said.box[number])}
+            told["verdict"] = "box"
         elif number in said.label and said.label[number] != one.label:
             told |= {"verdict": "label", "label": said.label[number]}
         await keep_answer(context.session.store.ledger, one, told)
@@ -217,16 +217,12 @@ async def _corrected(
 ) -> tuple[list[LabelledObject], dict[str, str]]:
     """The objects of boxes that a person gave, with their masks."""
     shown = {each.picture: each for each in context.pictures(state).shown}
+    given = [(asked[number - 1].picture, asked[number - 1].label, box) for number, box in said.box.items()]
+    given += [(asked[each.number - 1].picture, each.label, each.box) for each in said.add]
     boxes: dict[str, list[tuple[str, float | None, Box]]] = {}
-    for number, box in said.box.items():
-        boxes.setdefault(asked[number - 1].picture, []).append((asked[number - 1].label, None, box))
-    for each in said.add:
-        picture = asked[each.number - 1].picture
-        kept = await known_added(context.session.store.ledger, shown[picture].image)
-        added = {"label": each.label, "box": list(each.box)}
-        if added not in kept:
-            await keep_added(context.session.store.ledger, shown[picture].image, len(kept) + 1, added)
-        boxes.setdefault(picture, []).append((each.label, None, each.box))
+    for picture, label, box in given:
+        await keep_added(context.session.store.ledger, shown[picture].image, label, box)
+        boxes.setdefault(picture, []).append((label, None, box))
     first = {
         picture: 1 + max((int(one.id.rpartition("#")[2]) for one in objects if one.picture == picture), default=0)
         for picture in boxes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from ...runtime.records import Detection, Segment
 from ...runtime.run import each as each_one
 from ...tools.labels import PictureLabels
 from ...tools.segmentation import Box, Mask, box_iou, get_mask, mask_iou, put_mask
-from .answers import answer_key, known_added, known_answer
+from .answers import known_added, known_answer
 from .context import LabelContext, Shown
 from .result import LabelledObject
 from .router import RIGHT
@@ -61,30 +62,40 @@ def _object(
 async def recalled(
     context: LabelContext, shown: Sequence[Shown], objects: Sequence[LabelledObject]
 ) -> tuple[list[LabelledObject], dict[str, str]]:
-    """The objects with what people said of them in earlier runs, and those that they gave a box for."""
-    ledger, known = context.session.store.ledger, list(objects)
-    failed: dict[str, str] = {}
-    fresh: dict[str, list[tuple[str, float | None, Box]]] = {
-        each.picture: [(added["label"], None, tuple(added["box"])) for added in await known_added(ledger, each.image)]
-        for each in shown
-    }
-    answered: list[LabelledObject] = []
-    seen: set[str] = set()
-    while True:
-        for one in known:
-            # a box that is given for a mask of that very box would go on for ever
-            answer = {} if (key := answer_key(one)) in seen else await known_answer(ledger, one) or {}
-            seen.add(key)
-            if answer.get("verdict") == "box":
-                fresh[one.picture].append((one.label, None, tuple(answer["box"])))
-            answered.append(_with(one, answer, context.config.names))
-        boxes = {picture: [each for each in rows if each[0] in context.config.names] for picture, rows in fresh.items()}
-        if not any(boxes.values()):
-            return answered, failed
-        first = {picture: 1 + sum(one.picture == picture for one in answered) for picture in boxes}
-        fresh = {picture: [] for picture in fresh}
-        known, wrong = await objects_of(context, shown, boxes, first, "person")
-        failed |= wrong
+    """The objects with what people said of them in earlier runs, and those of the boxes that they gave, whatever the models find now."""
+    ledger, names = context.session.store.ledger, context.config.names
+    boxes: dict[str, list[tuple[str, float | None, Box]]] = {}
+    for each in shown:
+        added = [(str(one["label"]), None, _as_box(one["box"])) for one in await known_added(ledger, each.image)]
+        boxes[each.picture] = [one for one in added if one[0] in names]
+    counts = Counter(one.picture for one in objects)
+    made, failed = await objects_of(
+        context, shown, boxes, {each.picture: 1 + counts[each.picture] for each in shown}, "person"
+    )
+    answered = [_with(one, await known_answer(ledger, one) or {}, names) for one in (*objects, *made)]
+    return _without_doubles(answered), failed
+
+
+def _as_box(values: Sequence[float]) -> Box:
+    x0, y0, x1, y1 = values
+    return (x0, y0, x1, y1)
+
+
+def _without_doubles(objects: Sequence[LabelledObject]) -> list[LabelledObject]:
+    """The objects, where a box of the models that nobody answered gives way to a person's of the same thing: another detector may find it again."""
+    people = [one for one in objects if one.origin == "person"]
+
+    def doubled(one: LabelledObject) -> bool:
+        return (
+            one.origin == "detector"
+            and not one.answer
+            and any(
+                other.picture == one.picture and other.label == one.label and box_iou(other.box, one.box) >= _SAME
+                for other in people
+            )
+        )
+
+    return [one.model_copy(update={"replaced": True}) if doubled(one) else one for one in objects]
 
 
 def _with(one: LabelledObject, answer: Mapping[str, Any], names: Sequence[str]) -> LabelledObject:

@@ -26,7 +26,7 @@ class LabelledObject(Record):
     `score`: the detector's, None for a box of a person's; `iou`, `stability`: the segmenter's (`Segment`); `p_yes`: the judge's, None where it was
     not asked or could not tell (`judged`). `confidence`: what the router goes by; `why`: the reason of its route. `answer`: what a person said, and
     `audit`: whether that was asked of a random one of the accepted; `was`: the label before a person gave another;
-    `replaced`: a person's own label, from elsewhere, stands in its place.
+    `replaced`: a person's own label or box stands in its place.
     """
 
     id: str

@@ -55,6 +55,8 @@ def routed(
 def _route(
     each: LabelledObject, confidence: float, threshold: float | None, judging: bool, refuted: bool
 ) -> tuple[Route, str]:
+    if each.replaced and not each.answer:
+        return "left out", "a person's own box stands in its place"
     if each.replaced:
         agrees = "agrees with it" if each.answer == "right" else "does not agree with it"
         return "left out", f"a person labelled the picture, and {agrees}"

@@ -160,6 +160,31 @@ def test_what_was_missed_is_added_and_what_is_wrong_goes(photos, settings):
     assert [each.label for each in later] == ["bell"]
 
 
+def test_a_persons_box_is_not_doubled_by_another_detector(photos, settings):
+    async def said(question):
+        asked.append(question["items"][0])
+        return Review(box={1: question["items"][0]["box"]}) if len(asked) == 1 else Review(done=True)
+
+    class Other(TruthDetector):
+        revision = "2"
+
+        async def detect(self, asked):
+            shifted = lambda box: (max(0.0, box[0] - 1), *box[1:])  # noqa: E731
+            return [
+                tuple(each.model_copy(update={"box": shifted(each.box)}) for each in found)
+                for found in await super().detect(asked)
+            ]
+
+    asked = []
+    before = objects_of(work(photos, settings, review=True, reviewer=said, page=1))
+    again = objects_of(work(photos, settings, models={**MODELS, "detector": Other}))
+    [own] = [each for each in again if each.origin == "person"]
+    assert list(own.box) == asked[0]["box"] and own.label == asked[0]["label"]
+    [double] = [each for each in again if each.replaced]
+    assert (double.picture, double.label, double.route) == (own.picture, own.label, "left out")
+    assert "own box stands" in double.why and len(again) == len(before)
+
+
 def test_an_answer_that_cannot_be_taken_is_asked_again(photos, settings):
     wrongs = []
 
