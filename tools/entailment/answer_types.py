@@ -65,11 +65,13 @@ _PURPOSE = re.compile(
     r"|(?:is|are|was|were)\s+(?P<serves>.+?)\s+(?:used |meant |good )?for)\s*\??\s*$",
     re.I,
 )
-_KIND = re.compile(  # words of a question that say what its term is
-    r"^(?:(?:the|an?|option|flag|command|function|method|setting|switch|argument)\s+)+|\s+(?:option|flag|command|function|method|setting|switch|argument"
-    r"|decorator|module|extension|plugin|tool|program|file|class|fixture)s?\b.*$",
-    re.I,
+_KINDS = (
+    "option|flag|command|function|method|setting|switch|argument|parameter|signal|state|status|value|field|header|variable|directive|property|attribute"
+    "|decorator|module|extension|plugin|tool|program|file|class|fixture"
 )
+_KIND = re.compile(
+    rf"^(?:(?:the|an?|{_KINDS})\s+)+|\s+(?:{_KINDS})s?\b.*$", re.I
+)  # words of a question that say what its term is
 _RELATES = frozenset("of for in on with between from to by called used comparable like at as about".split())
 _YES_NO = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|has|have|had|will|would|may|might|must|should|shall|can|could)\b", re.I
@@ -179,7 +181,7 @@ def _defines(term: str, text: str, *, purpose: bool = False) -> bool:
         return False
     pattern = r"[\W_]+(?:\w+\W+){0,2}?".join(re.escape(word) + r"\w{0,3}" for word in asked)
     lead = rf"^\W*(?:(?:an?|the|in \w+,)\W+)?(?:\w+\W+){{0,3}}?{pattern}[\"'”’*`_]*(?:['’]?s)?\s*"
-    says = r"(?:,[^,]{0,60},)?\s*(?:\(|:|–|—|-\s|\n|(?:is|are|was|were|means?|refers?|stands?|describes?|denotes?|represents?|consists?)\b)"
+    says = r"(?:,[^,]{0,60},)?\s*(?:\(|:|–|—|&[mn]dash;|--?\s|\n|(?:is|are|was|were|means?|refers?|stands?|describes?|denotes?|represents?|consists?)\b)"
     if purpose:
         says = rf"(?:{says}|\s*\w+s\b)"
     named = rf"\b(?:called|named|known as|abbreviated|i\.e\.|termed)\W+(?:\w+\W+){{0,2}}?{pattern}|\(\W*{pattern}\W*\)"

@@ -35,6 +35,10 @@ _END = regex.compile(
     r"""|(?P<line>\n[ \t]*\n\s*|\n(?=\s*(?:[-*•]|\d+[.)])\s)|(?<=[\p{Thai}\p{Lao}])[ \t]*\n\s*)"""
     r"""|(?P<phrase>(?<=[\p{Thai}\p{Lao}])[ ]+(?=[\p{Thai}\p{Lao}]))"""
 )
+_INITIALS = regex.compile(r"(?:\p{Lu}\.)+\p{Lu}\.?")
+_OPENS = regex.compile(
+    r"(?:The|An?|It|Its|He|She|They|We|You|I|This|These|That|Those|There|In|On|At|By|For|From|But|And|When|If|As|After|Before|No|Yes)\b"
+)
 _WORD_BEFORE = regex.compile(r"(\S+)$")
 _LONG, _PHRASE = 200, 60  # letters of a line without marks that is cut at blanks, and of the shortest piece
 
@@ -65,6 +69,8 @@ def _goes_on(text: str, start: int, match: regex.Match[str]) -> bool:
     if before.start(1) == start and before[1].isdigit() and len(before[1]) < 3:
         return True  # the number of a list item
     word = before[1].lstrip("([\"'“‘").casefold()
+    if _INITIALS.fullmatch(before[1].lstrip("([\"'“‘")):  # "D.J. Bernstein", and not "in the U.S. The"
+        return _OPENS.match(text, match.end()) is None
     if word in _ABBREVIATIONS:
         # "no." and "etc." also end sentences; a number or a small letter after them says that they do not
         return word not in ("no", "etc", "al", "max", "art", "est") or not text[match.end()].isupper()

@@ -129,6 +129,7 @@ async def test_how_to_questions_get_the_command():
         ("Why is it closed?", "reason", "It is closed because of ice.", "It is closed."),
         ("How do I open it?", "command", "Use the lever.", "It is a gate."),
         ("What is a lock?", "definition", "A lock is a chamber.", "Every lock leaks."),
+        ("What does the USR2 signal do?", "definition", "- `USR2` &mdash; opens the gate.", "Send `USR2` to it."),
         ("Where is the key kept?", "place", "It is in the Harbour Office.", "It is an old key."),
     ],
 )

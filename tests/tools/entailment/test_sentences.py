@@ -47,6 +47,15 @@ def test_thai_ends_at_lines_and_a_long_line_at_blanks():
     assert " ".join(pieces) == " ".join([THAI] * 4)
 
 
+def test_initials_belong_to_the_name_behind_them():
+    text = "It is a system by D.J. Bernstein. He lives in the U.S. It is old."
+    assert [span.text for span in sentences(text)] == [
+        "It is a system by D.J. Bernstein.",
+        "He lives in the U.S.",
+        "It is old.",
+    ]
+
+
 def test_other_lines_go_on():
     assert len(sentences("灯塔高\n四十一米。")) == 1 and len(sentences("It is\nhigh.")) == 1
     assert [span.text for span in sentences("Bring:\n- a rope\n- a lamp\n\nThen wait.")] == [
