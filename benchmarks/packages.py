@@ -80,7 +80,13 @@ class Package:
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         except FileNotFoundError as error:
-            raise PrerequisiteError(f"{self.name} comes with {command[0]}, which is not here") from error
+            raise PrerequisiteError(
+                f"{self.name} comes with {command[0]}, which is not here",
+                remedy=f"fetch {self.file} into {folder} by other means.",
+            ) from error
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no reason given"]
-            raise PrerequisiteError(f"{self.registry} does not give {self.name} {self.version}: {lines[-1]}")
+            raise PrerequisiteError(
+                f"{self.registry} does not give {self.name} {self.version}: {lines[-1]}",
+                remedy=f"fetch {self.file} into {folder} by other means.",
+            )

@@ -42,7 +42,7 @@ _SHOWN = 5
 _UNSURE = ("not_sure", "contradicting_sources")
 _PEER = (
     *("haystack-ai==3.4.1", "sentence-transformers-haystack==2.0.0", "sentence-transformers==6.2.0"),
-    *("trafilatura==2.3.1", "markdown-it-py==4.3.0", "mdit-plain==1.0.1", "pypdf==7.1.1"),
+    *("trafilatura==2.3.1", "lxml-html-clean==0.4.6", "markdown-it-py==4.3.0", "mdit-plain==1.0.1", "pypdf==7.1.1"),
 )
 _UNKNOWING = re.compile(
     r"no[ _]answer|(?:do|does|did) ?n[o']t (?:know|contain|mention|provide|specify)|cannot (?:answer|be answered)", re.I
@@ -194,7 +194,10 @@ def _peers(library: str, about: Sequence[Question], cache: Path) -> list[dict[st
         script = Path(__file__).with_name("haystack_peer.py")
         done = subprocess.run([_peer_python(cache), script, job, results], capture_output=True, text=True)
         if done.returncode:
-            raise PrerequisiteError(f"Haystack failed: {done.stderr.strip().splitlines()[-1:]}")
+            raise PrerequisiteError(
+                f"Haystack failed: {done.stderr.strip().splitlines()[-1:]}",
+                remedy=f"run {script} in {cache / 'haystack'}, or remove that.",
+            )
         rows = json.loads(results.read_text(encoding="utf-8"))
     return [
         {
