@@ -329,5 +329,11 @@ def test_the_notebook_of_curate(tmp_path, no_settings):
     shares = {way: float(share) for way, share in re.findall(r"^(\w+) +([\d.]+)%", told, re.MULTILINE)}
     away = {way: abs(share - shares["before"]) for way, share in shares.items()}
     assert away["matched"] < away["FairDeDup"] < away["SemDeDup"]
+    judged = {
+        what: tuple(map(int, counts))
+        for what, *counts in re.findall(r"(\w+)s: (\d+) of (\d+) wrong ones found, (\d+) of (\d+) right", told)
+    }
+    for hit, wrong, false, right in (judged["caption"], judged["label"]):
+        assert hit > 0.7 * wrong and false < 0.06 * right
     assert "as said: True" in told and "there still: False · pictures as before: True" in told
     assert "the same rows: True · calls paid: 0" in told
