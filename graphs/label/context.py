@@ -92,6 +92,8 @@ def sources_of(config: LabelConfig) -> Sources:
         raise BadInput('no classes: say what is looked for, as in --classes "cup; dog".')
     if twice := next((name for name in names if sum(name.casefold() == each.casefold() for each in names) > 1), None):
         raise BadInput(f"the class {twice!r} is given twice: name each class once.")
+    if "?" in config.detector:
+        raise BadInput(f"--detector {config.detector!r} takes no options here: --score says how sure it must be.")
     files = tuple(path.relative_to(folder).as_posix() for path in picture_files(folder))
     if config.to:
         to = Path(config.to)

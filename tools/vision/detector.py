@@ -87,8 +87,6 @@ def open_detector(spec: str, store: Store, settings: Settings) -> Detector:
     """
     name, _, query = spec.strip().partition("?")
     if name == "mini":
-        if query:
-            raise BadInput(f"{spec!r}: the bundled detector takes no options behind a '?'.")
         return DrawnDetector(store, settings)
     if name == "ssd":
         return SSD(_ssd_weights(spec, query, settings), store, settings)

@@ -320,6 +320,7 @@ def test_a_budget_stops_it_with_a_result(photos, settings):
         ({"classes": "cup; dog; Cup"}, "'cup' is given twice"),
         ({"format": "voc"}, "format = 'voc' cannot be used"),
         ({"detector": "nowhere"}, "'nowhere' is neither"),
+        ({"detector": "ssd?detection=0.2"}, "takes no options here: --score"),
         ({"to": "photos/labels"}, "lies in the folder that is labelled"),
         ({"to": "other"}, "holds something else"),
         ({"answers": "labels.json"}, "'zz.png', which is no picture"),

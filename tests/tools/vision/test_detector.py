@@ -283,8 +283,6 @@ async def test_labels_that_cannot_be_looked_for(yolos_folder, settings, store):
 def test_what_is_no_detector_is_refused(clip_folder, settings, store):
     with pytest.raises(BadInput, match=r"model type 'clip'.*'ssd', or an object detector"):
         open_detector(str(clip_folder), store, settings)
-    with pytest.raises(BadInput, match="takes no options"):
-        open_detector("mini?threshold=0.5", store, settings)
 
 
 async def test_the_bundled_one_knows_drawn_pictures_alone(settings, store):
