@@ -152,7 +152,7 @@ async def missing(
     except (CallFailed, BadInput) as error:
         return (), (f"{curator.name} did not say what is missing: {error}",)
     told = [{stem(word) for word in content_words(caption)} for caption in captions]
-    found, notes = [], []
+    found, refuted = [], []
     for gap, vector in zip(gaps, await each(clip.texts, [gap.query for gap in gaps]), strict=True):
         wanted = {stem(word) for word in content_words(gap.query)}
         said = sum(wanted <= words for words in told) if wanted else 0
@@ -160,12 +160,14 @@ async def missing(
         if least is not None and not isinstance(vector, Exception):
             there = max(said, int((vectors @ np.array(vector, dtype=np.float32) >= least).sum()))
         if max(said, there or 0) >= _FOUND * len(vectors):
-            notes.append(
-                f"{gap.query!r} was said to be missing, and {max(said, there or 0)} of the kept pictures fit it"
-            )
+            refuted.append(f"{gap.query!r} ({max(said, there or 0)})")
         else:
             found.append(GapFound(what=gap.what, why=gap.why, query=gap.query, there=there))
-    return tuple(found), tuple(notes)
+    if not refuted:
+        return tuple(found), ()
+    return tuple(found), (
+        f"{curator.name} said that these are missing, and so many of the pictures that stay fit them: {', '.join(refuted)}",
+    )
 
 
 def _drawn(texts: Sequence[str], rng: np.random.Generator) -> list[str]:

@@ -79,7 +79,7 @@ def test_a_model_s_name_counts_where_it_tells_and_a_gap_where_nothing_fills_it(c
     assert by["green cups and boxes"] == "fake-chat" and "blue cars" not in by
     assert {who for name, who in by.items() if not name.startswith("green cups")} == {"the words of its captions"}
     assert [(gap.what, gap.query) for gap in task.gaps] == [("white ones", "a white cup")]
-    assert any("'a red cup' was said to be missing, and" in note for note in task.notes)
+    assert any("said that these are missing, and" in note and "'a red cup' (" in note for note in task.notes)
 
 
 def test_groups_count_when_a_person_has_confirmed_them(colors, tmp_path):
