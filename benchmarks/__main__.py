@@ -63,7 +63,7 @@ def main() -> int:
         "--answerer", choices=("quote", "llm"), default="quote", help="llm: the language model's words too"
     )
     parser.add_argument(
-        "--draw", type=int, default=0, metavar="N", help="of the pictures and seeds of retrieval-vision"
+        "--draw", type=int, default=0, metavar="N", help="of the pictures and seeds of retrieval-vision and label"
     )
     parser.add_argument(
         "--makers", choices=("all", "hand"), default="all", help="hand: of statements, the hand-written ones"

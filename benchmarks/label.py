@@ -151,14 +151,14 @@ def measure(options: Options) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "photos").mkdir()
-        world = World(_pictures(place / "photos"))
+        world = World(_pictures(place / "photos", options.draw))
         things = sum(map(len, world.truth.values()))
         figures = [Figure(name="pictures", value=len(world.truth), unit="", note=f"{things} things")]
         for judge in ("", "mini"):
             what = f"judge {judge}" if judge else "no judge"
             # what people said is remembered in a store: each run has one of its own
             settings = (Settings(runs_dir=place / f"{number} {judge}", device=options.device) for number in range(3))
-            runs = (_Run(world, place / "photos", each, judge) for each in settings)
+            runs = (_Run(world, place / "photos", each, judge, options.draw) for each in settings)
             first = next(runs)
             before = first.work()
             fits, pictures = (
@@ -179,13 +179,16 @@ def measure(options: Options) -> list[Figure]:
 class _Run:
     """One store, in which pictures are labelled with a segmenter of known quality."""
 
-    def __init__(self, world: World, photos: Path, settings: Settings, judge: str) -> None:
-        self.world, self.photos, self.settings, self.judge = world, photos, settings, judge
+    def __init__(self, world: World, photos: Path, settings: Settings, judge: str, seed: int) -> None:
+        self.world, self.photos, self.settings, self.judge, self.seed = world, photos, settings, judge, seed
         self.blobs = BlobStore(settings.store_dir / "blobs")
         self.labelled: Any = None
 
     def work(self, **more: Any) -> list[LabelledObject]:
-        models = {"detector": _Detector(self.world, 0), "segmenter": _Segmenter(self.world, self.blobs, 0)}
+        models = {
+            "detector": _Detector(self.world, self.seed),
+            "segmenter": _Segmenter(self.world, self.blobs, self.seed),
+        }
         result = label(
             self.photos, classes="; ".join(KINDS), judge=self.judge, models=models, settings=self.settings, **more
         )
@@ -221,9 +224,9 @@ class _Run:
         )
 
 
-def _pictures(folder: Path) -> dict[str, list[tuple[str, Any]]]:
+def _pictures(folder: Path, seed: int) -> dict[str, list[tuple[str, Any]]]:
     truth = {}
-    for number, scene in enumerate(itertools.islice(scenes(21, flat=0.7, held_out=True), _PICTURES)):
+    for number, scene in enumerate(itertools.islice(scenes(21 + 1000 * seed, flat=0.7, held_out=True), _PICTURES)):
         out = io.BytesIO()
         draw(scene).save(out, "PNG")
         (folder / f"{number:03}.png").write_bytes(out.getvalue())
