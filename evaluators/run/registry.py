@@ -263,7 +263,7 @@ _OWN = {
         Metric(
             "itm",
             "ITM",
-            "probability that the text is the picture's, by the image-text matching of a BLIP, 0 to 1",
+            "probability that the text is the picture's, by the image-text matching of a BLIP, 0 to 1. Compare figures of one checkpoint only",
             _itm,
             ("itm",),
         ),
