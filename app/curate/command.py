@@ -40,7 +40,9 @@ def _words(result: CurateResult, bold: bool) -> list[str]:
             lines.append("  issues: " + ", ".join(f"{count} {name}" for name, count in done.issues.items()))
         if (captions := done.captions) is not None:
             lines.append(
-                f"  captions: {captions.judged} judged, {captions.unfit} do not fit, {captions.written} written anew"
+                f"  captions: {captions.judged} scored, and none goes by that: {captions.doubt}"
+                if captions.doubt
+                else f"  captions: {captions.judged} judged, {captions.unfit} do not fit, {captions.written} written anew"
                 f" (about {captions.wrong:.0%} are wrong; AUROC {captions.auroc:.3f})"
             )
         lines += [f"  missing: {printable(gap.what)} (--query {json_text(gap.query)})" for gap in done.gaps]

@@ -175,6 +175,7 @@ async def judged(
             auroc=told.auroc,
             wrong=told.wrong,
             repeated=_repeated(texts),
+            doubt=told.doubt,
         )
         return Captioned(own=own, check=check, notes=tuple(notes))
     unfit = {

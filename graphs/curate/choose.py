@@ -55,7 +55,7 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
     captioned = context.captions(state)
     known, named = context.labels(state), context.named(state)
     decisions.wrong_labels(known.doubts)
-    _remarks(decisions, config, captioned)
+    _remarks(decisions, config, captioned, known)
     wanted = (
         Retrieved.model_validate_json(context.session.store.blobs.get(state["retrieved"]))
         if state["retrieved"]
@@ -140,9 +140,14 @@ def _limits(decisions: Decisions, config: CurateConfig, known: Labelled) -> list
     notes = []
     if plain and config.copies == "pixels":
         notes.append(
-            f"{plain} pictures have little in them: a crop of such a picture is not told from the same small thing elsewhere, and stays."
+            f"{plain} pictures show small things on a plain ground: a crop of such a picture is not told from the same small thing elsewhere, and stays."
         )
     if known.check is not None:
+        if known.check.guesses and known.check.wrong:
+            notes.append(
+                f"the probe is right in {known.check.accuracy.share:.0%} of the labels, which may be chance ({known.check.chance:.0%}):"
+                " its doubts say nothing, and no picture goes for them."
+            )
         notes += [
             f"the {clue.by} alone tells the label of {clue.accuracy:.0%} (by chance {known.check.chance:.0%}): a model may learn that instead"
             for clue in known.check.clues
@@ -151,9 +156,11 @@ def _limits(decisions: Decisions, config: CurateConfig, known: Labelled) -> list
     return notes
 
 
-def _remarks(decisions: Decisions, config: CurateConfig, captioned: Captioned) -> None:
+def _remarks(decisions: Decisions, config: CurateConfig, captioned: Captioned, known: Labelled) -> None:
+    guesses = known.check is not None and known.check.guesses
+    drop = [name for name in config.drop if not (guesses and name == "wrong label")]
     for place, issues in enumerate(decisions.issues):
-        if bad := [name for name in issues if name in config.drop]:
+        if bad := [name for name in issues if name in drop]:
             decisions.goes(place, "issue", f"issue: {', '.join(bad)}")
     for place, why in captioned.why.items():
         if place not in captioned.written:

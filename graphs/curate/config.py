@@ -72,7 +72,7 @@ class CurateConfig(RunConfig):
         float | None, option("the score above which two are copies (default: found by planted copies)", "near copies", "X", ge=-1, le=1)
     ] = None  # fmt: skip
     remove: Annotated[
-        str, option("the share that near copies may take, as 30%%, instead of a threshold", "near copies", "SHARE")
+        str, option("the share that near copies may take, as 30%, instead of a threshold", "near copies", "SHARE")
     ] = ""
     rule: Annotated[Rule, option("greedy, as the released code of SemDeDup, or one a connected component", "near copies")] = "greedy"  # fmt: skip
     keep: Annotated[
@@ -84,7 +84,7 @@ class CurateConfig(RunConfig):
                     " proposes some from captions, and with --review a person confirms them", "groups", "TEXTS")
     ] = ""  # fmt: skip
     floor: Annotated[
-        str, option("the share of what stays that each group has at least, as 20%%: near copies of a group below it stay", "groups", "SHARE")
+        str, option("the share of what stays that each group has at least, as 20%: near copies of a group below it stay", "groups", "SHARE")
     ] = ""  # fmt: skip
     choice: Annotated[Choice, option("matched: shares stay as they were; fairdedup: as published", "groups")] = (
         "matched"

@@ -159,6 +159,8 @@ def sources_of(config: CurateConfig) -> Sources:
             raise BadInput(
                 f"--to {config.to!r} holds something else: give a new folder, or one that a cleaning of the same folder wrote."
             )
+    if "wrong label" in config.drop and not config.labels:
+        raise BadInput("--drop 'wrong label' is of labels that do not fit: give --labels.")
     if config.labels:
         packages_there()
     annotations = read_annotations(config.captions, config.labels, files, Path(config.folder))

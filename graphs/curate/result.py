@@ -120,6 +120,7 @@ class CaptionCheck(Record):
 
     `auroc`: how well the filter parts right captions from wrong ones. `wrong`: the share that is wrong, had from how many score as planted wrong ones do.
     `asked`: borderline captions whose questions were asked. `repeated`: captions that stand under more than one picture, the commonest first, by their number.
+    `doubt`: why the filter was not followed; "" where it was. Then `wrong` says nothing.
     """
 
     judged: int
@@ -130,6 +131,7 @@ class CaptionCheck(Record):
     wrong: float = 0.0
     asked: int = 0
     repeated: tuple[tuple[str, int], ...] = ()
+    doubt: str = ""
 
 
 class Doubt(Record):
@@ -162,6 +164,11 @@ class LabelCheck(Record):
     others: Share
     doubted: tuple[Share, ...] = ()
     clues: tuple[Clue, ...] = ()
+
+    @property
+    def guesses(self) -> bool:
+        """Whether the probe is right no more often than by chance, as far as can be said; then no picture goes for its doubts."""
+        return (self.accuracy.share if self.accuracy.ci is None else self.accuracy.ci[0]) <= self.chance
 
 
 class Sought(Record):

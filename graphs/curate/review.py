@@ -55,7 +55,11 @@ class Review(Record):
     stop: bool = False
 
     def chosen(self, offered: Sequence[ProposedGroups]) -> tuple[str, ...]:
-        """The groups that count; raises `BadInput` for a proposal that is not there and for one group alone."""
+        """The groups that count; raises `BadInput` for a proposal that is not there, for one group alone, and for an answer to what is asked later."""
+        if self.threshold is not None or self.keep:
+            raise BadInput(
+                "threshold and keep: groups are asked for here, and what stays is asked when they are known."
+            )
         text = self.groups.strip()
         if text.isdecimal():
             if not 1 <= int(text) <= len(offered):
@@ -69,7 +73,11 @@ class Review(Record):
         return names
 
     def check(self, names: Collection[str], *, exact: bool) -> None:
-        """Raise `BadInput` for a picture that is not there, and for a threshold where none is used."""
+        """Raise `BadInput` for a picture that is not there, for a threshold where none is used, and for groups, which are asked for before."""
+        if self.groups:
+            raise BadInput(
+                "groups: what stays is asked here, and groups count from the beginning: stop, and give --groups."
+            )
         for name in self.keep:
             if name not in names:
                 raise BadInput(f"keep {name!r}: there is no such picture that can be read.")

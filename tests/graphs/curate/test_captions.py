@@ -107,7 +107,7 @@ def test_captions_that_do_not_fit_go_or_are_written_anew(colors, tmp_path):
     gone = {id for id, row in rows.items() if row.reason == "caption"}
     assert gone <= WRONG and len(gone) >= 10  # where few are planted, one may lie just above the threshold
     assert task.captions.auroc > 0.9 and task.captions.wrong == pytest.approx(12 / 78, abs=0.1)
-    assert "a score of" in rows["00.png"].why
+    assert "a score of" in rows["00.png"].why and not task.captions.doubt
     assert [count for _, count in task.captions.repeated] == [26, 26, 26] and task.captions.repeated[0][0] in {
         f"a {name} thing" for name in NAMES
     }
@@ -133,6 +133,7 @@ def test_questions_decide_about_borderline_captions(colors, tmp_path):
 def test_a_filter_that_cannot_tell_lets_no_caption_go(colors, tmp_path):
     rows, task = cleaned(colors, tmp_path, models={"clip": NoClip})
     assert all(row.kept for row in rows.values()) and task.captions.unfit == 0
+    assert "captions score as those of other pictures do" in task.captions.doubt
     assert any("no caption went for not fitting its picture" in note for note in task.notes)
 
 

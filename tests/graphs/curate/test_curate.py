@@ -234,6 +234,17 @@ def test_labels_that_do_not_fit_are_told_and_go_when_that_is_asked_for(tmp_path,
     assert {id for id, row in rows_of(gone).items() if row.reason == "issue"} == {"03.png", "10.png"}
 
 
+def test_no_picture_goes_for_the_doubts_of_a_probe_that_guesses(tmp_path, settings):
+    table = tmp_path / "classes.csv"
+    colored(tmp_path / "photos", wrong=())
+    rows = [f"{number:02}.png,{'odd' if number % 4 < 2 else 'even'}" for number in range(40)]  # as many of each color
+    table.write_text("\n".join(["image,kind", *rows]), encoding="utf-8")
+    result = clean(tmp_path / "photos", settings, captions=table, labels="kind", drop=("wrong label",))
+    check = result.tasks[0].labels
+    assert check.guesses and check.wrong and any("its doubts say nothing" in note for note in result.notes)
+    assert not any(row.reason == "issue" for row in rows_of(result).values())
+
+
 def test_near_copies_of_a_group_stay_where_it_would_fall_below_its_floor(tmp_path, settings):
     folder = tmp_path / "colors"
     folder.mkdir()
@@ -270,13 +281,19 @@ def test_a_person_changes_the_threshold_and_keeps_a_picture(photos, settings, tm
 
     async def reviewer(question):
         asked.append(question)
-        return [{"keep": ["nothing.png"]}, Review(keep=("taken/mirror.png",), threshold=0.6), {}][len(asked) - 1]
+        return [
+            {"keep": ["nothing.png"]},
+            {"groups": "red; blue"},
+            Review(keep=("taken/mirror.png",), threshold=0.6),
+            {},
+        ][len(asked) - 1]
 
     result = curate(
         photos, settings=settings, models={"clip": ColorClip}, reviewer=reviewer, review=True, to=tmp_path / "clean"
     )
-    assert [question["cleaned"]["kept"] for question in asked] == [12, 12, 13]
-    assert "there is no such picture" in asked[1]["wrong"] and asked[2]["wrong"] == ""
+    assert [question["cleaned"]["kept"] for question in asked] == [12, 12, 12, 13]
+    assert "there is no such picture" in asked[1]["wrong"] and "give --groups" in asked[2]["wrong"]
+    assert asked[3]["wrong"] == ""
     cleaned = result.tasks[0]
     assert (cleaned.kept, cleaned.threshold, cleaned.how) == (13, 0.6, "a person's threshold")
     assert (tmp_path / "clean" / "pictures" / "taken" / "mirror.png").is_symlink()
@@ -349,6 +366,7 @@ def test_one_more_picture_is_paid_for_alone(tmp_path, settings):
         ({"to": "full"}, "holds something else"),
         ({"drop": ("ugly",)}, "'ugly' is no issue"),
         ({"remove": "many"}, "'many' is no share"),
+        ({"drop": ("wrong label",)}, "give --labels"),
         ({"labels": "kind"}, "names a column: give its table with --captions"),
         ({"labels": "kind", "captions": "good.csv"}, "has the columns 'image', 'caption': give one of them"),
         ({"labels": "caption", "captions": "good.csv"}, "has 1 classes: two or more are needed"),

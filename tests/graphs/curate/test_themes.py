@@ -87,7 +87,7 @@ def test_groups_count_when_a_person_has_confirmed_them(colors, tmp_path):
 
     async def reviewer(question):
         asked.append(question)
-        return [{"groups": "7"}, {"groups": "1"}, {}][len(asked) - 1]
+        return [{"groups": "7"}, {"keep": ["00.png"]}, {"groups": "1"}, {}][len(asked) - 1]
 
     models = {"clip": ColorClip, "llm": ScriptedChat(reply)}
     result = curate(
@@ -96,9 +96,10 @@ def test_groups_count_when_a_person_has_confirmed_them(colors, tmp_path):
     )  # fmt: skip
     [offered] = asked[0]["groups"]
     assert asked[0]["cleaned"] is None and "there are the proposals 1 to 1" in asked[1]["wrong"]
+    assert "groups are asked for here" in asked[2]["wrong"]
     assert [(group["captions"], group["tells"]) for group in offered["groups"]] == [(30, 1.0)] * 3
     task = result.tasks[0]
-    assert task.groups == ("a red cup", "a green cup", "a blue cup") and asked[2]["cleaned"]["groups"] == list(
+    assert task.groups == ("a red cup", "a green cup", "a blue cup") and asked[3]["cleaned"]["groups"] == list(
         task.groups
     )
     assert [each.share for each in task.audit.shares if each.way == "before"] == [pytest.approx(1 / 3)] * 3
