@@ -49,7 +49,7 @@ def _words(result: CurateResult, bold: bool) -> list[str]:
         if (labels := done.labels) is not None:
             lines.append(
                 f"  labels: {labels.judged} judged, {labels.wrong} do not fit; a probe is right in {_percent(labels.accuracy)}"
-                f" (by chance {100 * labels.chance:.0f} %)"
+                f" (the commonest class is {100 * labels.commonest:.0f} %)"
             )
         if (found := done.retrieval) is not None:
             where = f"joined from {printable(found.pool)}" if found.pool else "are like what was looked for"

@@ -163,7 +163,7 @@ def _labels(cleaned: Cleaned) -> str:
     by_group = "; ".join(f"of {each.group}: {_told(each.share, each.ci)}" for each in check.doubted)
     return (
         f"{check.judged} labels were judged by a linear probe that learned from other pictures, and {check.wrong} do not fit. The probe is right in"
-        f" {right}, by chance it would be in {check.chance:.0%}. Of labels that were made wrong to try it, {planted} were doubted, and of those left"
+        f" {right}; the commonest class is {check.commonest:.0%} of them. Of labels that were made wrong to try it, {planted} were doubted, and of those left"
         f" as they were {others}." + (f" Doubted {by_group}." if by_group else "")
     )
 

@@ -72,7 +72,7 @@ def read_annotations(table: str, labels: str, files: Sequence[str], folder: Path
 
 
 def _empty(value: Any) -> bool:
-    return value is None or is_blank(str(value))
+    return value is None or value != value or is_blank(str(value))  # a table's NaN is unlike itself
 
 
 def _rows(table: Path, files: Sequence[str], folder: Path) -> dict[str, Mapping[str, Any]]:

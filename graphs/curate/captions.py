@@ -158,7 +158,13 @@ async def judged(
     order = list(own)
     given = [texts[place] for place in order]
     others = wrong_pairs(given, seed)
-    planted = {order[at]: (pictures[order[at]], given[int(other)]) for at, other in enumerate(others)}
+    planted = {
+        order[at]: (pictures[order[at]], given[int(other)])
+        for at, other in enumerate(others)
+        if given[int(other)] != given[at]
+    }
+    if len(planted) < _FEWEST:
+        return Captioned(notes=(*notes, f"captions were not judged: nearly all of the {len(own)} say the same."))
     strange = {
         place: score
         for place, score in zip(planted, await filter.scores(list(planted.values())), strict=True)

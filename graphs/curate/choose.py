@@ -145,7 +145,7 @@ def _limits(decisions: Decisions, config: CurateConfig, known: Labelled) -> list
     if known.check is not None:
         if known.check.guesses and known.check.wrong:
             notes.append(
-                f"the probe is right in {known.check.accuracy.share:.0%} of the labels, which may be chance ({known.check.chance:.0%}):"
+                f"the probe is right in {known.check.accuracy.share:.0%} of the labels, and the commonest class is {known.check.commonest:.0%} of them:"
                 " its doubts say nothing, and no picture goes for them."
             )
         notes += [

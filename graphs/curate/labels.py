@@ -68,7 +68,7 @@ def labelled(
         for at in np.flatnonzero(found.wrong).tolist()
     }
     check = LabelCheck(
-        judged=len(places), wrong=len(doubts), chance=1 / len(names),
+        judged=len(places), wrong=len(doubts), chance=1 / len(names), commonest=max(Counter(y).values()) / len(y),
         accuracy=_share("", "all", right, [int(crowds[place]) for place in places]),
         planted=_share("", "planted", planted), others=_share("", "others", others),
         doubted=tuple(

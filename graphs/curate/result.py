@@ -153,12 +153,14 @@ class Clue(Record):
 class LabelCheck(Record):
     """How labels were judged: how many were and how many do not fit. `accuracy`: of the probe on pictures that it did not learn from.
 
-    `planted`: the share of labels made wrong that were doubted, `others`: of those left as they were; `doubted`: of one's own, by group.
+    `chance`: one class of as many; `commonest`: the share of the commonest one, which a probe is to exceed. `planted`: the share of labels made wrong that were
+    doubted, `others`: of those left as they were; `doubted`: of one's own, by group.
     """
 
     judged: int
     wrong: int
     chance: float
+    commonest: float = 0.0
     accuracy: Share
     planted: Share
     others: Share
@@ -167,8 +169,10 @@ class LabelCheck(Record):
 
     @property
     def guesses(self) -> bool:
-        """Whether the probe is right no more often than by chance, as far as can be said; then no picture goes for its doubts."""
-        return (self.accuracy.share if self.accuracy.ci is None else self.accuracy.ci[0]) <= self.chance
+        """Whether the probe may be right no more often than who always says the commonest class; then no picture goes for its doubts."""
+        return (self.accuracy.share if self.accuracy.ci is None else self.accuracy.ci[0]) <= max(
+            self.chance, self.commonest
+        )
 
 
 class Sought(Record):

@@ -151,3 +151,10 @@ def test_image_text_matching_is_another_filter(colors, tmp_path):
     rows, task = cleaned(colors, tmp_path, filter="itm", models={"itm": Matching})
     assert {id for id, row in rows.items() if row.reason == "caption"} == WRONG
     assert rows["12.png"].caption_score == 1.0 and task.captions.auroc > 0.9
+
+
+def test_captions_that_nearly_all_say_the_same_are_not_judged(colors, tmp_path):
+    lines = [f"{number:02}.png,a {'red' if number else 'blue'} thing" for number in range(78)]
+    (tmp_path / "captions.csv").write_text("image,caption\n" + "\n".join(lines), encoding="utf-8")
+    rows, task = cleaned(colors, tmp_path)
+    assert all(row.kept for row in rows.values()) and (task.captions is None or task.captions.unfit == 0)

@@ -222,7 +222,12 @@ def test_labels_that_do_not_fit_are_told_and_go_when_that_is_asked_for(tmp_path,
         "03.png": ("warm", "cold", True), "10.png": ("cold", "warm", True),
     }  # fmt: skip
     check = result.tasks[0].labels
-    assert (check.judged, check.wrong, check.chance) == (40, 2, 0.5) and check.accuracy.share == pytest.approx(38 / 40)
+    assert (check.judged, check.wrong, check.chance, check.commonest) == (
+        40,
+        2,
+        0.5,
+        0.5,
+    ) and check.accuracy.share == pytest.approx(38 / 40)
     assert check.planted.share > check.others.share
     assert {each.group for each in check.doubted} == {"red", "blue"}
     assert check.clues[0].alarm and any("brightness alone tells the label" in note for note in result.notes)
