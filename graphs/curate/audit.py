@@ -54,9 +54,9 @@ def audited(
     vectors: NDArray[np.float32] | None,
     before: Before,
     grouped: Grouped | None,
-    known: Labelled | None,
+    known: Labelled,
 ) -> Audit:
-    """The audit; `known`: of the classes, where there are any."""
+    """The audit; `known`: of the classes."""
     sources = _sources(decisions)
     own = {source(each.path) for each in decisions.looks[: decisions.own]}
     alarms = [
@@ -70,7 +70,7 @@ def audited(
         ways = _ways(config, decisions, vectors, before, grouped)
         if grouped is not None and before.threshold is not None:
             shares = _shares(before, ways, grouped)
-        if known is not None and known.places:
+        if known.places:
             accuracies = _accuracies(decisions, vectors, before, ways, grouped, known)
     for told, what in ((shares, "the share of"), (accuracies, "the probe's accuracy on")):
         for group in dict.fromkeys(each.group for each in told):

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from ...tools.curation import (
     DETAILED,
     Pairs,
-    Planted,
     Removal,
     cluster,
     cluster_count,
@@ -28,13 +27,13 @@ from .config import CurateConfig
 from .context import CurateContext, CurateState, Looked
 from .decisions import Decisions
 from .floors import held_up, short_of
-from .found import curve_of, proposed_threshold, threshold_of_share
+from .found import curve_of, proposal, threshold_of_share
 from .labels import Labelled
 from .result import Cleaned, CuratedRow, PlantedRecall
 from .retrieve import Retrieved, retrieval, rows_marked, unlike
 from .themes import Named, counted_themes
 
-__all__ = ["chosen", "proposal"]
+__all__ = ["chosen"]
 
 _STAYS = {
     "largest": "the one that stays has the most pixels",
@@ -69,11 +68,11 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
         priority[wanted.own :] -= np.ptp(priority) + 1
     decisions.same_pixels(looked.tests, priority)
     pairs = decisions.of_those_that_stay(pairs)
-    told = _planted(context, state)
+    told = context.planted(state)
     curve = curve_of(told, config.copies)
     threshold = None
     if config.copies != "exact":
-        threshold = _threshold(config, state, proposal(context, state), decisions, pairs, priority)
+        threshold = _threshold(config, state, proposal(config, told), decisions, pairs, priority)
         decisions.leaks(pairs, threshold, looked.tests)
     grouped = None
     if prototypes is not None and vectors is not None:
@@ -120,18 +119,6 @@ def chosen(context: CurateContext, state: CurateState, prototypes: NDArray[np.fl
         captions=captioned.check, themes=inside, groups=tuple(state["groups"]),
         labels=known.check, balance=balance, retrieval=None if wanted is None else retrieval(decisions, wanted),
     )  # fmt: skip
-
-
-def proposal(context: CurateContext, state: CurateState) -> float:
-    """The threshold of the config, or the one that parts planted copies from look-alikes best."""
-    if context.config.threshold is not None:
-        return context.config.threshold
-    return proposed_threshold(curve_of(_planted(context, state), context.config.copies), context.config.copies)
-
-
-def _planted(context: CurateContext, state: CurateState) -> list[Planted]:
-    told = context.get_json(state["planted"]) if state["planted"] else []
-    return [Planted(int(source), change, float(score)) for source, change, score in told]
 
 
 def _limits(decisions: Decisions, config: CurateConfig, known: Labelled) -> list[str]:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...runtime.run import Progressed, Warned
-from ...tools.curation import Look, Pairs, Planted, Thumbnails, align, joined, near_pairs
+from ...tools.curation import Look, Pairs, Thumbnails, align, joined, near_pairs
 from .context import CurateContext, Looked
-from .found import MEANING, PIXELS, curve_of, proposed_threshold
+from .found import MEANING, PIXELS, planted_of, proposal
 
 __all__ = ["BITS", "NEAREST", "NEAREST_BITS", "compared"]
 
@@ -36,10 +36,7 @@ def compared(
     looks = [*looked.looks, *looked.tests]
     alone = _first_of_each(looks, count)
     own = vectors[alone]
-    threshold = config.threshold
-    if threshold is None:
-        told = [Planted(int(source), change, float(score)) for source, change, score in planted]
-        threshold = proposed_threshold(curve_of(told, config.copies), config.copies)
+    threshold = proposal(config, planted_of(planted))
     if config.copies == "meaning":
         floor = min(threshold, MEANING) - 0.1
         near = near_pairs(own, k=_FAR, floor=floor if config.share is None else -1.0)

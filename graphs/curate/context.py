@@ -18,7 +18,7 @@ from ...runtime.llm import open_chat
 from ...runtime.protocols import Captioner, Embedder, Rewarder, VisualQA
 from ...runtime.records import Record
 from ...runtime.run import Session, Warned, each
-from ...tools.curation import Look, Pairs, packages_there, themes
+from ...tools.curation import Look, Pairs, Planted, packages_there, themes
 from ...tools.data import picture_files
 from ...tools.encoders import open_clip
 from ...tools.rewards import open_matcher
@@ -26,6 +26,7 @@ from ...tools.vision import foreign_note, open_captioner, open_vqa
 from .annotations import Annotations, read_annotations
 from .captions import Captioned
 from .config import CurateConfig
+from .found import planted_of
 from .labels import Labelled
 from .themes import Named
 
@@ -291,6 +292,10 @@ class CurateContext:
     def labels(self, state: CurateState) -> Labelled:
         """What is known of the classes; nothing where there are none."""
         return Labelled.model_validate_json(self.session.store.blobs.get(state["labelled"])) if state["labelled"] else Labelled()  # fmt: skip
+
+    def planted(self, state: CurateState) -> list[Planted]:
+        """What was planted; nothing where no near copies are looked for."""
+        return planted_of(self.get_json(state["planted"])) if state["planted"] else []
 
     def pairs(self, state: CurateState) -> Pairs:
         """The compared pairs, over the pictures and then those of the test set."""

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ...runtime.errors import BadInput
 from ...tools.curation import CurvePoint, Pairs, Planted, proposed, recall_curve
+from .config import CurateConfig
 
-__all__ = ["MEANING", "PIXELS", "curve_of", "proposed_threshold", "threshold_of_share"]
+__all__ = ["MEANING", "PIXELS", "curve_of", "planted_of", "proposal", "proposed_threshold", "threshold_of_share"]
 
 PIXELS, MEANING = 0.7, 0.95
 """What is taken where nothing could be planted, since there is one picture alone."""
+
+
+def planted_of(told: Sequence[Sequence[Any]]) -> list[Planted]:
+    """What was planted, as it is in the blob store."""
+    return [Planted(int(source), change, float(score)) for source, change, score in told]
+
+
+def proposal(config: CurateConfig, planted: Sequence[Planted]) -> float:
+    """The threshold of the config, or the one that parts planted copies from look-alikes best."""
+    if config.threshold is not None:
+        return config.threshold
+    return proposed_threshold(curve_of(planted, config.copies), config.copies)
 
 
 def curve_of(planted: Sequence[Planted], copies: str) -> tuple[CurvePoint, ...]:

@@ -33,10 +33,11 @@ from ...tools.curation import Look, look_at
 from .asked import confirm, review
 from .audit import grouped_by
 from .captions import Filter, judged
-from .choose import chosen, proposal
+from .choose import chosen
 from .compare import compared
 from .context import CurateContext, CurateState, Looked
 from .export import exported_to, read_rows
+from .found import proposal
 from .labels import labelled
 from .plant import planted
 from .propose import hardly_told, judged_groups, proposed
@@ -205,7 +206,7 @@ async def label(state: CurateState, runtime: Context) -> dict[str, Any]:
     looked, prototypes = context.looked(state), await context.prototypes(state)
     vectors = context.vectors(state)[: len(looked.looks)]
     grouped = None if prototypes is None else grouped_by(tuple(state["groups"]), vectors, prototypes)
-    threshold = None if context.config.copies == "exact" else proposal(context, state)
+    threshold = None if context.config.copies == "exact" else proposal(context.config, context.planted(state))
     context.session.emit(Progressed(text=f"{len(classes)} labels to judge"))
     known = await asyncio.to_thread(
         labelled, looked.looks, classes, vectors, context.pairs(state), threshold,
