@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...graphs import curate as room
+from ...runtime.display import counted
 from ...runtime.errors import BadInput
 from ...runtime.run import RunFolder
 from ...runtime.store import write_whole
@@ -42,8 +43,8 @@ def _words(result: CurateResult, bold: bool) -> list[str]:
             lines.append(
                 f"  captions: {captions.judged} scored, and none goes by that: {captions.doubt}"
                 if captions.doubt
-                else f"  captions: {captions.judged} judged, {captions.unfit} do not fit, {captions.written} written anew"
-                f" (about {captions.wrong:.0%} are wrong; AUROC {captions.auroc:.3f})"
+                else f"  captions: {captions.judged} judged, {captions.unfit} do not fit, {captions.written} written anew,"
+                f" {counted(done.reasons.get('caption', 0), 'picture')} left out for it (about {captions.wrong:.0%} are wrong; AUROC {captions.auroc:.3f})"
             )
         lines += [f"  missing: {printable(gap.what)} (--query {json_text(gap.query)})" for gap in done.gaps]
         if (labels := done.labels) is not None:

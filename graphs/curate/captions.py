@@ -8,7 +8,7 @@ borderline: where there is a model that answers questions, those of each such ca
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence, Set
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -137,9 +137,13 @@ def _smoothed(scores: NDArray[np.float64], borders: NDArray[np.float64], width: 
 
 async def judged(
     session: Session, filter: Filter, vqa: VisualQA | None, captioner: Any, pictures: Mapping[int, BlobRef], texts: Mapping[int, str],
-    names: Mapping[int, str], seed: int,
+    names: Mapping[int, str], copies: Mapping[int, Collection[int]], seed: int,
 ) -> Captioned:  # fmt: skip
-    """Judge captions, and have those that do not fit written anew. By place: the `pictures`, their captions (`texts`) and `names`."""
+    """Judge captions, and have those that do not fit written anew. By place: the `pictures`, their captions (`texts`) and `names`.
+
+    `copies`: of which other pictures each is a copy, those first that would stay. The captioner is asked for no copy of a picture whose caption fits, nor
+    for a copy of one that it is asked for.
+    """
     places = list(texts)
     found = await filter.scores([(pictures[place], texts[place]) for place in places])
     refused = [
@@ -212,8 +216,9 @@ async def judged(
             notes.append(
                 f"no questions counted: of {len(near)} borderline captions the rules can read {len(answered)}, which are too few."
             )
+    wanting = _wanting(unfit, copies, fit=own.keys() - unfit.keys())
     written = await _written(
-        filter, vqa, captioner, {place: pictures[place] for place in unfit}, told.threshold, session
+        filter, vqa, captioner, {place: pictures[place] for place in wanting}, told.threshold, session
     )
     check = CaptionCheck(
         judged=len(own),
@@ -232,6 +237,15 @@ async def judged(
     return Captioned(own=own, why=unfit, written=written, fits=fits, check=check, notes=tuple(notes))
 
 
+def _wanting(unfit: Container[int], copies: Mapping[int, Collection[int]], *, fit: Set[int]) -> list[int]:
+    """The places of the captions to be written anew: none of a copy of a picture whose caption fits, or is written anew itself."""
+    served = set(fit)
+    for place, others in copies.items():
+        if place in unfit and served.isdisjoint(others):
+            served.add(place)
+    return sorted(served - fit)
+
+
 def _repeated(texts: Mapping[int, str]) -> tuple[tuple[str, int], ...]:
     """Captions of more than one picture, the commonest first; capitals and stops make no difference."""
     alike: dict[str, list[str]] = {}
@@ -248,7 +262,7 @@ async def _written(
     threshold: float,
     session: Session,
 ) -> dict[int, tuple[str, float]]:
-    """New captions that fit, and their scores; where questions can be asked, all of them hold. One that cannot be judged does not fit."""
+    """New captions that fit, and their scores: from `threshold` on, and where questions can be asked, all of them hold."""
     if captioner is None or not pictures:
         return {}
     session.emit(Progressed(text=f"{len(pictures)} captions to be written anew"))

@@ -126,6 +126,14 @@ def sources_of(config: CurateConfig) -> Sources:
         raise BadInput("--copies exact removes the same pixels alone: leave --threshold and --remove out.")
     if config.copies == "exact" and config.groups:
         raise BadInput("--groups chooses among near copies, and --copies exact looks for none: leave one of them out.")
+    if config.copies == "exact" and config.rule != "greedy":
+        raise BadInput(
+            f"--rule {config.rule} is of near copies, and --copies exact looks for none: leave one of them out."
+        )
+    if config.choice != "matched" and not config.groups:
+        raise BadInput(f"--choice {config.choice} says how groups are served: give --groups.")
+    if config.rule != "greedy" and config.groups:
+        raise BadInput(f"--groups keeps one of all that a chain of copies joins: leave --rule {config.rule} out.")
     if config.captioner and not (config.captions or config.llm):
         raise BadInput("--captioner writes captions anew where those of --captions do not fit: give --captions.")
     if config.llm and not (config.captions or config.captioner):

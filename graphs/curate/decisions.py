@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ...tools.curation import Issue, Look, Pairs, Removal, joined, odd_sizes
 from .result import Reason
 
-__all__ = ["Decisions", "neighbourhoods"]
+__all__ = ["Decisions", "copies_of", "neighbourhoods"]
 
 
 class Decisions:
@@ -144,3 +144,23 @@ def neighbourhoods(looks: Sequence[Look], pairs: Pairs, threshold: float | None)
         links += [[one, other] for one, other in pairs.above(threshold).rows.tolist() if other < count]
     rows = np.array(links, dtype=np.int64).reshape(-1, 2)
     return joined(count, Pairs(rows, np.ones(len(rows))), 0.0)
+
+
+def copies_of(looks: Sequence[Look], pairs: Pairs, threshold: float | None) -> dict[int, set[int]]:
+    """By place, the pictures that it is a copy of: of the same pixels, or by a pair above the threshold where there is one.
+
+    A pair stands for all pictures of the same pixels as its two.
+    """
+    same, linked = defaultdict[str, set[int]](set), defaultdict[str, set[str]](set)
+    for place, each in enumerate(looks):
+        same[each.pixels].add(place)
+        linked[each.pixels].add(each.pixels)
+    if threshold is not None:
+        for one, other in pairs.above(threshold).rows.tolist():
+            if other < len(looks):
+                linked[looks[one].pixels].add(looks[other].pixels)
+                linked[looks[other].pixels].add(looks[one].pixels)
+    return {
+        place: {copy for pixels in linked[each.pixels] for copy in same[pixels]} - {place}
+        for place, each in enumerate(looks)
+    }

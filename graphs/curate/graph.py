@@ -36,6 +36,7 @@ from .captions import Filter, judged
 from .choose import chosen
 from .compare import compared
 from .context import CurateContext, CurateState, Looked
+from .decisions import copies_of
 from .export import exported_to, read_rows
 from .found import proposal
 from .labels import labelled
@@ -165,13 +166,21 @@ async def caption(state: CurateState, runtime: Context) -> dict[str, Any]:
     told = context.sources.annotations.captions
     if not told or context.clip is None:
         return {}
-    looks = {place: each_ for place, each_ in enumerate(context.looked(state).looks) if each_.path in told}
+    looked = context.looked(state)
+    looks = {place: each_ for place, each_ in enumerate(looked.looks) if each_.path in told}
     captioned = await judged(
         context.session, Filter(context.clip, context.rewarder), context.vqa, context.captioner,
         pictures={place: each_.blob for place, each_ in looks.items()}, texts={place: told[each_.path] for place, each_ in looks.items()},
-        names={place: each_.path for place, each_ in looks.items()}, seed=context.config.seed,
+        names={place: each_.path for place, each_ in looks.items()}, copies=_copies(context, state, looked.looks), seed=context.config.seed,
     )  # fmt: skip
     return {"captioned": context.put(captioned)}
+
+
+def _copies(context: CurateContext, state: CurateState, looks: Sequence[Look]) -> dict[int, set[int]]:
+    """Of which pictures each is a copy; the one with the most pixels first, as it is the one that stays by default."""
+    threshold = None if context.config.copies == "exact" else proposal(context.config, context.planted(state))
+    found = copies_of(looks, context.pairs(state), threshold)
+    return dict(sorted(found.items(), key=lambda item: -looks[item[0]].width * looks[item[0]].height))
 
 
 async def propose(state: CurateState, runtime: Context) -> dict[str, Any]:

@@ -270,13 +270,13 @@ class CurateResult(RunResult[Cleaned]):
         if not self.tasks:
             return "nothing was cleaned"
         [done] = self.tasks
-        gone = ", ".join(f"{count} {_SAID.get(reason, reason)}" for reason, count in done.reasons.items())
+        gone = ", ".join(f"{count} {_said(reason, count)}" for reason, count in done.reasons.items())
         return f"{done.kept} of {counted(done.pictures, 'picture')} stay" + (f"; {gone}" if gone else "")
 
     def rows(self) -> list[dict[str, Cell]]:
         """One row a reason."""
         return [
-            {"folder": task.id, "reason": _SAID.get(reason, reason), "pictures": count}
+            {"folder": task.id, "reason": _said(reason, count), "pictures": count}
             for task in self.tasks
             for reason, count in {"stay": task.kept, **task.reasons}.items()
         ]
@@ -295,15 +295,22 @@ class CurateResult(RunResult[Cleaned]):
 
 
 _SAID = {
-    "near copy": "near copies",
-    "leak": "copies of test pictures",
-    "same bytes": "the same bytes as another",
-    "same pixels": "the same pixels as another",
-    "unlike": "unlike what is wanted",
-    "balance": "balanced out",
-    "caption": "whose caption does not fit",
-    "issue": "with an issue",
+    "near copy": ("near copy", "near copies"),
+    "leak": ("copy of a test picture", "copies of test pictures"),
+    "unreadable": ("that cannot be read",),
+    "same bytes": ("with the same bytes as another",),
+    "same pixels": ("with the same pixels as another",),
+    "unlike": ("unlike what is wanted",),
+    "balance": ("balanced out",),
+    "caption": ("whose caption does not fit",),
+    "issue": ("with an issue",),
 }
+"""Why pictures go, in words: of one, and where it differs of several."""
+
+
+def _said(reason: str, count: int) -> str:
+    words = _SAID.get(reason, (reason,))
+    return words[0] if count == 1 else words[-1]
 
 
 def _percent(ends: tuple[float, float] | None) -> tuple[float, float] | None:

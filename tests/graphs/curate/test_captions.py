@@ -9,8 +9,10 @@ from PIL import Image
 
 from inloop.graphs.curate import curate, read_rows
 from inloop.graphs.curate.captions import cut, wrong_pairs
+from inloop.graphs.curate.decisions import copies_of
 from inloop.runtime.records import Answer
 from inloop.runtime.settings import Settings
+from inloop.tools.curation import Pairs
 
 NAMES = ["red", "green", "blue"]
 WRONG = {f"{number:02}.png" for number in range(12)}
@@ -158,3 +160,41 @@ def test_captions_that_nearly_all_say_the_same_are_not_judged(colors, tmp_path):
     (tmp_path / "captions.csv").write_text("image,caption\n" + "\n".join(lines), encoding="utf-8")
     rows, task = cleaned(colors, tmp_path)
     assert all(row.kept for row in rows.values()) and (task.captions is None or task.captions.unfit == 0)
+
+
+class CountingCaptioner(Captioner):
+    def __init__(self):
+        self.asked = 0
+
+    async def caption(self, asked):
+        self.asked += len(asked)
+        return ["a red thing"] * len(asked)
+
+
+def test_no_caption_is_written_anew_for_a_picture_that_goes_as_a_copy(colors, tmp_path):
+    lines = (tmp_path / "captions.csv").read_text(encoding="utf-8").splitlines()
+    for name, source, caption in (
+        ("a", "00", "a blue thing"),  # neither its caption nor that of 00.png fits: one of the two is written anew
+        ("b", "01", "a green thing"),  # 01.png is green and called blue: its copy will do
+        ("c", "30", "a blue thing"),  # 30.png is red and called red
+    ):
+        (colors / f"{name}.png").write_bytes((colors / f"{source}.png").read_bytes())
+        lines.append(f"{name}.png,{caption}")
+    (tmp_path / "captions.csv").write_text("\n".join(lines), encoding="utf-8")
+    captioner = CountingCaptioner()
+    rows, _ = cleaned(colors, tmp_path, captioner="x", models={"captioner": captioner})
+    refused = {id for id, row in rows.items() if row.reason == "caption" or row.written}
+    assert {"00.png", "a.png", "01.png", "c.png"} <= refused and captioner.asked <= 11
+    assert sorted((rows["00.png"].kept, rows["a.png"].kept)) == [False, True]
+    assert rows["b.png"].kept and rows["30.png"].kept
+
+
+def test_copies_are_those_of_the_same_pixels_and_of_pairs_above_the_threshold():
+    class Seen:
+        def __init__(self, pixels):
+            self.pixels = pixels
+
+    looks = [Seen("a"), Seen("a"), Seen("b"), Seen("c")]
+    pairs = Pairs(np.array([[0, 2], [2, 3], [3, 4]]), np.array([0.9, 0.4, 0.95]))
+    assert copies_of(looks, pairs, 0.5) == {0: {1, 2}, 1: {0, 2}, 2: {0, 1}, 3: set()}
+    assert copies_of(looks, pairs, None) == {0: {1}, 1: {0}, 2: set(), 3: set()}
