@@ -5,9 +5,11 @@ They are saved as folders and opened by path, on the code path of the models tha
 
 import json
 import os
+import secrets
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import caption_models
 import postgres
@@ -55,6 +57,26 @@ def postgres_url() -> Iterator[str]:
     else:
         with postgres.server(programs) as url:
             yield url
+
+
+@pytest.fixture
+def postgres_store(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A store of the test's own in PostgreSQL: a schema that nothing is in; the password is in PGPASSWORD."""
+    pytest.importorskip("psycopg", reason="the extra postgres is not installed: pip install 'inloop[postgres]'")
+    url = urlsplit(postgres_url)
+    if url.password:
+        monkeypatch.setenv("PGPASSWORD", url.password)
+    host = url.netloc.rpartition("@")[2]
+    return url._replace(netloc=f"{url.username}@{host}", query=f"schema=t_{secrets.token_hex(6)}").geturl()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """The place of a database of either kind: what is tested with it holds for both."""
+    if request.param == "sqlite":
+        return tmp_path / "new" / "tables.sqlite"
+    url: str = request.getfixturevalue("postgres_store")
+    return url
 
 
 def clip_tokenizer_files(folder: Path) -> None:

@@ -15,8 +15,7 @@ from inloop.graphs.llm2llm import Llm2LlmConfig, llm2llm
 from inloop.runtime.run import carry
 from inloop.runtime.run import folder as runs
 from inloop.runtime.settings import Settings
-from inloop.runtime.store import blobs
-from inloop.runtime.store import sqlite as ledger_file
+from inloop.runtime.store import blobs, ledger_rows
 
 __all__ = ["go"]
 
@@ -64,7 +63,7 @@ def go(runs_dir: str, run_id: str, fatal: int, after: bool) -> None:
     writes = Writes(fatal, after, Path(runs_dir) / "writes")
     writes.around(blobs, "write_whole")
     writes.around(runs.RunFolder, "event")
-    writes.around(ledger_file.LedgerFile, "send")
+    writes.around(ledger_rows.LedgerRows, "send")
     for name in ("aput", "aput_writes"):
         writes.around(AsyncSqliteSaver, name)
     folder = runs.RunFolder.open(Path(runs_dir), run_id)

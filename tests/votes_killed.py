@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from inloop.runtime.store import Shown, Vote, Votes
-from inloop.runtime.store.database import Database
+from inloop.runtime.store.sqlite import SqliteDatabase
 
 __all__ = ["vote"]
 
@@ -57,9 +57,9 @@ passed = 0
 
 def main() -> None:
     path, boundary, first, count = sys.argv[1], *map(int, sys.argv[2:])
-    connect = Database.connect
+    connect = SqliteDatabase.connect
     if boundary:
-        Database.connect = lambda self: _Doomed(connect(self), boundary)  # type: ignore[method-assign, assignment, return-value]
+        SqliteDatabase.connect = lambda self, **given: _Doomed(connect(self, **given), boundary)  # type: ignore[method-assign, assignment, return-value]
     votes = Votes(Path(path))
     for number in range(first, first + count):
         votes.add([vote(number)])

@@ -11,22 +11,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
 from ..records import Record
-from ..store import Database
+from ..store import Connection, Tables, database_at
 
 __all__ = ["Pending", "Questions"]
 
-_TABLES = """
+_TABLES = Tables(
+    name="questions",
+    what="the questions of the run",
+    version=1,
+    lost="what was answered is asked again",
+    statements="""
 CREATE TABLE IF NOT EXISTS questions (
     key TEXT PRIMARY KEY, interrupt TEXT NOT NULL, task TEXT NOT NULL, question TEXT NOT NULL, asked REAL NOT NULL,
     answer TEXT, who TEXT, answered REAL, taken REAL)
-"""
+""",
+)
 _POLL = 0.3  # seconds
 
 
@@ -45,13 +50,7 @@ class Questions:
 
     def __init__(self, folder: Path) -> None:
         self.path = Path(folder) / "questions.sqlite"
-        self._database = Database(
-            self.path,
-            what="the questions of the run",
-            tables=_TABLES,
-            version=1,
-            lost="what was answered is asked again",
-        )
+        self._database = database_at(self.path, _TABLES)
 
     def ask(self, interrupt: str, task: str, question: Any) -> str:
         """Put a question that the graph asks; its key. Asked again after a stop it is the same one."""
@@ -124,14 +123,15 @@ class Questions:
 
     def take(self, key: str, answer: Any) -> None:
         """Note that the run has taken an answer in, wherever it came from."""
+        now = time.time()
         with self._database.work() as connection:
             connection.execute(
-                "UPDATE questions SET answer = COALESCE(answer, ?1), answered = COALESCE(answered, ?2), taken = ?2 WHERE key = ?3",
-                (json.dumps(answer, sort_keys=True), time.time(), key),
+                "UPDATE questions SET answer = COALESCE(answer, ?), answered = COALESCE(answered, ?), taken = ? WHERE key = ?",
+                (json.dumps(answer, sort_keys=True), now, now, key),
             )
 
 
-def _settled(connection: sqlite3.Connection, task: str, but: str = "") -> None:
+def _settled(connection: Connection, task: str, but: str = "") -> None:
     connection.execute(
         "UPDATE questions SET taken = ? WHERE task = ? AND key <> ? AND taken IS NULL", (time.time(), task, but)
     )

@@ -2,7 +2,8 @@
 
 from .blobs import BlobStore, MemoryBlobs, disk_problem, draft_of, write_whole
 from .calls import CALL_KINDS, CallKind, canonical_json
-from .database import Database
+from .database import Connection, Database, Tables
+from .databases import database_at, is_postgres
 from .hashes import SUMS, copy_hashed, file_sha256, folder_revision, read_sums, remember, sha256
 from .ledger import Call, Ledger
 from .locks import open_locked, take
@@ -14,21 +15,25 @@ __all__ = [
     "CALL_KINDS",
     "Call",
     "CallKind",
+    "Connection",
     "Database",
     "Ledger",
     "MemoryBlobs",
     "SUMS",
     "Shown",
     "Store",
+    "Tables",
     "Vote",
     "Votes",
     "Winner",
     "canonical_json",
     "copy_hashed",
+    "database_at",
     "disk_problem",
     "draft_of",
     "file_sha256",
     "folder_revision",
+    "is_postgres",
     "standing",
     "open_locked",
     "read_sums",

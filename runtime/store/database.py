@@ -1,119 +1,98 @@
-"""A SQLite file of the store: opened with full durability, made once, of one schema version, its errors told with their remedy."""
+"""What the store asks of a database, whichever it is: an SQLite file, or PostgreSQL by its URL.
+
+SQL is written once, in words that both take: `?` for values, `INSERT ... ON CONFLICT`, `RETURNING`; columns of type TEXT, INTEGER (64 bits) and REAL
+(double precision), and `INTEGER PRIMARY KEY AUTOINCREMENT`. What a conflict updates is named with its table (`attempts = failures.attempts + 1`),
+and a column that is not grouped by is aggregated. What differs beyond that stands in the class of each database.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
-from ..errors import PrerequisiteError
-from .blobs import disk_problem
+__all__ = ["Connection", "Cursor", "Database", "Tables"]
 
-__all__ = ["Database"]
-
-_PATIENCE = 60.0  # seconds
+T = TypeVar("T")
 
 
-class Database:
-    """The file `path`; what is committed is on the disk (WAL, fsynced), and any number of processes may have it open.
+class Cursor(Protocol):
+    """What a statement gave."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it wrote."""
+
+    def fetchone(self) -> Any:
+        """The next row as a tuple; None after the last."""
+
+    def fetchall(self) -> list[Any]:
+        """The rows that are left."""
+
+
+class Connection(Protocol):
+    """A connection in autocommit mode, for any thread, though for one at a time."""
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Cursor:
+        """Carry out a statement with its values."""
+
+    def close(self) -> None:
+        """Close it; may be called twice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """Tables that belong together.
 
     Args:
-        path: its folder is made.
-        what: what it is called in errors, as in "the call ledger".
-        tables: the statements that make it, at `version`.
-        lost: what one does without it, for the remedy of a damaged file.
+        name: what a database knows them by, and the name of their SQLite file in a store's folder.
+        what: what they are called in errors, as in "the call ledger".
+        statements: the SQL that makes them, at `version`.
+        lost: what one does without them, for the remedy of a damaged file.
     """
 
-    def __init__(self, path: Path, *, what: str, tables: str, version: int, lost: str) -> None:
-        self.path, self._what, self._tables, self._version, self._lost = path, what, tables, version, lost
+    name: str
+    what: str
+    statements: str
+    version: int
+    lost: str
 
-    def connect(self) -> sqlite3.Connection:
-        """A connection in autocommit mode, for any thread; the caller closes it."""
-        with self.explained():
-            connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA synchronous = FULL")
-            return connection
 
-    def opened(self) -> sqlite3.Connection:
-        """A connection to the file, which is made where it is not there: a full disk or a folder without rights shows at once.
+class Database(Protocol):
+    """Tables in a place; what was written is on the disk of whoever keeps it, and any number of processes may use it.
+
+    Its errors are `PrerequisiteError`s that name the place and the remedy.
+    """
+
+    quick: bool
+    """Whether a look-up takes less time than a thread for it would."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages."""
+
+    def there(self) -> bool:
+        """Whether there may be anything to read: looking makes nothing."""
+
+    def connect(self, *, durable: bool = True) -> Connection:
+        """A connection to tables that are there; the caller closes it. Without `durable` a write is not synced: a power cut may lose the last ones."""
+
+    def opened(self, *, durable: bool = True) -> Connection:
+        """As `connect`, and makes the tables where they are not there: what is wrong with the place shows at once.
 
         Raises:
-            PrerequisiteError: it cannot be made, or is of another schema version.
+            PrerequisiteError: they cannot be made, or are of another schema version.
         """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise disk_problem(error, self.path) from error
-        connection = self.connect()
-        try:
-            with self.explained():
-                self._make(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
-    @contextlib.contextmanager
-    def work(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one piece of work, closed after it; SQLite's errors are told with their remedy."""
-        connection = self.opened()
-        try:
-            with self.explained():
-                yield connection
-        finally:
-            connection.close()
+    def work(self) -> AbstractContextManager[Connection]:
+        """An opened connection for one piece of work, closed after it."""
 
-    def _make(self, connection: sqlite3.Connection) -> None:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, self._version):
-            raise PrerequisiteError(
-                f"{self._what} {self.path} has schema version {version}; this inloop reads {self._version}",
-                remedy="use the inloop that wrote it, or name another store (INLOOP_STORE=...).",
-            )
-        deadline = time.monotonic() + _PATIENCE
-        while True:  # several processes opening a new file at once: WAL mode is not covered by SQLite's own waiting
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                if version == 0:
-                    connection.execute("BEGIN IMMEDIATE")
-                    for statement in self._tables.split(";"):
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version = {self._version}")
-                    connection.execute("COMMIT")
-                return
-            except sqlite3.OperationalError as error:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+    def write(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+        """What `work` gives, done in one transaction: all or nothing, on the disk when this returns, one writer of these tables at a time.
 
-    @contextlib.contextmanager
-    def explained(self) -> Iterator[None]:
-        """SQLite's errors, told with their remedy."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            text = str(error)
-            if "full" in text or "disk I/O" in text:
-                problem, remedy = (
-                    "cannot be written: the disk is full or broken",
-                    "free some space, then resume the run.",
-                )
-            elif "readonly" in text or "unable to open" in text:
-                problem, remedy = (
-                    "cannot be opened for writing",
-                    "give yourself the rights on its folder, or set INLOOP_STORE.",
-                )
-            elif "locked" in text:
-                problem, remedy = (
-                    "was locked for a minute",
-                    "see which program holds it open, end that, and resume the run.",
-                )
-            elif "malformed" in text or "not a database" in text:
-                problem, remedy = "is damaged", f"restore it from a backup, or move it away: {self._lost}."
-            else:
-                problem, remedy = "cannot be used", "check the file and its folder."
-            raise PrerequisiteError(f"{self._what} {self.path} {problem} (SQLite: {text})", remedy=remedy) from error
+        Where the connection is lost on the way `work` may be done once more, though never where it was committed.
+        """
+
+    def explained(self) -> AbstractContextManager[None]:
+        """Turns the errors of the driver into ours."""

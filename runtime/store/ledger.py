@@ -2,10 +2,11 @@
 
 Invariants:
 
-- A value is on the disk (SQLite, WAL, fsynced) before `once` returns it; what was finished survives a SIGKILL.
+- A value is on the disk (synced) before `once` returns it; what was finished survives a SIGKILL.
 - One value a key: when two processes compute the same key, the first to finish is what both get.
 - Within a process a key in flight is awaited, not computed again.
-- Looking a key up is one indexed read of a few dozen microseconds: done at once, where a thread would cost more.
+- Looking a key up is one indexed read: in a file it takes a few dozen microseconds and is done at once, where a thread would cost more; to a server
+  it is a way, which the event loop does not wait for.
 - A failed call is a row of `failures` and never a value; the next `once` tries again.
 - `uses` holds one row for each time a value was handed out: by which run, and whether it was paid for. `seen` is
   the newest result that the payer could see when it looked, so "paid although finished" is a query, not a promise.
@@ -25,7 +26,7 @@ from ..errors import CallFailed
 from ..records import Cost
 from ..spans import call_span
 from .calls import JSON, Call, Failure, canonical_json
-from .sqlite import LedgerFile, Write
+from .ledger_rows import LedgerRows, Write
 
 __all__ = ["JSON", "Call", "Failure", "Ledger", "Listener"]
 
@@ -39,15 +40,14 @@ class _Flight:
 
 
 class Ledger:
-    """The call ledger in the SQLite file `path`; any number of threads and processes may use one file.
+    """The call ledger in an SQLite file or a PostgreSQL (see `database_at`); any number of threads and processes may use it.
 
     `run_id` names the run that uses are booked on.
     """
 
-    def __init__(self, path: Path, *, run_id: str = "") -> None:
-        self.path = Path(path)
+    def __init__(self, place: Path | str, *, run_id: str = "") -> None:
         self.run_id = run_id
-        self._file = LedgerFile(self.path, run_id)
+        self._rows = LedgerRows(place, run_id)
         self._guard = threading.Lock()
         self._flights: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Flight]] = (
             weakref.WeakKeyDictionary()
@@ -87,19 +87,10 @@ class Ledger:
         flights = self._flights.setdefault(loop, {})
         flight = flights.get(call.key)
         joined = flight is not None
+        if flight is None and self._rows.quick and (reused := self._reused(call, self._rows.find(call.key), usable)):
+            return reused[0], True
         if flight is None:
-            stored, seen = self._file.find(call.key)
-            if stored is not None:
-                value, cost = json.loads(stored[0]), Cost.model_validate_json(stored[1])
-                if usable is None or usable(value):
-                    self._book(call, cost, stored[1], seen)
-                    return value, True
-                await asyncio.wrap_future(self._file.send(Write(call, "void")))
-                # someone else may have begun to compute it meanwhile
-                flight = flights.get(call.key)
-                joined = flight is not None
-        if flight is None:
-            flight = flights[call.key] = _Flight(loop.create_task(self._pay(call, compute, seen)))
+            flight = flights[call.key] = _Flight(loop.create_task(self._look_or_pay(call, compute, usable)))
         flight.waiting += 1
         try:
             value, cost, paid = await asyncio.shield(flight.task)
@@ -123,7 +114,7 @@ class Ledger:
         if not once_a_run:
             self._listeners.append(listener)
             return
-        used = self._file.used(self.run_id)
+        used = self._rows.used(self.run_id)
 
         def first(call: Call, cost: Cost, cached: bool) -> None:
             if call.key not in used:
@@ -143,46 +134,70 @@ class Ledger:
 
     def spent(self, run_id: str | None = None) -> Cost:
         """What a run (default: this one) paid in all its processes, also those that were killed."""
-        return sum(self._file.paid(run_id or self.run_id), Cost())
+        return sum(self._rows.paid(run_id or self.run_id), Cost())
 
     def consumed(self, run_id: str | None = None) -> Cost:
         """What the different calls of a run (default: this one) cost when they were paid, by whichever run that was."""
-        return sum(self._file.consumed(run_id or self.run_id), Cost())
+        return sum(self._rows.consumed(run_id or self.run_id), Cost())
 
     def run_counts(self, run_id: str | None = None) -> dict[str, dict[str, int]]:
         """As `counts`, for a run (default: this one) in all its processes; what is reused after a kill counts again."""
-        return self._file.counts(run_id or self.run_id)
+        return self._rows.counts(run_id or self.run_id)
 
     def failures(self) -> list[Failure]:
         """The calls that failed and have no value up to now, oldest first."""
-        return self._file.failures()
+        return self._rows.failures()
 
     def paid_twice(self) -> list[str]:
         """The keys that were paid for although a finished value was there when the payer looked: always empty."""
-        return self._file.paid_twice()
+        return self._rows.paid_twice()
 
     def close(self) -> None:
         """Write what waits and close the file; may be called twice."""
-        self._file.close()
+        self._rows.close()
 
-    async def _pay(
-        self, call: Call, compute: Callable[[], Awaitable[tuple[JSON, Cost]]], seen: int
+    async def _look_or_pay(
+        self,
+        call: Call,
+        compute: Callable[[], Awaitable[tuple[JSON, Cost]]],
+        usable: Callable[[JSON], bool] | None,
     ) -> tuple[JSON, Cost, bool]:
+        """The value with its cost, and whether it was paid for now."""
+        find = self._rows.find
+        found = find(call.key) if self._rows.quick else await asyncio.to_thread(find, call.key)
+        if reused := self._reused(call, found, usable):
+            return *reused, False
+        stored, seen = found
+        if stored is not None:
+            await asyncio.wrap_future(self._rows.send(Write(call, "void")))
         try:
             value, cost = await compute()
         except CallFailed as error:
-            await asyncio.wrap_future(self._file.send(Write(call, "failed", text=str(error))))
+            await asyncio.wrap_future(self._rows.send(Write(call, "failed", text=str(error))))
             raise
         text = canonical_json(value, f"the value of a call of {call.model!r}")
-        stored = self._file.send(Write(call, "paid", text=text, cost=cost.model_dump_json(), seen=seen))
-        kept = await asyncio.wrap_future(stored)
+        done = self._rows.send(Write(call, "paid", text=text, cost=cost.model_dump_json(), seen=seen))
+        kept = await asyncio.wrap_future(done)
         self._count(call, cost, cached=False)
         return json.loads(kept), cost, True
+
+    def _reused(
+        self, call: Call, found: tuple[tuple[str, str] | None, int], usable: Callable[[JSON], bool] | None
+    ) -> tuple[JSON, Cost] | None:
+        """What was found, booked, where it can be used."""
+        stored, seen = found
+        if stored is None:
+            return None
+        value, cost = json.loads(stored[0]), Cost.model_validate_json(stored[1])
+        if usable is not None and not usable(value):
+            return None
+        self._book(call, cost, stored[1], seen)
+        return value, cost
 
     def _book(self, call: Call, cost: Cost, text: str, seen: int) -> None:
         self._count(call, cost, cached=True)
         # not awaited: a reused value is worth no fsync, and a full disk must not stop a run that needs nothing new
-        self._file.send(Write(call, "reused", cost=text, seen=seen))
+        self._rows.send(Write(call, "reused", cost=text, seen=seen))
 
     def _count(self, call: Call, cost: Cost, *, cached: bool) -> None:
         with self._guard:

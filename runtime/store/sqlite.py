@@ -1,227 +1,137 @@
-"""The SQLite file of the call ledger: one reading connection, and one thread that writes.
-
-Invariants: a write is on the disk (WAL, fsynced) when its future is done; all writes that came in while the last
-transaction was synced share the next one. Any number of processes may have the file open.
-"""
+"""An SQLite file of the store: opened with full durability, made once, of one schema version, its errors told with their remedy."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import queue
 import sqlite3
-import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TypeVar
 
-from ..errors import RunnerError
-from ..records import Cost
-from .calls import Call, Failure
-from .database import Database
+from ..errors import PrerequisiteError
+from .blobs import disk_problem
+from .database import Connection, Tables
 
-__all__ = ["LedgerFile", "Write"]
+__all__ = ["SqliteDatabase"]
 
-_SCHEMA_VERSION = 1
-_TABLES = """
-CREATE TABLE IF NOT EXISTS results (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, model TEXT NOT NULL,
-    revision TEXT NOT NULL, call TEXT NOT NULL, value TEXT NOT NULL, cost TEXT NOT NULL, at REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS failures (
-    key TEXT PRIMARY KEY, kind TEXT NOT NULL, model TEXT NOT NULL, call TEXT NOT NULL, reason TEXT NOT NULL,
-    attempts INTEGER NOT NULL, at REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS uses (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, run_id TEXT NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL,
-    paid INTEGER NOT NULL, seen INTEGER NOT NULL, result INTEGER NOT NULL, cost TEXT NOT NULL, at REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS uses_key ON uses (key);
-CREATE INDEX IF NOT EXISTS uses_run ON uses (run_id);
-"""
+T = TypeVar("T")
+_PATIENCE = 60.0  # seconds
 
 
-@dataclass
-class Write:
-    """One row on its way to the writer thread; `done` gets the stored value as JSON text."""
+class SqliteDatabase:
+    """`Tables` in the file `path` (WAL); a connection is sqlite3's own, for the sake of speed."""
 
-    call: Call
-    outcome: Literal["paid", "reused", "failed", "void"]
-    text: str = ""
-    cost: str = "{}"
-    seen: int = 0
-    done: Future[str] = field(default_factory=Future)
+    quick = True
 
+    def __init__(self, path: Path, tables: Tables) -> None:
+        self.path, self._tables = path, tables
 
-class LedgerFile:
-    """The open file; it is made at once: a full disk or a folder without rights shows before anything is paid.
+    @property
+    def place(self) -> str:
+        """The path."""
+        return str(self.path)
 
-    Whatever the ledger asks of a database is a method here: another database takes another class with these.
-    """
+    def there(self) -> bool:
+        """Whether there is a file."""
+        return self.path.exists()
 
-    def __init__(self, path: Path, run_id: str) -> None:
-        self.path = path
-        self.run_id = run_id
-        self._database = Database(
-            path, what="the call ledger", tables=_TABLES, version=_SCHEMA_VERSION, lost="calls are then paid anew"
-        )
-        self._reader = self._database.opened()
-        self._reading = threading.Lock()
-        self._guard = threading.Lock()
-        self._queue: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._closed = False
+    def connect(self, *, durable: bool = True) -> sqlite3.Connection:
+        """A connection to the file as it is; the caller closes it."""
+        with self.explained():
+            connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")  # NORMAL: no fsync a commit
+            return connection
 
-    def close(self) -> None:
-        """Write what waits and close the file; may be called twice."""
-        with self._guard:
-            if self._closed:
-                return
-            self._closed = True
-            self._queue.put(None)
-        if self._thread is not None:
-            self._thread.join()
-        with self._reading:
-            self._reader.close()
+    def opened(self, *, durable: bool = True) -> sqlite3.Connection:
+        """A connection to the file, which is made where it is not there, with its folder."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_problem(error, self.path) from error
+        connection = self.connect(durable=durable)
+        try:
+            with self.explained():
+                self._make(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
-    def find(self, key: str) -> tuple[tuple[str, str] | None, int]:
-        """The stored (value, cost) of `key` as JSON texts, and the newest result seen, in one snapshot."""
-        newest, seq, value, cost = self.rows(
-            "SELECT (SELECT MAX(seq) FROM results), (SELECT seq FROM results WHERE key = ?1),"
-            " (SELECT value FROM results WHERE key = ?1), (SELECT cost FROM results WHERE key = ?1)",
-            (key,),
-        )[0]
-        return (None if seq is None else (value, cost)), newest or 0
-
-    def used(self, run_id: str) -> set[str]:
-        """The keys of a run."""
-        return {key for (key,) in self.rows("SELECT DISTINCT key FROM uses WHERE run_id = ?", (run_id,))}
-
-    def paid(self, run_id: str) -> list[Cost]:
-        """What each payment of a run was."""
-        return _costs(self.rows("SELECT cost FROM uses WHERE paid = 1 AND run_id = ?", (run_id,)))
-
-    def consumed(self, run_id: str) -> list[Cost]:
-        """What each key of a run cost once."""
-        return _costs(self.rows("SELECT cost FROM uses WHERE run_id = ? GROUP BY key", (run_id,)))
-
-    def counts(self, run_id: str) -> dict[str, dict[str, int]]:
-        """By kind of call, how many were paid and how many reused in a run."""
-        rows = self.rows(
-            "SELECT kind, SUM(paid), SUM(1 - paid) FROM uses WHERE run_id = ? GROUP BY kind ORDER BY kind", (run_id,)
-        )
-        return {kind: {"paid": paid, "reused": reused} for kind, paid, reused in rows}
-
-    def failures(self) -> list[Failure]:
-        """The calls that failed and have no value, oldest first."""
-        rows = self.rows(
-            "SELECT key, kind, model, call, reason, attempts, at FROM failures"
-            " WHERE key NOT IN (SELECT key FROM results) ORDER BY at"
-        )
-        return [
-            Failure(key=key, kind=kind, model=model, call=json.loads(call), reason=reason, attempts=attempts, at=at)
-            for key, kind, model, call, reason, attempts, at in rows
-        ]
-
-    def paid_twice(self) -> list[str]:
-        """The keys that were paid for although a finished value was there when the payer looked."""
-        rows = self.rows(
-            "SELECT DISTINCT later.key FROM uses AS later JOIN uses AS earlier ON later.key = earlier.key"
-            " WHERE later.paid = 1 AND earlier.paid = 1 AND earlier.id < later.id AND earlier.result <= later.seen"
-            " ORDER BY later.key"
-        )
-        return [key for (key,) in rows]
-
-    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """What a query gives now."""
-        with self._reading, self._database.explained():
-            if self._closed:
-                raise RunnerError(f"the call ledger {self.path} is closed.")
-            return self._reader.execute(query, values).fetchall()
-
-    def send(self, write: Write) -> Future[str]:
-        """Queue a write; the future gives the stored value as JSON text once it is on the disk."""
-        with self._guard:
-            if self._closed:
-                raise RunnerError(f"the call ledger {self.path} is closed.")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
-                self._thread.start()
-            self._queue.put(write)
-        return write.done
-
-    def _work(self) -> None:
-        """The writer thread: whatever came in while the last transaction was synced shares the next one."""
-        connection: sqlite3.Connection | None = None
-        going = True
-        while going:
-            batch: list[Write] = []
-            entry = self._queue.get()
-            while True:
-                if entry is None:
-                    going = False
-                    break
-                batch.append(entry)
-                try:
-                    entry = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-            if not batch:
-                continue
-            try:
-                with self._database.explained():
-                    connection = connection or self._database.connect()
-                    kept = self._commit(connection, batch)
-            except BaseException as error:
-                for write in batch:
-                    if write.done.set_running_or_notify_cancel():
-                        write.done.set_exception(error)
-            else:
-                for write, text in zip(batch, kept, strict=True):
-                    if write.done.set_running_or_notify_cancel():
-                        write.done.set_result(text)
-        if connection is not None:
+    @contextlib.contextmanager
+    def work(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one piece of work, closed after it."""
+        connection = self.opened()
+        try:
+            with self.explained():
+                yield connection
+        finally:
             connection.close()
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[Write]) -> list[str]:
-        connection.execute("BEGIN IMMEDIATE")
+    def write(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+        """What `work` gives, in one transaction."""
+        with self.explained():
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                value = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                    connection.execute("ROLLBACK")
+                raise
+            return value
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, self._tables.version):
+            raise PrerequisiteError(
+                f"{self._tables.what} {self.path} has schema version {version}; this inloop reads {self._tables.version}",
+                remedy="use the inloop that wrote it, or name another store (INLOOP_STORE=...).",
+            )
+        deadline = time.monotonic() + _PATIENCE
+        while True:  # several processes opening a new file at once: WAL mode is not covered by SQLite's own waiting
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                if version == 0:
+                    connection.execute("BEGIN IMMEDIATE")
+                    for statement in self._tables.statements.split(";"):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {self._tables.version}")
+                    connection.execute("COMMIT")
+                return
+            except sqlite3.OperationalError as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """SQLite's errors, told with their remedy."""
         try:
-            kept = [self._apply(connection, write) for write in batch]
-            connection.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-                connection.execute("ROLLBACK")
-            raise
-        return kept
-
-    def _apply(self, connection: sqlite3.Connection, write: Write) -> str:
-        call, now = write.call, time.time()
-        if write.outcome == "failed":
-            connection.execute(
-                "INSERT INTO failures (key, kind, model, call, reason, attempts, at) VALUES (?, ?, ?, ?, ?, 1, ?)"
-                " ON CONFLICT (key) DO UPDATE SET reason = excluded.reason, attempts = attempts + 1, at = excluded.at",
-                (call.key, call.kind, call.model, call.canonical, write.text, now),
-            )
-            return ""
-        if write.outcome == "void":
-            connection.execute("DELETE FROM results WHERE key = ?", (call.key,))
-            # the earlier payment stays on the bill, but what it bought is gone: paying again is not paying twice
-            connection.execute("UPDATE uses SET result = 1 << 62 WHERE key = ?", (call.key,))
-            return ""
-        if write.outcome == "paid":
-            connection.execute(
-                "INSERT INTO results (key, kind, model, revision, call, value, cost, at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-                (call.key, call.kind, call.model, call.revision, call.canonical, write.text, write.cost, now),
-            )
-        row = connection.execute("SELECT seq, value FROM results WHERE key = ?", (call.key,)).fetchone()
-        seq, text = row if row is not None else (0, "")
-        connection.execute(
-            "INSERT INTO uses (run_id, key, kind, paid, seen, result, cost, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (self.run_id, call.key, call.kind, int(write.outcome == "paid"), write.seen, seq, write.cost, now),
-        )
-        return str(text)
-
-
-def _costs(rows: list[tuple[Any, ...]]) -> list[Cost]:
-    return [Cost.model_validate_json(text) for (text,) in rows]
+            yield
+        except sqlite3.Error as error:
+            text = str(error)
+            if "full" in text or "disk I/O" in text:
+                problem, remedy = (
+                    "cannot be written: the disk is full or broken",
+                    "free some space, then resume the run.",
+                )
+            elif "readonly" in text or "unable to open" in text:
+                problem, remedy = (
+                    "cannot be opened for writing",
+                    "give yourself the rights on its folder, or set INLOOP_STORE.",
+                )
+            elif "locked" in text:
+                problem, remedy = (
+                    "was locked for a minute",
+                    "see which program holds it open, end that, and resume the run.",
+                )
+            elif "malformed" in text or "not a database" in text:
+                problem, remedy = "is damaged", f"restore it from a backup, or move it away: {self._tables.lost}."
+            else:
+                problem, remedy = "cannot be used", "check the file and its folder."
+            raise PrerequisiteError(
+                f"{self._tables.what} {self.path} {problem} (SQLite: {text})", remedy=remedy
+            ) from error

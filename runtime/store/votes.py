@@ -2,7 +2,7 @@
 
 Invariants:
 
-- A vote is on the disk (SQLite, WAL, fsynced) before `add` returns; what was acknowledged survives a SIGKILL.
+- A vote is on the disk before `add` returns; what was acknowledged survives a SIGKILL.
 - A vote has an id that its maker gave it: sent twice, or read twice from a file, it is one vote.
 - A vote is about bytes (sha256), and says where they stood. Whoever counts votes asks whether these bytes still stand there.
 - Nothing is overwritten. Of several votes of one person on one pair the last stands (`standing`).
@@ -10,9 +10,7 @@ Invariants:
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sqlite3
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,20 +20,26 @@ from pydantic import Field, field_validator, model_validator
 
 from ..errors import BadInput
 from ..records import Record
-from .database import Database
+from .database import Connection, Tables
+from .databases import database_at
 
-__all__ = ["Shown", "Vote", "Votes", "Winner", "standing"]
+__all__ = ["TABLES", "Shown", "Vote", "Votes", "Winner", "standing"]
 
 Winner = Literal["left", "right", "tie"]
 
-_SCHEMA_VERSION = 1
-_TABLES = """
+TABLES = Tables(
+    name="votes",
+    what="the votes",
+    version=1,
+    lost="the votes in it are lost",
+    statements="""
 CREATE TABLE IF NOT EXISTS votes (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, run TEXT NOT NULL,
     who TEXT NOT NULL, at REAL NOT NULL, received REAL NOT NULL, vote TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS votes_text ON votes (text);
 CREATE INDEX IF NOT EXISTS votes_run ON votes (run);
-"""
+""",
+)
 _ID = re.compile(r"[A-Za-z0-9_.:-]{8,80}")
 _SHA = re.compile(r"[0-9a-f]{64}")
 
@@ -94,13 +98,10 @@ class Vote(Record):
 
 
 class Votes:
-    """The votes in the SQLite file `path`, which is made with the first one; any number of threads and processes may use it."""
+    """The votes in an SQLite file or a PostgreSQL (see `database_at`), made with the first one; any number of processes may use it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self._database = Database(
-            self.path, what="the votes", tables=_TABLES, version=_SCHEMA_VERSION, lost="the votes in it are lost"
-        )
+    def __init__(self, place: Path | str) -> None:
+        self._database = database_at(place, TABLES)
 
     def add(self, votes: Sequence[Vote]) -> int:
         """Keep votes, all or none; how many of them are new. They are on the disk when this returns.
@@ -110,19 +111,11 @@ class Votes:
             PrerequisiteError: the file cannot be written; none of the votes is kept.
         """
         with self._database.work() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                new = sum(_inserted(connection, vote) for vote in votes)
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-                    connection.execute("ROLLBACK")
-                raise
-        return new
+            return self._database.write(connection, lambda inside: sum(_inserted(inside, vote) for vote in votes))
 
     def of(self, *, text: str | None = None, run: str | None = None) -> list[Vote]:
         """All votes on a text, or cast on a run, in the order in which they came in."""
-        if not self.path.exists():
+        if not self._database.there():
             return []
         wanted = [("text", text)] if text is not None else [("run", run)] if run is not None else []
         where = f" WHERE {wanted[0][0]} = ?" if wanted else ""
@@ -141,7 +134,7 @@ def standing(votes: Sequence[Vote]) -> list[Vote]:
     return list(last.values())
 
 
-def _inserted(connection: sqlite3.Connection, vote: Vote) -> int:
+def _inserted(connection: Connection, vote: Vote) -> int:
     text = vote.model_dump_json()
     made = connection.execute(
         "INSERT INTO votes (id, text, run, who, at, received, vote) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",

@@ -111,8 +111,8 @@ def killed_again_and_again(processes: Any, tmp_path: Path, prompts: int, longest
     assert killed.tasks == unbroken.tasks and killed.cost.images == unbroken.cost.images
     with Store(root / ".store", run_id=folder.id) as store:
         assert store.ledger.paid_twice() == [] and store.ledger.failures() == []
-        counts = store.ledger._file.rows("SELECT COUNT(*), COUNT(DISTINCT key) FROM uses WHERE paid = 1")
-        finished = store.ledger._file.rows("SELECT COUNT(*) FROM results")
+        counts = store.ledger._rows.select("SELECT COUNT(*), COUNT(DISTINCT key) FROM uses WHERE paid = 1")
+        finished = store.ledger._rows.select("SELECT COUNT(*) FROM results")
         assert counts == [(finished[0][0],) * 2], "each finished call was paid once, over all processes"
     kept = Votes(at).of()
     assert sorted(vote.id for vote in kept) == sorted(vote.id for vote in votes)

@@ -163,7 +163,7 @@ def test_the_other_objectives(bench, objective):
 
 def _asked(bench, start):
     with Store(bench.settings.store_dir) as store:
-        rows = store.ledger._file.rows("SELECT call FROM results WHERE kind = 'llm'")
+        rows = store.ledger._rows.select("SELECT call FROM results WHERE kind = 'llm'")
     import json
 
     found = [json.loads(row[0])["inputs"] for row in rows]
@@ -487,8 +487,8 @@ def test_killed_ten_times_and_resumed_it_is_the_run_that_was_never_killed(proces
         outcomes.append(Opt2iResult.model_validate(folder.result()))
         with Store(tmp_path / name / ".store", run_id=folder.id) as store:
             assert store.ledger.paid_twice() == [] and store.ledger.failures() == []
-            counts = store.ledger._file.rows("SELECT COUNT(*), COUNT(DISTINCT key) FROM uses WHERE paid = 1")
-            finished = store.ledger._file.rows("SELECT COUNT(*) FROM results")
+            counts = store.ledger._rows.select("SELECT COUNT(*), COUNT(DISTINCT key) FROM uses WHERE paid = 1")
+            finished = store.ledger._rows.select("SELECT COUNT(*) FROM results")
             assert counts == [(finished[0][0],) * 2], "each finished call was paid once, over all processes"
     assert kills == 10
     unbroken, killed = outcomes

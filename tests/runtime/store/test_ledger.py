@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from inloop.runtime.errors import BadInput, CallFailed, PrerequisiteError, RunnerError
 from inloop.runtime.records import BlobRef, Cost
 from inloop.runtime.store.ledger import Call, Ledger
-from inloop.runtime.store.sqlite import LedgerFile
+from inloop.runtime.store.ledger_rows import LedgerRows
 
 
 def call(n: Any, kind: Any = "image") -> Call:
@@ -34,8 +34,8 @@ def paying(value: Any, paid: list[Any], cost: Cost | None = None, delay: float =
     return compute
 
 
-async def test_a_finished_call_is_not_paid_again(tmp_path: Path) -> None:
-    path, paid = tmp_path / "new" / "ledger.sqlite", list[Any]()
+async def test_a_finished_call_is_not_paid_again(database: Path | str) -> None:
+    path, paid = database, list[Any]()
     ledger = Ledger(path, run_id="first")
     assert await ledger.once(call(1), paying({"sha": "a", "n": [1, 2.5, None]}, paid)) == (
         {"sha": "a", "n": [1, 2.5, None]},
@@ -94,8 +94,8 @@ async def test_what_is_no_json_is_refused_by_name(bad: Any, tmp_path: Path) -> N
     ledger.close()
 
 
-async def test_callers_in_flight_share_one_payment(tmp_path: Path) -> None:
-    ledger, paid, heard = Ledger(tmp_path / "l.sqlite", run_id="r"), [], []
+async def test_callers_in_flight_share_one_payment(database: Path | str) -> None:
+    ledger, paid, heard = Ledger(database, run_id="r"), [], []
     ledger.listen(lambda call, cost, cached: heard.append((call.kind, cost.images, cached)))
     results = await asyncio.gather(*(ledger.once(call(1), paying(["v"], paid, delay=0.02)) for _ in range(10)))
     assert paid == [["v"]]
@@ -108,23 +108,25 @@ async def test_callers_in_flight_share_one_payment(tmp_path: Path) -> None:
     ledger.close()
 
 
-async def test_calls_that_finish_together_share_a_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, sizes = Ledger(tmp_path / "l.sqlite"), list[Any]()
-    commit = LedgerFile._commit
+async def test_calls_that_finish_together_share_a_transaction(
+    database: Path | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, sizes = Ledger(database), list[Any]()
+    commit = LedgerRows._commit
 
-    def slow(self: LedgerFile, connection: sqlite3.Connection, batch: list[Any]) -> list[str]:
+    def slow(self: LedgerRows, connection: sqlite3.Connection, batch: list[Any]) -> list[str]:
         sizes.append(len(batch))
         time.sleep(0.02)
         return commit(self, connection, batch)
 
-    monkeypatch.setattr(LedgerFile, "_commit", slow)
+    monkeypatch.setattr(LedgerRows, "_commit", slow)
     await asyncio.gather(*(ledger.once(call(n), paying(n, [], delay=0.001)) for n in range(200)))
     assert sum(sizes) == 200 and len(sizes) < 10
     ledger.close()
 
 
-async def test_a_failure_is_never_a_value(tmp_path: Path) -> None:
-    ledger, tries = Ledger(tmp_path / "l.sqlite"), list[Any]()
+async def test_a_failure_is_never_a_value(database: Path | str) -> None:
+    ledger, tries = Ledger(database), list[Any]()
 
     async def fails() -> tuple[Any, Cost]:
         tries.append(1)
@@ -151,8 +153,8 @@ async def test_a_failure_is_never_a_value(tmp_path: Path) -> None:
     ledger.close()
 
 
-async def test_cancelling_one_caller_does_not_stop_the_others(tmp_path: Path) -> None:
-    ledger, paid = Ledger(tmp_path / "l.sqlite"), list[Any]()
+async def test_cancelling_one_caller_does_not_stop_the_others(database: Path | str) -> None:
+    ledger, paid = Ledger(database), list[Any]()
     first = asyncio.create_task(ledger.once(call(1), paying("v", paid, delay=0.05)))
     second = asyncio.create_task(ledger.once(call(1), paying("w", paid, delay=0.05)))
     await asyncio.sleep(0.01)
@@ -170,8 +172,8 @@ async def test_cancelling_one_caller_does_not_stop_the_others(tmp_path: Path) ->
     ledger.close()
 
 
-async def test_a_value_that_cannot_be_used_is_computed_again(tmp_path: Path) -> None:
-    ledger, paid = Ledger(tmp_path / "l.sqlite"), list[Any]()
+async def test_a_value_that_cannot_be_used_is_computed_again(database: Path | str) -> None:
+    ledger, paid = Ledger(database), list[Any]()
     await ledger.once(call(1), paying("blob-1", paid))
     assert await ledger.once(call(1), paying("blob-2", paid), usable=lambda value: True) == ("blob-1", True)
     assert await ledger.once(call(1), paying("blob-2", paid), usable=lambda value: value != "blob-1") == (
@@ -184,14 +186,14 @@ async def test_a_value_that_cannot_be_used_is_computed_again(tmp_path: Path) -> 
     ledger.close()
 
 
-async def test_paying_for_a_finished_call_would_show(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "l.sqlite")
+async def test_paying_for_a_finished_call_would_show(database: Path | str) -> None:
+    ledger = Ledger(database)
     await ledger.once(call(1), paying("v", []))
     await ledger.once(call(2), paying("v", []))
     assert ledger.paid_twice() == []
-    blind = Ledger(tmp_path / "l.sqlite")
-    find = blind._file.find
-    blind._file.find = lambda key: (None, find(key)[1])  # type: ignore[method-assign]
+    blind = Ledger(database)
+    find = blind._rows.find
+    blind._rows.find = lambda key: (None, find(key)[1])  # type: ignore[method-assign]
     assert await blind.once(call(2), paying("w", [])) == ("v", False)  # the first value stays
     assert ledger.paid_twice() == [call(2).key]
     ledger.close()
@@ -204,7 +206,7 @@ from pathlib import Path
 from inloop.runtime.store.ledger import Call, Ledger
 from inloop.runtime.records import Cost
 
-path, log, name, count, slow = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5])
+path, log, name, count, slow = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5])
 ledger = Ledger(path, run_id=name)
 out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
@@ -228,14 +230,14 @@ ledger.close()
 """
 
 
-def start(path: Path, log: Path, name: str, count: int, slow: float) -> "subprocess.Popen[str]":
+def start(path: Path | str, log: Path, name: str, count: int, slow: float) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", WORKER, str(path), str(log), name, str(count), str(slow)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
-def test_killed_in_the_middle_of_writing_nothing_finished_is_paid_again(tmp_path: Path) -> None:
-    path, log, count = tmp_path / "ledger.sqlite", tmp_path / "log", 3000
+def test_killed_in_the_middle_of_writing_nothing_finished_is_paid_again(database: Path | str, tmp_path: Path) -> None:
+    path, log, count = database, tmp_path / "log", 3000
     kills = 0
     for number in range(6):
         log.touch()
@@ -264,15 +266,14 @@ def test_killed_in_the_middle_of_writing_nothing_finished_is_paid_again(tmp_path
     assert len(finished) == count
     ledger = Ledger(path)
     assert ledger.paid_twice() == []
-    rows = sqlite3.connect(path).execute("SELECT COUNT(*), COUNT(DISTINCT key) FROM results").fetchone()
-    assert rows == (count, count)
+    assert ledger._rows.select("SELECT COUNT(*), COUNT(DISTINCT key) FROM results") == [(count, count)]
     # every run's payments are on its own bill, also those of the killed ones
     assert sum(ledger.spent(f"run-{n}").images for n in range(6)) + ledger.spent("last").images >= count
     ledger.close()
 
 
-def test_two_processes_on_one_ledger(tmp_path: Path) -> None:
-    path, log, count = tmp_path / "ledger.sqlite", tmp_path / "log", 400
+def test_two_processes_on_one_ledger(database: Path | str, tmp_path: Path) -> None:
+    path, log, count = database, tmp_path / "log", 400
     workers = [start(path, log, name, count, 0.02) for name in ("a", "b", "c")]
     for worker in workers:
         out, err = worker.communicate(timeout=120)
@@ -321,11 +322,11 @@ async def test_a_full_disk_is_told_and_the_next_call_tries_again(
 ) -> None:
     ledger = Ledger(tmp_path / "l.sqlite")
 
-    def full(*_: Any) -> list[str]:
+    def full(*_: Any) -> str:
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(LedgerFile, "_commit", full)
+        patched.setattr(LedgerRows, "_apply", full)
         with pytest.raises(PrerequisiteError, match=r"disk is full[\s\S]*free some space"):
             await ledger.once(call(1), paying("v", []))
     assert await ledger.once(call(1), paying("v", [])) == ("v", False)
@@ -346,15 +347,15 @@ def test_files_that_are_no_ledger(tmp_path: Path) -> None:
         Ledger(tmp_path / "file" / "ledger.sqlite")
 
 
-async def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "l.sqlite")
+async def test_a_closed_ledger_says_so(database: Path | str) -> None:
+    ledger = Ledger(database)
     ledger.close()
     with pytest.raises(RunnerError, match="is closed"):
         await ledger.once(call(1), paying("v", []))
 
 
-async def test_a_budget_stops_at_the_same_place_paid_or_reused(tmp_path: Path) -> None:
-    path = tmp_path / "l.sqlite"
+async def test_a_budget_stops_at_the_same_place_paid_or_reused(database: Path | str) -> None:
+    path = database
 
     async def go(run_id: str, calls: list[int]) -> tuple[list[int], int]:
         ledger, heard = Ledger(path, run_id=run_id), [0]
@@ -382,12 +383,12 @@ async def test_a_budget_stops_at_the_same_place_paid_or_reused(tmp_path: Path) -
     ledger.close()
 
 
-def test_several_event_loops_use_one_ledger(tmp_path: Path) -> None:
-    ledger, paid = Ledger(tmp_path / "l.sqlite"), list[Any]()
+def test_several_event_loops_use_one_ledger(database: Path | str) -> None:
+    ledger, paid = Ledger(database), list[Any]()
     for _ in range(3):
         value, _cached = asyncio.run(ledger.once(call(1), paying({"v": 1}, paid)))
         assert value == {"v": 1}
     assert len(paid) == 1
-    stored = sqlite3.connect(tmp_path / "l.sqlite").execute("SELECT call FROM results").fetchone()[0]
+    ((stored,),) = ledger._rows.select("SELECT call FROM results")
     assert json.loads(stored)["model"] == "painter"
     ledger.close()
