@@ -4,6 +4,7 @@
 # make stubs      inloop/__init__.pyi, the signatures of `import inloop`, from the configs of the loops
 # make docs       the documentation as a site, in build/site
 # make bench      the measurements of benchmarks/
+# make audit      what is installed as a list (SBOM) in build/sbom.cdx.json, and its known vulnerabilities
 # make clean      remove builds and caches, never runs/ (paid calls, checkpoints); `make distclean` also removes .venv
 #
 # Behind a mirror or for another build of torch, set pip's own variables, e.g.
@@ -24,7 +25,7 @@ SHELL := /bin/bash
 
 export PYTHONUTF8 = 1
 
-.PHONY: demo install dev view path stubs fetch lint types test test-all bench docs wheel clean distclean help
+.PHONY: demo install dev view path stubs fetch lint types test test-all audit bench docs wheel clean distclean help
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -90,6 +91,13 @@ test-all: dev lint types
 	@$(BIN)/inloop models --fetch || true
 	$(TRAINS) -m trains $(ARGS) || [[ $$? == 5 ]]
 	INLOOP_FUZZ=$${INLOOP_FUZZ:-5} $(BIN)/python -m pytest $(ARGS)
+
+# Tools of an environment of their own, so that the list has the product's packages alone.
+audit: dev
+	@test -x build/audit/bin/pip-audit || { $(PYTHON) -m venv build/audit \
+	  && build/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3' 'cyclonedx-bom>=7.2,<8'; } \
+	  || { rm -rf build/audit; echo "audit: NOT run: pip-audit cannot be installed here"; }
+	@test ! -d build/audit || build/audit/bin/python .ci/audit.py $(BIN)/python build
 
 bench: dev
 	$(BIN)/python -m benchmarks $(ARGS)

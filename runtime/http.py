@@ -15,10 +15,21 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlsplit
 
-__all__ = ["Answer", "ask", "connection_remedy", "direct_routes", "goes_direct", "is_loopback", "open_url", "words_of"]
+__all__ = [
+    "Answer",
+    "ask",
+    "connection_remedy",
+    "direct_routes",
+    "goes_direct",
+    "is_loopback",
+    "open_url",
+    "without_key",
+    "words_of",
+]
 
 _NAMES = ("localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback")
 _MOST = 10_000_000
+_SHORTEST_KEY = 6  # shorter ones ("none", "EMPTY") are no secret, and may be a part of any word
 
 
 class Answer:
@@ -53,6 +64,11 @@ def words_of(value: Any) -> str:
     if text.lstrip()[:1] == "<":
         text = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL | re.IGNORECASE)
     return " ".join(text.split())
+
+
+def without_key(text: str, key: str) -> str:
+    """A server's words with stars for the key that it was sent: some repeat it when they refuse it, and errors are kept."""
+    return text.replace(key, "***") if len(key) >= _SHORTEST_KEY else text
 
 
 def is_loopback(host: str) -> bool:
@@ -135,16 +151,15 @@ def ask(url: str, *, key: str = "", body: Any = None, timeout: float = 10.0) -> 
     request = urllib.request.Request(url, data=data, headers=headers)
     try:
         with open_url(request, timeout=timeout) as answer:
-            return Answer(answer.status, _read(answer.read(_MOST)))
+            return Answer(answer.status, _read(answer.read(_MOST), key))
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, _read(error.read(_MOST)))
+            return Answer(error.code, _read(error.read(_MOST), key))
 
 
-def _read(data: bytes) -> Any:
-    if not data:
-        return None
+def _read(data: bytes, key: str) -> Any:
+    text = without_key(data.decode("utf-8", "replace"), key)
     try:
-        return json.loads(data)
+        return json.loads(text) if text else None
     except ValueError:
-        return data.decode("utf-8", "replace")
+        return text

@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .errors import BadInput
+from .keyring import KEYRING, key_in_keyring
 
 __all__ = ["Setting", "Settings", "config_files"]
 
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
     vllm: Path | None = None
     """A Python (or the folder of its environment) that has vLLM; default: what `inloop serve --install` made."""
     api_key: SecretStr | None = None
-    """The key of the servers of models; also read from `OPENAI_API_KEY`."""
+    """The key of the servers of models, or `keyring:NAME` for the entry NAME of the system's keyring; also read from `OPENAI_API_KEY`."""
     concurrency: int = Field(default=64, ge=1)
     """The most requests to one language model server in flight; how many really are is found by measuring."""
     llm_rate: str = ""
@@ -86,6 +87,15 @@ class Settings(BaseSettings):
         if not value.strip():
             raise ValueError("must not be empty")
         return value.strip()
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _from_keyring(cls, value: Any) -> Any:
+        return (
+            key_in_keyring(value.removeprefix(KEYRING))
+            if isinstance(value, str) and value.startswith(KEYRING)
+            else value
+        )
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -177,5 +187,10 @@ def _layers(flags: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
             continue
         except (OSError, ValueError) as error:
             raise BadInput(f"{path} cannot be read: {error}. Mend the file or move it away.") from None
+        if not str(values.get("api_key", KEYRING)).startswith(KEYRING):
+            raise BadInput(
+                f"{path} holds a key: files are copied and shared. Take api_key out of it, and set INLOOP_API_KEY or put the key into the system's"
+                ' keyring: keyring set inloop NAME, and then api_key = "keyring:NAME".'
+            )
         layers.append((str(path), values))
     return layers

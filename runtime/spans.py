@@ -62,20 +62,22 @@ _OFF = Span()
 def span(name: str, **attributes: Any) -> Iterator[Span]:
     """A span around a block; `name` is the operation, and the title adds what it is done with.
 
-    An exception marks the span as failed, with its class as `error.type`, and goes on.
+    An exception marks the span as failed, with its class as `error.type`, and goes on. No stack is recorded: it would show the errors below
+    as well, as a server's own words, which may repeat the key that it was sent.
     """
     tracer = _tracer.get()
     if tracer is None:
         yield _OFF
         return
     subject = next((str(attributes[key]) for key in _SUBJECTS if attributes.get(key)), "")
-    with tracer.start_as_current_span(f"{name} {subject}".strip()) as inner:
+    with tracer.start_as_current_span(f"{name} {subject}".strip(), record_exception=False) as inner:
         current = Span(inner)
         current.set(operation=name, **attributes)
         try:
             yield current
         except BaseException as error:
             inner.set_attribute("error.type", type(error).__qualname__)
+            inner.add_event("exception", {"exception.type": type(error).__qualname__, "exception.message": str(error)})
             raise
 
 

@@ -11,14 +11,10 @@ import email.utils
 import json
 import random
 import time
-from typing import TYPE_CHECKING
 
 from ..errors import CallFailed, PrerequisiteError
-from ..http import connection_remedy, words_of
+from ..http import connection_remedy, without_key, words_of
 from .replies import Garbage, ServerError
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Problem", "Refused", "judge"]
 
@@ -51,10 +47,12 @@ class Problem:
         return max(self.retry_after or 0.0, pause * (0.5 + random.random() / 2))
 
 
-def judge(error: Exception, where: str, *, answers: str = "chat completion", option: str = "--llm") -> Problem:
+def judge(
+    error: Exception, where: str, *, answers: str = "chat completion", option: str = "--llm", key: str = ""
+) -> Problem:
     """The problem behind an error of a request to the server `where`, if trying again can help; else it raises.
 
-    `answers` is what should have come, `option` the flag that names the server.
+    `answers` is what should have come, `option` the flag that names the server, `key` what no message may hold.
     """
     import openai
 
@@ -71,18 +69,22 @@ def judge(error: Exception, where: str, *, answers: str = "chat completion", opt
     if isinstance(error, openai.APIStatusError):
         # the library keeps what stands under "error", or all of it where that is no object
         body = error.body if error.body else error.response.text
-        return _judge_status(error, where, error.status_code, body, error.response.headers.get("retry-after"), option)
+        return _judge_status(
+            error, where, error.status_code, body, error.response.headers.get("retry-after"), option, key
+        )
     if isinstance(error, ServerError):
-        return _judge_status(error, where, error.status, str(error), None, option)
+        return _judge_status(error, where, error.status, str(error), None, option, key)
     if isinstance(error, (openai.APIError, json.JSONDecodeError, UnicodeDecodeError)):
-        return Problem(f"{where} answered something that is no {answers}: {str(error)[:200]}")
+        return Problem(f"{where} answered something that is no {answers}: {without_key(str(error), key)[:200]}")
     if type(error).__module__.partition(".")[0] in _TRANSPORTS:  # these break through while a stream is read
         return Problem(f"{where} broke off in the middle of its answer ({type(error).__name__}: {error})")
     raise error
 
 
-def _judge_status(error: Exception, where: str, status: int, body: object, after: str | None, option: str) -> Problem:
-    words = words_of(body) or str(error)
+def _judge_status(
+    error: Exception, where: str, status: int, body: object, after: str | None, option: str, key: str
+) -> Problem:
+    words = without_key(words_of(body) or str(error), key)
     text = f"{where} answered {status}: {words[:300]}"
     if status in (401, 403):
         raise PrerequisiteError(

@@ -126,7 +126,7 @@ class Sender:
                     return await self._try(body, on_text, turn, opened, slower)
                 except Exception as error:
                     try:
-                        problem = judge(error, self.where, answers=self.answers, option=self.option)
+                        problem = judge(error, self.where, answers=self.answers, option=self.option, key=self._key)
                     except PrerequisiteError:
                         if not await self._came_back():  # a server that starts does not know its adapters yet
                             raise

@@ -7,6 +7,7 @@ usage reports.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from ..errors import BadInput, PrerequisiteError
 from .adapters import gguf_of, settled_path
-from .llama_server import default_threads
+from .llama_server import NO_PAGES, default_threads
 from .process import Plan
 from .servable import Servable, config_of
 from .vllm_env import Environment, clean_environment
@@ -52,7 +53,7 @@ def vllm_plan(
     local = Path(source) if model.hub is None else None
     on_cpu = environment.build == "cpu" or (environment.build == "" and shutil.which("nvidia-smi") is None)
     arguments = ["--model", source, "--served-model-name", model.name, "--host", host, "--port", str(port)]
-    arguments += ["--enable-prefix-caching", "--generation-config", "vllm"]
+    arguments += ["--enable-prefix-caching", "--generation-config", "vllm", "--allowed-origins", json.dumps([NO_PAGES])]
     variables = {"PYTHONUNBUFFERED": "1"}
     most, dtype = _longest(local), "auto"
     if on_cpu:

@@ -33,7 +33,10 @@ from typing import IO, Any
 from ..errors import BadInput, PrerequisiteError
 from ..http import ask
 
-__all__ = ["LocalServer", "cpu_cores", "default_threads"]
+__all__ = ["NO_PAGES", "LocalServer", "cpu_cores", "default_threads"]
+
+NO_PAGES = "http://127.0.0.1"
+"""The origin whose pages may read a server's answers: none is served there, so no page in a browser may."""
 
 _POLL_SECONDS = 0.5
 
@@ -290,6 +293,8 @@ def _serve(config: dict[str, Any]) -> None:
     params.hostnames = [config.get("host", "127.0.0.1")]
     params.port = config.get("port", 0)
     params.api_keys = [config["api_key"]] if config["api_key"] else []
+    # llama.cpp would let every page that the user has open read its answers
+    params.cors_origins, params.cors_origins_explicit, params.cors_credentials = NO_PAGES, True, False
     if config.get("alias"):
         params.model_alias = {config["alias"]}
     params.n_ctx = config["n_ctx"] * config["slots"]

@@ -205,7 +205,7 @@ class _Training:
         device = torch_device(self.settings.device)
         with quiet():
             self.processor = self.weights.load(CLIPProcessor)
-            self.model = self.weights.load(CLIPModel).float().eval().to(device)
+            self.model = self.weights.load_model(CLIPModel).float().eval().to(device)
         depth = len(self.model.vision_model.encoder.layers)
         blocks = insert_blocks(self.model, max(1, depth // 2) if recipe.blocks is None else recipe.blocks)
         captions = {text: place for place, text in enumerate(dict.fromkeys(pair.text for pair in self.pairs))}

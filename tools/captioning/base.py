@@ -146,7 +146,7 @@ class CaptionTraining:
     def _make(self) -> Any:
         import torch
 
-        model = self.weights.load(self.kind).float()
+        model = self.weights.load_model(self.kind).float()
         if self.answers:
             mask_padding(model)
         if not self.train_vision:

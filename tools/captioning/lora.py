@@ -62,7 +62,7 @@ class LoraTraining(CaptionTraining):
             ) from error
         import torch
 
-        model = self.weights.load(self.kind, dtype="float32" if self.device == "cpu" else "auto")
+        model = self.weights.load_model(self.kind, dtype="float32" if self.device == "cpu" else "auto")
         text = model.config.get_text_config()
         self.encodes = bool(model.config.is_encoder_decoder or text.is_encoder_decoder)
         self.room = getattr(text, "max_position_embeddings", None)

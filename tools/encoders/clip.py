@@ -111,7 +111,7 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
         from transformers import CLIPModel, CLIPProcessor
 
         self._processor = self.weights.load(CLIPProcessor)
-        self._model = self.weights.load(CLIPModel).float().eval()
+        self._model = self.weights.load_model(CLIPModel).float().eval()
         if "adapter" in self.weights.options:
             from .gated_blocks import load_blocks
 

@@ -88,7 +88,7 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
 
         self._tokenizer = self.weights.load(AutoTokenizer)
         self._frame(self._tokenizer.pad_token_id or 0)
-        self._model = self.weights.load(AutoModel, dtype=torch.float32).eval().to(device)
+        self._model = self.weights.load_model(AutoModel, dtype=torch.float32).eval().to(device)
 
     def _frame(self, pad: int) -> None:
         """Find out what the tokenizer puts around a text; `pad` is the token that fills a row."""

@@ -119,7 +119,7 @@ class NLI(LocalModel[tuple[str, str], list[float]]):
         self._segmented &= "token_type_ids" in tokenizer.model_input_names
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        model = self.weights.load(AutoModelForSequenceClassification, dtype=torch.float32)
+        model = self.weights.load_model(AutoModelForSequenceClassification, dtype=torch.float32)
         self._model = model.eval().to(device)
 
     def _serve(self, items: list[tuple[str, str]]) -> list[list[float] | InloopError]:

@@ -318,7 +318,7 @@ def _loaded(weights: Weights, recipe: Recipe, lora: Lora | None, device: str) ->
             if weights.bundled:
                 options |= {"safety_checker": None, "requires_safety_checker": False}
             with silent():
-                pipe = weights.load(AutoPipelineForText2Image, **options)
+                pipe = weights.load_model(AutoPipelineForText2Image, **options)
                 if lora is not None:
                     lora.load_into(pipe, 1.0 if recipe.lora_scale is None else recipe.lora_scale, weights.spec)
                 placed(pipe, recipe, device)

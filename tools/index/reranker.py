@@ -98,7 +98,7 @@ class CrossEncoder(LocalModel[tuple[str, str], float]):
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         self._tokenizer = self.weights.load(AutoTokenizer)
-        model = self.weights.load(AutoModelForSequenceClassification, dtype=torch.float32)
+        model = self.weights.load_model(AutoModelForSequenceClassification, dtype=torch.float32)
         self._model = model.eval().to(device)
 
     def _serve(self, items: list[tuple[str, str]]) -> list[float | InloopError]:

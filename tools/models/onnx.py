@@ -161,7 +161,7 @@ def _export(weights: Weights, out: Path, head: str, output: str, inputs: tuple[s
 
     tokenizer = weights.load(transformers.AutoTokenizer)
     kind = getattr(transformers, head)
-    model = weights.load(kind, dtype=torch.float32, attn_implementation="eager").eval()
+    model = weights.load_model(kind, dtype=torch.float32, attn_implementation="eager").eval()
     tokenizer.backend_tokenizer.enable_padding(pad_id=tokenizer.pad_token_id or 0)  # only to keep that number
     tokenizer.backend_tokenizer.save(str(out / _TOKENIZER))
     probes = [list(_PROBES), list(_PROBES)] if "token_type_ids" in inputs else [list(_PROBES)]

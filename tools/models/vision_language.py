@@ -60,7 +60,7 @@ class VisionLanguageModel(LocalModel[PromptedImage, O]):
             )
         self._processor = _processor(self.weights, kind)
         dtype = "float32" if device == "cpu" else "auto"
-        self._model = self.weights.load(AutoModelForImageTextToText, dtype=dtype).eval().to(device)
+        self._model = self.weights.load_model(AutoModelForImageTextToText, dtype=dtype).eval().to(device)
 
     def _serve(self, items: list[PromptedImage]) -> list[O | InloopError]:
         import torch

@@ -139,8 +139,30 @@ class Weights:
             return None
         return hub_file(self.source, name, self.commit, self.spec, missing_ok=True)
 
+    def load_model(self, kind: Any, **options: Any) -> Any:
+        """`load` of a model: its weights are read from safetensors alone, since reading other formats can run code.
+
+        Raises:
+            PrerequisiteError: there are none in that format.
+        """
+        try:
+            return self.load(kind, use_safetensors=True, **options)
+        except OSError as error:
+            others = self.commit is not None or any(self.root.rglob("*.bin")) or any(self.root.rglob("*.ckpt"))
+            if not others or "safetensors" not in str(error):
+                raise
+            raise PrerequisiteError(
+                f"{self.spec!r} has no weights in safetensors, and other formats can run code when they are read",
+                remedy="take a revision that has them, OWNER/NAME@COMMIT (many models have one among their pull requests), or convert the files of a maker"
+                " that you trust: safetensors.torch.save_file(torch.load('pytorch_model.bin', weights_only=True), 'model.safetensors')",
+            ) from error
+
     def load(self, kind: Any, **options: Any) -> Any:
-        """`kind.from_pretrained` of this very model; a hub model that is in the cache is not asked of the network."""
+        """`kind.from_pretrained` of this very model's tokenizer or processor; a hub model that is in the cache is not asked of the network."""
+        if kind.__module__.startswith("transformers.models.auto"):
+            options["trust_remote_code"] = (
+                False  # at a terminal transformers would ask whether to run the repository's code
+            )
         if self.commit is None:
             return kind.from_pretrained(self.source, **options)
         try:

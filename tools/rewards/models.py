@@ -214,7 +214,7 @@ class PickScore(RewardModel):
     def _model_of(self) -> Any:
         from transformers import CLIPModel
 
-        return self.weights.load(CLIPModel)
+        return self.weights.load_model(CLIPModel)
 
     def _take(self, model: Any, device: str) -> None:
         from transformers import CLIPTokenizer
@@ -294,7 +294,7 @@ class BlipITM(RewardModel):
     def _load(self, device: str) -> None:
         from transformers import BertTokenizer, BlipForImageTextRetrieval
 
-        model = self.weights.load(BlipForImageTextRetrieval).float().eval().to(device)
+        model = self.weights.load_model(BlipForImageTextRetrieval).float().eval().to(device)
         self._vision, self._text, self._head = model.vision_model, model.text_encoder, model.itm_head
         self._longest = int(model.config.text_config.max_position_embeddings)
         self._side = int(model.config.vision_config.image_size)

@@ -18,7 +18,7 @@ class SamSegmenter(MaskModel):
         import transformers
 
         self._processor = self.weights.load(transformers.SamProcessor)
-        self._model = self.weights.load(transformers.SamModel).float().eval().to(device)
+        self._model = self.weights.load_model(transformers.SamModel).float().eval().to(device)
 
     def _look(self, picture: Any, boxes: tuple[Box, ...]) -> list[Masked]:
         import torch
@@ -48,7 +48,7 @@ class Sam2Segmenter(MaskModel):
             torch.tensor(told.get(name, default)).reshape(3, 1, 1)
             for name, default in (("image_mean", _IMAGENET_MEAN), ("image_std", _IMAGENET_STD))
         )
-        self._model = self.weights.load(transformers.Sam2Model).float().eval().to(device)
+        self._model = self.weights.load_model(transformers.Sam2Model).float().eval().to(device)
         self._side = int(self._model.config.prompt_encoder_config.image_size)
 
     def _look(self, picture: Any, boxes: tuple[Box, ...]) -> list[Masked]:

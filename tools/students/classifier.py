@@ -101,7 +101,7 @@ class ClassifierStudent(NeuralStudent):
         import torch
         from transformers import AutoModelForSequenceClassification
 
-        return self.weights.load(
+        return self.weights.load_model(
             AutoModelForSequenceClassification,
             dtype=torch.float32,
             num_labels=len(self.task.classes),

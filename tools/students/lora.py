@@ -115,7 +115,7 @@ class LoraStudent(NeuralStudent):
         import torch
         from transformers import AutoModelForCausalLM
 
-        return self.weights.load(AutoModelForCausalLM, dtype=torch.float32)
+        return self.weights.load_model(AutoModelForCausalLM, dtype=torch.float32)
 
     def base_state(self) -> dict[str, Any]:
         """The weights of the base model by name."""

@@ -38,7 +38,7 @@ class BlipCaptioner(BlipModel[str], LocalCaptioner):
 
         kind = BlipForQuestionAnswering if self._answers else BlipForConditionalGeneration
         self._processor = self.weights.load(BlipProcessor)
-        self._model = self.weights.load(kind).float().eval().to(device)
+        self._model = self.weights.load_model(kind).float().eval().to(device)
 
     def _serve(self, items: list[PromptedImage]) -> list[str | InloopError]:
         import torch

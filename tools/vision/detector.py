@@ -198,7 +198,7 @@ class ClosedDetector(ObjectDetector):
         from transformers import AutoImageProcessor, AutoModelForObjectDetection
 
         self._processor = self.weights.load(AutoImageProcessor)
-        self._model = self.weights.load(AutoModelForObjectDetection).float().eval().to(device)
+        self._model = self.weights.load_model(AutoModelForObjectDetection).float().eval().to(device)
 
     def _look(self, picture: Any, labels: tuple[str, ...]) -> list[tuple[str, float, list[float]]]:
         import torch
@@ -219,7 +219,7 @@ class OpenDetector(ObjectDetector):
         from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
         self._processor = self.weights.load(AutoProcessor)
-        self._model = self.weights.load(AutoModelForZeroShotObjectDetection).float().eval().to(device)
+        self._model = self.weights.load_model(AutoModelForZeroShotObjectDetection).float().eval().to(device)
 
     def _look(self, picture: Any, labels: tuple[str, ...]) -> list[tuple[str, float, list[float]]]:
         import torch

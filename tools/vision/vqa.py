@@ -76,7 +76,7 @@ class BlipVQA(BlipModel[Answer]):
         from transformers import BlipForQuestionAnswering, BlipProcessor
 
         self._processor = self.weights.load(BlipProcessor)
-        self._model = self.weights.load(BlipForQuestionAnswering).float().eval().to(device)
+        self._model = self.weights.load_model(BlipForQuestionAnswering).float().eval().to(device)
         tokens = [self._processor.tokenizer(word, add_special_tokens=False).input_ids for word in ("yes", "no")]
         if any(len(ids) != 1 or ids[0] == self._processor.tokenizer.unk_token_id for ids in tokens):
             raise PrerequisiteError(

@@ -340,6 +340,7 @@ def test_the_command_line_of_vllm(cache: Path, tmp_path: Path) -> None:
     command, env = made.first_line["command"], made.first_line["env"]
     assert command[:3] == ["/env/bin/python", "-m", "vllm.entrypoints.openai.api_server"]
     assert "--enable-prefix-caching" in command and "--enable-lora" in command
+    assert command[command.index("--allowed-origins") + 1] == '["http://127.0.0.1"]'
     assert command[command.index("--max-model-len") + 1] == "2048"
     assert "k-1" not in " ".join(command) and env["VLLM_API_KEY"] == "k-1"
     assert env["HF_HUB_OFFLINE"] == "1" and len(env["VLLM_CPU_OMP_THREADS_BIND"].split(",")) == 1

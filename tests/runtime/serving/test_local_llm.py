@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,6 +138,10 @@ async def test_only_loopback_and_only_with_the_key(smollm2: Path, store: Store) 
         with pytest.raises(openai.AuthenticationError):
             await stranger.chat.completions.create(model="x", messages=[{"role": "user", "content": "hi"}])
         await stranger.close()
+        page = {"Origin": "https://elsewhere.example", "Authorization": f"Bearer {server.api_key}"}
+        with web.open_url(urllib.request.Request(f"{server.url}/models", headers=page), timeout=30) as answer:
+            assert answer.headers["Access-Control-Allow-Origin"] not in ("*", page["Origin"])
+            assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
 PARENT = """

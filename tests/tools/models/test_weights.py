@@ -1,5 +1,6 @@
 """Which files a spec means: folders, hub ids from the local cache, the bundled models; the rest is refused."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -170,3 +171,42 @@ def test_a_file_that_is_no_json_is_named(clip_folder: Path, tmp_path: Path) -> N
     (folder / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(PrerequisiteError, match=r"torn/config\.json cannot be read as JSON"):
         find_weights(str(folder), "clip", tmp_path)
+
+
+def pickled(file: Path) -> None:
+    """Put weights that are pickled, as of a model of before safetensors, in the place of safetensors."""
+    import torch
+    from safetensors.torch import load_file
+
+    torch.save(load_file(file), file.with_name({"model": "pytorch_model"}.get(file.stem, file.stem) + ".bin"))
+    file.unlink()
+
+
+def test_weights_that_are_not_safetensors_are_never_read(clip_folder: Path, turbo_folder: Path, tmp_path: Path) -> None:
+    from diffusers import AutoPipelineForText2Image
+    from transformers import CLIPModel
+
+    clip = Path(shutil.copytree(clip_folder, tmp_path / "clip"))
+    painter = Path(shutil.copytree(turbo_folder, tmp_path / "painter"))
+    pickled(clip / "model.safetensors")
+    pickled(painter / "unet" / "diffusion_pytorch_model.safetensors")
+    for folder, kind, model in ((clip, "clip", CLIPModel), (painter, "painter", AutoPipelineForText2Image)):
+        found = find_weights(str(folder), kind, tmp_path / "cache")
+        with pytest.raises(PrerequisiteError, match="has no weights in safetensors") as caught:
+            found.load_model(model)
+        assert "save_file" in str(caught.value)
+
+
+def test_no_code_of_a_model_is_run(clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config that names classes of its own repository: transformers would ask, and a yes would run them."""
+    from transformers import AutoModel
+
+    folder = Path(shutil.copytree(clip_folder, tmp_path / "clip"))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config |= {"model_type": "ours", "auto_map": {"AutoConfig": "ours.Config", "AutoModel": "ours.Model"}}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "ours.py").write_text("raise SystemExit('run')", encoding="utf-8")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    found = find_weights(str(folder), "text", tmp_path / "cache")
+    with pytest.raises(ValueError, match="trust_remote_code"):
+        found.load_model(AutoModel)

@@ -1,0 +1,55 @@
+"""A key that was planted is in nothing that a run writes, also where a server repeats it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from servers import Handler, completion, serving
+
+PLANTED = "sk-planted-3f9c27d1"
+
+
+def well(handler: Handler, body: dict[str, object]) -> None:
+    assert handler.headers["authorization"] == f"Bearer {PLANTED}"
+    handler.json(completion(["two red stars"]))
+
+
+def refused(status: int):  # type: ignore[no-untyped-def]
+    def answer(handler: Handler, body: dict[str, object]) -> None:
+        key = handler.headers["authorization"].removeprefix("Bearer ")
+        handler.json({"error": {"message": f"Incorrect API key provided: {key}."}}, status)
+
+    return answer
+
+
+def run(folder: Path, url: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """`inloop opt2i` with everything that is written switched on."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("INLOOP_", "OPENAI_"))}
+    environment |= {
+        "INLOOP_API_KEY": PLANTED, "INLOOP_RUNS_DIR": str(folder / "runs"), "INLOOP_CACHE_DIR": str(folder / "cache"),
+        "INLOOP_SPANS": "true", "INLOOP_LOG_LEVEL": "debug", "INLOOP_DEVICE": "cpu", **settings,
+    }  # fmt: skip
+    command = ["opt2i", "two red stars", "--llm", url, "--iterations", "1", "--candidates", "2", "--heldout-seeds", "1"]
+    return subprocess.run(
+        [sys.executable, "-m", "inloop.app.cli.main", *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300,
+        check=False,
+    )  # fmt: skip
+
+
+def holding(folder: Path) -> list[Path]:
+    """The files that hold the key."""
+    return [path for path in folder.rglob("*") if path.is_file() and PLANTED.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("status", [200, 401, 400, 500])
+def test_no_file_and_no_line_holds_the_key(tmp_path: Path, status: int) -> None:
+    with serving() as server:
+        server.behaviours = [well] if status == 200 else [refused(status)]
+        done = run(tmp_path, f"{server.url}#m")
+    assert PLANTED not in done.stdout + done.stderr, done.stderr
+    assert len(list((tmp_path / "runs").rglob("*"))) > 5 or status == 401
+    assert holding(tmp_path) == []
