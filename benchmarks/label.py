@@ -28,7 +28,7 @@ from inloop.graphs.label import LabelledObject, Offer, Review, label, read_objec
 from inloop.mini.world import KINDS, Truth, draw, scenes
 from inloop.runtime.records import BlobRef, Detection, Segment
 from inloop.runtime.settings import Settings
-from inloop.runtime.store import BlobStore
+from inloop.runtime.store import BlobStore, StoreLocation
 from inloop.tools.segmentation import box_of, get_mask, mask_iou
 
 from .figures import Figure, Options
@@ -181,7 +181,7 @@ class _Run:
 
     def __init__(self, world: World, photos: Path, settings: Settings, judge: str, seed: int) -> None:
         self.world, self.photos, self.settings, self.judge, self.seed = world, photos, settings, judge, seed
-        self.blobs = BlobStore(settings.store_dir / "blobs")
+        self.blobs = StoreLocation.named_by(settings).open_blobs()
         self.labelled: Any = None
 
     def work(self, **more: Any) -> list[LabelledObject]:

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from .errors import BadInput
 from .keyring import KEYRING, key_in_keyring
+from .urls import check_no_secret, is_url, without_secret
 
 __all__ = ["Setting", "Settings", "config_files"]
 
@@ -35,7 +36,12 @@ class Settings(BaseSettings):
     """The settings of one process. `Settings.load` reads every place; `Settings()` is the bare defaults."""
 
     model_config = SettingsConfigDict(
-        env_prefix="INLOOP_", env_ignore_empty=True, extra="forbid", frozen=True, use_attribute_docstrings=True
+        env_prefix="INLOOP_",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
     )
 
     llm: str = "mini-writer"
@@ -48,8 +54,10 @@ class Settings(BaseSettings):
     """The CLIP model: `mini`, a folder, or a hub id."""
     runs_dir: Path = Path("runs")
     """Where run folders are made."""
-    store: Path | None = None
-    """The folder of the call ledger and the blobs; default: `.store` in `runs_dir`."""
+    store: Path | str | None = None
+    """Where calls, votes and checkpoints are kept: a folder, or `postgresql://user@host/db` (with `blobs`); default: `.store` in `runs_dir`."""
+    blobs: Path | None = None
+    """The folder of pictures and other blobs; default: `blobs` in that of the store."""
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("inloop", appauthor=False)))
     """Where fetched models are kept."""
     device: str = "auto"
@@ -76,10 +84,20 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """How much is logged to the standard error."""
 
-    @field_validator("runs_dir", "store", "cache_dir", "vllm")
+    @field_validator("runs_dir", "blobs", "cache_dir", "vllm")
     @classmethod
     def _home(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()
+
+    @field_validator("store", mode="before")
+    @classmethod
+    def _place(cls, value: Any) -> Any:
+        if not is_url(value):
+            return value if value is None else Path(value).expanduser()
+        if not value.startswith(("postgresql://", "postgres://")):
+            raise ValueError("give a folder or postgresql://user@host/db; where pictures go is named by `blobs`")
+        check_no_secret(value, "give it in PGPASSWORD or in ~/.pgpass")
+        return value
 
     @field_validator("llm", "images", "vqa", "clip", "device")
     @classmethod
@@ -108,11 +126,6 @@ class Settings(BaseSettings):
         text = (cls.model_fields[name].description or "").replace("`", "")
         return text if text.endswith("...") else text.removesuffix(".")
 
-    @property
-    def store_dir(self) -> Path:
-        """The folder of the call ledger and the blobs."""
-        return self.store if self.store is not None else self.runs_dir / ".store"
-
     @classmethod
     def load(cls, **flags: Any) -> Settings:
         """The settings under `flags`; a flag that is None was not given.
@@ -135,9 +148,12 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0])
-            shown = "**********" if name == "api_key" else repr(merged.get(name))
+            value = merged.get(name)
+            shown = (
+                "**********" if name == "api_key" else repr(without_secret(value) if isinstance(value, str) else value)
+            )
             raise BadInput(
-                f"{where.get(name, name)}: {name} = {shown} cannot be used: {first['msg']}."
+                f"{where.get(name, name)}: {name} = {shown} cannot be used: {first['msg'].removeprefix('Value error, ')}."
                 " `inloop config` shows all settings and where they come from."
             ) from None
 
@@ -151,7 +167,9 @@ class Settings(BaseSettings):
             value = getattr(loaded, name)
             label = next((label for label, values in layers if name in values), "default")
             if name == "store" and value is None:
-                value = loaded.store_dir
+                value = loaded.runs_dir / ".store"
+            if name == "blobs" and value is None and not is_url(loaded.store):
+                value = Path(loaded.store or loaded.runs_dir / ".store") / "blobs"
             lines.append(Setting(name, "" if value is None else str(value), label))
         return lines
 

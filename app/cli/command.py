@@ -19,10 +19,10 @@ from ...runtime.errors import BadInput
 from ...runtime.records import Record, flags_checked
 from ...runtime.run import RunConfig, RunFolder, RunResult, discarded_if_refused
 from ...runtime.settings import Settings
-from ...runtime.store import BlobStore, write_whole
+from ...runtime.store import BlobStore, StoreLocation, write_whole
 from ..report import DEFAULT_LIMIT, run_page
 from .failures import BUDGET
-from .flags import add_flags, flag_names, given_flags
+from .flags import STORE_FLAGS, add_flags, add_store_flags, flag_names, given_flags
 from .format import amount, seconds
 from .progress import RunView, progress
 from .session import kept, log_to_stderr
@@ -104,6 +104,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         self.flags(parser)
         for name in self.settings:
             parser.add_argument(f"--{name.replace('_', '-')}", metavar=name.upper(), help=Settings.describe(name))
+        add_store_flags(parser)
         if "out" not in self.config.model_fields:
             parser.add_argument(
                 "--out", metavar="DIR", help="the folder in which the run's folder is made (default: runs)"
@@ -122,7 +123,9 @@ class LoopCommand(Generic[ConfigT, ResultT]):
             plan = self.dry_run(config, settings)
             print(json_text(plan.model_dump(mode="json")) if args.json else plan)
             return 0
-        new = RunFolder.create(settings.runs_dir, loop.name, config, about=config.topics())
+        new = RunFolder.create(
+            settings.runs_dir, loop.name, config, about=config.topics(), store=StoreLocation.named_by(settings)
+        )
         with discarded_if_refused(new) as folder:
             return self._carry(config, settings, folder, resumed=False, json_output=args.json)
 
@@ -130,7 +133,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         """The config and the settings that the flags give; `BadInput` for values that cannot be."""
         fields = {**given_flags(args, self.config), **self.fields(args)}
         flags = {name: fields[name] for name in self.config.FROM_SETTINGS if name in fields}
-        flags |= {name: getattr(args, name) for name in self.settings}
+        flags |= {name: getattr(args, name) for name in (*self.settings, *STORE_FLAGS)}
         settings = Settings.load(runs_dir=None if "out" in self.config.model_fields else args.out, **flags)
         with flags_checked(flag_names(self.config)):
             config = self.config(**{**self.config.defaults(settings), **fields})
@@ -165,7 +168,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         log_to_stderr(settings)
         view = self.view(config)
         with kept(folder, begun=lambda: view.begun, quiet=json_output):
-            blobs = BlobStore(settings.store_dir / "blobs")
+            blobs = StoreLocation.named_by(settings).open_blobs()
             parts = self.parts(config, folder, blobs)
             # where somebody types, a table that draws itself again would be in the way
             with progress(view, sys.stderr, silent=json_output, plain=bool(parts)) as show:

@@ -16,11 +16,12 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ...runtime.errors import InloopError, PrerequisiteError
+from ...runtime.errors import BadInput, InloopError, PrerequisiteError
 from ...runtime.privacy import OFF, tracing
 from ...runtime.registry import is_object, plugins, source
 from ...runtime.roles import TOOLS
 from ...runtime.settings import Settings
+from ...runtime.store import StoreLocation
 from .finding import Finding
 from .named_servers import answering, language_model, painting, proxies
 from .streams import json_text
@@ -71,7 +72,7 @@ def examine(settings: Settings) -> list[Finding]:
         language_model(settings),
         *_serving(settings),
         _writable("runs folder", settings.runs_dir),
-        _writable("store", settings.store_dir),
+        *_store(settings),
     ]
     findings += [_writable("cache", settings.cache_dir), _disk(settings)]
     return findings
@@ -258,8 +259,30 @@ def _writable(name: str, folder: Path) -> Finding:
     if at.is_dir() and os.access(at, os.W_OK | os.X_OK):
         return Finding(name, "ok", str(folder) if at == folder.absolute() else f"{folder} (is made when needed)")
     why = f"{at} is not a folder" if not at.is_dir() else f"{at} cannot be written"
-    variable = {"runs folder": "--out or INLOOP_RUNS_DIR", "store": "INLOOP_STORE", "cache": "INLOOP_CACHE_DIR"}[name]
+    variable = {
+        "runs folder": "--out or INLOOP_RUNS_DIR",
+        "store": "INLOOP_STORE",
+        "blobs": "INLOOP_BLOBS",
+        "cache": "INLOOP_CACHE_DIR",
+    }[name]
     return Finding(name, "missing", why, f"choose another folder with {variable}.")
+
+
+def _store(settings: Settings) -> Iterable[Finding]:
+    """Where calls, votes and blobs are kept: a server is asked whether it lets us in."""
+    try:
+        at = StoreLocation.named_by(settings)
+        if isinstance(at.database, Path):
+            yield _writable("store", at.database)
+            if at.blobs != at.database / "blobs":
+                yield _writable("blobs", at.blobs)
+            return
+        yield Finding("store", "ok", f"{at.database} ({at.server()})")
+        yield _writable("blobs", at.blobs)
+    except BadInput as error:
+        yield Finding("store", "missing", str(error))
+    except PrerequisiteError as error:
+        yield Finding("store", "missing", error.problem, error.remedy)
 
 
 def _disk(settings: Settings) -> Finding:

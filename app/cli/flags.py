@@ -17,7 +17,12 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-__all__ = ["add_flags", "flag_names", "given_flags"]
+from ...runtime.settings import Settings
+
+__all__ = ["STORE_FLAGS", "add_flags", "add_store_flags", "flag_names", "given_flags"]
+
+STORE_FLAGS = ("store", "blobs")
+"""The settings that say where a run keeps what it pays for, each with a flag."""
 
 _METAVARS = {int: "N", float: "X"}
 
@@ -48,6 +53,14 @@ def add_flags(
                 **_described(field),
                 **_kind(field),
             )
+
+
+def add_store_flags(parser: argparse.ArgumentParser, default: str = "") -> None:
+    """`--store` and `--blobs`; `default`: what holds without them, where that is not the settings' own."""
+    group = parser.add_argument_group("store")
+    for name in STORE_FLAGS:
+        text, mark, own = Settings.describe(name).partition("; default: ")
+        group.add_argument(f"--{name}", metavar="PLACE", help=f"{text} (default: {default or own})" if mark else text)
 
 
 def flag_names(model: type[BaseModel]) -> dict[str, str]:

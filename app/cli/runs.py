@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.settings import Settings
 from .commands import PARTS, commands
+from .flags import add_store_flags
 from .format import clip, counted
 from .streams import json_text, printable
 
@@ -39,26 +40,30 @@ def add_runs_arguments(command: argparse.ArgumentParser) -> None:
 
 def add_resume_arguments(command: argparse.ArgumentParser) -> None:
     """Go on with a run that was stopped or killed."""
+    _add_run(command)
+    add_store_flags(command, default="as it was begun")
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", nargs="?", default="latest", metavar="RUN", help="id or folder (default: the latest)")
     command.add_argument("--out", metavar="DIR", help="the folder of the runs (default: runs)")
 
 
 def add_report_arguments(command: argparse.ArgumentParser) -> None:
     """Draw the report of a finished run again."""
-    add_resume_arguments(command)
+    _add_run(command)
     command.add_argument("--all-images", action="store_true", help="embed every image, however large the file gets")
 
 
 def add_export_arguments(command: argparse.ArgumentParser) -> None:
     """Pack a finished run with its pictures into one zip file, to be mailed and read elsewhere; or write its pictures alone."""
-    command.add_argument("run", nargs="?", default="latest", metavar="RUN", help="id or folder (default: the latest)")
+    _add_run(command)
     command.add_argument("--to", metavar="FILE", help="the archive (default: RUN.zip in this folder)")
     command.add_argument(
         "--pictures",
         metavar="DIR",
         help="no archive: PNG files of the prompts to use, with their settings as AUTOMATIC1111 and ComfyUI read them (opt2i)",
     )
-    command.add_argument("--out", metavar="DIR", help="the folder of the runs (default: runs)")
 
 
 def resume(args: argparse.Namespace) -> int:
@@ -66,7 +71,9 @@ def resume(args: argparse.Namespace) -> int:
     from ...runtime.run import RunFolder
 
     folder = RunFolder.open(Settings.load(runs_dir=args.out).runs_dir, args.run)
-    settings = Settings.load(runs_dir=folder.path.parent)
+    settings = Settings.load(runs_dir=folder.path.parent, store=args.store, blobs=args.blobs)
+    if args.store is None and args.blobs is None:
+        settings = folder.with_its_store(settings)
     code: int = _command_of(folder).resume(folder, settings, json_output=args.json)
     return code
 
@@ -78,13 +85,13 @@ def report(args: argparse.Namespace) -> int:
         PrerequisiteError: pictures of the run cannot be found, and there is a page, which may have them.
     """
     from ...runtime.run import RunFolder, missing_blobs
-    from ...runtime.store import BlobStore, write_whole
+    from ...runtime.store import write_whole
     from ..report import DEFAULT_LIMIT
 
     settings = Settings.load(runs_dir=args.out)
     folder = RunFolder.open(settings.runs_dir, args.run)
     store = folder.store_of(settings)
-    blobs, limit = BlobStore(store / "blobs"), sys.maxsize if args.all_images else DEFAULT_LIMIT
+    blobs, limit = store.open_blobs(), sys.maxsize if args.all_images else DEFAULT_LIMIT
     if folder.report_path.exists() and (missing := missing_blobs(folder.path, blobs)):
         raise PrerequisiteError(
             f"{len(missing)} pictures of {folder.id!r} are not in the store {str(store)!r}: {str(folder.report_path)!r} is left as it is",
@@ -103,11 +110,10 @@ def report(args: argparse.Namespace) -> int:
 def export(args: argparse.Namespace) -> int:
     """The command `inloop export`: packs a finished run with its pictures and prints the file."""
     from ...runtime.run import RunFolder, pack
-    from ...runtime.store import BlobStore
 
     settings = Settings.load(runs_dir=args.out)
     folder = RunFolder.open(settings.runs_dir, args.run)
-    blobs = BlobStore(folder.store_of(settings) / "blobs")
+    blobs = folder.store_of(settings).open_blobs()
     if args.pictures:
         if args.to:
             raise BadInput("--to and --pictures: give one of them.")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...runtime.run import RunFolder
 from ...runtime.settings import Settings
-from ...runtime.store import BlobStore, disk_problem, write_whole
+from ...runtime.store import StoreLocation, disk_problem, write_whole
 from ...runtime.text import lines_of
 from ..cli import json_text
 
@@ -50,7 +50,7 @@ def rescore(args: argparse.Namespace) -> int:
             folder.result_as(Llm2LlmResult), changes, settings=settings, run_id=folder.id, student=path / "student"
         )
         rescoring = asyncio.run(work)
-        export(rescoring.result, BlobStore(settings.store_dir / "blobs"), path / "data")
+        export(rescoring.result, StoreLocation.named_by(settings).open_blobs(), path / "data")
         rescored = {
             "run_id": folder.id,
             "changes": changes,

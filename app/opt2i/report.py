@@ -52,7 +52,7 @@ def render(result: Opt2iResult, blobs: BlobStore, limit: int = DEFAULT_LIMIT) ->
         blobs: where its images are; one that is not there is named on the page and not an error.
         limit: bytes of images to embed at most (as data URIs).
     """
-    pictures, votes = Pictures(blobs, limit), Votes(blobs.root.parent / "votes.sqlite")
+    pictures, votes = Pictures(blobs, limit), result.votes()
     for images in _by_importance(result):
         pictures.embed(image.image for image in images)
     return run_page(
@@ -84,9 +84,9 @@ def _realism(name: str, stats: SetStatistics) -> list[Any]:
     return [name, *said, stats.n]
 
 
-def _said(result: Opt2iResult, task: Opt2iTask, votes: Votes) -> VotesSaid | None:
+def _said(result: Opt2iResult, task: Opt2iTask, votes: Votes | None) -> VotesSaid | None:
     """What judge and people say together; None where nobody voted."""
-    ballot = ballot_of(result.run_id, task, votes.of(text=task.text))
+    ballot = ballot_of(result.run_id, task, [] if votes is None else votes.of(text=task.text))
     return ballot.said() if (ballot.votes or ballot.void) and len(ballot.trials) > 1 else None
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import InloopError
+from ...runtime.store import StoreLocation
 from ..cli import fail_with, json_text, log_to_stderr, printable, progress
 from .answer import answer_data, answer_lines
 from .ask_view import AskView
@@ -34,7 +35,7 @@ def hold_session(config: RagConfig, settings: Settings, *, json_output: bool) ->
     Raises what `Answering` raises when the index and the models are opened.
     """
     typed = sys.stdin.isatty()
-    lines = _typed(settings.store_dir / "ask_history") if typed else _piped()
+    lines = _typed(StoreLocation.named_by(settings).local / "ask_history") if typed else _piped()
     first = None if typed else next(lines, None)
     if first is None and not typed:
         return None

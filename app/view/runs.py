@@ -10,7 +10,7 @@ from ...graphs.opt2i import Ballot, Opt2iTask, Trial, ballot_of, evaluator_name,
 from ...runtime.errors import BadInput
 from ...runtime.run import Questions, RunFolder, list_runs
 from ...runtime.settings import Settings
-from ...runtime.store import BlobStore, Votes
+from ...runtime.store import StoreLocation, Votes
 from ..cli import points, signed
 from ..opt2i import stop_words, verdict_words
 
@@ -25,7 +25,7 @@ class Runs:
 
     def __init__(self, runs_dir: Path, settings: Settings) -> None:
         self.runs_dir, self._settings = Path(runs_dir), settings
-        self._stores: dict[str, Path] = {}
+        self._stores: dict[str, StoreLocation] = {}
 
     def listed(self) -> list[dict[str, Any]]:
         """All runs, the newest first."""
@@ -46,7 +46,7 @@ class Runs:
             raise BadInput(f"there is no run {id!r:.80}.")
         return RunFolder.open(self.runs_dir, (self.runs_dir / id).resolve())
 
-    def store(self, folder: RunFolder) -> Path:
+    def store(self, folder: RunFolder) -> StoreLocation:
         """Where the pictures and votes of a run are."""
         if folder.id not in self._stores or not folder.finished:
             self._stores[folder.id] = folder.store_of(self._settings)
@@ -54,7 +54,7 @@ class Runs:
 
     def votes(self, folder: RunFolder) -> Votes:
         """The votes of the run's store."""
-        return Votes(self.store(folder) / "votes.sqlite")
+        return self.store(folder).votes()
 
     def stamp(self, id: str) -> str:
         """What changes whenever there is something new to see of a run."""
@@ -62,9 +62,8 @@ class Runs:
         watched = [
             folder.path / name for name in ("events.jsonl", "result.json", "questions.sqlite", "questions.sqlite-wal")
         ]
-        watched += [self.store(folder) / f"votes.sqlite{end}" for end in ("", "-wal")]
         sizes = [(path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else (0, 0) for path in watched]
-        return f"{_state(folder)} {sizes}"
+        return f"{_state(folder)} {sizes} {self.votes(folder).newest()}"
 
     def run(self, id: str) -> dict[str, Any]:
         """One run: its searches in a line each, what it asks, and the last lines of what happened."""
@@ -102,7 +101,7 @@ class Runs:
 
     def picture(self, id: str, sha: str) -> bytes:
         """The bytes of a picture of a run; `PrerequisiteError` where they are gone or altered."""
-        return BlobStore(self.store(self.folder(id)) / "blobs").get(sha)
+        return self.store(self.folder(id)).open_blobs().get(sha)
 
     def _task(self, folder: RunFolder, task: str) -> Opt2iTask:
         tasks = {each.id: each for each in followed(folder)} if folder.loop == "opt2i" else {}

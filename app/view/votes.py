@@ -43,7 +43,7 @@ def votes(args: argparse.Namespace) -> int:
     """
     from ...graphs.opt2i import ballot_of, followed
     from ...runtime.run import RunFolder
-    from ...runtime.store import BlobStore, Votes, write_whole
+    from ...runtime.store import write_whole
     from .mail import mail_page, read_votes
 
     if args.pairs < 1:
@@ -54,7 +54,7 @@ def votes(args: argparse.Namespace) -> int:
         raise BadInput(f"the run {folder.id!r} is of {folder.loop!r}: people vote on the pictures of opt2i.")
     tasks = followed(folder)
     store = folder.store_of(settings)
-    kept = Votes(store / "votes.sqlite")
+    kept = store.votes()
     told: dict[str, Any] = {"run_id": folder.id}
     lines: list[str] = []
     for name in args.read:
@@ -62,7 +62,7 @@ def votes(args: argparse.Namespace) -> int:
         told.setdefault("read", []).append({"file": name, **read._asdict()})
         lines.append(f"{printable(name)}: {read.new} new, {read.known} known already, {read.void} void")
     if args.page:
-        page = mail_page(folder, tasks, kept, BlobStore(store / "blobs"), most=args.pairs).encode("utf-8")
+        page = mail_page(folder, tasks, kept, store.open_blobs(), most=args.pairs).encode("utf-8")
         write_whole(Path(args.page), page)
         told |= {"page": args.page, "bytes": len(page)}
         lines.append(f"{args.page}  ({len(page) / 1e6:.1f} MB; what comes back: inloop votes {folder.id} --read FILE)")

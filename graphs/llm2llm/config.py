@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from ...runtime.errors import BadInput
 from ...runtime.run import RunConfig, option
 from ...runtime.settings import Settings
-from ...runtime.store import file_sha256
+from ...runtime.store import StoreLocation, file_sha256
 from ...tools.data import kept_rows
 from .arms import COMPARISONS, Arm
 
@@ -127,7 +127,7 @@ class Llm2LlmConfig(RunConfig):
             if isinstance(given.get(role), Path):
                 given[role] = str(given[role])
             elif given.get(role) is not None and not isinstance(given[role], str):
-                given[role] = str(kept_rows(given[role], settings.store_dir / "rows", name=role))
+                given[role] = str(kept_rows(given[role], StoreLocation.named_by(settings).local / "rows", name=role))
         return super().of(settings=settings, **given)
 
     @classmethod

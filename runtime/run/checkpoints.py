@@ -13,7 +13,8 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from ..errors import PrerequisiteError, RunnerError
-from ..store import disk_problem
+from ..store import disk_problem, is_postgres
+from ..urls import without_secret
 
 __all__ = ["Checkpoints"]
 
@@ -21,21 +22,22 @@ __all__ = ["Checkpoints"]
 class Checkpoints:
     """Where checkpoints are kept: an SQLite file, or Postgres by its URL; one for many `Runner`s of a process.
 
-    Use it as `async with Checkpoints(path) as checkpoints:`.
+    Use it as `async with Checkpoints(path) as checkpoints:`. `run`: the run whose threads they are, where several runs share the place.
 
     Raises:
+        BadInput: on entering: a URL with a password.
         PrerequisiteError: on entering: the file or the server cannot be used, or the driver is not installed.
     """
 
-    def __init__(self, target: Path | str) -> None:
-        self.target = target
+    def __init__(self, target: Path | str, *, run: str = "") -> None:
+        self.target, self.run = target, run
         self._saver: BaseCheckpointSaver[Any] | None = None
         self._open = contextlib.AsyncExitStack()
 
     @property
     def place(self) -> str:
         """The target without a password."""
-        return str(self.target).rpartition("@")[2]
+        return without_secret(str(self.target))
 
     @property
     def saver(self) -> BaseCheckpointSaver[Any]:
@@ -44,9 +46,12 @@ class Checkpoints:
             raise RunnerError(f"the checkpoints {self.place} are not open: use `async with Checkpoints(...)`.")
         return self._saver
 
+    def thread(self, id: str) -> str:
+        """What LangGraph knows the thread `id` by: with the run's id, where there is one."""
+        return f"{self.run}/{id}" if self.run else id
+
     async def __aenter__(self) -> Checkpoints:
-        postgres = str(self.target).startswith(("postgresql://", "postgres://"))
-        enter = self._postgres if postgres else self._sqlite
+        enter = self._postgres if is_postgres(self.target) else self._sqlite
         self._saver = await self._open.enter_async_context(enter())
         return self
 
@@ -92,24 +97,13 @@ class Checkpoints:
     @contextlib.asynccontextmanager
     async def _postgres(self) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         try:
-            import psycopg  # type: ignore[import-not-found,unused-ignore]
-            from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+            from .postgres_checkpoints import postgres_saver
         except ImportError as error:
             raise PrerequisiteError(
                 f"checkpoints in Postgres ({self.place}) need a package that is not installed ({error.name})",
                 remedy="pip install 'inloop[postgres]'",
             ) from None
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                saver = await stack.enter_async_context(
-                    AsyncPostgresSaver.from_conn_string(str(self.target), serde=_serializer())
-                )
-                await saver.setup()
-            except psycopg.Error as error:
-                raise PrerequisiteError(
-                    f"Postgres at {self.place} cannot be used: {error}",
-                    remedy="check the URL, the server and your rights.",
-                ) from error
+        async with postgres_saver(str(self.target), _serializer()) as saver:
             yield saver
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shlex
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,8 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import BadInput, PrerequisiteError
 from ..settings import Settings
-from ..store import BlobStore, disk_problem, take
+from ..store import StoreLocation, disk_problem, is_postgres, take
+from .begun_with import kept_at, named_from
 from .files import EventLog, fingerprint, plain, read_json, write_json
 from .places import found_from
 from .references import missing_blobs
@@ -65,6 +67,7 @@ class RunFolder:
         about: Sequence[str] = (),
         brought: Mapping[str, str] | None = None,
         begun_in: str = "",
+        store: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
         self.begun_in = begun_in
@@ -74,6 +77,7 @@ class RunFolder:
         self.created = created
         self.config = config
         self.about, self.brought = tuple(about), dict(brought or {})
+        self._begun_with = dict(store or {})
         self._log = EventLog(path / "events.jsonl")
 
     @classmethod
@@ -85,16 +89,20 @@ class RunFolder:
         *,
         about: Sequence[str] = (),
         brought: Mapping[str, str] | None = None,
+        store: StoreLocation | None = None,
     ) -> RunFolder:
         """A new folder under `runs_dir`, named after the loop, the time (UTC) and the config: `opt2i-20260101-093000-ab12`.
 
-        `about`: what the run is about, for lists of runs; `brought`: what it was given as Python objects, in words.
+        `about`: what the run is about, for lists of runs; `brought`: what it was given as Python objects, in words; `store`: where it keeps what
+        it pays for. In a server, where runs of other folders stand too, the name ends in a random number.
         """
         if not re.fullmatch(r"[a-z0-9_]+", loop):
             raise BadInput(f"loop name {loop!r}: use small letters, digits and underscores.")
         content = plain(config)
         now = datetime.now(UTC)
         stem = f"{loop}-{now:%Y%m%d-%H%M%S}-{fingerprint(content)[:4]}"
+        if store is not None and is_postgres(store.database):
+            stem += f"-{secrets.token_hex(4)}"
         number = 1
         while True:
             id = stem if number == 1 else f"{stem}-{number}"
@@ -118,10 +126,12 @@ class RunFolder:
             about=about,
             brought=brought,
             begun_in=str(Path.cwd()),
+            store=named_from(Path(runs_dir), store),
         )
         head = {"schema_version": SCHEMA_VERSION, "run_id": id, "loop": loop, "created": run.created, "config": content}
         head["begun_in"] = run.begun_in
         head |= {"about": list(about)} | ({"brought": dict(brought)} if brought else {})
+        head |= {"store": run._begun_with} if run._begun_with else {}
         write_json(path / "config.json", head)
         return run
 
@@ -172,6 +182,7 @@ class RunFolder:
             about=about,
             brought=brought,
             begun_in=str(head.get("begun_in", "")),
+            store=head.get("store"),
         )
 
     @property
@@ -194,24 +205,28 @@ class RunFolder:
         """The SQLite file of the graph's checkpoints."""
         return self.path / "checkpoints.sqlite"
 
-    @property
-    def store_dir(self) -> Path:
-        """The store of the run: the one beside it, else that of today's settings."""
-        return self.store_of(Settings.load())
+    def with_its_store(self, settings: Settings) -> Settings:
+        """The settings with the store that the run was begun with, where that is there: in another one all would be paid anew."""
+        kept = kept_at(self.path.parent, self._begun_with)
+        return settings if kept is None else settings.model_copy(update=kept)
 
-    def store_of(self, settings: Settings) -> Path:
-        """Where the run's pictures are: a store that was named, one beside the run, the one of the settings; the first that has all.
+    def store_of(self, settings: Settings) -> StoreLocation:
+        """Where the run's pictures are: a store that was named, the one it was begun with, one beside the run, the one of the settings; the first
+        that has all.
 
         A run that was unpacked has them beside it, whatever store this machine has named; of stores that lack some, the one that
         lacks the fewest.
         """
         beside = self.path.parent / ".store"
-        stores = [settings.store, beside if beside.is_dir() else None, settings.store_dir]
+        stores = [
+            StoreLocation.named_by(settings) if settings.store is not None or settings.blobs is not None else None,
+            StoreLocation.named_by(self.with_its_store(settings)) if self._begun_with else None,
+            StoreLocation.of(beside) if beside.is_dir() else None,
+            StoreLocation.named_by(settings),
+        ]
         there = [store for store in dict.fromkeys(stores) if store is not None]
         return (
-            min(there, key=lambda store: len(missing_blobs(self.path, BlobStore(store / "blobs"))))
-            if there[1:]
-            else there[0]
+            min(there, key=lambda store: len(missing_blobs(self.path, store.open_blobs()))) if there[1:] else there[0]
         )
 
     @property
@@ -257,7 +272,7 @@ class RunFolder:
             if isinstance(content.get("config"), dict):
                 content["config"] = self._found(content["config"])
             result = kind.model_validate(content)
-            return result.kept_in(self.store_dir) if isinstance(result, RunResult) else result
+            return result.kept_in(self.store_of(Settings.load())) if isinstance(result, RunResult) else result
         except ValidationError as error:
             raise PrerequisiteError(
                 f"{self.path / 'result.json'} is not a result of this version of inloop: {error.errors()[0]['msg']}",

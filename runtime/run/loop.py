@@ -24,7 +24,7 @@ from typing import Any, Generic, TypeVar
 from .. import spans
 from ..errors import PrerequisiteError
 from ..settings import Settings
-from ..store import Store
+from ..store import Store, StoreLocation, is_postgres
 from .accounting import calls_of, charged_budget, worked
 from .anywhere import run
 from .checkpoints import Checkpoints
@@ -109,7 +109,14 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
         config = self.config.of(*subjects, settings=settings, **options)
         self.inputs(config)
         with discarded_if_refused(
-            RunFolder.create(settings.runs_dir, self.name, config, about=config.topics(), brought=_named(parts))
+            RunFolder.create(
+                settings.runs_dir,
+                self.name,
+                config,
+                about=config.topics(),
+                brought=_named(parts),
+                store=StoreLocation.named_by(settings),
+            )
         ) as folder:
             return await carry(self, config, folder=folder, settings=settings, on_event=on_event, parts=parts)
 
@@ -122,11 +129,13 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
     ) -> ResultT:
         """Go on with a run that was stopped or killed; a finished one gives its result again. `parts`: as in the first call.
 
-        Raises what `run` raises.
+        It goes on with the store that it was begun with, unless `settings` name another one. Raises what `run` raises.
         """
-        settings = settings or Settings.load()
+        given, settings = settings, settings or Settings.load()
         opened = RunFolder.open(settings.runs_dir, folder)
         settings = settings.model_copy(update={"runs_dir": opened.path.parent})
+        if given is None or (given.store is None and given.blobs is None):
+            settings = opened.with_its_store(settings)
         config = opened.config_as(self.config)
         try:
             return run(
@@ -164,7 +173,7 @@ async def carry(
             if settings.spans:
                 stack.enter_context(spans.written(folder.spans_path))
             stack.enter_context(spans.span("invoke_workflow", workflow=loop.name, conversation_id=folder.id))
-            kept = Checkpoints(folder.checkpoints_path) if loop.checkpoints else None
+            kept = _checkpoints(folder, store) if loop.checkpoints else None
             checkpoints = await stack.enter_async_context(kept) if kept else None
             session = Session(
                 settings=settings, store=store, budget=budget, folder=folder, checkpoints=checkpoints, stack=stack,
@@ -189,10 +198,16 @@ async def carry(
                 "calls": calls_of(store),
                 "notes": session.all_notes(),
             }
-            result = loop.result(**{**fields, **further}).kept_in(settings.store_dir)
+            result = loop.result(**{**fields, **further}).kept_in(StoreLocation.named_by(settings))
     folder.write_result(result)
     session.emit(RunDone(seconds=result.seconds))
     return result
+
+
+def _checkpoints(folder: RunFolder, store: Store) -> Checkpoints:
+    """In a file of the run, or in the server of its store beside those of other runs."""
+    database = store.location.database
+    return Checkpoints(database, run=folder.id) if is_postgres(database) else Checkpoints(folder.checkpoints_path)
 
 
 async def _awaited(value: Any) -> Any:

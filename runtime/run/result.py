@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import Field, PrivateAttr
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from ..display import Cell, Forest
-    from ..store import BlobStore
+    from ..store import BlobStore, StoreLocation, Votes
 
 __all__ = ["RunResult", "Task"]
 
@@ -57,7 +56,7 @@ class RunResult(Record, Generic[TaskT]):
     calls: dict[str, dict[str, int]] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    _store_dir: Path | None = PrivateAttr(default=None)
+    _store: StoreLocation | None = PrivateAttr(default=None)
 
     def __eq__(self, other: object) -> bool:
         """Two results are equal that say the same; where their pictures lie is no part of it."""
@@ -118,13 +117,15 @@ class RunResult(Record, Generic[TaskT]):
 
     def blobs(self) -> BlobStore | None:
         """The pictures of the run; None where it was neither made nor read from its folder by this process."""
-        from ..store import BlobStore
+        return None if self._store is None else self._store.open_blobs()
 
-        return None if self._store_dir is None else BlobStore(self._store_dir / "blobs")
+    def votes(self) -> Votes | None:
+        """The votes in the store of the run; None as with `blobs`."""
+        return None if self._store is None else self._store.votes()
 
-    def kept_in(self, store_dir: Path) -> Self:
+    def kept_in(self, store: StoreLocation) -> Self:
         """The same result, which knows the store that its pictures are in."""
-        self._store_dir = store_dir.resolve()
+        self._store = store
         return self
 
     def _repr_html_(self) -> str:

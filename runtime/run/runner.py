@@ -158,7 +158,9 @@ class Runner:
 
     def _config(self) -> RunnableConfig:
         # two to spare: the guard of the nodes counts from the start, LangGraph from the last resume
-        return {"configurable": {"thread_id": self.thread_id}, "recursion_limit": self.max_steps + 2}
+        held = self._checkpoints
+        thread = held.thread(self.thread_id) if isinstance(held, Checkpoints) else self.thread_id
+        return {"configurable": {"thread_id": thread}, "recursion_limit": self.max_steps + 2}
 
     async def _begun(self, compiled: Any) -> bool:
         return compiled.checkpointer is not None and bool(await compiled.checkpointer.aget_tuple(self._config()))

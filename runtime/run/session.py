@@ -163,7 +163,8 @@ class Session:
         """Whether the graph of a task has begun, in this process or in one before it."""
         if self.checkpoints is None:
             return False
-        return await self.checkpoints.saver.aget_tuple({"configurable": {"thread_id": id}}) is not None
+        thread = self.checkpoints.thread(id)
+        return await self.checkpoints.saver.aget_tuple({"configurable": {"thread_id": thread}}) is not None
 
     async def finish(
         self, graph: StateGraph[Any, Any, Any, Any], *, context: Any, id: str, start: StateT, max_steps: int

@@ -6,8 +6,10 @@ from .database import Connection, Database, Tables
 from .databases import database_at, is_postgres
 from .hashes import SUMS, copy_hashed, file_sha256, folder_revision, read_sums, remember, sha256
 from .ledger import Call, Ledger
+from .location import StoreLocation
 from .locks import open_locked, take
 from .open import Store
+from .postgres import PostgresDatabase
 from .votes import Shown, Vote, Votes, Winner, standing
 
 __all__ = [
@@ -19,9 +21,11 @@ __all__ = [
     "Database",
     "Ledger",
     "MemoryBlobs",
+    "PostgresDatabase",
     "SUMS",
     "Shown",
     "Store",
+    "StoreLocation",
     "Tables",
     "Vote",
     "Votes",

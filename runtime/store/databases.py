@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .database import Database, Tables
+from .postgres import PostgresDatabase
 from .sqlite import SqliteDatabase
 
 __all__ = ["database_at", "is_postgres"]
@@ -22,7 +23,5 @@ def database_at(place: Path | str, tables: Tables) -> Database:
         BadInput: a URL that cannot be used, or that holds a password.
     """
     if is_postgres(place):
-        from .postgres import PostgresDatabase  # its driver is an extra
-
         return PostgresDatabase(str(place), tables)
     return SqliteDatabase(Path(place), tables)

@@ -1,4 +1,4 @@
-"""What is kept between runs: the blob store, the call ledger and the votes of one folder."""
+"""What is kept between runs: the blobs, the call ledger and the votes of one store."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .blobs import BlobStore
 from .ledger import Ledger
-from .votes import Votes
+from .location import StoreLocation
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -17,19 +16,26 @@ __all__ = ["Store"]
 
 
 class Store:
-    """`root/blobs`, `root/ledger.sqlite` and `root/votes.sqlite`; `run_id` names the run that calls are booked on."""
+    """An open store; `run_id` names the run that calls are booked on.
 
-    def __init__(self, root: Path, run_id: str = "") -> None:
-        self.root = Path(root)
+    `at`: a folder (`blobs`, `ledger.sqlite` and `votes.sqlite` in it), `postgresql://user@host/db` with `blobs` beside it, or a `StoreLocation`.
+
+    Raises:
+        BadInput: a URL that cannot be used.
+        PrerequisiteError: the database cannot be opened.
+    """
+
+    def __init__(self, at: Path | str | StoreLocation, run_id: str = "", *, blobs: Path | str | None = None) -> None:
+        self.location = at if isinstance(at, StoreLocation) else StoreLocation.of(at, blobs)
         self.run_id = run_id
-        self.blobs = BlobStore(self.root / "blobs")
-        self.ledger = Ledger(self.root / "ledger.sqlite", run_id=run_id)
-        self.votes = Votes(self.root / "votes.sqlite")
+        self.blobs = self.location.open_blobs()
+        self.ledger = Ledger(self.location.tables("ledger"), run_id=run_id)
+        self.votes = self.location.votes()
 
     @classmethod
     def open(cls, settings: Settings, run_id: str = "") -> Store:
         """The store that the settings name (`runs_dir/.store` unless `store` is set)."""
-        return cls(settings.store_dir, run_id)
+        return cls(StoreLocation.named_by(settings), run_id)
 
     def close(self) -> None:
         """Write what is waiting and close the ledger; may be called twice."""

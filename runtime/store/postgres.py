@@ -99,6 +99,15 @@ class PostgresDatabase:
             raise
         return connection
 
+    def server(self) -> str:
+        """What the server calls itself, as in "PostgreSQL 17.2"."""
+        connection = self.connect()
+        try:
+            with self.explained():
+                return str(connection.execute("SELECT version()").fetchone()[0]).split(" (")[0].split(" on ")[0]
+        finally:
+            connection.close()
+
     @contextlib.contextmanager
     def work(self) -> Iterator[Connection]:
         """A connection for one piece of work, closed after it."""
@@ -185,15 +194,16 @@ class PostgresConnection:
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> Cursor:
         """Carry out a statement; what only reads is asked again on a new connection where the old one was lost."""
-        if self._raw.closed and not self._inside:
-            self.again()
-        try:
-            return cast("Cursor", self._raw.execute(_translated(sql), values))
-        except _operational():
-            if not self.lost or self._inside or not sql.lstrip().upper().startswith("SELECT"):
-                raise
-            self.again()
-            return cast("Cursor", self._raw.execute(_translated(sql), values))
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            if self._raw.closed and not self._inside:
+                self.again()
+            try:
+                return cast("Cursor", self._raw.execute(_translated(sql), values))
+            except _operational():
+                reads = sql.lstrip().upper().startswith("SELECT")
+                if not self.lost or self._inside or not reads or time.monotonic() > deadline:
+                    raise
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

@@ -125,6 +125,13 @@ class Votes:
             ).fetchall()
         return [Vote.model_validate_json(vote) for (vote,) in rows]
 
+    def newest(self) -> int:
+        """A number that grows with every vote; 0 where there is none."""
+        if not self._database.there():
+            return 0
+        with self._database.work() as connection:
+            return int(connection.execute("SELECT COALESCE(MAX(seq), 0) FROM votes").fetchone()[0])
+
 
 def standing(votes: Sequence[Vote]) -> list[Vote]:
     """The votes that stand: of those of one person on one pair of pictures for one text the last, whichever side each was shown on."""

@@ -7,7 +7,7 @@ import pytest
 
 from inloop.runtime.errors import BadInput
 from inloop.runtime.settings import Settings
-from inloop.runtime.store.open import Store
+from inloop.runtime.store import Store, StoreLocation
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_defaults_need_nothing() -> None:
     settings = Settings.load()
     assert (settings.llm, settings.images, settings.vqa, settings.clip) == ("mini-writer", "mini", "mini", "mini")
-    assert settings.store_dir == Path("runs/.store")
+    assert StoreLocation.named_by(settings) == StoreLocation.of(Path("runs/.store"))
     assert settings.api_key is None
     assert {line.where for line in Settings.sources()} == {"default"}
 
@@ -87,3 +87,25 @@ def test_types_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert store.ledger.run_id == "run-1"
         assert (tmp_path / "kept/ledger.sqlite").exists()
         assert store.blobs.root == tmp_path / "kept/blobs"
+
+
+def test_a_store_in_a_server_holds_no_password_and_says_where_blobs_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for url in ("postgresql://ada:geheim@host/db", "postgresql://host/db?password=geheim"):
+        with pytest.raises(BadInput, match=r"flag --store: store = 'postgresql://.*host/db.*PGPASSWORD") as told:
+            Settings.load(store=url)
+        assert "geheim" not in str(told.value)
+        with pytest.raises(ValueError, match="PGPASSWORD") as bare:
+            Settings(store=url)
+        assert "geheim" not in str(bare.value)
+    with pytest.raises(BadInput, match="named by `blobs`"):
+        Settings.load(store="s3://bucket/x")
+    monkeypatch.setenv("INLOOP_STORE", "postgresql://ada@host/db?schema=team")
+    with pytest.raises(BadInput, match="INLOOP_BLOBS"):
+        StoreLocation.named_by(Settings.load())
+    at = StoreLocation.named_by(Settings.load(blobs=tmp_path / "blobs", runs_dir=tmp_path))
+    assert at.tables("ledger") == "postgresql://ada@host/db?schema=team"
+    assert (at.blobs, at.local) == (tmp_path / "blobs", tmp_path / ".store")
+    assert str(at) == f"postgresql://ada@host/db?schema=team with blobs in {tmp_path / 'blobs'}"
+    assert {line.name: line.value for line in Settings.sources()}["blobs"] == ""

@@ -100,7 +100,7 @@ class StoredStudent(ABC):
         checked = self.check(rows)
         learned = [[self.task.prompt(row.text), self.task.completion(row)] for row in checked]
         revision = _sha256([*self._parts(), learned, seed])
-        place = self._store.root / "students" / revision[:40]
+        place = self._store.location.local / "students" / revision[:40]
         self._forget()
         if not (place / CARD).is_file():
             prepared = await self._prepare(checked)
@@ -179,7 +179,7 @@ class StoredStudent(ABC):
         `made_of` is JSON that names what made it; see `tools.students.soups`.
         """
         revision = _sha256([*self._parts(), made_of])
-        place = self._store.root / "students" / revision[:40]
+        place = self._store.location.local / "students" / revision[:40]
         self._keep(folder, place, revision, training)
         self._forget()
         self._made = (revision, place)

@@ -18,6 +18,7 @@ from inloop.app.cli.commands import COMMANDS
 from inloop.graphs.opt2i import BaselineDone, HeldOutDone, IterationDone, QuestionsWritten, TrialScored
 from inloop.runtime.errors import BadInput, CallFailed, Interrupted, PrerequisiteError
 from inloop.runtime.run import Event, ModelsOpened, RunFolder, RunStarted, TaskDone, Warned
+from inloop.runtime.store import StoreLocation
 from inloop.runtime.store.blobs import BlobStore
 
 PROMPT = "a crimson disc to the left of an azure box"
@@ -52,7 +53,7 @@ class Loop:
     async def __call__(self, loop, config, *, settings, folder, parts=None, resumed=False, on_event=lambda event: None):
         self.seen.append((config, settings, resumed))
         outcome = make_outcome(
-            BlobStore(settings.store_dir / "blobs"), prompts=len(config.prompts), iterations=2, candidates=2
+            StoreLocation.named_by(settings).open_blobs(), prompts=len(config.prompts), iterations=2, candidates=2
         )
         outcome = outcome.model_copy(update={"run_id": folder.id, **self.change})
 

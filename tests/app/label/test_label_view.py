@@ -15,7 +15,7 @@ from inloop.graphs.label import label, read_objects
 from inloop.runtime.errors import Interrupted
 from inloop.runtime.run import Questions
 from inloop.runtime.settings import Settings
-from inloop.runtime.store import BlobStore
+from inloop.runtime.store import StoreLocation
 
 MODELS = {"detector": TruthDetector, "segmenter": DegradedSegmenter}
 HOST = "http://127.0.0.1:9"
@@ -81,7 +81,7 @@ def test_a_box_is_drawn_and_the_run_goes_on_with_it(waiting):
         page.until("document.querySelector('form.waits').innerText.includes('Answered')")
         assert page.errors == []
     result = label.resume(
-        run, settings=settings, models=MODELS, reviewer=Person(BlobStore(settings.store_dir / "blobs"))
+        run, settings=settings, models=MODELS, reviewer=Person(StoreLocation.named_by(settings).open_blobs())
     )
     objects = {each.id: each for each in read_objects(result.blobs(), result.tasks[0])}
     assert objects[items[0]["id"]].answer == "wrong" and objects[items[1]["id"]].answer == "box"

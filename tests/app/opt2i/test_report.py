@@ -13,7 +13,7 @@ from pages import looked_at
 
 from inloop.app.opt2i.report import render
 from inloop.runtime.records import BlobRef
-from inloop.runtime.store.blobs import BlobStore
+from inloop.runtime.store import BlobStore, StoreLocation
 
 
 class Elements(HTMLParser):
@@ -211,7 +211,7 @@ def test_a_result_shows_itself(one, many, blobs):
     assert sorted(line.get_ydata()) == list(line.get_ydata())
     assert next(label.get_text() for label in dsg.get_yticklabels()) == "inloop (best prompt)"
     assert [text.get_text() for text in dcs.texts] == ["not scored"]
-    html = one.kept_in(blobs.root.parent)._repr_html_()
+    html = one.kept_in(StoreLocation.of(blobs.root.parent))._repr_html_()
     assert html.count("data:image") == 4 and "blind paraphrases" in html and len(html) < 200_000
 
 

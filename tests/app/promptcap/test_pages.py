@@ -15,7 +15,7 @@ from inloop.graphs.trace import Decision, Seen
 from inloop.graphs.vqa_eval import VQAEvalResult
 from inloop.graphs.vqa_eval.ablations import BASELINES
 from inloop.graphs.vqa_eval.result import MethodReport, Pair
-from inloop.runtime.store import BlobStore
+from inloop.runtime.store import BlobStore, StoreLocation
 
 SKILL = {"ours": 0.55, "direct": 0.75, "oracle caption": 0.9}
 RUN = {
@@ -127,7 +127,7 @@ def test_answers_show_themselves(answers, tmp_path):
     assert list(answers.to_pandas()["check"]) == ["borne out", "no answer", "not checked"]
     [axes] = answers.plot().axes
     assert sum(bar.get_width() for bar in axes.patches) == 4
-    assert answers.kept_in(tmp_path)._repr_html_().count("data:image/png") == 3
+    assert answers.kept_in(StoreLocation.of(tmp_path))._repr_html_().count("data:image/png") == 3
     one = answers.model_copy(update={"tasks": answers.tasks[:1], "failed": {}})
     assert one.finding() == "What is its young called? calf (borne out)"
 

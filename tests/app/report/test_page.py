@@ -8,7 +8,7 @@ from PIL import Image
 from inloop.app.report import run_page
 from inloop.runtime.records import BlobRef, Cost, Score
 from inloop.runtime.run import RunResult, Task
-from inloop.runtime.store import BlobStore
+from inloop.runtime.store import BlobStore, StoreLocation
 
 ADDRESS = "https://example.org/a/rather/long/path/that/goes/on?and=on&for=ever#" + "x" * 60
 
@@ -116,7 +116,7 @@ def test_in_a_browser(result, blobs, tmp_path):
 
 @pytest.mark.skipif(chromium.find() is None, reason="the pages in a browser: apt install chromium")
 def test_a_notebook_in_a_browser(result, blobs, tmp_path):
-    shown = result.kept_in(tmp_path)._repr_html_()
+    shown = result.kept_in(StoreLocation.of(tmp_path))._repr_html_()
     looked_at(
         f"<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'><body>{shown}",
         tmp_path / "notebook.html",

@@ -15,7 +15,7 @@ from PIL import Image
 from inloop.graphs.label import Review, label, read_objects
 from inloop.runtime.errors import BadInput, Interrupted
 from inloop.runtime.settings import Settings
-from inloop.runtime.store import BlobStore
+from inloop.runtime.store import StoreLocation
 from inloop.tools.labels import read_labels
 from inloop.tools.segmentation import get_mask, mask_iou
 
@@ -54,7 +54,7 @@ def overlaps(objects, blobs):
 
 
 def person(settings):
-    return Person(BlobStore(settings.store_dir / "blobs"))
+    return Person(StoreLocation.named_by(settings).open_blobs())
 
 
 def test_the_bundled_models_label_drawn_pictures_by_themselves(photos, settings, tmp_path):

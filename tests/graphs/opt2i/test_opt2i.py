@@ -26,7 +26,7 @@ from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.records import Answer
 from inloop.runtime.run import Event, RunFolder, Warned, carry
 from inloop.runtime.settings import Settings
-from inloop.runtime.store.blobs import BlobStore
+from inloop.runtime.store import StoreLocation
 from inloop.runtime.store.open import Store
 
 DISC = "a crimson disc to the left of an azure box"
@@ -94,7 +94,7 @@ def test_a_loose_prompt_gets_better_and_the_gain_is_on_unseen_seeds(bench):
     names = [question.question for question in task.questions]
     assert all([part.name for part in trial.parts["dsg"]] == names for trial in task.trials)
     assert Opt2iResult.model_validate(bench.folder.result()) == outcome
-    page = render(outcome, BlobStore(bench.settings.store_dir / "blobs"))
+    page = render(outcome, StoreLocation.named_by(bench.settings).open_blobs())
     assert best.text in page and "data:image/png;base64" in page
     events = [event["event"] for event in bench.folder.events()]
     assert events[:3] == ["run_started", "models", "graph"] and events[-1] == "run_done"
@@ -162,7 +162,7 @@ def test_the_other_objectives(bench, objective):
 
 
 def _asked(bench, start):
-    with Store(bench.settings.store_dir) as store:
+    with Store.open(bench.settings) as store:
         rows = store.ledger._rows.select("SELECT call FROM results WHERE kind = 'llm'")
     import json
 
@@ -605,7 +605,7 @@ def test_what_each_phrase_adds_is_told_and_idle_ones_are_left_out(bench):
     effects = {effect.phrase: effect for effect in task.effects}
     assert task.accepted and any(effect.effect > 0 for effect in effects.values())
     assert all(effect.phrase not in effect.without for effect in task.effects)
-    page = render(outcome, BlobStore(bench.settings.store_dir / "blobs"))
+    page = render(outcome, StoreLocation.named_by(bench.settings).open_blobs())
     assert "Which words did it" in page and all(effect.without in page for effect in task.effects)
     kept = task.shortened is not None and task.shortened.kept
     assert task.chosen == (task.shortened.text if kept else task.best_text)
@@ -641,7 +641,7 @@ def test_gains_are_told_as_the_papers_tables_have_them_too(bench, objective):
             others = [baseline.objective for baseline in task.baselines if baseline.way == way]
             gains.append(gain(first, task.best_trial.objective if way == "inloop" else (others or [first])[0]))
         assert row.gain == pytest.approx(sum(gains) / len(gains)) and row.relative is (objective == "dcs")
-    page = render(outcome, BlobStore(bench.settings.store_dir / "blobs"))
+    page = render(outcome, StoreLocation.named_by(bench.settings).open_blobs())
     assert "feedback on your prompt alone" in page and "As the paper" in page
 
 
@@ -667,7 +667,7 @@ def test_the_pictures_as_a_set_are_held_against_real_ones_before_and_after(bench
     # what the painter does not know it leaves out: only better prompts have what is in the real pictures
     assert after.kid < before.kid and after.recall > before.recall
     assert any("broken.png" in note for note in result.notes)
-    page = render(result, BlobStore(bench.settings.store_dir / "blobs"))
+    page = render(result, StoreLocation.named_by(bench.settings).open_blobs())
     assert "against real ones" in page and "best prompts" in page
     assert bench.run(DISC).realism == {}
 

@@ -14,7 +14,7 @@ from inloop.runtime.display.templates import soft
 from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.records import BlobRef, Score
 from inloop.runtime.run import RunFolder, RunResult, Task
-from inloop.runtime.store import BlobStore
+from inloop.runtime.store import BlobStore, StoreLocation
 
 
 class Painted(Task):
@@ -79,7 +79,7 @@ def test_a_notebook_shows_the_table_and_escapes_text(painted):
 
 
 def test_a_result_knows_the_store_of_its_run(painted, tmp_path):
-    html = result(tasks=painted).kept_in(tmp_path)._repr_html_()
+    html = result(tasks=painted).kept_in(StoreLocation.of(tmp_path))._repr_html_()
     assert html.count("data:image/png") == 2
 
 

@@ -12,8 +12,9 @@ from inloop.runtime.errors import CallFailed
 from inloop.runtime.fakes import ScriptedChat
 from inloop.runtime.llm import open_chat
 from inloop.runtime.records import Message
-from inloop.runtime.run import Loop, Mapped, RunConfig, RunResult, Session, Task
-from inloop.runtime.store import BlobStore, MemoryBlobs
+from inloop.runtime.run import Loop, Mapped, RunConfig, RunFolder, RunResult, Session, Task
+from inloop.runtime.settings import Settings
+from inloop.runtime.store import BlobStore, MemoryBlobs, StoreLocation
 
 
 class Config(RunConfig):
@@ -106,3 +107,36 @@ def test_where_a_task_keeps_what_is_large(settings):
     assert isinstance(kept[0], BlobStore) and isinstance(kept[1], MemoryBlobs)
     ref = kept[1].put(b"long", "text/plain")
     assert kept[1].get(ref) == kept[1].get(ref.sha256) == b"long"
+
+
+@pytest.mark.parametrize("place", ["folder", "postgres"])
+def test_a_run_goes_on_with_the_store_that_it_was_begun_with(settings, place, tmp_path, monkeypatch, request):
+    """Resumed where another store is named by default, a task that had ended is neither asked nor paid again."""
+    pytest.importorskip("psycopg", reason="the extra postgres is not installed: pip install 'inloop[postgres]'")
+    database = tmp_path / "kept" if place == "folder" else request.getfixturevalue("postgres_store")
+    begun = settings.model_copy(update={"store": database, "blobs": tmp_path / "kept" / "blobs"})
+    (tmp_path / "kept" / "blobs").mkdir(parents=True)
+
+    def reply(messages: Any) -> str:
+        if messages[-1].content == "b" and len(chat.asked) == 2:
+            raise CallFailed("the server went away", retryable=True)
+        return "said"
+
+    chat = ScriptedChat(reply)
+    with pytest.raises(CallFailed, match="went away"):
+        echo()("a", "b", settings=begun, models={"llm": chat}, in_flight=1)
+    [folder] = settings.runs_dir.glob("echo-*")
+    assert (folder / "checkpoints.sqlite").exists() is (place == "folder")
+    result = echo().resume(folder, settings=settings, models={"llm": chat})
+    assert [task.said for task in result.tasks] == ["said", "said"] and len(chat.asked) == 3
+    assert not (settings.runs_dir / ".store").exists()
+    blobs = RunFolder.open(settings.runs_dir, folder).result_as(RunResult[Echo]).blobs()
+    assert blobs is not None and blobs.root == tmp_path / "kept" / "blobs"
+
+
+def test_a_store_beside_the_runs_moves_with_them(settings, tmp_path):
+    echo()("a", settings=settings, models={"llm": ScriptedChat(["said"])})
+    moved = settings.runs_dir.rename(tmp_path / "moved")
+    [folder] = (RunFolder.open(moved, path) for path in moved.glob("echo-*"))
+    at = StoreLocation.named_by(folder.with_its_store(Settings(runs_dir=moved)))
+    assert at.tables("ledger") == moved / ".store" / "ledger.sqlite"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from inloop.runtime.errors import BadInput, PrerequisiteError, RunnerError
 from inloop.runtime.records import Cost
 from inloop.runtime.run.anywhere import run
 from inloop.runtime.run.runner import Checkpoints, Finish, Runner, check
+from inloop.runtime.store import Tables, database_at
 
 
 class State(TypedDict, total=False):
@@ -603,18 +605,56 @@ async def test_checkpoints_that_cannot_be_used(tmp_path: Path) -> None:
         await runner(counter(2), tmp_path / "junk").start({"n": 0})
 
 
-async def test_a_run_goes_on_from_postgres(postgres_url: str) -> None:
+async def test_a_run_goes_on_from_postgres(postgres_store: str) -> None:
     reason = "the extra postgres is not installed: pip install 'inloop[postgres]'"
     pytest.importorskip("langgraph.checkpoint.postgres", reason=reason)
 
     def stop() -> None:
         raise RuntimeError("stopped")
 
-    thread = f"t{os.getpid()}"
     with pytest.raises(RuntimeError, match="stopped"):
-        await runner(counter(5, at=(3, stop)), postgres_url, thread_id=thread).start({"n": 0})
-    finish = await runner(counter(5), postgres_url, thread_id=thread).resume()
+        await runner(counter(5, at=(3, stop)), postgres_store, thread_id="t").start({"n": 0})
+    finish = await runner(counter(5), postgres_store, thread_id="t").resume()
     assert finish == Finish(state={"n": 5, "texts": list("01234")}, steps=5)
+
+
+async def test_runs_that_share_a_postgres_have_their_own_threads(postgres_store: str) -> None:
+    for name, steps in (("one", 3), ("other", 5)):
+        async with Checkpoints(postgres_store, run=name) as checkpoints:
+            finish = await runner(counter(steps), checkpoints, thread_id="t").start_or_resume({"n": 0})
+            assert finish.state["n"] == steps
+
+
+async def test_checkpoints_go_on_when_their_connections_are_cut(postgres_store: str) -> None:
+    def cut() -> None:
+        killer = database_at(
+            postgres_store, Tables(name="none", what="none", statements="", version=1, lost="")
+        ).connect()
+        killer.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'inloop' AND pid <> pg_backend_pid()"
+        )
+        killer.close()
+
+    async with Checkpoints(postgres_store) as checkpoints:
+        finish = await runner(counter(5, at=(3, cut)), checkpoints, thread_id="t").start({"n": 0})
+        assert finish.state["n"] == 5
+
+
+async def test_many_processes_open_new_checkpoints_at_once(postgres_store: str) -> None:
+    async def one(run: str) -> None:
+        async with Checkpoints(postgres_store, run=run) as checkpoints:
+            finish = await runner(counter(2), checkpoints, thread_id="t").start({"n": 0})
+            assert finish.state["n"] == 2
+
+    await asyncio.gather(*(one(f"r{n}") for n in range(6)))
+
+
+async def test_a_postgres_that_cannot_be_used(postgres_store: str) -> None:
+    away = urlsplit(postgres_store)._replace(netloc="ada@127.0.0.1:1").geturl()
+    with pytest.raises(PrerequisiteError, match=r"the checkpoints in postgresql://ada@127.0.0.1:1.* cannot be reached"):
+        await runner(counter(2), away).start({"n": 0})
+    with pytest.raises(BadInput, match=r"ada@host/db.*PGPASSWORD"):
+        await runner(counter(2), "postgresql://ada:geheim@host/db").start({"n": 0})
 
 
 async def test_postgres_needs_its_package_and_hides_the_password() -> None:

@@ -133,7 +133,7 @@ async def test_a_call_that_is_made_to_fit_is_painted_in_full_batches(
         other = open_images(f"{turbo_folder}?batch={size}", store, settings)
         assert await other.generate(requests) == made and store.ledger.cost.images == paid
         await other.aclose()
-    again = await paint(turbo_folder, settings, store.root / "again", [[request] for request in REQUESTS[:4]])
+    again = await paint(turbo_folder, settings, store.location.local / "again", [[request] for request in REQUESTS[:4]])
     assert [image.sha256 for image in five[:4]] == list(again.values())
     await painter.aclose()
 
