@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from .errors import BadInput, RunnerError
+from .telemetry import Gauge, watch
 
 __all__ = ["BatchStats", "Batcher"]
 
@@ -67,11 +68,20 @@ class Batcher(Generic[ItemT, OutT]):
         self._thread: threading.Thread | None = None
         self._closed = False
         self._stats = BatchStats()
+        self._serving = 0
 
     @property
     def stats(self) -> BatchStats:
         """The counts so far."""
         return self._stats
+
+    def gauge(self) -> Gauge:
+        """What waits and is under way now."""
+        now = self._stats
+        return Gauge(
+            name=self.name, waiting=self._queue.qsize(), under_way=self._serving, most=self.max_batch,
+            items=now.items, batches=now.batches, seconds=now.busy_seconds,
+        )  # fmt: skip
 
     async def submit(self, item: ItemT) -> OutT:
         """The output for one item, from whatever batch it ends up in."""
@@ -82,6 +92,7 @@ class Batcher(Generic[ItemT, OutT]):
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=f"batcher-{self.name}", daemon=True)
                 self._thread.start()
+                watch(self)
             self._queue.put((item, future))
         return await asyncio.wrap_future(future)
 
@@ -119,7 +130,7 @@ class Batcher(Generic[ItemT, OutT]):
     def _serve(self, batch: list[tuple[ItemT, Future[OutT]]]) -> None:
         if not batch:
             return
-        started = time.perf_counter()
+        started, self._serving = time.perf_counter(), len(batch)
         try:
             outputs = self._run([item for item, _ in batch])
             if len(outputs) != len(batch):
@@ -129,6 +140,7 @@ class Batcher(Generic[ItemT, OutT]):
                 future.set_exception(error)
             return
         finally:
+            self._serving = 0
             old = self._stats
             self._stats = BatchStats(
                 batches=old.batches + 1,

@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     """The most tokens for what a language model thinks before it answers, beside those of the answer."""
     spans: bool = False
     """Write OpenTelemetry spans: to the collector of OTEL_EXPORTER_OTLP_ENDPOINT, else to `spans.jsonl` in the run folder."""
+    metrics: str = ""
+    """Where OpenTelemetry metrics go: `otlp`, to the collector of OTEL_EXPORTER_OTLP_ENDPOINT; `prometheus:PORT`, to be fetched; default: nowhere."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """How much is logged to the standard error."""
 

@@ -18,6 +18,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 
 from ..errors import BadInput
+from ..telemetry import Gauge, watch
 
 __all__ = ["Pace", "Turn", "pace_of"]
 
@@ -45,14 +46,17 @@ class Turn:
 
 
 class Pace:
-    """The limit of one server. `most` is never exceeded; `limit` is what it is now."""
+    """The limit of the server `name`. `most` is never exceeded; `limit` is what it is now."""
 
-    def __init__(self, most: int, *, start: float = _START, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, most: int, *, name: str = "", start: float = _START, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         if most < 1:
             raise BadInput(f"concurrency={most!r}: at least 1 request must be allowed at a time")
         self.most = most
         self.limit = min(float(most), start)
-        self.busy = 0
+        self.name = name
+        self.busy = self._answered = 0
         self._clock = clock
         self._best: float | None = None
         self._rising = True
@@ -85,10 +89,16 @@ class Pace:
             self._learn(turn, full)
             self._wake()
 
+    def gauge(self) -> Gauge:
+        """What waits and is under way now."""
+        waiting = sum(map(len, self._waiting.values()))
+        return Gauge(name=self.name, waiting=waiting, under_way=self.busy, most=int(self.limit), items=self._answered)
+
     def _learn(self, turn: Turn, full: bool) -> None:
         if turn.refused:
             self._cut(turn, _HALF)
         elif turn.seconds_per_token is not None:
+            self._answered += 1
             took = turn.seconds_per_token
             # the best may have been luck, or the prompts were shorter then: it fades
             self._best = took if self._best is None else min(took, self._best * 1.005)
@@ -129,4 +139,7 @@ _PACES: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int
 def pace_of(server: str, most: int) -> Pace:
     """The pace of a server in the running event loop: one for all who name it with the same `most`."""
     paces = _PACES.setdefault(asyncio.get_running_loop(), {})
-    return paces.setdefault((server, most), Pace(most))
+    if (server, most) not in paces:
+        watch(pace := Pace(most, name=server))
+        paces[server, most] = pace
+    return paces[server, most]

@@ -26,8 +26,8 @@ from pydantic import BaseModel
 from ..errors import BadInput, PrerequisiteError
 from ..records import Cost, Message, Reply
 from ..run import settled
-from ..spans import span
 from ..store import Call
+from ..telemetry import span
 from .answering import Answering
 from .capabilities import Capabilities
 from .replies import Unusable

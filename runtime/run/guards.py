@@ -22,7 +22,7 @@ from langgraph.types import Command, Overwrite, RetryPolicy, Send
 from pydantic import BaseModel
 
 from ..errors import RunnerError
-from ..spans import span
+from ..telemetry import span
 
 __all__ = ["MAX_STATE_BYTES", "Graph", "check", "check_size", "check_update", "guarded"]
 

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from .. import spans
+from .. import telemetry
 from ..errors import PrerequisiteError
 from ..settings import Settings
 from ..store import Store, StoreLocation, is_postgres
@@ -30,7 +30,7 @@ from .anywhere import run
 from .checkpoints import Checkpoints
 from .concurrency import Mapped
 from .config import RunConfig
-from .events import Event, ModelsOpened, RunDone, RunStarted
+from .events import Event, ModelsOpened, RunDone, RunStarted, TaskDone, TaskFailed
 from .folder import RunFolder, discarded_if_refused
 from .result import RunResult, Task
 from .session import Session
@@ -171,8 +171,11 @@ async def carry(
         budget = charged_budget(config.budget, store, elapsed=before)
         async with AsyncExitStack() as stack:
             if settings.spans:
-                stack.enter_context(spans.written(folder.spans_path))
-            stack.enter_context(spans.span("invoke_workflow", workflow=loop.name, conversation_id=folder.id))
+                stack.enter_context(telemetry.written(folder.spans_path))
+            if instruments := stack.enter_context(telemetry.measured(settings.metrics, settings.runs_dir)):
+                store.ledger.listen(instruments.call)
+                on_event = _counted(loop.name, instruments, on_event)
+            stack.enter_context(telemetry.span("invoke_workflow", workflow=loop.name, conversation_id=folder.id))
             kept = _checkpoints(folder, store) if loop.checkpoints else None
             checkpoints = await stack.enter_async_context(kept) if kept else None
             session = Session(
@@ -212,6 +215,15 @@ def _checkpoints(folder: RunFolder, store: Store) -> Checkpoints:
 
 async def _awaited(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
+
+
+def _counted(loop: str, instruments: telemetry.Instruments, listen: Listener) -> Listener:
+    def counted(event: Event) -> None:
+        if isinstance(event, TaskDone | TaskFailed):
+            instruments.task(loop, "done" if isinstance(event, TaskDone) else "failed")
+        listen(event)
+
+    return counted
 
 
 def _named(parts: Mapping[str, Any]) -> dict[str, str]:

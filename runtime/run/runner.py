@@ -33,7 +33,7 @@ from langgraph.types import Command
 from pydantic import BaseModel
 
 from ..errors import BadInput, PrerequisiteError, RunnerError
-from ..spans import span
+from ..telemetry import span
 from .checkpoints import Checkpoints
 from .guards import MAX_STATE_BYTES, Graph, check, check_size, check_update, guarded
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from ..errors import CallFailed
 from ..records import Cost
-from ..spans import call_span
+from ..telemetry import call_span
 from .calls import JSON, Call, Failure, canonical_json
 from .ledger_rows import LedgerRows, Write
 

@@ -1,21 +1,23 @@
-"""OpenTelemetry spans under the `gen_ai` names, all in this module; nothing happens outside of `recorded` and `written`.
+"""OpenTelemetry spans under the `gen_ai` names; nothing happens outside of `recorded`, `written` and `metrics.measured`.
 
 Operations, from the outside in: `invoke_workflow` (a run), `task` (one of its tasks), `node` (a step of that), and the model
 calls `chat`, `embeddings` and `execute_tool` (a painter, a judge; `gen_ai.tool.name` is the kind of call in the ledger). A call
 that the ledger answered has `inloop.cached`.
-The conventions are still in development (semantic-conventions-genai); a changed name is changed here and nowhere else.
+The conventions are still in development (semantic-conventions-genai); a changed name is changed in this room and nowhere else.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from .errors import PrerequisiteError
+from ..errors import PrerequisiteError
+from .metrics import meter
 
 __all__ = ["NAMES", "Span", "call_span", "recorded", "span", "written"]
 
@@ -42,17 +44,20 @@ _tracer: ContextVar[Any] = ContextVar("inloop_tracer", default=None)
 
 
 class Span:
-    """A span under way; every method does nothing when spans are off."""
+    """A span under way; every method does nothing when spans and metrics are off."""
 
-    def __init__(self, inner: Any = None) -> None:
+    def __init__(self, inner: Any = None, attributes: dict[str, Any] | None = None) -> None:
         self._inner = inner
+        self._attributes = attributes
 
     def set(self, **attributes: Any) -> None:
         """Add attributes; those that are None are left out."""
+        known = {name: value for name, value in attributes.items() if value is not None}
+        if self._attributes is not None:
+            self._attributes |= known
         if self._inner is not None:
-            for name, value in attributes.items():
-                if value is not None:
-                    self._inner.set_attribute(NAMES.get(name, f"inloop.{name}"), _plain(value))
+            for name, value in known.items():
+                self._inner.set_attribute(NAMES.get(name, f"inloop.{name}"), _plain(value))
 
 
 _OFF = Span()
@@ -60,30 +65,42 @@ _OFF = Span()
 
 @contextlib.contextmanager
 def span(name: str, **attributes: Any) -> Iterator[Span]:
-    """A span around a block; `name` is the operation, and the title adds what it is done with.
+    """A span around a block, which is measured as well; `name` is the operation, and the title adds what it is done with.
 
     An exception marks the span as failed, with its class as `error.type`, and goes on. No stack is recorded: it would show the errors below
     as well, as a server's own words, which may repeat the key that it was sent.
     """
-    tracer = _tracer.get()
-    if tracer is None:
+    tracer, instruments = _tracer.get(), meter()
+    if tracer is None and instruments is None:
         yield _OFF
         return
+    told, begun, failed = dict(attributes), time.perf_counter(), ""
     subject = next((str(attributes[key]) for key in _SUBJECTS if attributes.get(key)), "")
-    with tracer.start_as_current_span(f"{name} {subject}".strip(), record_exception=False) as inner:
-        current = Span(inner)
-        current.set(operation=name, **attributes)
-        try:
-            yield current
-        except BaseException as error:
-            inner.set_attribute("error.type", type(error).__qualname__)
-            inner.add_event("exception", {"exception.type": type(error).__qualname__, "exception.message": str(error)})
-            raise
+    started = (
+        contextlib.nullcontext()
+        if tracer is None
+        else tracer.start_as_current_span(f"{name} {subject}".strip(), record_exception=False)
+    )
+    try:
+        with started as inner:
+            current = Span(inner, told)
+            current.set(operation=name, **attributes)
+            try:
+                yield current
+            except BaseException as error:
+                failed = type(error).__qualname__
+                if inner is not None:
+                    inner.set_attribute("error.type", failed)
+                    inner.add_event("exception", {"exception.type": failed, "exception.message": str(error)})
+                raise
+    finally:
+        if instruments is not None:
+            instruments.operation(name, told, time.perf_counter() - begun, failed)
 
 
 def call_span(kind: str, model: str) -> contextlib.AbstractContextManager[Span]:
     """The span of a call that goes through the ledger, by its kind; none for a request of a chat, which has a span already."""
-    if kind == "llm" or _tracer.get() is None:
+    if kind == "llm" or (_tracer.get() is None and meter() is None):
         return contextlib.nullcontext(_OFF)
     if kind == "embedding":
         return span("embeddings", model=model)

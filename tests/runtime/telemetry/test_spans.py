@@ -13,7 +13,6 @@ from langgraph.runtime import Runtime
 from servers import Endpoint, serving
 from typing_extensions import TypedDict
 
-from inloop.runtime import spans
 from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.llm import OpenAIChat
 from inloop.runtime.llm.transport import Sender
@@ -21,6 +20,7 @@ from inloop.runtime.records import Cost, Message
 from inloop.runtime.run import Loop, RunConfig, RunResult, Session, Task
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Call
+from inloop.runtime.telemetry import spans
 
 pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed: pip install 'inloop[otel]'")
 

@@ -1,0 +1,20 @@
+"""What can be seen of a run while it works: spans, metrics, and the queues of this process."""
+
+from .gauges import Gauge, Watched, gauges, watch
+from .metrics import Instruments, measured
+from .spans import NAMES, Span, call_span, recorded, span, written
+
+__all__ = [
+    "NAMES",
+    "Gauge",
+    "Instruments",
+    "Span",
+    "Watched",
+    "call_span",
+    "gauges",
+    "measured",
+    "recorded",
+    "span",
+    "watch",
+    "written",
+]
