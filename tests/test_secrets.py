@@ -53,3 +53,20 @@ def test_no_file_and_no_line_holds_the_key(tmp_path: Path, status: int) -> None:
     assert PLANTED not in done.stdout + done.stderr, done.stderr
     assert len(list((tmp_path / "runs").rglob("*"))) > 5 or status == 401
     assert holding(tmp_path) == []
+
+
+def test_no_table_of_a_shared_store_holds_the_key(tmp_path: Path, postgres_url: str) -> None:
+    import psycopg
+
+    with serving() as server:
+        server.behaviours = [well, refused(500)]
+        done = run(tmp_path, f"{server.url}#m", INLOOP_STORE=postgres_url)
+    assert PLANTED not in done.stdout + done.stderr, done.stderr
+    with psycopg.connect(postgres_url) as connection:
+        tables = connection.execute(
+            "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        rows = [connection.execute(f'SELECT t::text FROM "{schema}"."{name}" t').fetchall() for schema, name in tables]
+    told = [text for table in rows for (text,) in table]
+    assert any("two red stars" in text for text in told) and not any(PLANTED in text for text in told)
+    assert holding(tmp_path) == []
