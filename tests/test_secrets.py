@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from servers import Handler, completion, serving
@@ -40,9 +41,9 @@ def run(folder: Path, url: str, **settings: str) -> subprocess.CompletedProcess[
     )  # fmt: skip
 
 
-def holding(folder: Path) -> list[Path]:
-    """The files that hold the key."""
-    return [path for path in folder.rglob("*") if path.is_file() and PLANTED.encode() in path.read_bytes()]
+def holding(folder: Path, secret: str = PLANTED) -> list[Path]:
+    """The files that hold it."""
+    return [path for path in folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
 
 
 @pytest.mark.parametrize("status", [200, 401, 400, 500])
@@ -58,15 +59,20 @@ def test_no_file_and_no_line_holds_the_key(tmp_path: Path, status: int) -> None:
 def test_no_table_of_a_shared_store_holds_the_key(tmp_path: Path, postgres_url: str) -> None:
     import psycopg
 
+    parts = urlsplit(postgres_url)
+    password = parts.password or ""
+    url = postgres_url.replace(f":{password}@", "@")
     with serving() as server:
         server.behaviours = [well, refused(500)]
-        done = run(tmp_path, f"{server.url}#m", INLOOP_STORE=postgres_url)
-    assert PLANTED not in done.stdout + done.stderr, done.stderr
+        done = run(tmp_path, f"{server.url}#m", INLOOP_STORE=url, PGPASSWORD=password)
+    for secret in (PLANTED, password):
+        assert secret not in done.stdout + done.stderr and holding(tmp_path, secret) == []
     with psycopg.connect(postgres_url) as connection:
         tables = connection.execute(
             "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema NOT IN ('pg_catalog', 'information_schema')"
         ).fetchall()
         rows = [connection.execute(f'SELECT t::text FROM "{schema}"."{name}" t').fetchall() for schema, name in tables]
     told = [text for table in rows for (text,) in table]
-    assert any("two red stars" in text for text in told) and not any(PLANTED in text for text in told)
-    assert holding(tmp_path) == []
+    assert any("two red stars" in text for text in told) and not any(
+        secret in text for text in told for secret in (PLANTED, password)
+    )
