@@ -64,7 +64,9 @@ def test_no_table_of_a_shared_store_holds_the_key(tmp_path: Path, postgres_url: 
     url = postgres_url.replace(f":{password}@", "@")
     with serving() as server:
         server.behaviours = [well, refused(500)]
-        done = run(tmp_path, f"{server.url}#m", INLOOP_STORE=url, PGPASSWORD=password)
+        done = run(
+            tmp_path, f"{server.url}#m", INLOOP_STORE=url, INLOOP_BLOBS=str(tmp_path / "blobs"), PGPASSWORD=password
+        )
     for secret in (PLANTED, password):
         assert secret not in done.stdout + done.stderr and holding(tmp_path, secret) == []
     with psycopg.connect(postgres_url) as connection:
