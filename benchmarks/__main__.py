@@ -19,6 +19,7 @@ MEASUREMENTS = (
         "loops",
         "many",
         "serving",
+        "servers",
         "scorers",
         "false_gains",
         "votes",

@@ -77,9 +77,9 @@ def _busy(name: str, serving: Serving, options: Options) -> list[Figure]:
         chat = opened(*arguments)
         send = chat.sender.send
 
-        async def clocked(*given: Any) -> Any:
+        async def clocked(*given: Any, **options: Any) -> Any:
             with clock:
-                return await send(*given)
+                return await send(*given, **options)
 
         chat.sender.send = clocked  # type: ignore[method-assign]
         return chat

@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     )
 
     llm: str = "mini-writer"
-    """The language model: `mini-writer`, `mini-answerer`, `smollm2`, `gguf:PATH`, `http://host:8000/v1[#model]`, `openai:MODEL`."""
+    """The language model: `mini-writer`, `mini-answerer`, `smollm2`, `gguf:PATH`, `http://host:8000/v1[,http://...][#model]`, `openai:MODEL`."""
     images: str = "mini"
     """The text-to-image model: `mini`, a folder, a hub id such as `stabilityai/sd-turbo`, a server's URL, or `pictures:FOLDER`."""
     vqa: str = "mini"

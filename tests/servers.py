@@ -1,10 +1,15 @@
-"""OpenAI-compatible servers on loopback, well-behaved and not, for tests of what talks to one."""
+"""OpenAI-compatible servers on loopback, well-behaved and not, for tests of what talks to one.
+
+`python servers.py SECONDS` is one in a process of its own that takes so long for each answer; it prints its address.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -95,8 +100,8 @@ class Endpoint(ThreadingHTTPServer):
     daemon_threads = True
     host = "127.0.0.1"
 
-    def __init__(self) -> None:
-        super().__init__((self.host, 0), Handler)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__((self.host, port), Handler)
         self.behaviours: list[Behaviour] = [well]
         self.seen: list[Body] = []
         self.at: list[float] = []
@@ -240,3 +245,32 @@ def serving() -> Iterator[Endpoint]:
     finally:
         endpoint.shutdown()
         endpoint.server_close()
+
+
+@contextlib.contextmanager
+def process(seconds: float, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address of a server in a process of its own, and the process, which may be killed."""
+    command = [sys.executable, __file__, str(seconds), str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None
+            yield child.stdout.readline().strip(), child
+        finally:
+            child.kill()
+
+
+def main(seconds: float, port: int) -> None:
+    """Serve until killed."""
+
+    def behave(handler: Handler, body: Body) -> None:
+        time.sleep(seconds)
+        well(handler, body)
+
+    endpoint = Endpoint(port)
+    endpoint.behaviours = [behave]
+    print(endpoint.url, flush=True)
+    endpoint.serve_forever()
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]), int(sys.argv[2]))

@@ -69,7 +69,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings = [_python(), *_packages(), *_plugins(), _devices(settings), _memory()]
     findings += [*_telemetry(), *proxies(settings), *_models(settings)]
     findings += [
-        language_model(settings),
+        *language_model(settings),
         *_serving(settings),
         _writable("runs folder", settings.runs_dir),
         *_store(settings),
@@ -178,7 +178,7 @@ def _models(settings: Settings) -> Iterable[Finding]:
         if name == "mini":
             continue
         if spec.startswith(("http://", "https://")):
-            yield painting(role, spec, settings) if role == "images" else answering(role, spec, settings)
+            yield from painting(role, spec, settings) if role == "images" else answering(role, spec, settings)
         elif is_object(name) or name in TOOLS:
             yield Finding(role, "ok", f"your own: {spec}")
         elif Path(name).is_dir():

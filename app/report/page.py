@@ -70,13 +70,15 @@ def run_page(
     return environment(_APP).get_template(template).render(**{**shared, **values})
 
 
-def _models(result: RunResult[Any]) -> list[tuple[str, str, str, str]]:
-    """Role, id, revision, and the spec by which the model was asked for where that says more than the id."""
+def _models(result: RunResult[Any]) -> list[tuple[str, str, str, str, str]]:
+    """Role, id, revision, the spec by which the model was asked for where that says more than the id, and its servers where it has several."""
     named = []
     for role, model in result.models.items():
         spec = str(result.config.get(role) or "")
         id = str(model.get("id", ""))
-        named.append((role, id, str(model.get("revision", ""))[:16], "" if spec in ("", id) else spec))
+        servers = str(model.get("servers", ""))
+        shown = "" if servers or spec in ("", id) else spec
+        named.append((role, id, str(model.get("revision", ""))[:16], shown, servers))
     return named
 
 

@@ -66,7 +66,7 @@ class Llm2LlmConfig(RunConfig):
     teachers: Annotated[
         tuple[str, ...],
         option(
-            "local (SmolLM2-135M, small), http://host:8000/v1[#model], openai:MODEL, or oracle:FILE (real rows, for tests); repeatable",
+            "local (SmolLM2-135M, small), http://host:8000/v1[,http://...][#model], openai:MODEL, or oracle:FILE (real rows, for tests); repeatable",
             "models",
             "TEACHER",
             flag="teacher",

@@ -44,7 +44,10 @@ class Opt2iConfig(MachineConfig):
         tuple[str, ...], option("the prompt to better; several give several searches", metavar="PROMPT", min_length=1)
     ]
     llm: Annotated[
-        str, option("mini-writer, smollm2, gguf:PATH, http://host:8000/v1[#model], openai:MODEL", "models", "LLM")
+        str,
+        option(
+            "mini-writer, smollm2, gguf:PATH, http://host:8000/v1[,http://...][#model], openai:MODEL", "models", "LLM"
+        ),
     ] = "mini-writer"
     images: Annotated[
         str,

@@ -42,7 +42,7 @@ class PromptCapConfig(RunConfig):
     llm: Annotated[
         str,
         option(
-            f"who answers: {_ANSWERER} (default), smollm2, gguf:PATH, http://host:8000/v1[#model], openai:MODEL",
+            f"who answers: {_ANSWERER} (default), smollm2, gguf:PATH, http://host:8000/v1[,http://...][#model], openai:MODEL",
             "who does what",
             "LLM",
         ),

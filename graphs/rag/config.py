@@ -38,7 +38,11 @@ class RagConfig(RunConfig):
     ] = None
     llm: Annotated[
         str,
-        option("mini-writer, smollm2, gguf:PATH, http://host:8000/v1[#model], openai:MODEL", "who does what", "LLM"),
+        option(
+            "mini-writer, smollm2, gguf:PATH, http://host:8000/v1[,http://...][#model], openai:MODEL",
+            "who does what",
+            "LLM",
+        ),
     ] = "mini-writer"
     router: Annotated[Literal["rules", "llm"], option("question or claim, words or meaning", "who does what")] = "rules"
     grader: Annotated[

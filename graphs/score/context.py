@@ -14,6 +14,7 @@ from PIL import Image
 from ...evaluators.run import ROLES, Metric, MetricModels, Options, Scored, Tally, find_metrics, own_metric
 from ...evaluators.stats import by_group
 from ...runtime.errors import BadInput
+from ...runtime.llm import split_addresses
 from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef
 from ...runtime.run import RunFolder, Session, Warned
@@ -126,7 +127,7 @@ def rewards_of(config: ScoreConfig) -> dict[str, str]:
 
 
 def _options(config: ScoreConfig, session: Session) -> Options:
-    if "," in config.vqa and not Path(config.vqa.partition("?")[0]).exists():
+    if any("," in part for part in split_addresses(config.vqa)) and not Path(config.vqa.partition("?")[0]).exists():
         joined = " + ".join(part.strip() for part in config.vqa.split(","))
         raise BadInput(f"--vqa {config.vqa!r}: several judges are joined by ' + ': --vqa '{joined}'.")
     return Options(

@@ -1,8 +1,10 @@
 """Chat models behind OpenAI-like servers: sending, retries, limits, what a server can do, and reading replies."""
 
-from .address import address
+from .abilities import common
+from .address import Address, address, split_addresses
 from .capabilities import Capabilities, capabilities, probe
 from .chat import OpenAIChat
+from .embeddings import EmbeddingSender
 from .images import ImageSender
 from .load_test import Level, measure
 from .open import open_chat, open_server
@@ -14,7 +16,9 @@ from .wire import estimate
 
 __all__ = [
     "Asker",
+    "Address",
     "Capabilities",
+    "EmbeddingSender",
     "FEATURES",
     "ImageSender",
     "Level",
@@ -23,6 +27,7 @@ __all__ = [
     "Refused",
     "address",
     "capabilities",
+    "common",
     "estimate",
     "entries_before_cut",
     "json_from",
@@ -31,6 +36,7 @@ __all__ = [
     "open_chat",
     "open_server",
     "probe",
+    "split_addresses",
     "tags_from",
     "thinks",
 ]

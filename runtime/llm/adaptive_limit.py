@@ -6,32 +6,40 @@ time, and a little when a token takes several times as long as the best seen. On
 
 Why AIMD: processes that share a server and know nothing of each other come to equal shares (Chiu and Jain 1989). Within a
 process the runs take turns, so that a run with many prompts does not starve one with few.
+
+A turn can be had at one of several servers (`turn_at`): at the preferred one unless it has more than its share of what is under way
+(consistent hashing with bounded loads, Mirrokni, Thorup and Zadimoghaddam 2018, https://arxiv.org/abs/1608.01350, with the usual
+factor of 1.25), and where none has room, at the first that gets some (work stealing, Blumofe and Leiserson 1999): a server takes who
+prefers it before who does not, and is never idle while somebody waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from ..errors import BadInput
 from ..telemetry import Gauge, watch
 
-__all__ = ["Pace", "Turn", "pace_of"]
+__all__ = ["Pace", "Turn", "pace_of", "turn_at"]
 
 _START = 4.0
 _SLOW = 4.0
 _HALF, _LITTLE = 0.5, 0.85
 _PROMPT_TOKENS = 8  # what the prompt and the way there cost, in tokens of the answer
+_MORE = 1.25  # times its share of the load is the most that a preferred server gets while another has room
 
 
 class Turn:
-    """One request under way; tell it how it went before it ends."""
+    """One request under way at the server of `pace`; tell it how it went before it ends."""
 
-    def __init__(self, started: float) -> None:
+    def __init__(self, pace: Pace, started: float) -> None:
+        self.pace = pace
         self.started = started
         self.seconds_per_token: float | None = None
         self.refused = False
@@ -61,33 +69,54 @@ class Pace:
         self._best: float | None = None
         self._rising = True
         self._cut_at = clock()
-        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        # who prefers this server, and who would take it as well
+        self._own, self._others = _Queue(), _Queue()
 
     @contextlib.asynccontextmanager
     async def turn(self, who: str = "") -> AsyncIterator[Turn]:
         """Wait for a place; among those who wait, each `who` gets one in turn."""
-        if self.busy >= int(self.limit) or self._waiting:
-            place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(who, deque()).append(place)
-            self._wake()
-            try:
-                await place
-            except BaseException:
-                if place.done() and not place.cancelled():  # it was given a place and cannot take it
-                    self.busy -= 1
-                self._forget(who, place)
-                self._wake()
-                raise
-        else:
-            self.busy += 1
+        async with turn_at([self], who) as turn:
+            yield turn
+
+    @contextlib.asynccontextmanager
+    async def _under_way(self) -> AsyncIterator[Turn]:
+        """A place that was taken, until it is given back."""
         full = self.busy >= int(self.limit)
-        turn = Turn(self._clock())
+        turn = Turn(self, self._clock())
         try:
             yield turn
         finally:
             self.busy -= 1
             self._learn(turn, full)
-            self._wake()
+            self.wake()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a request that comes now need not wait."""
+        return self.busy < int(self.limit) and not self._own and not self._others
+
+    def queue(self, who: str, place: asyncio.Future[Pace], *, own: bool) -> None:
+        """Let `place` wait here: `own` for who prefers this server."""
+        (self._own if own else self._others).put(who, place)
+
+    def forget(self, who: str, place: asyncio.Future[Pace]) -> None:
+        """`place` no longer waits here."""
+        self._own.remove(who, place)
+        self._others.remove(who, place)
+
+    def give_back(self) -> None:
+        """A place that was given and is not taken."""
+        self.busy -= 1
+        self.wake()
+
+    def wake(self) -> None:
+        """Give the places that are free to who waits for them."""
+        while self.busy < int(self.limit):
+            place = self._own.take() or self._others.take()
+            if place is None:
+                return
+            self.busy += 1
+            place.set_result(self)
 
     def gauge(self) -> Gauge:
         """What waits and is under way now."""
@@ -114,23 +143,78 @@ class Pace:
         self._rising = False
         self.limit = max(1.0, self.limit * by)
 
-    def _wake(self) -> None:
-        while self.busy < int(self.limit) and self._waiting:
-            who, places = next(iter(self._waiting.items()))
-            place = places.popleft()
-            self._waiting.move_to_end(who)
-            if not places:
-                del self._waiting[who]
-            if not place.done():
-                self.busy += 1
-                place.set_result(None)
 
-    def _forget(self, who: str, place: asyncio.Future[None]) -> None:
-        places = self._waiting.get(who)
+class _Queue:
+    """Those who wait: the `who` take turns, each in its own order."""
+
+    def __init__(self) -> None:
+        self._places: OrderedDict[str, deque[asyncio.Future[Pace]]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._places)
+
+    def put(self, who: str, place: asyncio.Future[Pace]) -> None:
+        self._places.setdefault(who, deque()).append(place)
+
+    def take(self) -> asyncio.Future[Pace] | None:
+        """The next one; those that were given a place elsewhere, or gave up, are left out."""
+        while self._places:
+            who, places = next(iter(self._places.items()))
+            place = places.popleft()
+            self._places.move_to_end(who)
+            if not places:
+                del self._places[who]
+            if not place.done():
+                return place
+        return None
+
+    def remove(self, who: str, place: asyncio.Future[Pace]) -> None:
+        places = self._places.get(who)
         if places is not None and place in places:
             places.remove(place)
             if not places:
-                del self._waiting[who]
+                del self._places[who]
+
+
+@contextlib.asynccontextmanager
+async def turn_at(paces: Sequence[Pace], who: str = "") -> AsyncIterator[Turn]:
+    """Wait for a place at one of these servers, the preferred one first; `turn.pace` tells at which."""
+    pace = _free(paces)
+    if pace is None:
+        pace = await _freed(paces, who)
+    async with pace._under_way() as turn:
+        yield turn
+
+
+def _free(paces: Sequence[Pace]) -> Pace | None:
+    """A place at the first server that has room, and not more than its share of the load; None where none has room."""
+    with_room = [pace for pace in paces if pace.has_room]
+    if not with_room:
+        return None
+    load, limits = 1 + sum(pace.busy for pace in paces), sum(pace.limit for pace in paces)
+    within = [pace for pace in with_room if pace.busy < math.ceil(_MORE * load * pace.limit / limits)]
+    pace = within[0] if within else min(with_room, key=lambda each: each.busy / each.limit)
+    pace.busy += 1
+    return pace
+
+
+async def _freed(paces: Sequence[Pace], who: str) -> Pace:
+    """A place at the first server that gets room."""
+    place: asyncio.Future[Pace] = asyncio.get_running_loop().create_future()
+    for pace in paces:
+        pace.queue(who, place, own=pace is paces[0])
+    for pace in paces:
+        pace.wake()
+    try:
+        return await place
+    except BaseException:
+        if place.done() and not place.cancelled():  # it was given a place and cannot take it
+            place.result().give_back()
+        raise
+    finally:
+        for pace in paces:
+            pace.forget(who, place)
+            pace.wake()
 
 
 _PACES: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], Pace]] = weakref.WeakKeyDictionary()

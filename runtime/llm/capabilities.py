@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from ..errors import PrerequisiteError
 from ..http import ask
 from ..records import Record
@@ -26,13 +28,13 @@ from .probes import FEATURES, HELLO, SLOW, TIMEOUT, TRIALS, WITHOUT_TOP, Asker, 
 
 __all__ = ["Capabilities", "capabilities", "probe"]
 
-_VERSION = 2
+_VERSION = 3
 
 
 class Capabilities(Record):
     """What one server can do with one model. `context`: tokens of prompt and answer together, None where it is not told.
 
-    `untaken`: the parameters beside features that it refuses, or takes under another name.
+    `untaken`: the parameters beside features that it refuses, or takes under another name. `weights`: what it tells of these, by name.
     """
 
     url: str
@@ -49,6 +51,7 @@ class Capabilities(Record):
     thinks: Finding
     untaken: tuple[str, ...] = ()
     context: int | None = None
+    weights: dict[str, str] = Field(default_factory=dict)
     requests: int = 0
 
     def has(self, feature: str) -> bool:
@@ -168,13 +171,24 @@ def probe(url: str, model: str, *, key: str = "") -> Capabilities:
             )
     return Capabilities(
         url=url, model=model, server=_server_of(url, key), context=_context(url, model, key), requests=asker.requests,
-        thinks=thinking, untaken=tuple(sorted(asker.dialect.refused)), **found,
+        weights=_weights(_entry(url, model, key)), thinks=thinking, untaken=tuple(sorted(asker.dialect.refused)), **found,
     )  # fmt: skip
 
 
 def _entry(url: str, model: str, key: str) -> dict[str, Any]:
     entries = listed(url, key=key)
     return entries.get(model, {})
+
+
+def _weights(entry: dict[str, Any]) -> dict[str, str]:
+    """What an entry of the models' list tells of the weights: vLLM their place, llama.cpp how large they are."""
+    told = {}
+    if root := str(entry.get("root") or "").rstrip("/"):
+        told["root"] = root.rpartition("/")[2]  # one model may lie in different folders
+    meta = entry.get("meta")
+    if isinstance(meta, dict):
+        told |= {name: str(meta[name]) for name in ("n_params", "size") if meta.get(name)}
+    return told
 
 
 def _server_of(url: str, key: str) -> str:

@@ -14,10 +14,7 @@ Invariants:
 
 from __future__ import annotations
 
-import asyncio
-import time
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +25,7 @@ from ..records import Cost, Message, Reply
 from ..run import settled
 from ..store import Call
 from ..telemetry import span
+from .abilities import Abilities
 from .answering import Answering
 from .capabilities import Capabilities
 from .replies import Unusable
@@ -41,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenAIChat"]
 
-_PROBE_AGAIN = 60.0  # seconds after a probe that failed
-
 
 class OpenAIChat:
     """A chat model behind an OpenAI-compatible server (implements `protocols.Chat`).
@@ -53,8 +49,8 @@ class OpenAIChat:
         revision: identifies the weights in the call ledger; without it the address and the name do.
         many: False says that the server gives one choice a request.
         small, tuned_to: see `protocols.Chat`.
-        probe: tells (blocking, once, before the first request that has to be sent) what the server can do; what it would
-            ignore is then not asked of it, and `notes` says so.
+        probe: tells (blocking, once, before the first request that has to be sent) what the server at a URL can do; what it would
+            ignore is then not asked of it, and `notes` says so. Of several servers, what one would ignore is asked of none.
         thinking_tokens: the most tokens for what a model thinks before it answers, beside the answer's own.
 
     Use it as an async context manager, or call `aclose`.
@@ -69,7 +65,7 @@ class OpenAIChat:
         many: bool = True,
         small: bool = False,
         tuned_to: str = "",
-        probe: Callable[[], Capabilities] | None = None,
+        probe: Callable[[str], Capabilities] | None = None,
         thinking_tokens: int = 8192,
     ) -> None:
         self.sender = sender
@@ -79,10 +75,7 @@ class OpenAIChat:
         self.small = small
         self.tuned_to = tuned_to
         self._store = store
-        self._probe = probe
-        self._able: Capabilities | None = None
-        self._probe_after = 0.0
-        self._asking: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
+        self._abilities = None if probe is None else Abilities(sender.balancer, probe)
         self._notes: dict[str, None] = {}
         self._refused_n: int | None = None if many else 2
         self._refused_held: set[str] = set()
@@ -253,14 +246,14 @@ class OpenAIChat:
 
         Returns how the server is told what to choose among.
         """
-        able = await self._ability()
+        able = None if self._abilities is None else await self._abilities.get()
         if able is None:
             return "structured_outputs" if asked.held == "choice with probabilities" else "json_schema"
         self._answering.learn(able)
         lacks = {feature for feature in ("n", "json_schema", "images", "seed", "logprobs") if not able.has(feature)}
         if "images" in lacks and any(message.images for message in asked.messages):
             raise PrerequisiteError(
-                f"{self.model!r} at {self.sender.url} does not see pictures ({able.images.how or able.images.state})",
+                f"{self.model!r} at {' and '.join(self.sender.urls)} does not see pictures ({able.images.how or able.images.state})",
                 remedy="serve a vision-language model, and check it with: inloop bench-llm URL",
             )
         asks = {"n": n > 1, "json_schema": native and asked.schema is not None}
@@ -279,24 +272,17 @@ class OpenAIChat:
             raise Refused(f"the server of {self.model!r} is known not to keep {' and '.join(sorted(kept))}")
         return choice_by
 
-    async def _ability(self) -> Capabilities | None:
-        """What the probe found; None where there is no probe, or the server cannot be asked now."""
-        if self._probe is None or self._able is not None or time.monotonic() < self._probe_after:
-            return self._able
-        async with self._asking.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            if self._able is None and time.monotonic() >= self._probe_after:
-                try:
-                    self._able = await asyncio.to_thread(self._probe)
-                except PrerequisiteError:
-                    self._probe_after = time.monotonic() + _PROBE_AGAIN
-                    return None  # the request itself will say what is wrong, or wait for a server that comes back
-        return self._able
-
     @property
     def notes(self) -> list[str]:
         """What was done without because the server does not have it, in words for a report."""
         refused = self._answering.dialect.notes(self.model)
-        return list(dict.fromkeys([*self._notes, *refused]))
+        differing = [] if self._abilities is None else self._abilities.notes
+        return list(dict.fromkeys([*self._notes, *refused, *differing, *self.sender.balancer.notes]))
+
+    @property
+    def spread(self) -> Mapping[str, int]:
+        """How many answers each of several servers gave; nothing where there is one."""
+        return self.sender.spread
 
     async def _note_refusal(self, asked: Question, *, n: int, index: int, native: bool) -> None:
         """Note in the ledger that the server does not take this form, so that a second run need not ask.

@@ -18,6 +18,7 @@ from .transport import Sender
 
 if TYPE_CHECKING:
     from .adaptive_limit import Turn
+    from .balancer import Server
 
 __all__ = ["ImageSender"]
 
@@ -31,26 +32,33 @@ class ImageSender(Sender):
     answers = "picture"
     option = "--images"
 
-    async def send(self, body: dict[str, Any], on_text: Any = None, **options: Any) -> dict[str, Any]:
-        """Send one request once; raises whatever the client library raises."""
-        answer = await self._client(self._timeout).images.with_raw_response.generate(**body)
+    async def send(self, url: str, body: dict[str, Any], on_text: Any = None, **options: Any) -> dict[str, Any]:
+        """Send one request once to the server at `url`; raises whatever the client library raises."""
+        answer = await self._client(url, self._key).images.with_raw_response.generate(**body)
         value = answer.http_response.json()
         data = value.get("data") if isinstance(value, dict) else None
         if not isinstance(data, list):
             raise Garbage(f"no list of pictures in {str(value)[:120]!r}")
-        return {"pictures": [await self._picture(entry) for entry in data]}
+        return {"pictures": [await self._picture(entry, url) for entry in data]}
 
     async def _try(
-        self, body: dict[str, Any], on_text: Any, turn: Turn, opened: bool, slower: float
+        self,
+        server: Server,
+        tokens: int,
+        body: dict[str, Any],
+        on_text: Any,
+        turn: Turn,
+        opened: bool,
+        slower: float,
     ) -> tuple[dict[str, Any], Cost]:
         begun = time.monotonic()
-        value = await self.send(body)
+        value = await self.send(server.url, body)
         seconds = time.monotonic() - begun
         turn.done(seconds, 0)
         count = len(value["pictures"])
-        return value, Cost(calls=1, images=count, seconds=seconds, money=0.0 if self._free else None)
+        return value, Cost(calls=1, images=count, seconds=seconds, money=0.0 if self.is_free else None)
 
-    async def _picture(self, entry: Any) -> str:
+    async def _picture(self, entry: Any, server: str) -> str:
         """The bytes of an entry in base64: as they are sent, or fetched from the address that is."""
         if isinstance(entry, dict) and entry.get("b64_json"):
             try:
@@ -58,15 +66,15 @@ class ImageSender(Sender):
             except binascii.Error as error:
                 raise Garbage(f"a picture that is no base64 ({error})") from None
         elif isinstance(entry, dict) and entry.get("url"):
-            data = await asyncio.to_thread(self._fetched, str(entry["url"]))
+            data = await asyncio.to_thread(self._fetched, str(entry["url"]), server)
         else:
             raise Garbage(f"neither b64_json nor url in {str(entry)[:120]!r}")
         return base64.b64encode(data).decode("ascii")
 
-    def _fetched(self, url: str) -> bytes:
+    def _fetched(self, url: str, server: str) -> bytes:
         if url.startswith("data:") and "base64," in url:
             return base64.b64decode(url.partition("base64,")[2])
-        whole = urljoin(f"{self.url}/", url)
+        whole = urljoin(f"{server}/", url)
         if urlsplit(whole).scheme not in ("http", "https"):  # a server must not have files of this machine read
             raise CallFailed(f"{self.where} gave the address {url[:80]!r} for a picture, which is none of http")
         try:

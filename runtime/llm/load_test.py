@@ -1,22 +1,27 @@
-"""How fast a language model server is: tokens a second and latency at several numbers of concurrent requests.
+"""How fast a language model's server is, or several together: tokens a second and latency at several numbers of concurrent requests.
 
 The prompts differ from their first word on, so that a prefix cache helps nobody, and every request asks for the same number
-of tokens. Each level is warmed up with one request. Failures are counted and are no part of the figures.
+of tokens. Of several servers a request goes to the one with the fewest in flight. They are warmed up with one request each.
+Failures are counted and are no part of the figures.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, PrerequisiteError
 from ..http import direct_routes
 from ..records import Record
 from .replies import THINKING
 from .wire import estimate
+
+if TYPE_CHECKING:
+    import openai
 
 __all__ = ["Level", "measure"]
 
@@ -42,7 +47,7 @@ class Level(Record):
 
 
 async def measure(
-    url: str,
+    url: str | Sequence[str],
     model: str,
     *,
     key: str = "",
@@ -52,7 +57,7 @@ async def measure(
     timeout: float = 600.0,
     tell: Callable[[Level], None] = lambda level: None,
 ) -> list[Level]:
-    """Measure each level with `rounds` requests a place; `tell` gets each level when it is done.
+    """Measure each level with `rounds` requests a place, at one server or at several as one; `tell` gets each level when it is done.
 
     Raises:
         BadInput: a level, a number of tokens or of rounds below 1.
@@ -60,28 +65,31 @@ async def measure(
     """
     if min([*levels, tokens, rounds, 1]) < 1 or not levels:
         raise BadInput(f"levels={list(levels)!r}, tokens={tokens!r}, rounds={rounds!r}: all must be at least 1")
-    import openai
-
+    urls = [url] if isinstance(url, str) else list(url)
     done: list[Level] = []
     number = iter(range(10**9))
-    async with openai.AsyncOpenAI(
-        base_url=url, api_key=key or "none", max_retries=0, timeout=timeout,
-        http_client=openai.DefaultAsyncHttpxClient(mounts=direct_routes(url)),
-    ) as client:  # fmt: skip
-        await _one(client, model, next(number), tokens)
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(_client(each, key, timeout)) for each in urls]
+        busy = dict.fromkeys(clients, 0)
+        await asyncio.gather(*(_one(client, model, next(number), tokens) for client in clients))
         for concurrent in levels:
             room, begun = asyncio.Semaphore(concurrent), time.perf_counter()
 
             async def limited(room: asyncio.Semaphore = room) -> _Timed:
                 async with room:
-                    return await _one(client, model, next(number), tokens)
+                    client = min(busy, key=busy.__getitem__)
+                    busy[client] += 1
+                    try:
+                        return await _one(client, model, next(number), tokens)
+                    finally:
+                        busy[client] -= 1
 
             got = await asyncio.gather(*(limited() for _ in range(concurrent * rounds)))
             wall = time.perf_counter() - begun
             good = [each for each in got if each.problem == ""]
             if not good:
                 raise PrerequisiteError(
-                    f"the server at {url!r} answered none of {len(got)} requests, {concurrent} at a time:"
+                    f"the server{'s' * (len(urls) > 1)} at {' and '.join(map(repr, urls))} answered none of {len(got)} requests, {concurrent} at a time:"
                     f" {got[0].problem}",
                     remedy="check the address, the model's name and the key (INLOOP_API_KEY)",
                 )
@@ -100,6 +108,15 @@ async def measure(
             tell(level)
             done.append(level)
     return done
+
+
+def _client(url: str, key: str, timeout: float) -> openai.AsyncOpenAI:
+    import openai
+
+    return openai.AsyncOpenAI(
+        base_url=url, api_key=key or "none", max_retries=0, timeout=timeout,
+        http_client=openai.DefaultAsyncHttpxClient(mounts=direct_routes(url)),
+    )  # fmt: skip
 
 
 class _Timed:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -45,8 +44,8 @@ class _Traits(TypedDict):
 def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None) -> Chat:
     """The chat model that `spec` names; nothing is started or fetched before the first request that must be sent.
 
-    `mini-writer` | `mini-answerer` | `smollm2` | `gguf:PATH` | `hf:ORG/REPO[/FILE.gguf]` | `http(s)://HOST:PORT/v1[#MODEL]` |
-    `openai:MODEL`, or your own. A URL without a model asks the server for its models at once. `progress` is told about a fetch.
+    `mini-writer` | `mini-answerer` | `smollm2` | `gguf:PATH` | `hf:ORG/REPO[/FILE.gguf]` | `http(s)://HOST:PORT/v1[,http(s)://...][#MODEL]` |
+    `openai:MODEL`, or your own. URLs without a model ask their servers for its models at once. `progress` is told about a fetch.
 
     Raises `BadInput` (no such form) or `PrerequisiteError` (no such file, a server that is down, no key).
     """
@@ -82,34 +81,40 @@ def open_chat(spec: str, store: Store, settings: Settings, *, progress: models.P
         model = spec.partition(":")[2]
         sender = Sender(
             OPENAI, key, model=model, who=store.run_id, concurrency=settings.concurrency, timeout=settings.timeout,
-            limit=limit_of(OPENAI, Rate.parse(settings.llm_rate)),
+            limit=lambda url: limit_of(url, Rate.parse(settings.llm_rate)),
         )  # fmt: skip
         return OpenAIChat(sender, store=store, revision=model, thinking_tokens=settings.thinking_tokens)
     if re.match(r"[\w.\[\]:-]+:\d+(/|$)", spec):
         raise BadInput(f"{spec!r} names no language model; a server needs its scheme: http://{spec}")
     raise BadInput(
         f"{spec!r} names no language model; use mini-writer, mini-answerer, smollm2, gguf:PATH, hf:ORG/REPO/FILE.gguf,"
-        " http://HOST:PORT/v1[#MODEL] or openai:MODEL"
+        " http://HOST:PORT/v1[,http://...][#MODEL] or openai:MODEL"
     )
 
 
 def open_server(spec: str, store: Store, settings: Settings) -> OpenAIChat:
-    """The chat model at `http(s)://HOST:PORT/v1[#MODEL]`; raises as `open_chat` does."""
+    """The chat model at `http(s)://HOST:PORT/v1[,http(s)://...][#MODEL]`; raises as `open_chat` does.
+
+    What servers of inloop are known to serve under the model's name must be the same at all of them: else `BadInput`.
+    """
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
-    base_url, model = address(spec, key)
-    served = find_served(base_url, settings.cache_dir)
-    sender = Sender(
-        base_url, key or "none", model=model, who=store.run_id, concurrency=settings.concurrency,
-        timeout=settings.timeout, free=served is not None,
-        returning=lambda: coming_back(base_url, settings.cache_dir),
-        limit=limit_of(base_url, Rate.parse(settings.llm_rate)),
-    )  # fmt: skip
+    urls, model = address(spec, key)
+    ours = {url: served for url in urls if (served := find_served(url, settings.cache_dir)) is not None}
     # a server of our own is known by what it serves, so that the next one may have another port
-    revision = served.models.get(model, "") if served is not None else ""
-    probe = partial(capabilities, base_url, model, settings.cache_dir, key=key)
+    revisions = {url: served.models.get(model, "") for url, served in ours.items()}
+    if len(set(filter(None, revisions.values()))) > 1:
+        told = "; ".join(f"{url} serves {revision}" for url, revision in revisions.items())
+        raise BadInput(f"the servers do not serve one model under the name {model!r}: {told}. Give one of them.")
+    sender = Sender(
+        urls, key or "none", model=model, who=store.run_id, concurrency=settings.concurrency,
+        timeout=settings.timeout, free=len(ours) == len(urls),
+        returning=lambda url: coming_back(url, settings.cache_dir),
+        limit=lambda url: limit_of(url, Rate.parse(settings.llm_rate)),
+    )  # fmt: skip
     return OpenAIChat(
-        sender, store=store, revision=revision, probe=probe, thinking_tokens=settings.thinking_tokens, **_traits(model)
-    )
+        sender, store=store, revision=revisions.get(urls[0], ""), thinking_tokens=settings.thinking_tokens,
+        probe=lambda url: capabilities(url, model, settings.cache_dir, key=key), **_traits(model),
+    )  # fmt: skip
 
 
 def _traits(name: str) -> _Traits:

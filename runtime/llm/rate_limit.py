@@ -84,20 +84,30 @@ class RateLimit:
         with self._guard:
             self._not_before = max(self._not_before, self._clock() + seconds)
 
+    def delay(self, tokens: int) -> float:
+        """The seconds that a request of about so many tokens would have to wait now, or longer."""
+        with self._guard:
+            return self._seconds(tokens, self._clock())
+
     def _ask(self, tokens: int) -> tuple[Admitted | None, float]:
         """The request, or the seconds after which to ask again."""
         with self._guard:
             now = self._clock()
-            if now < self._not_before:
-                return None, self._not_before - now
-            while self._sent and self._sent[0].at + _WINDOW <= now:
-                self._sent.popleft()
-            if self._sent and not self._has_room(tokens):
-                return None, self._sent[0].at + _WINDOW - now
+            if seconds := self._seconds(tokens, now):
+                return None, seconds
             admitted = Admitted(now, tokens)
             if self.rate != Rate():
                 self._sent.append(admitted)
             return admitted, 0.0
+
+    def _seconds(self, tokens: int, now: float) -> float:
+        if now < self._not_before:
+            return self._not_before - now
+        while self._sent and self._sent[0].at + _WINDOW <= now:
+            self._sent.popleft()
+        if self._sent and not self._has_room(tokens):
+            return self._sent[0].at + _WINDOW - now
+        return 0.0
 
     def _has_room(self, tokens: int) -> bool:
         requests, most = self.rate.requests, self.rate.tokens

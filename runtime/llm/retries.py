@@ -32,15 +32,25 @@ class Refused(CallFailed):
 
 
 class Problem:
-    """Something that may pass by itself; `down`: nobody listens there at all; `overloaded`: it had too much to do."""
+    """Something that may pass by itself.
+
+    `down`: nobody listens there at all; `overloaded`: it had too much to do; `busy`: it says so itself (429, 503).
+    """
 
     def __init__(
-        self, text: str, *, retry_after: float | None = None, down: bool = False, overloaded: bool = False
+        self,
+        text: str,
+        *,
+        retry_after: float | None = None,
+        down: bool = False,
+        overloaded: bool = False,
+        busy: bool = False,
     ) -> None:
         self.text = text
         self.retry_after = retry_after
         self.down = down
-        self.overloaded = overloaded
+        self.overloaded = overloaded or busy
+        self.busy = busy
 
     def wait(self, pause: float) -> float:
         """Seconds to wait, at least `pause`/2: random, so that many clients do not come back together."""
@@ -100,7 +110,7 @@ def _judge_status(
             text, remedy="the account has no credit left: top it up, or use another model"
         ) from error
     if status in _RETRIED or status >= 500:
-        return Problem(text, retry_after=_retry_after(after), overloaded=status in (429, 503))
+        return Problem(text, retry_after=_retry_after(after), busy=status in (429, 503))
     if status in (400, 422):
         parameter = body.get("param") if isinstance(body, dict) else None
         raise Refused(

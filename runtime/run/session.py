@@ -118,7 +118,7 @@ class Session:
         self._stack.push_async_callback(close, part)
 
     def models(self) -> dict[str, dict[str, str]]:
-        """By role, the id and revision of what was opened, and the recipe that it is run by, where it has one."""
+        """By role, the id and revision of what was opened; the recipe that it is run by and its several servers, where it has such."""
         parts = dict(self.opened)
         for role, part in self.opened.items():  # of several as one, each as well
             parts |= {f"{role} {place}": member for place, member in enumerate(getattr(part, "members", ()), start=1)}
@@ -126,7 +126,9 @@ class Session:
             role: part for role, part in parts.items() if hasattr(part, "model") and hasattr(part, "revision")
         }
         return {
-            role: {"id": part.model, "revision": part.revision} | _recipe(getattr(part, "recipe", None))
+            role: {"id": part.model, "revision": part.revision}
+            | _recipe(getattr(part, "recipe", None))
+            | _servers(getattr(part, "spread", {}))
             for role, part in named.items()
         }
 
@@ -244,3 +246,11 @@ def _recipe(recipe: object) -> dict[str, str]:
     if not isinstance(recipe, Record):
         return {}
     return {"recipe": " ".join(f"{name}={value}" for name, value in recipe.model_dump().items() if value is not None)}
+
+
+def _servers(spread: Mapping[str, int]) -> dict[str, str]:
+    """The several servers of a model, with how many answers each gave where any did."""
+    if not spread:
+        return {}
+    answers = [f"{url} ({count} answer{'s' * (count != 1)})" for url, count in spread.items()]
+    return {"servers": ", ".join(answers if any(spread.values()) else spread)}

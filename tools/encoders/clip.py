@@ -7,8 +7,6 @@ ledger keeps the float32 bits.
 
 from __future__ import annotations
 
-import base64
-import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +19,7 @@ from ...runtime.roles import Role
 from ...runtime.run import chunks, settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
+from .entries import packed, refuse_empty, unpacked
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
@@ -84,9 +83,7 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
             BadInput: an empty text, or one that is longer than the text encoder.
             PrerequisiteError: the model cannot be loaded.
         """
-        for text in texts:
-            if not text.strip():
-                raise BadInput(f"the text {text!r} is empty: give words to embed.")
+        refuse_empty(texts)
         return await settled([self._embed(text, {"text": text}, {"batch": _TEXTS, "length": "2^n"}) for text in texts])
 
     async def images(self, images: Sequence[BlobRef]) -> list[list[float]]:
@@ -101,11 +98,9 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
         call = Call(kind="embedding", model=self.model, revision=self.revision, params=params, inputs=inputs)
 
         async def keep(vector: list[float]) -> Any:
-            packed = struct.pack(f"<{len(vector)}f", *vector)
-            return {"size": len(vector), "float32": base64.b64encode(packed).decode("ascii")}
+            return packed(vector)
 
-        value = await self._once(call, item, keep, cost=Cost(calls=1))
-        return list(struct.unpack(f"<{value['size']}f", base64.b64decode(value["float32"])))
+        return unpacked(await self._once(call, item, keep, cost=Cost(calls=1)))
 
     def _load(self, device: str) -> None:
         from transformers import CLIPModel, CLIPProcessor

@@ -1,4 +1,4 @@
-"""Embeddings of texts behind the call ledger: sentence encoders of transformers, or a server's `/v1/embeddings`.
+"""Embeddings of texts behind the call ledger: sentence encoders of transformers.
 
 A folder in the layout of sentence-transformers says how its token vectors are pooled (mean, cls, max, last token; default
 mean) and how many tokens it reads. A longer text is read in windows and pooled over all of them, so nothing is cut.
@@ -9,23 +9,19 @@ so a vector does not depend on its company. The ledger keeps the float32 bits.
 
 from __future__ import annotations
 
-import base64
 import json
 import math
-import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...runtime.batcher import Batcher
-from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
-from ...runtime.http import connection_remedy, direct_routes, words_of
-from ...runtime.llm import address
+from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import Cost
 from ...runtime.run import chunks, settled
 from ...runtime.store import Call
 from ..models import BACKENDS, BATCH, LocalModel, Weights, buckets
+from .entries import packed, refuse_empty, unpacked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,12 +29,11 @@ if TYPE_CHECKING:
     from ...runtime.settings import Settings
     from ...runtime.store import Store
 
-__all__ = ["LocalTextEmbedder", "ServedTextEmbedder"]
+__all__ = ["LocalTextEmbedder"]
 
 _MOST = 512  # tokens of a window, where the model does not say
 _POOLS = ("cls", "max", "mean", "lasttoken")
 _ENDS = ("", "_token", "_tokens")  # of the names of modes in pooling configs
-_SERVED = 64  # texts of one request
 _ROLES = {"query": ("query",), "document": ("document", "passage", "corpus")}
 
 
@@ -65,7 +60,7 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
             CallFailed: the model gave NaN.
         """
         prefix = self._prefix(role)
-        _refuse_empty(texts)
+        refuse_empty(texts)
         return await settled([self._embed(prefix + text) for text in texts])
 
     async def _embed(self, text: str) -> list[float]:
@@ -73,9 +68,9 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
         call = Call(kind="embedding", model=self.model, revision=self.revision, params=params, inputs={"text": text})
 
         async def keep(vector: list[float]) -> Any:
-            return _packed(vector)
+            return packed(vector)
 
-        return _unpacked(await self._once(call, text, keep, cost=Cost(calls=1)))
+        return unpacked(await self._once(call, text, keep, cost=Cost(calls=1)))
 
     def _prefix(self, role: str | None) -> str:
         if role is not None and role not in _ROLES:
@@ -166,81 +161,6 @@ class LocalTextEmbedder(LocalModel[str, list[float]]):
         return before + (vector if self.pool == "mean" else vector * count)
 
 
-class ServedTextEmbedder:
-    """A `TextEmbedder` behind an OpenAI-compatible server; requests hold up to 64 texts, each text is a ledger entry."""
-
-    def __init__(self, spec: str, store: Store, settings: Settings) -> None:
-        key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
-        self.base_url, self.model = address(spec, key)
-        self.revision = f"{self.base_url}#{self.model}"
-        self._key, self._timeout, self._store = key, settings.timeout, store
-        self._client: Any = None
-        self._batcher: Batcher[str, list[float]] = Batcher(
-            self._ask, name=f"{self.model} embeddings", max_batch=_SERVED, linger=0.02
-        )
-
-    async def texts(self, texts: Sequence[str], *, role: str | None = None) -> list[list[float]]:
-        """One unit vector a text, in order; `role` is for the server to ignore.
-
-        Raises:
-            BadInput: an empty text.
-            PrerequisiteError: the server is down, refuses the key or does not know the model.
-            CallFailed: the server refused a text, or answered what is no embedding.
-        """
-        _refuse_empty(texts)
-        return await settled([self._embed(text) for text in texts])
-
-    async def aclose(self) -> None:
-        """Finish what is queued and close the connections."""
-        await self._batcher.aclose()
-        if self._client is not None:
-            self._client.close()
-
-    async def _embed(self, text: str) -> list[float]:
-        call = Call(kind="embedding", model=self.model, revision=self.revision, params={}, inputs={"text": text})
-
-        async def compute() -> tuple[Any, Cost]:
-            vector = await self._batcher.submit(text)
-            return _packed(vector), Cost(calls=1, money=None)
-
-        value, _ = await self._store.ledger.once(call, compute)
-        return _unpacked(value)
-
-    def _ask(self, texts: list[str]) -> list[list[float]]:
-        import openai
-
-        if self._client is None:
-            self._client = openai.OpenAI(
-                base_url=self.base_url, api_key=self._key or "none", max_retries=5, timeout=self._timeout,
-                http_client=openai.DefaultHttpxClient(mounts=direct_routes(self.base_url)),
-            )  # fmt: skip
-        try:
-            answer = self._client.embeddings.create(model=self.model, input=texts, encoding_format="float")
-            found = {entry.index: [float(number) for number in entry.embedding] for entry in answer.data}
-        except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
-            raise PrerequisiteError(
-                f"the server at {self.base_url!r} refused to embed with {self.model!r} ({error.status_code}: {words_of(error.body)[:200]})",
-                remedy="check the key (INLOOP_API_KEY), and that the server serves an embedding model: URL#MODEL",
-            ) from error
-        except openai.APIConnectionError as error:
-            raise PrerequisiteError(
-                f"the server at {self.base_url!r} does not answer ({error.__cause__ or error})",
-                remedy=connection_remedy(error) or "start it, or check the address",
-            ) from error
-        except openai.APIStatusError as error:
-            again = error.status_code == 429 or error.status_code >= 500
-            raise CallFailed(
-                f"{self.model}: {error.status_code} {(words_of(error.body) or str(error))[:200]}", retryable=again
-            ) from error
-        except (openai.OpenAIError, AttributeError, TypeError, ValueError) as error:
-            raise CallFailed(f"{self.model} answered what is no list of embeddings ({error})") from error
-        vectors = [found.get(place, []) for place in range(len(texts))]
-        norms = [math.sqrt(sum(number * number for number in vector)) for vector in vectors]
-        if len({len(vector) for vector in vectors}) != 1 or not all(math.isfinite(norm) and norm > 0 for norm in norms):
-            raise CallFailed(f"{self.model} did not answer one usable vector a text ({len(found)} for {len(texts)})")
-        return [[number / norm for number in vector] for vector, norm in zip(vectors, norms, strict=True)]
-
-
 def _layout(weights: Weights) -> tuple[str, int, int, dict[str, str]]:
     """Pooling, tokens of a window, batch and prompts of a model: from its options, its folder, or the usual ones."""
     options = {name: value for name, value in weights.options.items() if name != "backend"}
@@ -282,17 +202,3 @@ def _number(weights: Weights, given: str | None, default: int) -> int:
     if not given.isdecimal() or int(given) < 1:
         raise BadInput(f"{weights.spec!r}: {given!r} is not a whole number above 0.")
     return int(given)
-
-
-def _refuse_empty(texts: Sequence[str]) -> None:
-    for text in texts:
-        if not text.strip():
-            raise BadInput(f"the text {text!r} is empty: give words to embed.")
-
-
-def _packed(vector: list[float]) -> dict[str, Any]:
-    return {"size": len(vector), "float32": base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")}
-
-
-def _unpacked(value: Any) -> list[float]:
-    return list(struct.unpack(f"<{value['size']}f", base64.b64decode(value["float32"])))

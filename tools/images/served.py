@@ -12,7 +12,7 @@ import asyncio
 import base64
 import io
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -68,7 +68,7 @@ class ServedRecipe(Record):
 
 
 class ServedImages:
-    """An `ImageGenerator` at `http(s)://HOST:PORT/v1[?size=1024x1024&steps=20][#MODEL]`.
+    """An `ImageGenerator` at `http(s)://HOST:PORT/v1[,http(s)://...][?size=1024x1024&steps=20][#MODEL]`.
 
     Raises:
         BadInput: it is no address, or an option that there is not.
@@ -89,11 +89,11 @@ class ServedImages:
                 f" The options are {', '.join(ServedRecipe.model_fields)}."
             ) from None
         key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
-        url, self.model = address(f"{base}#{model}" if model else base, key)
-        self.revision = f"{url}#{self.model}"
+        urls, self.model = address(f"{base}#{model}" if model else base, key)
+        self.revision = f"{urls[0]}#{self.model}"
         self._store = store
         self._sender = ImageSender(
-            url,
+            urls,
             key or "none",
             model=self.model,
             who=store.run_id,
@@ -103,18 +103,25 @@ class ServedImages:
         self._seeded: bool | None = {"yes": True, "no": False}.get(self.recipe.seeds)
         self._why = "its spec says so"
         # OpenAI's own models give base64 unasked, and refuse to be asked for it
-        self._format: dict[str, Any] = {} if url == OPENAI else {"response_format": "b64_json"}
+        self._format: dict[str, Any] = {} if OPENAI in urls else {"response_format": "b64_json"}
         self._asking: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = weakref.WeakKeyDictionary()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the run must know: whether the seed counts."""
+        """What a reader of the run must know: whether the seed counts, and which servers failed."""
+        left_out = self._sender.balancer.notes
         if self._seeded is not False:
-            return ()
+            return tuple(left_out)
         return (
+            *left_out,
             f"the server of {self.model!r} does not paint by the seed ({self._why}): pictures on the same seed are not comparable, two prompts are"
             " compared on different noise, and a gain needs more pictures to be seen.",
         )
+
+    @property
+    def spread(self) -> Mapping[str, int]:
+        """How many answers each of several servers gave; nothing where there is one."""
+        return self._sender.spread
 
     async def generate(self, requests: Sequence[ImageRequest]) -> list[BlobRef]:
         """One picture a request, in order, as PNG.

@@ -11,7 +11,7 @@ Invariant: an answer belongs to one picture and one question, whatever else is a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ...prompts import load
@@ -38,7 +38,7 @@ def is_served(spec: str) -> bool:
 
 
 def open_served_vqa(spec: str, store: Store, settings: Settings) -> ServedVQA:
-    """The judge at `http(s)://HOST:PORT/v1[#MODEL]`; raises as `open_chat` does."""
+    """The judge at `http(s)://HOST:PORT/v1[,http(s)://...][#MODEL]`; raises as `open_chat` does."""
     return ServedVQA(open_server(spec, store, settings))
 
 
@@ -60,6 +60,11 @@ class _Served:
     def notes(self) -> list[str]:
         """What a reader of the run must know: what the server cannot do."""
         return self.chat.notes
+
+    @property
+    def spread(self) -> Mapping[str, int]:
+        """How many answers each of several servers gave; nothing where there is one."""
+        return self.chat.spread
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -53,7 +53,7 @@ def test_an_address_without_its_scheme(spec: str, tmp_path: Path, settings: Sett
 
 @pytest.mark.parametrize("spec", [" http://host:8/v1/#m ", "http://host:8/v1#m", "http://host:8/v1/# m"])
 def test_a_base_url(spec: str) -> None:
-    assert address(spec) == ("http://host:8/v1", "m")
+    assert address(spec) == (("http://host:8/v1",), "m")
 
 
 def test_an_address_without_v1_is_told_with_it() -> None:

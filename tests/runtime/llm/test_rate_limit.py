@@ -55,7 +55,7 @@ def ask(text):
 
 
 def chat_with(server, store, limit, **options):
-    return OpenAIChat(Sender(server.url, "k", model="m", pause=0.01, limit=limit, **options), store=store)
+    return OpenAIChat(Sender(server.url, "k", model="m", pause=0.01, limit=lambda url: limit, **options), store=store)
 
 
 class Told(RateLimit):
@@ -145,7 +145,11 @@ def test_the_setting_reaches_every_model_of_a_server_and_is_one_limit(store, tmp
     with serving() as server:
         settings = Settings(llm_rate="60/min, 900 tokens/min", cache_dir=tmp_path)
         one, other = (open_chat(f"{server.url}#{name}", store, settings) for name in ("a", "b"))
-        assert one.sender._limit is other.sender._limit is limit_of(server.url, Rate(requests=60, tokens=900))
+        assert (
+            one.sender.balancer.servers[0].limit
+            is other.sender.balancer.servers[0].limit
+            is limit_of(server.url, Rate(requests=60, tokens=900))
+        )
         with pytest.raises(BadInput, match="as in 60/min"):
             open_chat(f"{server.url}#a", store, Settings(llm_rate="fast", cache_dir=tmp_path))
 

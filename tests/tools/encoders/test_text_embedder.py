@@ -150,7 +150,7 @@ async def test_a_server_that_refuses_says_what_to_do(settings, store):
     with serving() as server:
         server.behaviours = [fails(404)]
         embedder = open_text_embedder(f"{server.url}#e", store, settings)
-        with pytest.raises(PrerequisiteError, match="URL#MODEL"):
+        with pytest.raises(PrerequisiteError, match="v1#MODEL"):
             await embedder.texts(["x"])
         await embedder.aclose()
 
