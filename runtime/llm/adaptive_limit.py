@@ -119,9 +119,10 @@ class Pace:
             place.set_result(self)
 
     def gauge(self) -> Gauge:
-        """What waits and is under way now."""
-        waiting = sum(map(len, self._waiting.values()))
-        return Gauge(name=self.name, waiting=waiting, under_way=self.busy, most=int(self.limit), items=self._answered)
+        """What is under way now, and what waits that would rather have this server than others."""
+        return Gauge(
+            name=self.name, waiting=len(self._own), under_way=self.busy, most=int(self.limit), items=self._answered
+        )
 
     def _learn(self, turn: Turn, full: bool) -> None:
         if turn.refused:
@@ -150,8 +151,8 @@ class _Queue:
     def __init__(self) -> None:
         self._places: OrderedDict[str, deque[asyncio.Future[Pace]]] = OrderedDict()
 
-    def __bool__(self) -> bool:
-        return bool(self._places)
+    def __len__(self) -> int:
+        return sum(map(len, self._places.values()))
 
     def put(self, who: str, place: asyncio.Future[Pace]) -> None:
         self._places.setdefault(who, deque()).append(place)
