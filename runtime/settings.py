@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .errors import BadInput
@@ -56,8 +56,10 @@ class Settings(BaseSettings):
     """Where run folders are made."""
     store: Path | str | None = None
     """Where calls, votes and checkpoints are kept: a folder, or `postgresql://user@host/db` (with `blobs`); default: `.store` in `runs_dir`."""
-    blobs: Path | None = None
-    """The folder of pictures and other blobs; default: `blobs` in that of the store."""
+    blobs: Path | str | None = None
+    """Where pictures and other blobs are kept: a folder, or a bucket by `s3://`, `gs://` or `az://`; default: `blobs` in the folder of the store."""
+    blob_cache: float = Field(default=10.0, gt=0)
+    """Gigabytes of copies that are kept of a bucket's blobs on this machine, in `cache_dir`."""
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("inloop", appauthor=False)))
     """Where fetched models are kept."""
     device: str = "auto"
@@ -86,19 +88,24 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """How much is logged to the standard error."""
 
-    @field_validator("runs_dir", "blobs", "cache_dir", "vllm")
+    @field_validator("runs_dir", "cache_dir", "vllm")
     @classmethod
     def _home(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser()
 
-    @field_validator("store", mode="before")
+    @field_validator("store", "blobs", mode="before")
     @classmethod
-    def _place(cls, value: Any) -> Any:
+    def _place(cls, value: Any, info: ValidationInfo) -> Any:
         if not is_url(value):
             return value if value is None else Path(value).expanduser()
-        if not value.startswith(("postgresql://", "postgres://")):
+        in_postgres = value.startswith(("postgresql://", "postgres://"))
+        if info.field_name == "store" and not in_postgres:
             raise ValueError("give a folder or postgresql://user@host/db; where pictures go is named by `blobs`")
-        check_no_secret(value, "give it in PGPASSWORD or in ~/.pgpass")
+        if info.field_name == "blobs" and in_postgres:
+            raise ValueError("give a folder or a bucket, as s3://bucket/folder; a database is named by `store`")
+        check_no_secret(
+            value, "give it in PGPASSWORD or in ~/.pgpass" if in_postgres else "give it as the provider's tools read it"
+        )
         return value
 
     @field_validator("llm", "images", "vqa", "clip", "device")

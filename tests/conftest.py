@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import caption_models
 import postgres
 import pytest
+import s3
 import text_models
 from hypothesis import settings as hypothesis_settings
 
@@ -68,6 +69,25 @@ def postgres_store(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setenv("PGPASSWORD", url.password)
     host = url.netloc.rpartition("@")[2]
     return url._replace(netloc=f"{url.username}@{host}", query=f"schema=t_{secrets.token_hex(6)}").geturl()
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """A server that speaks S3, on a loopback port."""
+    if not s3.there():
+        pytest.skip(f"no S3 server: {s3.HOW}")
+    with s3.server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty bucket; the keys are in the environment."""
+    for name, value in s3.environment(s3_address).items():
+        monkeypatch.setenv(name, value)
+    name = f"b{secrets.token_hex(6)}"
+    s3.make_bucket(s3_address, name)
+    return f"s3://{name}/inloop"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -115,7 +115,7 @@ def test_constraints_pin_what_is_needed():
     assert pinned[0].startswith("torch==")
     names = {line.partition("==")[0] for line in pinned}
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted_extras = ("dev", "train", "students", "rag", "qdrant", "pgvector", "postgres")
+    wanted_extras = ("dev", "train", "students", "rag", "qdrant", "pgvector", "postgres", "s3")
     for wanted in [*PROJECT["project"]["dependencies"], *(name for extra in wanted_extras for name in extras[extra])]:
         assert re.split(r"[\[>=<~! ]", wanted)[0].lower() in names, wanted
 

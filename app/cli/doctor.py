@@ -274,11 +274,13 @@ def _store(settings: Settings) -> Iterable[Finding]:
         at = StoreLocation.named_by(settings)
         if isinstance(at.database, Path):
             yield _writable("store", at.database)
-            if at.blobs != at.database / "blobs":
-                yield _writable("blobs", at.blobs)
-            return
-        yield Finding("store", "ok", f"{at.database} ({at.server()})")
-        yield _writable("blobs", at.blobs)
+        else:
+            yield Finding("store", "ok", f"{at.database} ({at.server()})")
+        if isinstance(at.blobs, str):
+            at.open_blobs().prepare()
+            yield Finding("blobs", "ok", at.blobs)
+        elif at.database != at.blobs.parent:
+            yield _writable("blobs", at.blobs)
     except BadInput as error:
         yield Finding("store", "missing", str(error))
     except PrerequisiteError as error:

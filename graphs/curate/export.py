@@ -49,7 +49,8 @@ def exported_to(context: CurateContext, cleaned: Cleaned) -> None:
         PrerequisiteError: it cannot be written.
     """
     to, folder = Path(context.config.to), Path(context.config.folder)
-    rows = read_rows(context.session.store.blobs, cleaned)
+    blobs = context.session.store.blobs
+    rows = read_rows(blobs, cleaned)
     kept = [row for row in rows if row.kept]
     files = {"table.csv": table_csv(rows)}
     whole, broken = ("cluster", "width", "height", "bytes"), ("score", "likeness", "caption_score")
@@ -58,11 +59,15 @@ def exported_to(context: CurateContext, cleaned: Cleaned) -> None:
         files["table.parquet"] = table
     files["pictures/metadata.csv"] = _metadata(kept)
     links = {f"pictures/{row.id}": Path(row.file) if row.file else folder / row.id for row in kept}
+    # a copy that may go is no target of a link
+    copies = {name: sha for name, target in links.items() if (sha := blobs.passing(target)) is not None}
+    links = {name: target for name, target in links.items() if name not in copies}
     try:
         if (to / MANIFEST).exists():
             undone(to)
         to.mkdir(parents=True, exist_ok=True)
-        manifest = {"folder": str(folder), "run": context.session.folder.id, "files": list(files), "links": list(links)}
+        written = [*files, *copies]
+        manifest = {"folder": str(folder), "run": context.session.folder.id, "files": written, "links": list(links)}
         write_whole(to / MANIFEST, json_bytes(manifest))
         for name, target in links.items():
             link = to / name
@@ -70,6 +75,8 @@ def exported_to(context: CurateContext, cleaned: Cleaned) -> None:
             Path(link).symlink_to(target)
         for name, data in files.items():
             write_whole(to / name, data)
+        for name, sha in copies.items():
+            write_whole(to / name, blobs.get(sha))
     except FileExistsError as error:
         raise BadInput(
             f"--to: {error.filename2 or error.filename!r} is there already, and not of a cleaning."

@@ -196,9 +196,8 @@ async def _of_index(context: CurateContext, wanted: _Wanted) -> _Found:
         of = await index.count()
     finally:
         await index.close()
-    blobs = context.session.store.blobs
     asked_for = [
-        (passage.document, [*([Path(passage.source)] if passage.source else []), blobs.path(passage.image)])
+        (passage.document, _where(passage.source, passage.image))
         for passage in passages.values()
         if passage.image is not None
     ]
@@ -212,13 +211,23 @@ async def _of_index(context: CurateContext, wanted: _Wanted) -> _Found:
     return looks, np.array(vectors_, dtype=np.float32).reshape(len(looks), size), of, notes, files
 
 
-def _read(context: CurateContext, asked: Sequence[tuple[str, Sequence[Path]]]) -> list[tuple[Look | None, str]]:
+def _where(source: str, image: BlobRef) -> list[Path | BlobRef]:
+    return [Path(source), image] if source else [image]
+
+
+def _read(
+    context: CurateContext, asked: Sequence[tuple[str, Sequence[Path | BlobRef]]]
+) -> list[tuple[Look | None, str]]:
     """Each picture under its name with where it lies, or None and why it cannot be read; the first place that has it counts."""
     found: list[tuple[Look | None, str]] = []
+    blobs = context.session.store.blobs
     for name, places in asked:
-        path = next((place for place in places if place.is_file()), places[0])
+        # one by one: the path of a blob may have to be fetched
+        paths = (place if isinstance(place, Path) else blobs.path(place) for place in places)
+        first = next(paths)
+        path = first if first.is_file() else next((path for path in paths if path.is_file()), first)
         try:
-            look = look_at(path.parent, path.name, context.session.store.blobs)
+            look = look_at(path.parent, path.name, blobs)
             found.append((look.model_copy(update={"path": name}), str(path)))
         except BadInput as error:
             found.append((None, str(error)))

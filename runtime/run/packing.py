@@ -32,7 +32,7 @@ def pack(folder: RunFolder, blobs: BlobStore, to: Path) -> int:
         raise BadInput(f"{str(to)!r} exists: give another name, or remove it.")
     if missing := missing_blobs(folder.path, blobs):
         raise PrerequisiteError(
-            f"{len(missing)} of the {len(shown_blobs(folder.path))} blobs of {folder.id!r} are not in the store {str(blobs.root)!r}",
+            f"{len(missing)} of the {len(shown_blobs(folder.path))} blobs of {folder.id!r} are not in the store {blobs.place!r}",
             remedy="name the store that the run was made with (INLOOP_STORE), or pack it on the machine that made it.",
         )
     shown = sorted(shown_blobs(folder.path))

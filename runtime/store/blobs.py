@@ -21,7 +21,7 @@ from ..records import BlobRef
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["BlobStore", "MemoryBlobs", "disk_problem", "draft_of", "write_whole"]
+__all__ = ["BlobStore", "MemoryBlobs", "disk_problem", "draft_of", "sha_of", "write_whole"]
 
 _NUMBER = itertools.count()
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -33,6 +33,14 @@ class BlobStore:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages."""
+        return str(self.root)
+
+    def prepare(self) -> None:
+        """See that it can be used; a folder shows that when it is first written."""
 
     def put(self, data: bytes, media_type: str) -> BlobRef:
         """Store `data`; the same bytes are stored once. A full disk or a read-only folder: `PrerequisiteError`."""
@@ -49,12 +57,12 @@ class BlobStore:
             data = path.read_bytes()
         except FileNotFoundError:
             raise PrerequisiteError(
-                f"the blob {_sha(ref)} is not in the store ({path} does not exist)",
+                f"the blob {sha_of(ref)} is not in the store ({path} does not exist)",
                 remedy="restore the file, or run the command again: what is missing is made anew.",
             ) from None
         except OSError as error:
             raise disk_problem(error, path) from error
-        if hashlib.sha256(data).hexdigest() != _sha(ref):
+        if hashlib.sha256(data).hexdigest() != sha_of(ref):
             raise PrerequisiteError(
                 f"the blob file {path} was altered: its sha256 is not its name",
                 remedy="delete that file and run the command again: what is missing is made anew.",
@@ -63,8 +71,12 @@ class BlobStore:
 
     def path(self, ref: BlobRef | str) -> Path:
         """Where the bytes of `ref` are, or would be."""
-        sha = _sha(ref)
+        sha = sha_of(ref)
         return self.root / sha[:2] / sha[2:]
+
+    def passing(self, path: Path) -> str | None:
+        """The sha256 of the blob that the file `path` is a passing copy of; None for a file that stays, as in a folder all do."""
+        return None
 
     def has(self, ref: BlobRef | str) -> bool:
         """Whether the blob is there; with a `BlobRef` its length is compared too (the hash is checked by `get`)."""
@@ -88,8 +100,8 @@ class BlobStore:
             image.load()
         except (UnidentifiedImageError, OSError) as error:
             raise PrerequisiteError(
-                f"the blob {_sha(ref)} cannot be read as an image: {error}",
-                remedy=f"check what was stored as {self.path(ref)}.",
+                f"the blob {sha_of(ref)} cannot be read as an image: {error}",
+                remedy=f"check what was stored there, in {self.place}.",
             ) from error
         return image
 
@@ -112,7 +124,7 @@ class MemoryBlobs:
 
     def get(self, ref: BlobRef | str) -> bytes:
         """The bytes of `ref` (or of a sha256); `KeyError` where they were never put."""
-        return self._bytes[_sha(ref)]
+        return self._bytes[sha_of(ref)]
 
 
 def _png(image: Image) -> bytes:
@@ -121,8 +133,8 @@ def _png(image: Image) -> bytes:
     return buffer.getvalue()
 
 
-def write_whole(path: Path, data: bytes, *, temporary: Path | None = None) -> None:
-    """Write `path` so that it is there whole or not at all, also after a power cut.
+def write_whole(path: Path, data: bytes, *, temporary: Path | None = None, synced: bool = True) -> None:
+    """Write `path` so that it is there whole or not at all, also after a power cut unless `synced` is False.
 
     `temporary`: the folder of the temporary name, on the same file system; default: beside `path`.
     """
@@ -138,12 +150,14 @@ def write_whole(path: Path, data: bytes, *, temporary: Path | None = None) -> No
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            if synced:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         draft.replace(path)
         made = False
-        _sync_folder(path.parent)
+        if synced:
+            _sync_folder(path.parent)
     except OSError as error:
         raise disk_problem(error, path) from error
     finally:
@@ -176,7 +190,8 @@ def disk_problem(error: OSError, path: Path) -> PrerequisiteError:
     )
 
 
-def _sha(ref: BlobRef | str) -> str:
+def sha_of(ref: BlobRef | str) -> str:
+    """The sha256 that names the bytes of `ref`; `BadInput` for a text that is none."""
     sha = ref if isinstance(ref, str) else ref.sha256
     if len(sha) != 64 or not set(sha) <= set("0123456789abcdef"):
         raise BadInput(f"{sha!r} is not a sha256: give the 64 hexadecimal digits of a blob.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,15 @@ from ..errors import BadInput
 from .blobs import BlobStore
 from .databases import is_postgres
 from .postgres import PostgresDatabase
+from .remote import RemoteBlobs, blob_place
 from .votes import TABLES, Votes
 
 if TYPE_CHECKING:
     from ..settings import Settings
 
 __all__ = ["StoreLocation"]
+
+_CACHE = Path(platformdirs.user_cache_dir("inloop", appauthor=False))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +29,16 @@ class StoreLocation:
 
     Args:
         database: the folder of the SQLite files, or the URL of a PostgreSQL.
-        blobs: the folder of the blobs.
+        blobs: the folder of the blobs, or the URL of a bucket.
+        cache: where copies of what is in a bucket are kept on this machine, at most about `cache_bytes`.
         local: a folder of this machine, for what is made anew elsewhere: trained students, the questions that were typed.
     """
 
     database: Path | str
-    blobs: Path
+    blobs: Path | str
     local: Path
+    cache: Path = _CACHE / "blobs"
+    cache_bytes: int = 10_000_000_000
 
     @classmethod
     def of(cls, database: Path | str, blobs: Path | str | None = None, *, local: Path | None = None) -> StoreLocation:
@@ -41,23 +47,29 @@ class StoreLocation:
         `blobs`: default: `blobs` in the folder of the database. `local`: default: that folder, for a server one in the user's cache.
 
         Raises:
-            BadInput: a database in a server, and nothing that says where the blobs are.
+            BadInput: a database in a server and nothing that says where the blobs are, or no place for blobs.
         """
+        if blobs is not None:
+            try:
+                blobs = blob_place(blobs)
+            except ValueError as error:
+                raise BadInput(f"{error}.") from None
+            blobs = blobs.absolute() if isinstance(blobs, Path) else blobs
         if not is_postgres(database):
             folder = Path(database).absolute()
             return cls(
                 database=folder,
-                blobs=folder / "blobs" if blobs is None else Path(blobs).absolute(),
+                blobs=folder / "blobs" if blobs is None else blobs,
                 local=folder if local is None else local.absolute(),
             )
         if blobs is None:
             raise BadInput(
                 f"the store {database} has a database and no place for blobs (pictures, arrays): name one that all machines see,"
-                " a folder, in INLOOP_BLOBS or --blobs."
+                " a folder or s3://bucket/folder, in INLOOP_BLOBS or --blobs."
             )
         if local is None:
-            local = Path(platformdirs.user_cache_dir("inloop", appauthor=False)) / "store"
-        return cls(database=str(database), blobs=Path(blobs).absolute(), local=local.absolute())
+            local = _CACHE / "store"
+        return cls(database=str(database), blobs=blobs, local=local.absolute())
 
     @classmethod
     def named_by(cls, settings: Settings) -> StoreLocation:
@@ -68,7 +80,8 @@ class StoreLocation:
         """
         beside = settings.runs_dir / ".store"
         local = beside if is_postgres(settings.store or "") else None
-        return cls.of(beside if settings.store is None else settings.store, settings.blobs, local=local)
+        at = cls.of(beside if settings.store is None else settings.store, settings.blobs, local=local)
+        return replace(at, cache=settings.cache_dir / "blobs", cache_bytes=int(settings.blob_cache * 1e9))
 
     def __str__(self) -> str:
         """The folder; or both places."""
@@ -92,7 +105,9 @@ class StoreLocation:
 
     def open_blobs(self) -> BlobStore:
         """The blobs."""
-        return BlobStore(self.blobs)
+        if isinstance(self.blobs, Path):
+            return BlobStore(self.blobs)
+        return RemoteBlobs(self.blobs, cache=self.cache, limit=self.cache_bytes)
 
     def votes(self) -> Votes:
         """The votes."""

@@ -22,13 +22,14 @@ class Store:
 
     Raises:
         BadInput: a URL that cannot be used.
-        PrerequisiteError: the database cannot be opened.
+        PrerequisiteError: the database or the bucket cannot be opened.
     """
 
     def __init__(self, at: Path | str | StoreLocation, run_id: str = "", *, blobs: Path | str | None = None) -> None:
         self.location = at if isinstance(at, StoreLocation) else StoreLocation.of(at, blobs)
         self.run_id = run_id
         self.blobs = self.location.open_blobs()
+        self.blobs.prepare()
         self.ledger = Ledger(self.location.tables("ledger"), run_id=run_id)
         self.votes = self.location.votes()
 
