@@ -1,6 +1,6 @@
 from .command import LoopCommand
 from .failures import BUDGET, FAILED, fail_with
-from .flags import add_flags, flag_names, given_flags
+from .flags import add_flags, add_store_flags, flag_names, given_flags
 from .format import amount, clip, counted, percent, points, seconds, signed
 from .lines import read_lines
 from .progress import RunView, progress
@@ -15,6 +15,7 @@ __all__ = [
     "RunView",
     "TypedAnswers",
     "add_flags",
+    "add_store_flags",
     "amount",
     "clip",
     "counted",

@@ -113,6 +113,7 @@ COMMANDS = {
     ),
     "view": Command("follow runs in a browser, compare, vote, and answer what they ask", "view.command", "view"),
     "votes": Command("what people voted on a run's pictures, and votes by mail", "view.votes", "votes"),
+    "store": Command("check a store of calls and pictures, copy it, give up what is old", "store.command", "store"),
     "runs": Command("list the runs", "cli.runs", "runs", "add_runs_arguments"),
     "models": Command(
         "list, fetch and verify the models that inloop knows by name", "cli.models", "models", "add_models_arguments"

@@ -9,7 +9,7 @@ from .folder import RunFolder, RunInfo, discarded_if_refused, list_runs
 from .loop import Listener, Loop, carry
 from .packing import pack
 from .questions import Pending, Questions
-from .references import missing_blobs
+from .references import files_of, missing_blobs
 from .result import RunResult, Task
 from .runner import Finish, Runner
 from .session import Session
@@ -45,6 +45,7 @@ __all__ = [
     "discarded_if_refused",
     "each",
     "exported",
+    "files_of",
     "gather",
     "list_runs",
     "map_items",

@@ -6,10 +6,13 @@ from .database import Connection, Database, Tables
 from .databases import database_at, is_postgres
 from .hashes import SUMS, copy_hashed, file_sha256, folder_revision, read_sums, remember, sha256
 from .ledger import Call, Ledger
+from .ledger_rows import NEVER
+from .ledger_rows import TABLES as LEDGER_TABLES
 from .location import StoreLocation
 from .locks import open_locked, take
 from .open import Store
 from .postgres import PostgresDatabase
+from .votes import TABLES as VOTES_TABLES
 from .votes import Shown, Vote, Votes, Winner, standing
 
 __all__ = [
@@ -19,14 +22,17 @@ __all__ = [
     "CallKind",
     "Connection",
     "Database",
+    "LEDGER_TABLES",
     "Ledger",
     "MemoryBlobs",
+    "NEVER",
     "PostgresDatabase",
     "SUMS",
     "Shown",
     "Store",
     "StoreLocation",
     "Tables",
+    "VOTES_TABLES",
     "Vote",
     "Votes",
     "Winner",

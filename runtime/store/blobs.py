@@ -7,11 +7,13 @@ the same bytes at once. Layout: `root/ab/cdef...`, temporary names in `root/.tmp
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
 import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BlobStore", "MemoryBlobs", "disk_problem", "draft_of", "sha_of", "write_whole"]
 
+ASIDE = ".aside"
 _NUMBER = itertools.count()
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -85,6 +88,38 @@ class BlobStore:
         except OSError:
             return False
         return isinstance(ref, str) or size == ref.bytes
+
+    def listed(self) -> Iterator[tuple[str, int]]:
+        """The sha256 and the bytes of every blob."""
+        yield from _listed(self.root)
+
+    def set_aside(self, sha: str) -> None:
+        """Move a blob to where it is not found, until `bring_back` or `drop_aside`; one that is not there is none."""
+        self._moved(self.path(sha), self._aside(sha))
+
+    def aside(self) -> Iterator[tuple[str, int]]:
+        """As `listed`, of those that are set aside."""
+        yield from _listed(self.root / ASIDE)
+
+    def bring_back(self, sha: str) -> None:
+        """Move a blob back from aside."""
+        self._moved(self._aside(sha), self.path(sha))
+
+    def drop_aside(self, sha: str) -> None:
+        """Delete a blob that is set aside."""
+        self._aside(sha).unlink(missing_ok=True)
+
+    def _aside(self, sha: str) -> Path:
+        return self.root / ASIDE / sha[:2] / sha[2:]
+
+    def _moved(self, here: Path, there: Path) -> None:
+        try:
+            there.parent.mkdir(parents=True, exist_ok=True)
+            here.replace(there)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise disk_problem(error, there) from error
 
     def put_image(self, image: Image) -> BlobRef:
         """Store a PIL image as PNG; the same pixels give the same bytes for one version of Pillow."""
@@ -188,6 +223,14 @@ def disk_problem(error: OSError, path: Path) -> PrerequisiteError:
         f"{path} cannot be read or written: {error.strerror or error}",
         remedy="check that the path is a folder on a disk that works, or choose another one.",
     )
+
+
+def _listed(root: Path) -> Iterator[tuple[str, int]]:
+    for folder in sorted(root.glob("[0-9a-f][0-9a-f]")):
+        with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+            for entry in entries:
+                if len(entry.name) == 62:
+                    yield folder.name + entry.name, entry.stat().st_size
 
 
 def sha_of(ref: BlobRef | str) -> str:

@@ -30,6 +30,9 @@ class Cursor(Protocol):
     def fetchall(self) -> list[Any]:
         """The rows that are left."""
 
+    def fetchmany(self, size: int, /) -> list[Any]:
+        """The next rows, at most `size`; none after the last."""
+
 
 class Connection(Protocol):
     """A connection in autocommit mode, for any thread, though for one at a time."""

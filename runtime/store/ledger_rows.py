@@ -22,7 +22,7 @@ from .calls import Call, Failure
 from .database import Connection, Tables
 from .databases import database_at
 
-__all__ = ["TABLES", "LedgerRows", "Write"]
+__all__ = ["NEVER", "TABLES", "LedgerRows", "Write"]
 
 TABLES = Tables(
     name="ledger",
@@ -43,7 +43,7 @@ CREATE INDEX IF NOT EXISTS uses_key ON uses (key);
 CREATE INDEX IF NOT EXISTS uses_run ON uses (run_id);
 """,
 )
-_NEVER = 1 << 62
+NEVER = 1 << 62
 """In the place of the number of a result that is gone."""
 
 
@@ -198,7 +198,7 @@ class LedgerRows:
         if write.outcome == "void":
             connection.execute("DELETE FROM results WHERE key = ?", (call.key,))
             # the earlier payment stays on the bill, but what it bought is gone: paying again is not paying twice
-            connection.execute("UPDATE uses SET result = ? WHERE key = ?", (_NEVER, call.key))
+            connection.execute("UPDATE uses SET result = ? WHERE key = ?", (NEVER, call.key))
             return ""
         if write.outcome == "paid":
             connection.execute(

@@ -80,8 +80,13 @@ class StoreLocation:
         """
         beside = settings.runs_dir / ".store"
         local = beside if is_postgres(settings.store or "") else None
-        at = cls.of(beside if settings.store is None else settings.store, settings.blobs, local=local)
-        return replace(at, cache=settings.cache_dir / "blobs", cache_bytes=int(settings.blob_cache * 1e9))
+        return cls.of(beside if settings.store is None else settings.store, settings.blobs, local=local).cached(
+            settings
+        )
+
+    def cached(self, settings: Settings) -> StoreLocation:
+        """The same store, with copies of what is in a bucket where the settings keep them."""
+        return replace(self, cache=settings.cache_dir / "blobs", cache_bytes=int(settings.blob_cache * 1e9))
 
     def __str__(self) -> str:
         """The folder; or both places."""

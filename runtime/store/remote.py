@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 from ..errors import InloopError, PrerequisiteError
 from ..records import BlobRef
 from ..urls import check_no_secret, is_url, without_secret
-from .blobs import BlobStore, sha_of
+from .blobs import ASIDE, BlobStore, sha_of
 from .cache import BlobCache
 
 __all__ = ["RemoteBlobs", "blob_place"]
@@ -36,6 +37,7 @@ _PROVIDERS = {
     "s3": _S3, "gs": _GS, "gcs": _GS, "az": _AZ, "abfs": _AZ, "abfss": _AZ, "memory": _Provider("", "none are needed"),
 }  # fmt: skip
 _MARK = "inloop.json"
+_AT_ONCE = 16  # listings
 
 
 def blob_place(given: Path | str) -> Path | str:
@@ -131,6 +133,51 @@ class RemoteBlobs(BlobStore):
                 size = _size(self._files[0], self._name(sha))
         return size is not None and (isinstance(ref, str) or size == ref.bytes)
 
+    def listed(self) -> Iterator[tuple[str, int]]:
+        """The sha256 and the bytes of every blob in the bucket."""
+        yield from self._listed("")
+
+    def set_aside(self, sha: str) -> None:
+        """Move a blob to where it is not found; this machine's copy goes."""
+        self._renamed(self._name(sha), self._name(sha, f"/{ASIDE}"))
+        with contextlib.suppress(OSError):
+            self._copies.path(sha).unlink()
+
+    def aside(self) -> Iterator[tuple[str, int]]:
+        """As `listed`, of those that are set aside."""
+        yield from self._listed(f"/{ASIDE}")
+
+    def bring_back(self, sha: str) -> None:
+        """Move a blob back from aside."""
+        self._renamed(self._name(sha, f"/{ASIDE}"), self._name(sha))
+
+    def drop_aside(self, sha: str) -> None:
+        """Delete a blob that is set aside."""
+        with self._explained(), contextlib.suppress(FileNotFoundError):
+            self._files[0].rm_file(self._name(sha, f"/{ASIDE}"))
+
+    def _listed(self, below: str) -> Iterator[tuple[str, int]]:
+        with self._explained():
+            files, root = self._files
+
+        def folder(number: int) -> list[tuple[str, int]]:
+            with self._explained(), contextlib.suppress(FileNotFoundError):
+                found = files.find(f"{root}{below}/{number:02x}", detail=True)
+                names = ((name.rpartition("/")[2], int(about["size"])) for name, about in found.items())
+                return [(f"{number:02x}{name}", size) for name, size in names if len(name) == 62]
+            return []
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for page in pool.map(folder, range(256)):
+                yield from page
+
+    def _renamed(self, here: str, there: str) -> None:
+        """A copy and a deletion: killed between them both are there, and the same again ends it."""
+        with self._explained():
+            if _size(self._files[0], here) is not None:
+                self._files[0].copy(here, there)
+                self._files[0].rm_file(here)
+
     def _fetched(self, sha: str) -> bytes:
         with self._explained():
             try:
@@ -155,8 +202,8 @@ class RemoteBlobs(BlobStore):
         files, root = fsspec.url_to_fs(self.url, use_listings_cache=False)
         return files, root.rstrip("/")
 
-    def _name(self, sha: str) -> str:
-        return f"{self._files[1]}/{sha[:2]}/{sha[2:]}"
+    def _name(self, sha: str, below: str = "") -> str:
+        return f"{self._files[1]}{below}/{sha[:2]}/{sha[2:]}"
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
