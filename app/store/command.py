@@ -1,4 +1,7 @@
-"""`inloop store check|copy|gc`."""
+"""Check a store of calls and pictures, copy it into another one, or set aside what no run that is kept needs.
+
+The store is that of the settings, unless --store and --blobs name another one.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,7 @@ __all__ = ["add_arguments", "store"]
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Check a store, copy it into another one, or set aside what no run that is kept needs.
-
-    The store is that of the settings, unless --store and --blobs name another one.
-    """
+    """What each part takes."""
     parts = command.add_subparsers(dest="part", required=True, metavar="check|copy|gc")
     check = parts.add_parser("check", help="read every blob, and look whether all that calls and runs name is there")
     copy = parts.add_parser("copy", help="copy a store into another one; killed, the same command goes on")
