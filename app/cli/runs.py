@@ -137,15 +137,10 @@ def export(args: argparse.Namespace) -> int:
 
 def runs(args: argparse.Namespace) -> int:
     """The command `inloop runs`."""
-    from ...runtime.run import RunFolder, list_runs
+    from ...runtime.run import list_runs
 
     settings = Settings.load(runs_dir=args.out)
-    rows = []
-    for info in reversed(list_runs(settings.runs_dir)):
-        about: tuple[str, ...] = ()
-        if info.state != "unreadable":
-            about = RunFolder.open(settings.runs_dir, info.path.resolve()).about
-        rows.append((info, about))
+    rows = list_runs(settings.runs_dir)[::-1]
     if args.json:
         listed = [
             {
@@ -155,15 +150,16 @@ def runs(args: argparse.Namespace) -> int:
                 "created": i.created,
                 "state": i.state,
                 "note": i.note,
-                "prompts": list(about),
+                "prompts": list(i.about),
             }
-            for i, about in rows
+            for i in rows
         ]
         print(json_text({"runs": listed}))
         return 0
     if not rows:
         print(f'no runs in {settings.runs_dir} yet; start one with: inloop opt2i "..."')
-    for info, about in rows:
+    for info in rows:
+        about = info.about
         what = clip(printable(about[0]), 80) if about else ""
         what += f" and {len(about) - 1} more" if len(about) > 1 else ""
         print(f"{info.id:<32}  {info.state:<10}  {info.note or what}")

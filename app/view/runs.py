@@ -31,12 +31,9 @@ class Runs:
         """All runs, the newest first."""
         found = []
         for info in reversed(list_runs(self.runs_dir)):
-            about: tuple[str, ...] = ()
-            if info.state != "unreadable":
-                about = RunFolder.open(self.runs_dir, info.path.resolve()).about
             found.append(
                 {"id": info.id, "loop": info.loop, "created": info.created, "state": info.state, "note": info.note}
-                | {"about": list(about[:3]), "count": len(about)}
+                | {"about": list(info.about[:3]), "count": len(info.about)}
             )
         return found
 

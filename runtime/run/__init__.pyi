@@ -5,7 +5,8 @@ from .concurrency import Mapped, both, chunks, each, gather, map_items, settled
 from .config import RunConfig, option
 from .events import Event, ModelsOpened, Progressed, RunDone, RunStarted, TaskDone, TaskFailed, Warned
 from .exported import exported
-from .folder import RunFolder, RunInfo, discarded_if_refused, list_runs
+from .folder import RunFolder, discarded_if_refused
+from .listing import RunInfo, list_runs
 from .loop import Listener, Loop, carry
 from .packing import pack
 from .questions import Pending, Questions

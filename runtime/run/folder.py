@@ -18,7 +18,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -27,30 +27,18 @@ from ..settings import Settings
 from ..store import StoreLocation, disk_problem, is_postgres, take
 from .begun_with import kept_at, named_from
 from .files import EventLog, fingerprint, plain, read_json, write_json
+from .listing import SCHEMA_VERSION, at_work, list_runs, read_head
 from .places import found_from
 from .references import missing_blobs
 from .result import RunResult
 
-__all__ = ["SCHEMA_VERSION", "RunFolder", "RunInfo", "discarded_if_refused", "latest", "list_runs"]
-
-SCHEMA_VERSION = 1
+__all__ = ["RunFolder", "discarded_if_refused", "latest"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 # what a run makes before it does anything
 _OF_NO_WORTH = {"config.json", "events.jsonl", "lock", "spans.jsonl"} | {
     f"checkpoints.sqlite{end}" for end in ("", "-shm", "-wal")
 }
-
-
-class RunInfo(NamedTuple):
-    """One line of `inloop runs`. `note` says why a folder cannot be read, where it cannot."""
-
-    id: str
-    path: Path
-    loop: str
-    created: str
-    state: Literal["finished", "running", "stopped", "unreadable"]
-    note: str = ""
 
 
 class RunFolder:
@@ -155,35 +143,11 @@ class RunFolder:
                 f"there is no run {str(name)!r} in {str(runs_dir)!r}: no config.json under that name."
                 " `inloop runs` lists the runs of a folder, --out names the folder."
             )
-        head = read_json(path / "config.json")
-        version = head.get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise PrerequisiteError(
-                f"the run {path} has schema version {version!r}; this inloop reads version {SCHEMA_VERSION}",
-                remedy="use the inloop that made the run, or start it anew with what its config.json says.",
-            )
         try:
-            id, loop, created, config = head["run_id"], head["loop"], head["created"], head["config"]
-            if not isinstance(config, dict):
-                raise KeyError("config")
-        except KeyError as error:
-            raise PrerequisiteError(
-                f"{path / 'config.json'} has no {error.args[0]!r}", remedy="restore the file, or start the run anew."
-            ) from None
-        # a run of before `about` was written says it in its config
-        old = next((config[name] for name in ("prompts", "questions", "train") if name in config), ())
-        about, brought = head.get("about", [old] if isinstance(old, str) else old), head.get("brought", {})
-        return cls(
-            path.resolve(),
-            id=str(id),
-            loop=str(loop),
-            created=str(created),
-            config=config,
-            about=about,
-            brought=brought,
-            begun_in=str(head.get("begun_in", "")),
-            store=head.get("store"),
-        )
+            head = read_head(path, (path / "config.json").read_bytes())
+        except OSError as error:
+            raise disk_problem(error, path / "config.json") from error
+        return cls(path.resolve(), **head._asdict())
 
     @property
     def resume_command(self) -> str:
@@ -316,14 +280,7 @@ class RunFolder:
     @property
     def locked(self) -> bool:
         """Whether a process works on this run now."""
-        try:
-            descriptor = os.open(self.path / "lock", os.O_RDWR)
-        except OSError:
-            return False
-        try:
-            return not take(descriptor)
-        finally:
-            os.close(descriptor)
+        return at_work(self.path)
 
     def close(self) -> None:
         """Close the event file; may be called twice."""
@@ -355,19 +312,3 @@ def latest(runs_dir: Path) -> RunFolder | None:
     """The newest readable run under `runs_dir`."""
     readable = [info for info in list_runs(runs_dir) if info.state != "unreadable"]
     return RunFolder.open(runs_dir, readable[-1].path) if readable else None
-
-
-def list_runs(runs_dir: Path) -> list[RunInfo]:
-    """The runs under `runs_dir`, oldest first; damaged folders and those of other versions are listed with a note."""
-    found: list[tuple[str, int, RunInfo]] = []
-    for path in Path(runs_dir).glob("*/config.json"):
-        folder = path.parent
-        try:
-            run = RunFolder.open(runs_dir, folder.resolve())
-        except PrerequisiteError as error:
-            info = RunInfo(folder.name, folder, "", "", "unreadable", error.problem)
-        else:
-            state: Literal["finished", "running", "stopped"] = "finished" if run.finished else "stopped"
-            info = RunInfo(run.id, folder, run.loop, run.created, "running" if run.locked else state)
-        found.append((info.created, path.stat().st_mtime_ns, info))
-    return [info for _, _, info in sorted(found, key=lambda entry: entry[:2])]

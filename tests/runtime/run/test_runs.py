@@ -12,7 +12,8 @@ import pytest
 from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.records import Cost
 from inloop.runtime.run.files import fingerprint
-from inloop.runtime.run.folder import RunFolder, latest, list_runs
+from inloop.runtime.run.folder import RunFolder, latest
+from inloop.runtime.run.listing import list_runs
 
 
 def test_created_and_found_again(tmp_path: Path) -> None:
