@@ -41,6 +41,8 @@ class Budget:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits = {name: _checked(name, value, f"{name}={value!r}") for name, value in (limits or {}).items()}
+        self.catch_up: Callable[[], None] = lambda: None
+        """Charges what others spent from the same budget; called before it is looked at."""
         self.spent = Cost()
         self.notes: list[str] = []
         self._money = 0.0
@@ -86,6 +88,7 @@ class Budget:
 
         With `ahead`, the cost of the next step: also a reason when that step would go beyond a limit.
         """
+        self.catch_up()
         now, then = self._used(_NOTHING), self._used(ahead)
         for name, limit in self.limits.items():
             used, expected = now.get(name, 0.0), then.get(name, 0.0)

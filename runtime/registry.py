@@ -5,8 +5,8 @@ A package adds parts by entry points; what it gives is imported when it is first
     [project.entry-points."inloop.evaluators"]
     brightness = "inloop_brightness:brightness"
 
-The groups are `inloop.evaluators`, `inloop.tools`, `inloop.indexes`, `inloop.loops`, `inloop.commands`, `inloop.weights` and
-`inloop.calls`. A script or a notebook adds a part with `Registry.add`, and names an object of its own as `module:object`.
+The groups are `inloop.evaluators`, `inloop.tools`, `inloop.indexes`, `inloop.loops`, `inloop.commands`, `inloop.engines`,
+`inloop.weights` and `inloop.calls`. A script or a notebook adds a part with `Registry.add`, and names an object of its own as `module:object`.
 """
 
 from __future__ import annotations

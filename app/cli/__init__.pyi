@@ -4,6 +4,7 @@ from .flags import add_flags, add_store_flags, flag_names, given_flags
 from .format import amount, clip, counted, percent, points, seconds, signed
 from .lines import read_lines
 from .progress import RunView, progress
+from .runs import command_of_run
 from .session import kept, log_to_stderr
 from .streams import json_text, printable
 from .typed import TypedAnswers
@@ -18,6 +19,7 @@ __all__ = [
     "add_store_flags",
     "amount",
     "clip",
+    "command_of_run",
     "counted",
     "fail_with",
     "flag_names",

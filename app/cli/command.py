@@ -90,7 +90,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
     flags: Callable[[argparse.ArgumentParser], None] = _no_further_flags
     fields: Callable[[argparse.Namespace], Mapping[str, Any]] = _no_further_fields
     instead: Callable[[argparse.Namespace], int | None] = _a_run
-    settings: tuple[str, ...] = ("device", "llm_rate")
+    settings: tuple[str, ...] = ("device", "llm_rate", "engine")
     export: Callable[[ResultT, RunFolder, BlobStore], Mapping[str, Path]] = _nothing_beside
     pictures: Callable[[ResultT, BlobStore, Path], list[Path]] | None = None
     parts: Callable[[ConfigT, RunFolder, BlobStore], Mapping[str, Any]] = _nothing_brought
@@ -127,6 +127,8 @@ class LoopCommand(Generic[ConfigT, ResultT]):
             settings.runs_dir, loop.name, config, about=config.topics(), store=StoreLocation.named_by(settings)
         )
         with discarded_if_refused(new) as folder:
+            if settings.engine == "folder":
+                return self._begin(config, settings, folder, json_output=args.json)
             return self._carry(config, settings, folder, resumed=False, json_output=args.json)
 
     def configured(self, args: argparse.Namespace) -> tuple[ConfigT, Settings]:
@@ -142,11 +144,36 @@ class LoopCommand(Generic[ConfigT, ResultT]):
 
     def resume(self, folder: RunFolder, settings: Settings, *, json_output: bool) -> int:
         """Go on with a run; of a finished one the result is shown again."""
-        config = folder.config_as(self.config)
-        # the run's own models: today's flags and environment must not change a run
-        own = {name: getattr(config, name) for name in self.config.FROM_SETTINGS if name in Settings.model_fields}
-        settings = settings.model_copy(update=own)
+        config, settings = self._as_begun(folder, settings)
         return self._carry(config, settings, folder, resumed=True, json_output=json_output)
+
+    def work(
+        self, folder: RunFolder, settings: Settings, *, json_output: bool, name: str = "", start: float = 0.0
+    ) -> int:
+        """Be one of the workers on a run, until it is finished; `name` and `start` as of `SharedWorker`."""
+        config, settings = self._as_begun(folder, settings)
+        return self._carry(
+            config, settings, folder, resumed=True, json_output=json_output, worker={"name": name, "start": start}
+        )
+
+    def _as_begun(self, folder: RunFolder, settings: Settings) -> tuple[ConfigT, Settings]:
+        """The config of a run and its own models: today's flags and environment must not change it."""
+        config = folder.config_as(self.config)
+        own = {name: getattr(config, name) for name in self.config.FROM_SETTINGS if name in Settings.model_fields}
+        return config, settings.model_copy(update=own)
+
+    def _begin(self, config: ConfigT, settings: Settings, folder: RunFolder, *, json_output: bool) -> int:
+        """Leave a run to workers; the standard output names it for `inloop work`."""
+        self.loop().begin_shared(config, folder, settings)
+        if json_output:
+            print(json_text({"run_id": folder.id, "path": str(folder.path), "work": folder.work_command}))
+        else:
+            print(
+                f"inloop: the run is begun; work on it, in as many processes as you like: {folder.work_command}",
+                file=sys.stderr,
+            )
+            print(folder.path)
+        return 0
 
     def report(self, folder: RunFolder, blobs: BlobStore, *, limit: int) -> str:
         """The HTML report of a finished run."""
@@ -161,28 +188,47 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         return self.pictures(folder.result_as(self.loop().result), blobs, to)
 
     def _carry(
-        self, config: ConfigT, settings: Settings, folder: RunFolder, *, resumed: bool, json_output: bool
+        self,
+        config: ConfigT,
+        settings: Settings,
+        folder: RunFolder,
+        *,
+        resumed: bool,
+        json_output: bool,
+        worker: Mapping[str, Any] | None = None,
     ) -> int:
-        from ...runtime.run import carry
+        from ...runtime.run import carry, engine_of
 
         log_to_stderr(settings)
-        view = self.view(config)
-        with kept(folder, begun=lambda: view.begun, quiet=json_output):
+        view, loop = self.view(config), self.loop()
+        again = folder.resume_command if worker is None else folder.work_command
+        with kept(folder, begun=lambda: view.begun, quiet=json_output, again=again):
             blobs = StoreLocation.named_by(settings).open_blobs()
             parts = self.parts(config, folder, blobs)
             # where somebody types, a table that draws itself again would be in the way
             with progress(view, sys.stderr, silent=json_output, plain=bool(parts)) as show:
-                loop = self.loop()
-                work = carry(
-                    loop, config, folder=folder, settings=settings, on_event=show, parts=parts, resumed=resumed
+                own = (
+                    None
+                    if worker is None
+                    else loop.worker(config, folder, settings, listen=show, history=view.see, **worker)
                 )
+                work = carry(
+                    loop, config, folder=folder, settings=settings, on_event=show, parts=parts, resumed=resumed,
+                    engine=engine_of(settings.engine) if own is None else None, worker=own,
+                )  # fmt: skip
                 result = asyncio.run(work)
-            beside = self.export(result, folder, blobs)
-            page = self.page(result, blobs, DEFAULT_LIMIT)
-            write_whole(folder.report_path, page.encode("utf-8"))
+            if own is None or own.concluded:
+                beside = self.export(result, folder, blobs)
+                write_whole(folder.report_path, self.page(result, blobs, DEFAULT_LIMIT).encode("utf-8"))
+            else:  # the worker that made the result writes them
+                beside = {}
         if json_output:
             paths = {name: str(path) for name, path in beside.items()}
             print(json_text(_as_json(result, folder) | paths | dict(self.data(result))))
+        elif own is not None:
+            print(
+                f"{folder.id} is finished: {result.finding()}\n  result   {folder.path / 'result.json'}\n  report   inloop report {folder.path}"
+            )
         else:
             print("\n".join([*self.words(result, sys.stdout.isatty()), *_closing(result, folder, beside)]))
         return BUDGET if result.stopped else self.exit_code(result)

@@ -107,6 +107,7 @@ COMMANDS = {
     ),
     "promptcap": Command("captions for questions: make the data, train a captioner", "promptcap.command", "promptcap"),
     "resume": Command("go on with a run that was stopped or killed", "cli.runs", "resume", "add_resume_arguments"),
+    "work": Command("be one of several processes at work on a run", "work.command", "work"),
     "report": Command("draw the report of a finished run again", "cli.runs", "report", "add_report_arguments"),
     "export": Command(
         "pack a finished run with its pictures into one file", "cli.runs", "export", "add_export_arguments"

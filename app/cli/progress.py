@@ -12,8 +12,18 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
-from ...runtime.run import Event, ModelsOpened, Progressed, RunStarted, TaskDone, TaskFailed, Warned
-from .format import amount, clip, seconds
+from ...runtime.run import (
+    Event,
+    ModelsOpened,
+    Progressed,
+    RunStarted,
+    TaskDone,
+    TaskFailed,
+    Warned,
+    WorkerJoined,
+    WorkerLeft,
+)
+from .format import amount, clip, counted, seconds
 from .streams import printable
 
 if TYPE_CHECKING:
@@ -87,8 +97,12 @@ class RunView:
         """Take one event in; the lines that are worth keeping. An event of an unknown kind changes nothing."""
         match event:
             case RunStarted():
-                self.run_id, self.expected = event.run_id, event.tasks
-                return [f"run {event.run_id}"]
+                known, self.run_id, self.expected = self.run_id, event.run_id, event.tasks
+                return [f"run {event.run_id}"] if known != event.run_id else []
+            case WorkerJoined():
+                return [f"worker {printable(event.name)} joined"]
+            case WorkerLeft():
+                return [f"worker {printable(event.name)} left: {counted(event.tasks, 'task')} done by it"]
             case ModelsOpened():
                 named = ", ".join(f"{role} {printable(model['id'])}" for role, model in event.models.items())
                 return [f"models: {named}"] if named else []

@@ -26,6 +26,7 @@ __all__ = [
     "add_report_arguments",
     "add_resume_arguments",
     "add_runs_arguments",
+    "command_of_run",
     "export",
     "report",
     "resume",
@@ -74,7 +75,7 @@ def resume(args: argparse.Namespace) -> int:
     settings = Settings.load(runs_dir=folder.path.parent, store=args.store, blobs=args.blobs)
     if args.store is None and args.blobs is None:
         settings = folder.with_its_store(settings)
-    code: int = _command_of(folder).resume(folder, settings, json_output=args.json)
+    code: int = command_of_run(folder).resume(folder, settings, json_output=args.json)
     return code
 
 
@@ -98,7 +99,7 @@ def report(args: argparse.Namespace) -> int:
             remedy="name the store of the machine or folder where the run was made (INLOOP_STORE), or pack it there:"
             f" inloop export {folder.id} --to {folder.id}.zip",
         )
-    page: str = _command_of(folder).report(folder, blobs, limit=limit)
+    page: str = command_of_run(folder).report(folder, blobs, limit=limit)
     write_whole(folder.report_path, page.encode("utf-8"))
     if args.json:
         print(json_text({"run_id": folder.id, "report": str(folder.report_path), "bytes": len(page.encode("utf-8"))}))
@@ -117,7 +118,7 @@ def export(args: argparse.Namespace) -> int:
     if args.pictures:
         if args.to:
             raise BadInput("--to and --pictures: give one of them.")
-        written = _command_of(folder).export_pictures(folder, blobs, Path(args.pictures))
+        written = command_of_run(folder).export_pictures(folder, blobs, Path(args.pictures))
         if args.json:
             print(json_text({"run_id": folder.id, "folder": args.pictures, "pictures": len(written)}))
         else:
@@ -166,7 +167,8 @@ def runs(args: argparse.Namespace) -> int:
     return 0
 
 
-def _command_of(folder: RunFolder) -> Any:
+def command_of_run(folder: RunFolder) -> Any:
+    """The `LoopCommand` that a run is of; `BadInput` where nobody knows its loop."""
     every = [*commands().values(), *PARTS]
     command = next((command for command in every if command.loop == folder.loop), None)
     if command is None:

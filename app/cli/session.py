@@ -20,13 +20,13 @@ __all__ = ["kept", "log_to_stderr"]
 
 
 @contextmanager
-def kept(folder: RunFolder, *, begun: Callable[[], bool], quiet: bool) -> Iterator[None]:
-    """Carry a run; at the end its folder is closed.
+def kept(folder: RunFolder, *, begun: Callable[[], bool], quiet: bool, again: str = "") -> Iterator[None]:
+    """Carry a run; at the end its folder is closed. `again`: what goes on with it, by default `inloop resume`.
 
     Interrupted, it raises `Interrupted` with the command that goes on as its remedy. A run that has `begun` and fails names that
     command on the standard error, unless `quiet`.
     """
-    again = folder.resume_command
+    again = again or folder.resume_command
     try:
         with left_by(again):
             yield

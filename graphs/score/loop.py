@@ -113,5 +113,6 @@ score = Loop(
         "models": "by role: vqa (VisualQA), clip (Embedder), detector (Detector), llm and questioner (Chat)",
     },
     checkpoints=False,
+    shareable=False,
     brief="pictures scored against their prompts",
 )

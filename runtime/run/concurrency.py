@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from ..errors import BadInput, CallFailed
 
-__all__ = ["Mapped", "both", "chunks", "each", "gather", "map_items", "settled"]
+__all__ = [
+    "Mapped",
+    "both",
+    "chunks",
+    "drained",
+    "each",
+    "gather",
+    "in_turn",
+    "map_items",
+    "mapped",
+    "outcome_of",
+    "settled",
+]
 
 
 R = TypeVar("R")
@@ -31,35 +43,77 @@ async def map_items(
     work: Callable[[str, I], Awaitable[O | None]],
     *,
     in_flight: int,
-    on_failure: Callable[[str, BadInput | CallFailed], None] = lambda id, error: None,
+    on_end: Callable[[str, O | BadInput | CallFailed | None], None] = lambda id, outcome: None,
 ) -> Mapped[O]:
     """Work on every item, at most `in_flight` at once; None of `work` means that there was no room left for the item.
 
-    An item that fails for good (its input cannot be used, or a call gave nothing usable) fails alone and `on_failure` is told.
-    Where every item fails, the first failure is raised. Anything else (a failure that may pass, a missing prerequisite, an
+    `on_end` is told what became of each. An item that fails for good (its input cannot be used, or a call gave nothing usable) fails
+    alone. Where every item fails, the first failure is raised. Anything else (a failure that may pass, a missing prerequisite, an
     interruption) would be that of every item: the others are cancelled and it is raised.
     """
-    gate = asyncio.Semaphore(in_flight)
+    outcomes: dict[str, O | BadInput | CallFailed | None] = {}
 
-    async def one(id: str, item: I) -> O | BadInput | CallFailed | None:
-        async with gate:
-            try:
-                return await work(id, item)
-            except (BadInput, CallFailed) as error:
-                if isinstance(error, CallFailed) and error.retryable:
-                    raise
-                on_failure(id, error)
-                return error
+    async def one(id: str, item: I) -> None:
+        outcomes[id] = await outcome_of(id, item, work)
+        on_end(id, outcomes[id])
 
-    outcomes = dict(zip(items, await gather([one(id, item) for id, item in items.items()]), strict=True))
-    failures = {id: outcome for id, outcome in outcomes.items() if isinstance(outcome, BadInput | CallFailed)}
-    if failures and len(failures) == len(items):
+    await drained(in_turn(items), one, in_flight=in_flight)
+    return mapped(items, outcomes)
+
+
+async def outcome_of(
+    id: str, item: I, work: Callable[[str, I], Awaitable[O | None]]
+) -> O | BadInput | CallFailed | None:
+    """What becomes of one item: its result, None where there was no room for it, or why it failed for good; any other failure is raised."""
+    try:
+        return await work(id, item)
+    except (BadInput, CallFailed) as error:
+        if isinstance(error, CallFailed) and error.retryable:
+            raise
+        return error
+
+
+def mapped(ids: Iterable[str], outcomes: Mapping[str, O | BadInput | CallFailed | None]) -> Mapped[O]:
+    """Outcomes by id, in the order of `ids`; where every one is a failure, the first is raised."""
+    failures, results, left_out = {}, {}, []
+    for id in ids:
+        outcome = outcomes[id]
+        if outcome is None:
+            left_out.append(id)
+        elif isinstance(outcome, BadInput | CallFailed):
+            failures[id] = outcome
+        else:
+            results[id] = outcome
+    if failures and len(failures) == len(outcomes):
         raise next(iter(failures.values()))
-    return Mapped(
-        results={id: outcome for id, outcome in outcomes.items() if outcome is not None and id not in failures},
-        failures=failures,
-        left_out=tuple(id for id, outcome in outcomes.items() if outcome is None),
-    )
+    return Mapped(results=results, failures=failures, left_out=tuple(left_out))
+
+
+async def in_turn(items: Mapping[str, I]) -> AsyncIterator[tuple[str, I]]:
+    """The items, one after the other."""
+    for id, item in items.items():
+        yield id, item
+
+
+async def drained(
+    source: AsyncIterator[tuple[str, I]], work: Callable[[str, I], Awaitable[None]], *, in_flight: int
+) -> None:
+    """Take items from `source` and work on them, at most `in_flight` at once, until there are no more.
+
+    One is taken when there is room to work on it. At the first error the others are cancelled and it is raised.
+    """
+    turn = asyncio.Lock()  # an iterator is asked by one at a time
+
+    async def take() -> None:
+        while True:
+            async with turn:
+                try:
+                    id, item = await anext(source)
+                except StopAsyncIteration:
+                    return
+            await work(id, item)
+
+    await gather([take() for _ in range(in_flight)])
 
 
 async def settled(pending: Sequence[Awaitable[R]]) -> list[R]:

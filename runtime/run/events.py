@@ -5,7 +5,10 @@ A loop tells of its own steps with sub-classes of `Event`; the field `event` is 
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from ..records import Record
 
@@ -18,6 +21,10 @@ __all__ = [
     "TaskDone",
     "TaskFailed",
     "Warned",
+    "WorkerJoined",
+    "WorkerLeft",
+    "ending",
+    "event_of",
 ]
 
 
@@ -36,6 +43,21 @@ class RunStarted(Event):
     loop: str
     tasks: int
     resumed: bool = False
+
+
+class WorkerJoined(Event):
+    """A process joined those that are at work on the run."""
+
+    event: Literal["worker_joined"] = "worker_joined"
+    name: str
+
+
+class WorkerLeft(Event):
+    """A process works on the run no more; `tasks`: how many it brought to an end."""
+
+    event: Literal["worker_left"] = "worker_left"
+    name: str
+    tasks: int
 
 
 class ModelsOpened(Event):
@@ -80,3 +102,27 @@ class RunDone(Event):
 
     event: Literal["run_done"] = "run_done"
     seconds: float
+
+
+def ending(task: str, outcome: object) -> TaskDone | TaskFailed | None:
+    """The event that tells what became of a task: None, where there was no room for it, has none."""
+    if outcome is None:
+        return None
+    return TaskFailed(task=task, why=str(outcome)) if isinstance(outcome, Exception) else TaskDone(task=task)
+
+
+def event_of(content: Mapping[str, Any]) -> Event | None:
+    """The event of a line of `events.jsonl`; None for one of a kind, or of fields, that this process does not know."""
+    kind = next((each for each in _kinds(Event) if each.model_fields["event"].default == content.get("event")), None)
+    if kind is None:
+        return None
+    try:
+        return kind.model_validate({name: value for name, value in content.items() if name in kind.model_fields})
+    except ValidationError:
+        return None
+
+
+def _kinds(base: type[Event]) -> Iterator[type[Event]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds(kind)

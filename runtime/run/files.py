@@ -29,9 +29,11 @@ class EventLog:
         self._descriptor: int | None = None
         self._guard = threading.Lock()
 
-    def append(self, event: Mapping[str, Any]) -> None:
-        """Write one event with the time (UNIX seconds, unless it has an `at`)."""
-        line = json.dumps({"at": round(time.time(), 3), **event}, allow_nan=False, default=_record).encode() + b"\n"
+    def append(self, *events: Mapping[str, Any]) -> None:
+        """Write events with the time (UNIX seconds, unless they have an `at`)."""
+        now = round(time.time(), 3)
+        lines = [json.dumps({"at": now, **event}, allow_nan=False, default=_record) for event in events]
+        line = "".join(f"{each}\n" for each in lines).encode()
         with self._guard:
             try:
                 if self._descriptor is None:

@@ -10,6 +10,7 @@ A folder of another schema version is refused, never guessed at.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -35,6 +36,10 @@ from .result import RunResult
 __all__ = ["RunFolder", "discarded_if_refused", "latest"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+_WORKERS = "workers"
+ENGINE = "engine"
+"""In the place of a worker's name, in what is told by the one who started the workers."""
+_BEFORE_ANYTHING = ("run_started", "models", "worker_joined", "worker_left")
 # what a run makes before it does anything
 _OF_NO_WORTH = {"config.json", "events.jsonl", "lock", "spans.jsonl"} | {
     f"checkpoints.sqlite{end}" for end in ("", "-shm", "-wal")
@@ -56,8 +61,11 @@ class RunFolder:
         brought: Mapping[str, str] | None = None,
         begun_in: str = "",
         store: Mapping[str, str] | None = None,
+        mark: str = "",
     ) -> None:
         self.path = path
+        self.mark = mark or str(path)
+        """What tells this folder from others of the same run, on whichever machine and under whichever path it is looked at."""
         self.begun_in = begun_in
         """The working folder of the process that began it, which relative paths of its config are from."""
         self.id = id
@@ -115,13 +123,30 @@ class RunFolder:
             brought=brought,
             begun_in=str(Path.cwd()),
             store=named_from(Path(runs_dir), store),
+            mark=secrets.token_hex(4),
         )
-        head = {"schema_version": SCHEMA_VERSION, "run_id": id, "loop": loop, "created": run.created, "config": content}
-        head["begun_in"] = run.begun_in
-        head |= {"about": list(about)} | ({"brought": dict(brought)} if brought else {})
-        head |= {"store": run._begun_with} if run._begun_with else {}
-        write_json(path / "config.json", head)
+        write_json(path / "config.json", {**run.head, "mark": run.mark})
         return run
+
+    @classmethod
+    def restored(cls, runs_dir: Path, head: Mapping[str, Any]) -> RunFolder:
+        """A folder on this machine for a run that was begun on another one, from the `head` of its own."""
+        path = Path(runs_dir) / str(head["run_id"])
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_problem(error, path) from error
+        if not (path / "config.json").exists():
+            write_json(path / "config.json", {**head, "mark": secrets.token_hex(4)})
+        return cls.open(runs_dir, path)
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What `config.json` of each of its folders says: what was asked, and of what the run is."""
+        named = {"schema_version": SCHEMA_VERSION, "run_id": self.id, "loop": self.loop, "created": self.created}
+        about = {"config": self.config, "begun_in": self.begun_in, "about": list(self.about)}
+        given = {"brought": dict(self.brought), "store": self._begun_with}
+        return named | about | {name: value for name, value in given.items() if value}
 
     @classmethod
     def open(cls, runs_dir: Path, name: str | Path) -> RunFolder:
@@ -153,6 +178,11 @@ class RunFolder:
     def resume_command(self) -> str:
         """What goes on with the run, as a shell takes it."""
         return f"inloop resume {shlex.quote(str(self.path))}"
+
+    @property
+    def work_command(self) -> str:
+        """What makes a process one of several workers on the run."""
+        return f"inloop work {shlex.quote(str(self.path))}"
 
     @property
     def report_path(self) -> Path:
@@ -198,9 +228,9 @@ class RunFolder:
         """Whether there is a result."""
         return (self.path / "result.json").is_file()
 
-    def event(self, event: Mapping[str, Any]) -> None:
-        """Append one event with the time (UNIX seconds, unless it has an `at`); safe from any thread."""
-        self._log.append(event)
+    def event(self, *events: Mapping[str, Any]) -> None:
+        """Append events with the time (UNIX seconds, unless they have an `at`); safe from any thread."""
+        self._log.append(*events)
 
     def events(self) -> list[dict[str, Any]]:
         """The events so far; lines torn by a crash are left out."""
@@ -209,6 +239,11 @@ class RunFolder:
     def write_result(self, result: Mapping[str, Any] | BaseModel) -> None:
         """Write `result.json`, whole or not at all."""
         write_json(self.path / "result.json", plain(result))
+
+    def keep_result(self, text: str) -> None:
+        """Write a result that another process made, given as JSON, unless it is there."""
+        if not self.finished:
+            self.write_result(json.loads(text))
 
     def result(self) -> dict[str, Any]:
         """The content of `result.json`; `BadInput` where the run has no result yet."""
@@ -249,13 +284,13 @@ class RunFolder:
         return found_from(Path(self.begun_in), config, subject=subject)
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the run: one process (and one holder in it) at a time.
+    def lock(self, *, shared: bool = False) -> Iterator[None]:
+        """Hold the run: one process (and one holder in it) at a time, or any number of them that hold it `shared`.
 
         The lock belongs to the operating system, so that of a killed process is free at once.
 
         Raises:
-            PrerequisiteError: another process works on this run.
+            PrerequisiteError: another process works on this run by itself, or, where it is not to be held `shared`, any.
         """
         path = self.path / "lock"
         try:
@@ -263,8 +298,13 @@ class RunFolder:
         except OSError as error:
             raise disk_problem(error, path) from error
         try:
-            if not take(descriptor, patience=0.2):
+            if not take(descriptor, patience=0.2, shared=shared):
                 holder = os.pread(descriptor, 200, 1).decode("utf-8", "replace").strip() if os.name != "nt" else ""
+                if holder.startswith(_WORKERS):
+                    raise PrerequisiteError(
+                        f"workers are on the run {self.id!r} ({holder})",
+                        remedy=f"join them: {self.work_command}; or wait for them or end them, then try again.",
+                    )
                 raise PrerequisiteError(
                     f"the run {self.id!r} is being worked on by another process ({holder or 'unknown'})",
                     remedy="wait for it or end it, then try again.",
@@ -272,7 +312,8 @@ class RunFolder:
             os.ftruncate(descriptor, 0)
             # byte 0 is what Windows locks, so the text begins after it
             os.lseek(descriptor, 1, os.SEEK_SET)
-            os.write(descriptor, f"pid {os.getpid()} on {socket.gethostname()}".encode())
+            holder = f"{f'{_WORKERS}, the last one ' if shared else ''}pid {os.getpid()} on {socket.gethostname()}"
+            os.write(descriptor, holder.encode())
             yield
         finally:
             os.close(descriptor)
@@ -295,8 +336,10 @@ def discarded_if_refused(folder: RunFolder) -> Iterator[RunFolder]:
     except (BadInput, PrerequisiteError):
         folder.close()
         left = {path.name for path in folder.path.iterdir()} if folder.path.is_dir() else set()
-        begun = any(event.get("event") not in ("run_started", "models") for event in folder.events())
-        if left and left <= _OF_NO_WORTH and not begun:
+        told = [event for event in folder.events() if event.get("worker") != ENGINE]
+        begun = any(event.get("event") not in _BEFORE_ANYTHING for event in told)
+        of_worth = [name for name in left - _OF_NO_WORTH if not (name.startswith("worker-") and name.endswith(".log"))]
+        if left and not of_worth and not begun:
             with contextlib.suppress(
                 OSError
             ):  # the refusal is what counts, and somebody may look at the folder just now

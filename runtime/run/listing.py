@@ -27,6 +27,7 @@ class Head(NamedTuple):
     brought: Mapping[str, str]
     begun_in: str
     store: Mapping[str, str]
+    mark: str
 
 
 class RunInfo(NamedTuple):
@@ -124,5 +125,5 @@ def read_head(folder: Path, data: bytes) -> Head:
     about = head.get("about", [old] if isinstance(old, str) else old)
     return Head(
         id=str(id), loop=str(loop), created=str(created), config=config, about=tuple(about), brought=head.get("brought", {}),
-        begun_in=str(head.get("begun_in", "")), store=head.get("store") or {},
+        begun_in=str(head.get("begun_in", "")), store=head.get("store") or {}, mark=str(head.get("mark", "")),
     )  # fmt: skip

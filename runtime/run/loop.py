@@ -13,27 +13,32 @@ stands here: the run folder, the lock, the store, the budget, events, resuming, 
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast, get_args
 
 from .. import telemetry
-from ..errors import PrerequisiteError
+from ..errors import BadInput, CallFailed, PrerequisiteError
 from ..settings import Settings
 from ..store import Store, StoreLocation, is_postgres
-from .accounting import calls_of, charged_budget, worked
+from .accounting import charged_budget
 from .anywhere import run
 from .checkpoints import Checkpoints
 from .concurrency import Mapped
 from .config import RunConfig
-from .events import Event, ModelsOpened, RunDone, RunStarted, TaskDone, TaskFailed
+from .engine import Engine
+from .engines import engine_of
+from .events import RunDone
 from .folder import RunFolder, discarded_if_refused
+from .inputs import inputs_of
 from .result import RunResult, Task
 from .session import Session
+from .shared import SharedRun
+from .shared_worker import SharedWorker
+from .worker import Listener, SoleWorker, Worker, silent
 
 __all__ = ["Listener", "Loop", "carry"]
 
@@ -42,15 +47,10 @@ ContextT = TypeVar("ContextT")
 InputT = TypeVar("InputT")
 TaskT = TypeVar("TaskT", bound=Task)
 ResultT = TypeVar("ResultT", bound=RunResult[Any])
-Listener = Callable[[Event], None]
 
 
 def _nothing_more(context: Any, mapped: Mapped[Any]) -> Mapping[str, Any]:
     return {}
-
-
-def _silent(event: Event) -> None:
-    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +69,7 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
         brings: what a caller can bring along as Python objects, by name, with what each must be able to do.
         checkpoints: whether tasks go on from their last step. False for many short ones: what was paid for is in the ledger, and
             a task that was under way begins anew.
+        shareable: whether several processes can work on one run. False where the context gathers what the tasks leave.
         brief: one line about it.
         called: what Python calls it, for messages; default: its name.
     """
@@ -82,17 +83,18 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
     summary: Callable[[ContextT, Mapped[TaskT]], Mapping[str, Any] | Awaitable[Mapping[str, Any]]] = _nothing_more
     brings: Mapping[str, str] = field(default_factory=dict)
     checkpoints: bool = True
+    shareable: bool = True
     brief: str = ""
     called: str = ""
 
     def __call__(
-        self, *subjects: object, settings: Settings | None = None, on_event: Listener = _silent, **options: Any
+        self, *subjects: object, settings: Settings | None = None, on_event: Listener = silent, **options: Any
     ) -> ResultT:
         """Run it from a script, a notebook or a thread; see `run`."""
         return run(self.run(*subjects, settings=settings, on_event=on_event, **options))
 
     async def run(
-        self, *subjects: object, settings: Settings | None = None, on_event: Listener = _silent, **options: Any
+        self, *subjects: object, settings: Settings | None = None, on_event: Listener = silent, **options: Any
     ) -> ResultT:
         """Run it; the result is also in the run folder's `result.json`.
 
@@ -108,6 +110,7 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
         parts = {name: options.pop(name) for name in [*options] if self._is_brought(name, options[name])}
         config = self.config.of(*subjects, settings=settings, **options)
         self.inputs(config)
+        engine = engine_of(settings.engine)
         with discarded_if_refused(
             RunFolder.create(
                 settings.runs_dir,
@@ -118,14 +121,66 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
                 store=StoreLocation.named_by(settings),
             )
         ) as folder:
-            return await carry(self, config, folder=folder, settings=settings, on_event=on_event, parts=parts)
+            return await carry(
+                self, config, folder=folder, settings=settings, on_event=on_event, parts=parts, engine=engine
+            )
+
+    def begin(self, *subjects: object, settings: Settings | None = None, **options: Any) -> RunFolder:
+        """Begin a run that processes then work on that you start with `inloop work`; its folder.
+
+        Raises:
+            BadInput: what is asked cannot be done, or an option that is an object of this process.
+        """
+        settings = settings or Settings.load()
+        for name, value in options.items():
+            if self._is_brought(name, value):
+                raise BadInput(
+                    f"{name} is an object of this process, which others do not have: name it as module:object."
+                )
+        config = self.config.of(*subjects, settings=settings, **options)
+        self.inputs(config)
+        folder = RunFolder.create(
+            settings.runs_dir, self.name, config, about=config.topics(), store=StoreLocation.named_by(settings)
+        )
+        with discarded_if_refused(folder):
+            self.begin_shared(config, folder, settings)
+        return folder
+
+    def begin_shared(self, config: ConfigT, folder: RunFolder, settings: Settings) -> None:
+        """Let workers find the run of a folder in the store, if they do not yet."""
+        with closing(SharedRun(StoreLocation.named_by(settings), folder.id)) as run:
+            run.begin(folder.head, self._inputs_of(config, settings))
+
+    def worker(self, config: ConfigT, folder: RunFolder, settings: Settings, **options: Any) -> SharedWorker:
+        """One of the workers on the run of a folder; `options` as `SharedWorker` has them.
+
+        Raises:
+            BadInput: only one process can work on a run of this loop.
+        """
+        inputs = self._inputs_of(config, settings)
+        return SharedWorker(folder, StoreLocation.named_by(settings), record=self.record, inputs=inputs, **options)
+
+    def _inputs_of(self, config: ConfigT, settings: Settings) -> dict[str, str]:
+        if not self.shareable:
+            raise BadInput(f"one process alone can work on a run of {self.name!r}: leave the engine out.")
+        return inputs_of(config, self.inputs(config), settings.cache_dir)
+
+    @property
+    def record(self) -> type[TaskT]:
+        """The type of its tasks."""
+        record: type[TaskT] = get_args(self.result.model_fields["tasks"].annotation)[0]
+        return record
+
+    def read_result(self, text: str, settings: Settings) -> ResultT:
+        """A result from its JSON."""
+        return self.result.model_validate_json(text).kept_in(StoreLocation.named_by(settings))
 
     def _is_brought(self, name: str, value: object) -> bool:
         """Whether an option is an object of the caller's; a name that is a field as well takes text for the field."""
         return name in self.brings and (name not in self.config.model_fields or not isinstance(value, str))
 
     def resume(
-        self, folder: str | Path, *, settings: Settings | None = None, on_event: Listener = _silent, **parts: Any
+        self, folder: str | Path, *, settings: Settings | None = None, on_event: Listener = silent, **parts: Any
     ) -> ResultT:
         """Go on with a run that was stopped or killed; a finished one gives its result again. `parts`: as in the first call.
 
@@ -139,8 +194,11 @@ class Loop(Generic[ConfigT, ContextT, InputT, TaskT, ResultT]):
         config = opened.config_as(self.config)
         try:
             return run(
-                carry(self, config, folder=opened, settings=settings, on_event=on_event, parts=parts, resumed=True)
-            )
+                carry(
+                    self, config, folder=opened, settings=settings, on_event=on_event, parts=parts, resumed=True,
+                    engine=engine_of(settings.engine),
+                )
+            )  # fmt: skip
         finally:
             opened.close()
 
@@ -151,12 +209,20 @@ async def carry(
     *,
     folder: RunFolder,
     settings: Settings,
-    on_event: Listener = _silent,
+    on_event: Listener = silent,
     parts: Mapping[str, Any] | None = None,
     resumed: bool = False,
+    engine: Engine | None = None,
+    worker: Worker | None = None,
 ) -> ResultT:
-    """Work on a run in its folder until its result is written. Raises what `Loop.run` raises."""
-    begun = time.monotonic()
+    """Work on a run in its folder until its result is written. Raises what `Loop.run` raises.
+
+    `engine`: carries it elsewhere. `worker`: what this process is in the run, such as one of several that share it; by default it has the run
+    for itself.
+    """
+    if engine is not None:
+        options: Any = {"folder": folder, "settings": settings, "on_event": on_event, "parts": parts or {}}
+        return cast("ResultT", await engine.carry(loop, config, **options))
     inputs = loop.inputs(config)
     parts = dict(parts or {})
     missing = sorted({*folder.brought} - {*parts})
@@ -165,45 +231,56 @@ async def carry(
             f"the run {folder.id} was begun with {missing[0]} of its caller ({folder.brought[missing[0]]})",
             remedy=f"resume it from Python with the same object: {loop.called or loop.name}.resume({str(folder.path)!r}, {missing[0]}=...).",
         )
-    with folder.lock(), Store.open(settings, run_id=folder.id) as store:
-        # what the ledger answers counts as well: the same command stops at the same place, paid or not
-        before = worked(folder.events())
-        budget = charged_budget(config.budget, store, elapsed=before)
-        async with AsyncExitStack() as stack:
-            if settings.spans:
-                stack.enter_context(telemetry.written(folder.spans_path))
-            if instruments := stack.enter_context(telemetry.measured(settings.metrics, settings.runs_dir)):
-                store.ledger.listen(instruments.call)
-                on_event = _counted(loop.name, instruments, on_event)
-            stack.enter_context(telemetry.span("invoke_workflow", workflow=loop.name, conversation_id=folder.id))
-            kept = _checkpoints(folder, store) if loop.checkpoints else None
-            checkpoints = await stack.enter_async_context(kept) if kept else None
-            session = Session(
-                settings=settings, store=store, budget=budget, folder=folder, checkpoints=checkpoints, stack=stack,
-                listen=on_event, parts=parts,
-            )  # fmt: skip
-            session.emit(RunStarted(run_id=folder.id, loop=loop.name, tasks=len(inputs), resumed=resumed))
-            context = await _awaited(loop.open(config, session))
-            session.emit(ModelsOpened(models=session.models()))
-            mapped = await session.map(inputs, partial(loop.work, context), in_flight=config.in_flight)
-            further = await _awaited(loop.summary(context, mapped))
-            fields = {
-                "run_id": folder.id,
-                "loop": loop.name,
-                "created": folder.created,
-                "seconds": round(before + time.monotonic() - begun, 3),
-                "config": config.model_dump(mode="json"),
-                "models": session.models(),
-                "tasks": tuple(mapped.results.values()),
-                "failed": {id: str(error) for id, error in mapped.failures.items()},
-                "stopped": budget.exhausted() if mapped.left_out else None,
-                "cost": store.ledger.spent(),
-                "calls": calls_of(store),
-                "notes": session.all_notes(),
-            }
-            result = loop.result(**{**fields, **further}).kept_in(StoreLocation.named_by(settings))
-    folder.write_result(result)
-    session.emit(RunDone(seconds=result.seconds))
+    location = StoreLocation.named_by(settings)
+    if worker is None and resumed and SharedRun.known(location, folder.id):
+        worker = loop.worker(config, folder, settings, listen=on_event, history=on_event, alone=True)
+    worker = worker or SoleWorker(folder, listen=on_event, resumed=resumed)
+    async with worker:
+        if (text := await worker.finished()) is not None:
+            return loop.read_result(text, settings)
+        with Store.open(settings, run_id=folder.id, claims=worker.claims) as store:
+            # what the ledger answers counts as well: the same command stops at the same place, paid or not
+            budget = charged_budget(config.budget, store, elapsed=worker.seconds, shared=worker.claims is not None)
+            async with AsyncExitStack() as stack:
+                work = loop.work
+                if settings.spans:
+                    stack.enter_context(telemetry.written(folder.spans_path))
+                if instruments := stack.enter_context(telemetry.measured(settings.metrics, settings.runs_dir)):
+                    store.ledger.listen(instruments.call)
+                    work = _counted(loop, instruments)
+                stack.enter_context(telemetry.span("invoke_workflow", workflow=loop.name, conversation_id=folder.id))
+                kept = _checkpoints(folder, store) if loop.checkpoints else None
+                checkpoints = await stack.enter_async_context(kept) if kept else None
+                session = Session(
+                    settings=settings, store=store, budget=budget, folder=folder, checkpoints=checkpoints, stack=stack,
+                    tell=worker.tell, parts=parts,
+                )  # fmt: skip
+                await worker.start(loop.name, len(inputs))
+                context = await _awaited(loop.open(config, session))
+                await worker.opened(session.models())
+                mapped = await worker.work_off(
+                    inputs, partial(work, context), session=session, in_flight=config.in_flight
+                )
+                if (text := await worker.result()) is not None:
+                    return loop.read_result(text, settings)
+                further = await _awaited(loop.summary(context, mapped))
+                fields = {
+                    "run_id": folder.id,
+                    "loop": loop.name,
+                    "created": folder.created,
+                    "seconds": round(worker.seconds, 3),
+                    "config": config.model_dump(mode="json"),
+                    "models": session.models(),
+                    "tasks": tuple(mapped.results.values()),
+                    "failed": {id: str(error) for id, error in mapped.failures.items()},
+                    "stopped": budget.exhausted() if mapped.left_out else None,
+                    "cost": store.ledger.spent(),
+                    "calls": worker.calls(store),
+                    "notes": worker.notes(session),
+                }
+                result = loop.result(**{**fields, **further}).kept_in(location)
+        await worker.conclude(result)
+        worker.tell(RunDone(seconds=result.seconds))
     return result
 
 
@@ -217,11 +294,21 @@ async def _awaited(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 
 
-def _counted(loop: str, instruments: telemetry.Instruments, listen: Listener) -> Listener:
-    def counted(event: Event) -> None:
-        if isinstance(event, TaskDone | TaskFailed):
-            instruments.task(loop, "done" if isinstance(event, TaskDone) else "failed")
-        listen(event)
+def _counted(
+    loop: Loop[Any, ContextT, InputT, TaskT, Any], instruments: telemetry.Instruments
+) -> Callable[[ContextT, str, InputT], Awaitable[TaskT | None]]:
+    """The work of a loop, counted."""
+
+    async def counted(context: ContextT, id: str, input: InputT) -> TaskT | None:
+        try:
+            task = await loop.work(context, id, input)
+        except (BadInput, CallFailed) as error:
+            if not (isinstance(error, CallFailed) and error.retryable):
+                instruments.task(loop.name, "failed")
+            raise
+        if task is not None:
+            instruments.task(loop.name, "done")
+        return task
 
     return counted
 

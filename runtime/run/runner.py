@@ -15,13 +15,9 @@ Each superstep is on the disk before the next one begins. Ctrl-C and SIGTERM sto
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
-import signal
 import sqlite3
-import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,11 +32,11 @@ from ..errors import BadInput, PrerequisiteError, RunnerError
 from ..telemetry import span
 from .checkpoints import Checkpoints
 from .guards import MAX_STATE_BYTES, Graph, check, check_size, check_update, guarded
+from .signals import drained_by_signals
 
 __all__ = ["MAX_STATE_BYTES", "Checkpoints", "Finish", "Runner", "check"]
 
 T = TypeVar("T")
-_log = logging.getLogger("inloop.runner")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +199,7 @@ class Runner:
         steps = 0
         # without a checkpointer LangGraph has nothing to be durable with, and says so
         durable = {"durability": "sync"} if kept else {}
-        with _signals(control), span("task", task=self.thread_id):
+        with drained_by_signals(control), span("task", task=self.thread_id):
             try:
                 async for part in compiled.astream(
                     input,
@@ -255,49 +251,3 @@ class Runner:
         return (
             "no checkpoints" if held is None else (held if isinstance(held, Checkpoints) else Checkpoints(held)).place
         )
-
-
-_running: set[RunControl] = set()
-_before: dict[signal.Signals, Any] = {}
-_stopping: list[str] = []
-
-
-@contextlib.contextmanager
-def _signals(control: RunControl) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM drain every run of this process; a second one acts as it always does.
-
-    A run that begins while others are stopping is stopped too. Handlers are set in the main thread only: elsewhere
-    Python delivers no signals, and the caller has `Runner.stop`.
-    """
-    loop = asyncio.get_running_loop()
-    if _stopping:
-        control.request_drain(_stopping[0])
-    elif not _running and threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
-            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-                loop.add_signal_handler(number, _drain, loop, number)
-                _before[number] = handler
-    _running.add(control)
-    try:
-        yield
-    finally:
-        _running.discard(control)
-        if not _running:
-            _restore(loop)
-            _stopping.clear()
-
-
-def _drain(loop: asyncio.AbstractEventLoop, number: signal.Signals) -> None:
-    _restore(loop)
-    _stopping.append(number.name)
-    _log.warning("%s: stopping after the step under way; once more stops at once.", number.name)
-    for control in _running:
-        control.request_drain(number.name)
-
-
-def _restore(loop: asyncio.AbstractEventLoop) -> None:
-    while _before:
-        number, handler = _before.popitem()
-        loop.remove_signal_handler(number)
-        signal.signal(number, handler)

@@ -19,7 +19,7 @@ from ..store import BlobStore, MemoryBlobs, Store
 from .accounting import charged_budget
 from .checkpoints import Checkpoints
 from .concurrency import Mapped, map_items
-from .events import Event, TaskDone, TaskFailed, Warned
+from .events import Event, Warned, ending
 from .folder import RunFolder
 from .questions import Questions
 from .runner import Runner
@@ -48,7 +48,7 @@ class Session:
         folder: RunFolder | None,
         checkpoints: Checkpoints | None,
         stack: AsyncExitStack,
-        listen: Callable[[Event], None],
+        tell: Callable[[Event], None],
         parts: Mapping[str, Any],
     ) -> None:
         self.settings, self.store, self.budget, self.checkpoints = settings, store, budget, checkpoints
@@ -57,7 +57,7 @@ class Session:
         self._by_spec: dict[tuple[Any, Any], Any] = {}
         self.notes: list[str] = []
         self._asking = asyncio.Lock()  # a person is asked one thing at a time
-        self._folder, self._stack, self._listen = folder, stack, listen
+        self._folder, self._stack, self._tell = folder, stack, tell
         self._questions = Questions(folder.path) if folder is not None and checkpoints is not None else None
 
     @classmethod
@@ -79,7 +79,7 @@ class Session:
             async with AsyncExitStack() as stack:
                 yield cls(
                     settings=settings, store=store, budget=charged_budget(limits, store), folder=None, checkpoints=None,
-                    stack=stack, listen=listen, parts=parts or {},
+                    stack=stack, tell=listen, parts=parts or {},
                 )  # fmt: skip
 
     @property
@@ -90,12 +90,10 @@ class Session:
         return self._folder
 
     def emit(self, event: Event) -> None:
-        """Write an event to the run's folder and hand it to the listener; a warning of the whole run becomes a note."""
-        if self._folder is not None:
-            self._folder.event(event.model_dump(mode="json", exclude_defaults=False))
+        """Tell what happened; a warning of the whole run becomes a note."""
         if isinstance(event, Warned) and not event.task:
             self.notes.append(event.text)
-        self._listen(event)
+        self._tell(event)
 
     def open(self, role: str, opener: Callable[[Any, Store, Settings], PartT], spec: str) -> PartT:
         """The model of a role: what `opener` makes of the caller's own one, else of `spec`; opened once a run.
@@ -146,16 +144,11 @@ class Session:
     ) -> Mapped[TaskT]:
         """`map_items` over tasks, with an event for each that ends."""
 
-        async def one(id: str, input: InputT) -> TaskT | None:
-            task = await work(id, input)
-            if task is not None:
-                self.emit(TaskDone(task=id))
-            return task
+        def ended(id: str, outcome: object) -> None:
+            if (event := ending(id, outcome)) is not None:
+                self.emit(event)
 
-        def failed(id: str, error: Exception) -> None:
-            self.emit(TaskFailed(task=id, why=str(error)))
-
-        return await map_items(inputs, one, in_flight=in_flight, on_failure=failed)
+        return await map_items(inputs, work, in_flight=in_flight, on_end=ended)
 
     def task_blobs(self) -> BlobStore | MemoryBlobs:
         """Where one task keeps what is too large for its state: beside its checkpoints, or in memory where it has none."""

@@ -2,6 +2,7 @@
 
 from .blobs import BlobStore, MemoryBlobs, disk_problem, draft_of, write_whole
 from .calls import CALL_KINDS, CallKind, canonical_json
+from .claims import Claims, Owner
 from .database import Connection, Database, Tables
 from .databases import database_at, is_postgres
 from .hashes import SUMS, copy_hashed, file_sha256, folder_revision, read_sums, remember, sha256
@@ -20,12 +21,14 @@ __all__ = [
     "CALL_KINDS",
     "Call",
     "CallKind",
+    "Claims",
     "Connection",
     "Database",
     "LEDGER_TABLES",
     "Ledger",
     "MemoryBlobs",
     "NEVER",
+    "Owner",
     "PostgresDatabase",
     "SUMS",
     "Shown",

@@ -26,11 +26,13 @@ from ..errors import CallFailed
 from ..records import Cost
 from ..telemetry import call_span
 from .calls import JSON, Call, Failure, canonical_json
+from .claims import Claims
 from .ledger_rows import LedgerRows, Write
 
 __all__ = ["JSON", "Call", "Failure", "Ledger", "Listener"]
 
 Listener = Callable[[Call, Cost, bool], None]
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2  # seconds between two looks for what another process pays
 
 
 @dataclass
@@ -42,17 +44,25 @@ class _Flight:
 class Ledger:
     """The call ledger in an SQLite file or a PostgreSQL (see `database_at`); any number of threads and processes may use it.
 
-    `run_id` names the run that uses are booked on.
+    Args:
+        run_id: names the run that uses are booked on.
+        claims: with them a call is claimed before it is computed, so that of all processes that claim one pays for it and the others
+            wait for its value; without, two that want it at the same time both pay.
     """
 
-    def __init__(self, place: Path | str, *, run_id: str = "") -> None:
+    def __init__(self, place: Path | str, *, run_id: str = "", claims: Claims | None = None) -> None:
         self.run_id = run_id
+        self._claims = claims
         self._rows = LedgerRows(place, run_id)
         self._guard = threading.Lock()
         self._flights: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _Flight]] = (
             weakref.WeakKeyDictionary()
         )
         self._listeners: list[Listener] = []
+        self._charged: Callable[[Cost], None] | None = None
+        self._booking = threading.Lock()
+        self._used: set[str] = set()
+        self._last = 0
         self._counts: dict[str, dict[str, int]] = {}
         self._cost = Cost()
 
@@ -105,23 +115,32 @@ class Ledger:
             value = json.loads(json.dumps(value))  # two callers must not share one mutable value
         return value, joined or not paid
 
-    def listen(self, listener: Listener, *, once_a_run: bool = False) -> None:
-        """Call `listener(call, cost, cached)` for every value handed out; a reused one comes with what it cost once.
+    def listen(self, listener: Listener) -> None:
+        """Call `listener(call, cost, cached)` for every value handed out; a reused one comes with what it cost once."""
+        self._listeners.append(listener)
 
-        With `once_a_run`, only for the first use of each call in this run, over all its processes. A budget that starts
-        from `consumed` and listens like this stops at the same place whether the values are paid or reused.
+    def charge(self, book: Callable[[Cost], None]) -> None:
+        """Book the cost of each different call of this run once, over all its processes: at once what was used so far, then what is used.
+
+        A budget that is charged so stops at the same place whether the values are paid or reused. What other processes use is booked by
+        `catch_up`.
         """
-        if not once_a_run:
-            self._listeners.append(listener)
+        self._charged = book
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Book what other processes of the run have used since the last time."""
+        if self._charged is None:
             return
-        used = self._rows.used(self.run_id)
+        with self._booking:
+            for number, key, cost in self._rows.used(self.run_id, self._last):
+                self._last = number
+                self._charge(key, cost)
 
-        def first(call: Call, cost: Cost, cached: bool) -> None:
-            if call.key not in used:
-                used.add(call.key)
-                listener(call, cost, cached)
-
-        self._listeners.append(first)
+    def _charge(self, key: str, cost: Cost) -> None:
+        if self._charged is not None and key not in self._used:
+            self._used.add(key)
+            self._charged(cost)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """By kind of call: how many this process paid for and how many it reused."""
@@ -135,10 +154,6 @@ class Ledger:
     def spent(self, run_id: str | None = None) -> Cost:
         """What a run (default: this one) paid in all its processes, also those that were killed."""
         return sum(self._rows.paid(run_id or self.run_id), Cost())
-
-    def consumed(self, run_id: str | None = None) -> Cost:
-        """What the different calls of a run (default: this one) cost when they were paid, by whichever run that was."""
-        return sum(self._rows.consumed(run_id or self.run_id), Cost())
 
     def run_counts(self, run_id: str | None = None) -> dict[str, dict[str, int]]:
         """As `counts`, for a run (default: this one) in all its processes; what is reused after a kill counts again."""
@@ -163,8 +178,26 @@ class Ledger:
         usable: Callable[[JSON], bool] | None,
     ) -> tuple[JSON, Cost, bool]:
         """The value with its cost, and whether it was paid for now."""
-        find = self._rows.find
-        found = find(call.key) if self._rows.quick else await asyncio.to_thread(find, call.key)
+        if self._claims is None:
+            return await self._pay_unless_there(call, compute, usable)
+        name, pause = f"call {call.key}", _FIRST_PAUSE
+        while not await self._claims.take(name):
+            if reused := self._reused(call, await self._find(call.key), usable):
+                return *reused, False
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        try:
+            return await self._pay_unless_there(call, compute, usable)
+        finally:
+            await self._claims.release(name)
+
+    async def _pay_unless_there(
+        self,
+        call: Call,
+        compute: Callable[[], Awaitable[tuple[JSON, Cost]]],
+        usable: Callable[[JSON], bool] | None,
+    ) -> tuple[JSON, Cost, bool]:
+        found = await self._find(call.key)
         if reused := self._reused(call, found, usable):
             return *reused, False
         stored, seen = found
@@ -176,10 +209,19 @@ class Ledger:
             await asyncio.wrap_future(self._rows.send(Write(call, "failed", text=str(error))))
             raise
         text = canonical_json(value, f"the value of a call of {call.model!r}")
-        done = self._rows.send(Write(call, "paid", text=text, cost=cost.model_dump_json(), seen=seen))
-        kept = await asyncio.wrap_future(done)
+        done = asyncio.wrap_future(
+            self._rows.send(Write(call, "paid", text=text, cost=cost.model_dump_json(), seen=seen))
+        )
+        try:
+            kept = await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait([done])  # before the claim goes: the next one must find what was paid
+            raise
         self._count(call, cost, cached=False)
         return json.loads(kept), cost, True
+
+    async def _find(self, key: str) -> tuple[tuple[str, str] | None, int]:
+        return self._rows.find(key) if self._rows.quick else await asyncio.to_thread(self._rows.find, key)
 
     def _reused(
         self, call: Call, found: tuple[tuple[str, str] | None, int], usable: Callable[[JSON], bool] | None
@@ -205,5 +247,7 @@ class Ledger:
             numbers["reused" if cached else "paid"] += 1
             if not cached:
                 self._cost = self._cost + cost
+        with self._booking:
+            self._charge(call.key, cost)
         for listener in self._listeners:
             listener(call, cost, cached)

@@ -94,17 +94,14 @@ class LedgerRows:
         )[0]
         return (None if seq is None else (value, cost)), newest or 0
 
-    def used(self, run_id: str) -> set[str]:
-        """The keys of a run."""
-        return {key for (key,) in self.select("SELECT DISTINCT key FROM uses WHERE run_id = ?", (run_id,))}
+    def used(self, run_id: str, since: int) -> list[tuple[int, str, Cost]]:
+        """The uses of a run after the number `since`: their numbers, keys, and what each cost when it was paid."""
+        rows = self.select("SELECT id, key, cost FROM uses WHERE run_id = ? AND id > ? ORDER BY id", (run_id, since))
+        return [(id, key, Cost.model_validate_json(text)) for id, key, text in rows]
 
     def paid(self, run_id: str) -> list[Cost]:
         """What each payment of a run was."""
         return _costs(self.select("SELECT cost FROM uses WHERE paid = 1 AND run_id = ?", (run_id,)))
-
-    def consumed(self, run_id: str) -> list[Cost]:
-        """What each key of a run cost once."""
-        return _costs(self.select("SELECT MIN(cost) FROM uses WHERE run_id = ? GROUP BY key", (run_id,)))
 
     def counts(self, run_id: str) -> dict[str, dict[str, int]]:
         """By kind of call, how many were paid and how many reused in a run."""

@@ -9,13 +9,14 @@ from pathlib import Path
 __all__ = ["open_locked", "take"]
 
 
-def take(descriptor: int, patience: float = 0.0) -> bool:
+def take(descriptor: int, patience: float = 0.0, *, shared: bool = False) -> bool:
     """Lock an open file; the lock goes when the file is closed or the process dies.
 
-    `patience`, in seconds, outlasts somebody who only looks whether the lock is taken.
+    `patience`, in seconds, outlasts somebody who only looks whether the lock is taken. `shared`: beside others who lock it so (not on
+    Windows, where there is one holder at a time).
     """
     deadline = time.monotonic() + patience
-    while not _take_now(descriptor):
+    while not _take_now(descriptor, shared):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.01)
@@ -57,7 +58,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
     return os.path.samestat(os.fstat(descriptor), there)
 
 
-def _take_now(descriptor: int) -> bool:
+def _take_now(descriptor: int, shared: bool) -> bool:
     try:
         if os.name == "nt":
             import msvcrt
@@ -67,7 +68,7 @@ def _take_now(descriptor: int) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from .claims import Claims
 from .ledger import Ledger
 from .location import StoreLocation
 
@@ -18,25 +19,33 @@ __all__ = ["Store"]
 class Store:
     """An open store; `run_id` names the run that calls are booked on.
 
-    `at`: a folder (`blobs`, `ledger.sqlite` and `votes.sqlite` in it), `postgresql://user@host/db` with `blobs` beside it, or a `StoreLocation`.
+    `at`: a folder (`blobs`, `ledger.sqlite` and `votes.sqlite` in it), `postgresql://user@host/db` with `blobs` beside it, or a `StoreLocation`;
+    `claims`: as in `Ledger`.
 
     Raises:
         BadInput: a URL that cannot be used.
         PrerequisiteError: the database or the bucket cannot be opened.
     """
 
-    def __init__(self, at: Path | str | StoreLocation, run_id: str = "", *, blobs: Path | str | None = None) -> None:
+    def __init__(
+        self,
+        at: Path | str | StoreLocation,
+        run_id: str = "",
+        *,
+        blobs: Path | str | None = None,
+        claims: Claims | None = None,
+    ) -> None:
         self.location = at if isinstance(at, StoreLocation) else StoreLocation.of(at, blobs)
         self.run_id = run_id
         self.blobs = self.location.open_blobs()
         self.blobs.prepare()
-        self.ledger = Ledger(self.location.tables("ledger"), run_id=run_id)
+        self.ledger = Ledger(self.location.tables("ledger"), run_id=run_id, claims=claims)
         self.votes = self.location.votes()
 
     @classmethod
-    def open(cls, settings: Settings, run_id: str = "") -> Store:
+    def open(cls, settings: Settings, run_id: str = "", *, claims: Claims | None = None) -> Store:
         """The store that the settings name (`runs_dir/.store` unless `store` is set)."""
-        return cls(StoreLocation.named_by(settings), run_id)
+        return cls(StoreLocation.named_by(settings), run_id, claims=claims)
 
     def close(self) -> None:
         """Write what is waiting and close the ledger; may be called twice."""

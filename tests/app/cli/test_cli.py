@@ -50,7 +50,19 @@ class Loop:
         self.seen = []
         self.told = False
 
-    async def __call__(self, loop, config, *, settings, folder, parts=None, resumed=False, on_event=lambda event: None):
+    async def __call__(
+        self,
+        loop,
+        config,
+        *,
+        settings,
+        folder,
+        parts=None,
+        resumed=False,
+        on_event=lambda event: None,
+        engine=None,
+        worker=None,
+    ):
         self.seen.append((config, settings, resumed))
         outcome = make_outcome(
             StoreLocation.named_by(settings).open_blobs(), prompts=len(config.prompts), iterations=2, candidates=2

@@ -1,0 +1,1 @@
+"""`inloop work`: one of several processes at work on a run."""
