@@ -20,6 +20,7 @@ MEASUREMENTS = (
         "many",
         "serving",
         "servers",
+        "store",
         "scorers",
         "false_gains",
         "votes",
@@ -76,6 +77,10 @@ def main() -> int:
     parser.add_argument(
         "--questions", choices=("first", "second"), default="first", help="which set of questions is asked"
     )
+    parser.add_argument(
+        "--postgres", default="", metavar="URL", help="of store: postgresql://user@host/db; none: left out"
+    )
+    parser.add_argument("--bucket", default="", metavar="URL", help="of store: s3://bucket/folder; none: left out")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="where the figures go")
     given = vars(parser.parse_args())
     names, out = [name.replace("-", "_") for name in given.pop("names")] or MEASUREMENTS, given["out"]

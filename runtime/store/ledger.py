@@ -33,6 +33,7 @@ __all__ = ["JSON", "Call", "Failure", "Ledger", "Listener"]
 
 Listener = Callable[[Call, Cost, bool], None]
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.2  # seconds between two looks for what another process pays
+Found = tuple[tuple[str, str] | None, int]
 
 
 @dataclass
@@ -97,10 +98,13 @@ class Ledger:
         flights = self._flights.setdefault(loop, {})
         flight = flights.get(call.key)
         joined = flight is not None
-        if flight is None and self._rows.quick and (reused := self._reused(call, self._rows.find(call.key), usable)):
-            return reused[0], True
+        found: Found | None = None
+        if flight is None and self._rows.quick:
+            found = self._rows.find(call.key)
+            if reused := self._reused(call, found, usable):
+                return reused[0], True
         if flight is None:
-            flight = flights[call.key] = _Flight(loop.create_task(self._look_or_pay(call, compute, usable)))
+            flight = flights[call.key] = _Flight(loop.create_task(self._look_or_pay(call, compute, usable, found)))
         flight.waiting += 1
         try:
             value, cost, paid = await asyncio.shield(flight.task)
@@ -176,18 +180,19 @@ class Ledger:
         call: Call,
         compute: Callable[[], Awaitable[tuple[JSON, Cost]]],
         usable: Callable[[JSON], bool] | None,
+        found: Found | None,
     ) -> tuple[JSON, Cost, bool]:
-        """The value with its cost, and whether it was paid for now."""
+        """The value with its cost, and whether it was paid for now; `found`: what was looked up just now and cannot be used."""
         if self._claims is None:
-            return await self._pay_unless_there(call, compute, usable)
+            return await self._pay_unless_there(call, compute, usable, found)
         name, pause = f"call {call.key}", _FIRST_PAUSE
         while not await self._claims.take(name):
             if reused := self._reused(call, await self._find(call.key), usable):
                 return *reused, False
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-        try:
-            return await self._pay_unless_there(call, compute, usable)
+        try:  # somebody may have paid between the look and the claim
+            return await self._pay_unless_there(call, compute, usable, None)
         finally:
             await self._claims.release(name)
 
@@ -196,10 +201,12 @@ class Ledger:
         call: Call,
         compute: Callable[[], Awaitable[tuple[JSON, Cost]]],
         usable: Callable[[JSON], bool] | None,
+        found: Found | None,
     ) -> tuple[JSON, Cost, bool]:
-        found = await self._find(call.key)
-        if reused := self._reused(call, found, usable):
-            return *reused, False
+        if found is None:
+            found = await self._find(call.key)
+            if reused := self._reused(call, found, usable):
+                return *reused, False
         stored, seen = found
         if stored is not None:
             await asyncio.wrap_future(self._rows.send(Write(call, "void")))
@@ -220,12 +227,10 @@ class Ledger:
         self._count(call, cost, cached=False)
         return json.loads(kept), cost, True
 
-    async def _find(self, key: str) -> tuple[tuple[str, str] | None, int]:
+    async def _find(self, key: str) -> Found:
         return self._rows.find(key) if self._rows.quick else await asyncio.to_thread(self._rows.find, key)
 
-    def _reused(
-        self, call: Call, found: tuple[tuple[str, str] | None, int], usable: Callable[[JSON], bool] | None
-    ) -> tuple[JSON, Cost] | None:
+    def _reused(self, call: Call, found: Found, usable: Callable[[JSON], bool] | None) -> tuple[JSON, Cost] | None:
         """What was found, booked, where it can be used."""
         stored, seen = found
         if stored is None:

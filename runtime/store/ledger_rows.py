@@ -88,9 +88,9 @@ class LedgerRows:
     def find(self, key: str) -> tuple[tuple[str, str] | None, int]:
         """The stored (value, cost) of `key` as JSON texts, and the newest result seen, in one snapshot."""
         newest, seq, value, cost = self.select(
-            "SELECT (SELECT MAX(seq) FROM results), (SELECT seq FROM results WHERE key = ?),"
-            " (SELECT value FROM results WHERE key = ?), (SELECT cost FROM results WHERE key = ?)",
-            (key, key, key),
+            "SELECT newest.seq, found.seq, found.value, found.cost FROM (SELECT MAX(seq) AS seq FROM results) AS newest"
+            " LEFT JOIN results AS found ON found.key = ?",
+            (key,),
         )[0]
         return (None if seq is None else (value, cost)), newest or 0
 
