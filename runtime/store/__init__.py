@@ -13,6 +13,7 @@ from .location import StoreLocation
 from .locks import open_locked, take
 from .open import Store
 from .postgres import PostgresDatabase
+from .sqlite import SqliteDatabase
 from .votes import TABLES as VOTES_TABLES
 from .votes import Shown, Vote, Votes, Winner, standing
 
@@ -32,6 +33,7 @@ __all__ = [
     "PostgresDatabase",
     "SUMS",
     "Shown",
+    "SqliteDatabase",
     "Store",
     "StoreLocation",
     "Tables",
