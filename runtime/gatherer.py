@@ -1,13 +1,14 @@
 """Requests that come close together go out as one: for servers that take several at once. Models of this process have a `Batcher`.
 
-Invariants: a group is closed when it is full, or `linger` seconds after its first item; any number of groups may be under way; an exception of `run` reaches
-the callers of that group and nobody else.
+Invariants: a group is closed when it is full, or `linger` seconds after its first item (its last, where it waits for quiet); any
+number of groups may be under way; an exception of `run` reaches the callers of that group and nobody else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
@@ -25,21 +26,25 @@ class Gatherer(Generic[ItemT, OutT]):
 
     Args:
         run: maps a list of items to a list of outputs, same length and order; an output that is an exception is raised for its item.
-        most: the most items of one group, or what says of a group whether it is full.
+        most: the most items of one group.
         linger: how long the first item of a group waits for company, in seconds.
+        quiet: whether that time begins anew with each item.
+        room: the most that the items of one group come to together, by `size`. A larger item goes alone.
     """
 
     def __init__(
         self,
         run: Callable[[list[ItemT]], Awaitable[Sequence[OutT | Exception]]],
         *,
-        most: int | Callable[[Sequence[ItemT]], bool],
+        most: int,
         linger: float,
+        quiet: bool = False,
+        room: float = math.inf,
+        size: Callable[[ItemT], float] = lambda item: 0,
     ) -> None:
-        if linger < 0 or (isinstance(most, int) and most < 1):
+        if linger < 0 or most < 1:
             raise BadInput(f"most={most!r}, linger={linger!r}: give 1 item or more, and 0 seconds or more.")
-        self._run, self._linger = run, linger
-        self._is_full = most if callable(most) else lambda items: len(items) >= most
+        self._run, self._most, self._linger, self._quiet, self._room, self._size = run, most, linger, quiet, room, size
         self._open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Group[ItemT, OutT]] = (
             weakref.WeakKeyDictionary()
         )
@@ -47,15 +52,22 @@ class Gatherer(Generic[ItemT, OutT]):
 
     async def submit(self, item: ItemT) -> OutT:
         """The output for one item, from whatever group it ends up in."""
-        loop = asyncio.get_running_loop()
+        loop, size = asyncio.get_running_loop(), self._size(item)
         group = self._open.get(loop)
+        if group is not None and group.size + size > self._room:
+            self._close(group)
+            group = None
         if group is None:
             group = self._open[loop] = _Group()
+        if group.timer is None or self._quiet:
+            if group.timer is not None:
+                group.timer.cancel()
             group.timer = loop.call_later(self._linger, self._close, group)
         future: asyncio.Future[OutT] = loop.create_future()
         group.items.append(item)
         group.futures.append(future)
-        if self._is_full(group.items):
+        group.size += size
+        if len(group.items) >= self._most:
             self._close(group)
         return await future
 
@@ -105,4 +117,5 @@ class _Group(Generic[ItemT, OutT]):
     def __init__(self) -> None:
         self.items: list[ItemT] = []
         self.futures: list[asyncio.Future[OutT]] = []
+        self.size = 0.0
         self.timer: asyncio.TimerHandle | None = None

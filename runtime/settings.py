@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     """The most requests to one language model server in flight; how many really are is found by measuring."""
     llm_rate: str = ""
     """The most that one language model server gets in a minute, for all roles together: `60/min`, `60/min,90000tokens/min`; default: any number."""
+    llm_price: str = ""
+    """What the language model's provider takes, in US dollars for a million tokens of prompts and of answers: `2.5/10`; default: not known."""
     timeout: float = Field(default=120.0, gt=0)
     """Seconds to wait for one reply of the language model; longer where it gets room for thinking."""
     thinking_tokens: int = Field(default=8192, ge=0)

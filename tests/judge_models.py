@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ YES_NO = ("yes", "Yes", "no", "No", " Yes", " no")
 QWEN_CHAT = CHAT.replace(IMAGE, "<|vision_start|><|image_pad|><|vision_end|>")
 
 
-def words(*, chat: str | None = None, **named: str) -> Any:
-    """A tokenizer of bytes with the words yes and no, and with special tokens by the names that a processor asks for."""
+def words(*, chat: str | None = None, forms: Sequence[str] = YES_NO, **named: str) -> Any:
+    """A tokenizer of bytes with these forms of the words yes and no, and with special tokens by the names that a processor asks for."""
     from transformers import PreTrainedTokenizerFast
 
     plain = caption_models.tokenizer().backend_tokenizer
-    plain.add_tokens(list(YES_NO))
+    plain.add_tokens(list(forms))
     marks = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, extra_special_tokens=named, **marks)
     tokenizer.chat_template = chat
@@ -35,14 +35,19 @@ def text_of(tokenizer: Any, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def qwen(folder: Path, *, version: str = "2_5") -> Path:
-    """Qwen/Qwen2.5-VL-3B-Instruct, or Qwen/Qwen2-VL-2B-Instruct; the processor's files as they are published."""
+def qwen(folder: Path, *, version: str = "2_5", width: int = 32, forms: Sequence[str] = YES_NO) -> Path:
+    """Qwen/Qwen2.5-VL-3B-Instruct, or Qwen/Qwen2-VL-2B-Instruct; the processor's files as they are published.
+
+    vLLM computes attention for heads of 32 numbers and more: a `width` of 128.
+    """
     import torch
     import transformers as t
 
     torch.manual_seed(9)
     marks = {"image_token": "<|image_pad|>", "video_token": "<|video_pad|>"}
-    tokenizer = words(chat=QWEN_CHAT, **marks, vision_bos_token="<|vision_start|>", vision_eos_token="<|vision_end|>")
+    tokenizer = words(
+        chat=QWEN_CHAT, forms=forms, **marks, vision_bos_token="<|vision_start|>", vision_eos_token="<|vision_end|>"
+    )
     vision = {
         "depth": 2,
         "num_heads": 4,
@@ -53,13 +58,17 @@ def qwen(folder: Path, *, version: str = "2_5") -> Path:
     }
     if version == "2_5":
         vision |= {
-            "hidden_size": 32, "intermediate_size": 64, "out_hidden_size": 32, "window_size": 16, "fullatt_block_indexes": [1],
+            "hidden_size": width, "intermediate_size": 64, "out_hidden_size": width, "window_size": 16, "fullatt_block_indexes": [1],
         }  # fmt: skip
     else:
         vision |= {"embed_dim": 32, "hidden_size": 32, "mlp_ratio": 2}
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}
+    rope = {
+        "rope_type": "default",
+        "rope_theta": 10000.0,
+        "mrope_section": [width // 32, 3 * width // 64, 3 * width // 64] if width > 32 else [1, 1, 2],
+    }
     config = getattr(t, f"Qwen{version}_VLConfig" if version == "2_5" else "Qwen2VLConfig")(
-        text_config=text_of(tokenizer, rope_parameters=rope), vision_config=vision,
+        text_config=text_of(tokenizer, rope_parameters=rope, hidden_size=width), vision_config=vision,
         **{f"{kind}_token_id": tokenizer.convert_tokens_to_ids(f"<|{kind}_pad|>") for kind in ("image", "video")},
         **{f"vision_{end}_token_id": tokenizer.convert_tokens_to_ids(f"<|vision_{end}|>") for end in ("start", "end")},
     )  # fmt: skip

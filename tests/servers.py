@@ -67,7 +67,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """One request."""
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        data = self.rfile.read(int(self.headers["content-length"]))
+        body = {} if "multipart" in self.headers["content-type"] else json.loads(data)
         with self.server.lock:
             self.server.seen.append(body)
             self.server.at.append(time.monotonic())

@@ -90,7 +90,7 @@ class LoopCommand(Generic[ConfigT, ResultT]):
     flags: Callable[[argparse.ArgumentParser], None] = _no_further_flags
     fields: Callable[[argparse.Namespace], Mapping[str, Any]] = _no_further_fields
     instead: Callable[[argparse.Namespace], int | None] = _a_run
-    settings: tuple[str, ...] = ("device", "llm_rate", "engine")
+    settings: tuple[str, ...] = ("device", "llm_rate", "llm_price", "engine")
     export: Callable[[ResultT, RunFolder, BlobStore], Mapping[str, Path]] = _nothing_beside
     pictures: Callable[[ResultT, BlobStore, Path], list[Path]] | None = None
     parts: Callable[[ConfigT, RunFolder, BlobStore], Mapping[str, Any]] = _nothing_brought

@@ -23,7 +23,7 @@ from ...runtime.roles import TOOLS
 from ...runtime.settings import Settings
 from ...runtime.store import StoreLocation
 from .finding import Finding
-from .named_servers import answering, language_model, painting, proxies
+from .named_servers import answering, language_model, listing, proxies
 from .streams import json_text
 
 __all__ = ["Finding", "doctor", "examine"]
@@ -178,7 +178,7 @@ def _models(settings: Settings) -> Iterable[Finding]:
         if name == "mini":
             continue
         if spec.startswith(("http://", "https://")):
-            yield from painting(role, spec, settings) if role == "images" else answering(role, spec, settings)
+            yield from answering(role, spec, settings) if role == "vqa" else listing(role, spec, settings)
         elif is_object(name) or name in TOOLS:
             yield Finding(role, "ok", f"your own: {spec}")
         elif Path(name).is_dir():
@@ -249,7 +249,7 @@ def _serving(settings: Settings) -> Iterable[Finding]:
             else:
                 yield Finding("vllm", "ok", f"{found.version} at {found.python}")
     for served in all_served(settings.cache_dir):
-        yield Finding("serving", "ok", f"{served.state}: --llm {served.llm} ({served.engine} {served.version})")
+        yield Finding("serving", "ok", f"{served.state}: {served.flag} {served.llm} ({served.engine} {served.version})")
 
 
 def _writable(name: str, folder: Path) -> Finding:

@@ -12,7 +12,7 @@ from ...runtime.http import goes_direct
 from ...runtime.settings import Settings
 from .finding import Finding
 
-__all__ = ["answering", "language_model", "painting", "proxies"]
+__all__ = ["answering", "language_model", "listing", "proxies"]
 
 PATIENCE = 20.0  # seconds for a plain question
 
@@ -25,19 +25,23 @@ def language_model(settings: Settings) -> Iterable[Finding]:
             yield Finding("llm", "ok", f"{path}, {path.stat().st_size / 1e6:.0f} MB")
         else:
             yield Finding("llm", "missing", f"there is no file {str(path)!r}", "check the path of --llm or INLOOP_LLM.")
-    elif spec.startswith("openai:"):
+    elif spec.startswith("batch+file:"):
+        yield Finding("llm", "ok", f"{spec}, answered by vllm run-batch")
+    elif spec.removeprefix("batch+").startswith("openai:"):
         if settings.api_key is None:
             yield Finding("llm", "missing", f"{spec} needs a key", "set OPENAI_API_KEY or INLOOP_API_KEY.")
         else:
             yield Finding("llm", "ok", f"{spec}, a key is set (not tried)")
+    elif spec.startswith("batch+"):
+        yield from listing("llm", spec.removeprefix("batch+"), settings)
     elif not spec.startswith(("http://", "https://")):
         yield Finding("llm", "ok", f"{spec}, served on this machine by inloop itself")
     else:
         yield from answering("llm", spec, settings)
 
 
-def painting(role: str, spec: str, settings: Settings) -> Iterable[Finding]:
-    """The servers that paint: whether they list their model; a picture is not asked for."""
+def listing(role: str, spec: str, settings: Settings) -> Iterable[Finding]:
+    """The servers of what does not chat: whether they answer; a picture or a vector is not asked for."""
     from ...runtime.llm import address
 
     front, _, model = spec.partition("#")

@@ -1,4 +1,4 @@
-"""`inloop serve`: a language model on this machine behind the OpenAI API, with vLLM or with the embedded server; or an index.
+"""`inloop serve`: a model on this machine behind the OpenAI API, with vLLM or with the embedded server; or an index.
 
 In the foreground the command is the keeper of its server and ends it with itself; `--detach` makes the same command run on
 its own, and `--status` and `--stop` find it again. The standard output holds the address, everything else goes to the
@@ -54,6 +54,23 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--slots", type=int, default=1, metavar="N", help="requests at once of the embedded server; 1 keeps seeds exact"
     )
+    command.add_argument(
+        "--data-parallel",
+        type=int,
+        default=1,
+        metavar="N",
+        help="vLLM: copies on N GPUs behind one address (default: 1)",
+    )
+    command.add_argument(
+        "--gpu-share",
+        type=float,
+        metavar="F",
+        help="vLLM: of the GPU's memory, for several models side by side (default: what is free)",
+    )
+    command.add_argument(
+        "--dtype", choices=("float32", "bfloat16", "float16"), default="",
+        help="vLLM: the precision; float32 scores as in process (default: what suits the machine, float32 to embed)",
+    )  # fmt: skip
     command.add_argument("--detach", action="store_true", help="come back when it is ready, and leave it running")
     add_index_arguments(command)
     managed = command.add_argument_group("servers that run, and vLLM itself")
@@ -85,7 +102,10 @@ def serve(args: argparse.Namespace) -> int:
             return 0
     if args.model is None:
         raise BadInput("no model: give one, as in inloop serve smollm2; --status lists the servers that run.")
-    check_numbers(port=args.port, context=args.context, slots=args.slots, settings=settings)
+    check_numbers(
+        port=args.port, context=args.context, slots=args.slots, data_parallel=args.data_parallel,
+        gpu_share=args.gpu_share, settings=settings,
+    )  # fmt: skip
     if args.detach:
         return _detach(args, settings)
     return _keep(args, settings, say)
@@ -100,7 +120,8 @@ def _keep(args: argparse.Namespace, settings: Settings, say: Callable[[str], Non
             signal.signal(getattr(signal, name), _interrupt)
     plan = plan_for(
         args.model, loras=args.lora, engine=args.engine, host=args.host, port=args.port, context=args.context,
-        slots=args.slots, settings=settings, say=say, progress=download_bar(args.model, silent=args.json),
+        slots=args.slots, data_parallel=args.data_parallel, gpu_share=args.gpu_share, dtype=args.dtype, settings=settings, say=say,
+        progress=download_bar(args.model, silent=args.json),
     )  # fmt: skip
     serving = Serving(plan, settings.cache_dir, say=say)
     try:
@@ -137,6 +158,9 @@ def _detach(args: argparse.Namespace, settings: Settings) -> int:
     command += [part for each in args.lora for part in ("--lora", each)]
     command += ["--context", str(args.context)] if args.context is not None else []
     command += ["--threads", str(args.threads)] if args.threads is not None else []
+    command += ["--data-parallel", str(args.data_parallel)]
+    command += ["--dtype", args.dtype] if args.dtype else []
+    command += ["--gpu-share", str(args.gpu_share)] if args.gpu_share is not None else []
     with out.open("wb") as file:
         keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
     seen = 0
@@ -168,7 +192,7 @@ def _status(args: argparse.Namespace, settings: Settings) -> int:
         again = f", started again {served.restarts}x" if served.restarts else ""
         print(f"{served.port:<6} {served.state:<10} {served.engine} {served.version}, pid {served.pid}{again}")
         for name in served.models:
-            print(f"{'':<6} {'':<10} --llm {served.url}#{name}{' (LoRA)' if name in served.adapters else ''}")
+            print(f"{'':<6} {'':<10} {served.flag} {served.url}#{name}{' (LoRA)' if name in served.adapters else ''}")
         print(f"{'':<6} {'':<10} log {served.log}")
     return 0
 
@@ -203,7 +227,7 @@ def _adapters(args: argparse.Namespace, settings: Settings) -> int:
     for name in args.unload:
         unload_adapter(served.url, name, key=key)
         served = update(served, settings.cache_dir, lambda now, n=name: now.without_adapter(n))  # type: ignore[misc]
-    _show(args, _told(served), "\n".join(f"--llm {served.url}#{name}" for name in served.models))
+    _show(args, _told(served), "\n".join(f"{served.flag} {served.url}#{name}" for name in served.models))
     return 0
 
 
@@ -226,8 +250,7 @@ def _told(served: Served) -> dict[str, Any]:
 
 
 def _ready(served: Served, *, detached: bool = False) -> str:
-    lines = [f"--llm {served.llm}"]
-    lines += [f"--llm {served.url}#{name}" for name in list(served.models)[1:]]
+    lines = [f"{served.flag} {served.url}#{name}" for name in served.models]
     end = f"inloop serve --stop {served.port}" if detached else "Ctrl-C stops it"
     return "\n".join([*lines, f"log {served.log}; {end}"])
 

@@ -12,7 +12,7 @@ from .parsing import entries_before_cut, json_from, numbered_from, tags_from
 from .probes import FEATURES, Asker, thinks
 from .retries import Refused
 from .transport import OPENAI
-from .wire import estimate
+from .wire import estimate, image_part
 
 __all__ = [
     "Asker",
@@ -30,6 +30,7 @@ __all__ = [
     "common",
     "estimate",
     "entries_before_cut",
+    "image_part",
     "json_from",
     "measure",
     "numbered_from",

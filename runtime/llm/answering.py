@@ -48,8 +48,10 @@ class Answering:
         if able.thinks.state == "yes":
             self._thinks, self._room = True, max(self._room, min(_FIRST_ROOM, self._most))
 
-    async def pay(self, body: dict[str, Any], on_text: Callable[[str], None] | None) -> tuple[dict[str, Any], Cost]:
-        """The value for the ledger, `{"choices": [...], "cost": {...}}`, and what all the requests for it cost.
+    async def pay(
+        self, body: dict[str, Any], on_text: Callable[[str], None] | None, *, call: str = ""
+    ) -> tuple[dict[str, Any], Cost]:
+        """The value for the ledger's `call` (its key), `{"choices": [...], "cost": {...}}`, and what all the requests for it cost.
 
         Raises:
             Unusable: no choice is an answer, also with the most room.
@@ -57,32 +59,32 @@ class Answering:
         """
         stops = body.get("stop", ())
         if stops and not self._thinks:
-            value, cost = await self._with_room(body, on_text)
+            value, cost = await self._with_room(body, on_text, call)
             if not any(choice["thinking"] or is_starved(choice) for choice in value["choices"]):
                 return self._kept([_ended(choice, stops) for choice in value["choices"]], cost, body["max_tokens"])
             spent = cost
         else:
             spent = Cost()
         body = {name: value for name, value in body.items() if name != "stop"}
-        choices, cost, room = await self._finished(body, on_text)
+        choices, cost, room = await self._finished(body, on_text, call)
         return self._kept([_ended(choice, stops) for choice in choices], spent + cost, body["max_tokens"] + room)
 
     async def _finished(
-        self, body: dict[str, Any], on_text: Callable[[str], None] | None
+        self, body: dict[str, Any], on_text: Callable[[str], None] | None, call: str
     ) -> tuple[list[dict[str, Any]], Cost, int]:
         """The choices with as much room as they need, what that cost, and the room."""
         room = self._room
         try:
-            value, spent = await self._with_room(body, on_text, room)
+            value, spent = await self._with_room(body, on_text, call, room)
         except Refused:
             if not room:
                 raise
             room = 0  # this prompt leaves no place for it in the server's context
-            value, spent = await self._with_room(body, on_text)
+            value, spent = await self._with_room(body, on_text, call)
         while any(map(is_starved, value["choices"])) and room < self._most:
             larger = min(max(_FIRST_ROOM, room * _GROWTH), self._most)
             try:
-                value, cost = await self._with_room(body, on_text, larger)
+                value, cost = await self._with_room(body, on_text, call, larger)
             except Refused:
                 break  # longer than the server's context: what came before is what there is
             room, spent = larger, spent + cost
@@ -101,7 +103,7 @@ class Answering:
         return {"choices": answers, "cost": cost.model_dump()}, cost
 
     async def _with_room(
-        self, body: dict[str, Any], on_text: Callable[[str], None] | None, room: int = 0
+        self, body: dict[str, Any], on_text: Callable[[str], None] | None, call: str, room: int = 0
     ) -> tuple[dict[str, Any], Cost]:
         """One request in the dialect of the server, which is learnt where it is not known."""
         asked = body | {"max_tokens": body["max_tokens"] + room}
@@ -109,7 +111,9 @@ class Answering:
         while True:
             sent = self.dialect.put(asked, besides)
             try:
-                answered = await self._sender.pay(sent, on_text, opened=self._opened, slower=1 + room / _FIRST_ROOM)
+                answered = await self._sender.pay(
+                    sent, on_text, opened=self._opened, slower=1 + room / _FIRST_ROOM, call=call
+                )
             except Refused as refusal:
                 unknown = self.dialect.named(refusal, sent)
                 if not unknown:

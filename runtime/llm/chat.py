@@ -218,21 +218,22 @@ class OpenAIChat:
         """One request through the ledger: {"choices": [...], "cost": {...}} and whether it was there already."""
         listener = asked.on_text if index == 0 else None
 
+        call = self._call(asked, n=n, index=index, native=native)
+
         async def pay() -> tuple[dict[str, Any], Cost]:
             choice_by = await self._check_able(asked, n=n, native=native)
             body = asked.body(self.model, n=n, index=index, native=native, store=self._store, choice_by=choice_by)
             if self.sender.url == OPENAI:  # its newer models refuse the name that everyone else knows
                 self._answering.dialect.refused.add("max_tokens")
             if not (asked.among and native):
-                return await self._answering.pay(body, listener)
-            value, cost = await self._answering.pay(body, None)
+                return await self._answering.pay(body, listener, call=call.key)
+            value, cost = await self._answering.pay(body, None, call=call.key)
             if choice_by == "json_schema":
                 value = unframed(value)
             if listener is not None:
                 listener(value["choices"][0]["text"])
             return value, cost
 
-        call = self._call(asked, n=n, index=index, native=native)
         value, cached = await self._store.ledger.once(call, pay, usable=_answers)
         if cached and not value["choices"]:
             raise Refused("the server is known to refuse this form of request")

@@ -24,10 +24,7 @@ class EmbeddingSender(Sender):
     """
 
     answers = "list of embeddings"
-
-    def __init__(self, *args: Any, option: str, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.option = option
+    option = "--embedder"
 
     async def send(self, url: str, body: dict[str, Any], on_text: Any = None, **options: Any) -> dict[str, Any]:
         """Send one request once to the server at `url`; raises whatever the client library raises."""

@@ -21,6 +21,7 @@ from ..records import Cost
 from .adaptive_limit import Turn
 from .address import check_listed
 from .balancer import Balancer, Server, prefix_of
+from .price import Price
 from .rate_limit import Rate, RateLimit, limit_of, reckoned
 from .replies import NoStream, from_completion, from_stream
 from .retries import Problem, judge
@@ -51,9 +52,11 @@ class Sender:
         attempts: all tries of one request.
         pause: the first pause between two tries in seconds; it doubles.
         patience: the longest pause that is waited for.
-        free: whether an answer costs nothing; else its price is not known.
+        free: whether an answer costs nothing.
+        price: of its tokens, where that is known.
         returning: whether the server at a URL is being started again (blocking, asked where nobody answers).
         limit: requests and tokens a minute of the server at a URL; default: none, but what `Retry-After` asks for.
+        option: the flag that names it, for messages.
     """
 
     answers = "chat completion"
@@ -76,6 +79,8 @@ class Sender:
         free: bool = False,
         returning: Callable[[str], bool] | None = None,
         limit: Callable[[str], RateLimit] = lambda url: limit_of(url, Rate()),
+        option: str = "",
+        price: Price | None = None,
     ) -> None:
         if concurrency < 1 or attempts < 1:
             raise BadInput(f"concurrency={concurrency!r}, attempts={attempts!r}: both must be at least 1")
@@ -86,12 +91,13 @@ class Sender:
         self.where = f"the server{'s' * (len(self.urls) > 1)} of {model!r} at {' and '.join(self.urls)}"
         servers = [Server(each, model, limit(each)) for each in self.urls]
         self.balancer = Balancer(servers, most=concurrency, check=lambda url: check_listed(url, model, key))
+        self.option = option or self.option
         self._who = who
         self._timeout = timeout
         self._attempts = attempts
         self._pause = pause
         self._patience = patience
-        self.is_free = free
+        self.is_free, self._price = free, price
         self._returning = returning
         self._streams = self._counts_streams = True
         self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = weakref.WeakKeyDictionary()
@@ -103,10 +109,12 @@ class Sender:
         *,
         opened: bool = False,
         slower: float = 1.0,
+        call: str = "",
     ) -> tuple[dict[str, Any], Cost]:
         """Send one request until it is answered: `{"choices": [...]}` (see `replies`) and the cost.
 
-        `opened`: the model begins inside of its thinking. `slower`: how many times as long as usual an answer may take.
+        `opened`: the model begins inside of its thinking. `slower`: how many times as long as usual an answer may take. `call`: the key
+        of the ledger's call that it is for.
 
         Raises:
             PrerequisiteError: the server is down, refuses the key, or does not know the model.
@@ -236,10 +244,16 @@ class Sender:
             admitted.tokens = 0  # what it cost is not known, and mostly nothing
             raise
         seconds = time.monotonic() - begun
-        cost = cost_of(body, value, seconds, money=0.0 if self.is_free else None)
+        cost = self.priced(cost_of(body, value, seconds, money=None))
         admitted.tokens = cost.input_tokens + cost.output_tokens
         turn.done(seconds, cost.output_tokens // max(1, len(value["choices"])))
         return value, cost
+
+    def priced(self, cost: Cost) -> Cost:
+        """The cost with what its tokens come to in money, where that is known."""
+        if not self.is_free and self._price is None:
+            return cost
+        return cost.model_copy(update={"money": 0.0 if self.is_free or self._price is None else self._price.of(cost)})
 
     def _all_down(self) -> str:
         """What each of several servers said last; "" for one."""

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from ..errors import CallFailed
-from ..records import Cost, Message
+from ..records import BlobRef, Cost, Message
 from .parsing import json_from
 
 if TYPE_CHECKING:
     from ..store import Store
 
-__all__ = ["Question", "cost_of", "estimate", "fitting", "unframed"]
+__all__ = ["Question", "cost_of", "estimate", "fitting", "image_part", "unframed"]
 
 _CHOICE = "answer"
 _CHOICE_FRAME = 16  # tokens of the JSON around a choice
@@ -137,11 +137,14 @@ def unframed(value: dict[str, Any]) -> dict[str, Any]:
 def _wire(message: Message, store: Store) -> dict[str, Any]:
     if not message.images:
         return {"role": message.role, "content": message.content}
-    parts: list[dict[str, Any]] = []
-    for ref in message.images:
-        data = base64.b64encode(store.blobs.get(ref)).decode("ascii")
-        parts.append({"type": "image_url", "image_url": {"url": f"data:{ref.media_type};base64,{data}"}})
+    parts = [image_part(ref, store) for ref in message.images]
     return {"role": message.role, "content": [*parts, {"type": "text", "text": message.content}]}
+
+
+def image_part(ref: BlobRef, store: Store) -> dict[str, Any]:
+    """A picture as a part of a message."""
+    data = base64.b64encode(store.blobs.get(ref)).decode("ascii")
+    return {"type": "image_url", "image_url": {"url": f"data:{ref.media_type};base64,{data}"}}
 
 
 def _text_of(message: dict[str, Any]) -> str:

@@ -29,19 +29,25 @@ def serve(
     port: int = 0,
     context: int | None = None,
     slots: int = 1,
+    data_parallel: int = 1,
+    gpu_share: float | None = None,
+    dtype: str = "",
     settings: Settings | None = None,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> Serving:
     """Start a server of a language model and wait until it answers; `with` stops it at the end.
 
     Args:
-        model: smollm2, mini-writer, mini-answerer, gguf:PATH, a model folder, or a hub id.
+        model: smollm2, mini-writer, mini-answerer, gguf:PATH, a model folder, or a hub id; one that chats, sees and chats, or embeds (vLLM).
         loras: adapters as NAME=FOLDER, each served as the model NAME.
         engine: "auto" takes vLLM, or the embedded server where vLLM has no place.
         host: any but loopback needs a key.
         port: 0 for a free one.
         context: the longest prompt and answer together, in tokens.
         slots: requests at once of the embedded server; 1 keeps seeds exact.
+        data_parallel: copies of the model that vLLM puts on so many GPUs, behind one address.
+        gpu_share: of each GPU's memory, above 0 and at most 1, for several servers side by side; default: what is free.
+        dtype: "float32", "bfloat16" or "float16", of vLLM; default: what suits the machine, and float32 for models that embed.
         settings: default: what `inloop config` shows.
         on_line: called with what the start says.
 
@@ -51,7 +57,8 @@ def serve(
     """
     settings = settings or Settings.load()
     plan = plan_for(
-        model, loras=loras, engine=engine, host=host, port=port, context=context, slots=slots, settings=settings, say=on_line
+        model, loras=loras, engine=engine, host=host, port=port, context=context, slots=slots,
+        data_parallel=data_parallel, gpu_share=gpu_share, dtype=dtype, settings=settings, say=on_line,
     )  # fmt: skip
     serving = Serving(plan, settings.cache_dir, say=on_line)
     serving.start()
@@ -67,12 +74,17 @@ def plan_for(
     port: int,
     context: int | None,
     slots: int,
+    data_parallel: int = 1,
+    gpu_share: float | None = None,
+    dtype: str = "",
     settings: Settings,
     say: Callable[[str], None],
     progress: Progress | None = None,
 ) -> Plan:
     """How a model is served on this machine. Raises what `serve` raises."""
-    check_numbers(port=port, context=context, slots=slots, settings=settings)
+    check_numbers(
+        port=port, context=context, slots=slots, data_parallel=data_parallel, gpu_share=gpu_share, settings=settings
+    )
     key = settings.api_key.get_secret_value() if settings.api_key is not None and _is_our_key(settings) else ""
     reason = no_place()
     if engine == "vllm" and reason is not None:
@@ -88,8 +100,12 @@ def plan_for(
         say(f"vLLM {environment.version} serves {servable.name}; the start takes half a minute or more")
         return vllm_plan(
             servable, environment, port=chosen_port, host=host, key=key, cache_dir=settings.cache_dir, context=context,
-            threads=settings.threads, say=say,
+            threads=settings.threads, data_parallel=data_parallel, gpu_share=gpu_share, dtype=dtype, say=say,
         )  # fmt: skip
+    if data_parallel > 1 or gpu_share is not None or dtype:
+        raise BadInput(
+            "--data-parallel, --gpu-share and --dtype are vLLM's: the embedded server runs on the CPU, once, as its file is quantised."
+        )
     if reason is not None and engine != "embedded":
         say(f"{reason}: the embedded server (llama.cpp) serves {servable.name} instead")
     return embedded_plan(
@@ -98,7 +114,15 @@ def plan_for(
     )  # fmt: skip
 
 
-def check_numbers(*, port: int, context: int | None, slots: int, settings: Settings) -> None:
+def check_numbers(
+    *,
+    port: int,
+    context: int | None,
+    slots: int,
+    settings: Settings,
+    data_parallel: int = 1,
+    gpu_share: float | None = None,
+) -> None:
     """Refuse what a server would start with and not work: more threads than cores would only wait for each other."""
     cores = cpu_cores()
     if settings.threads is not None and settings.threads > cores:
@@ -109,6 +133,10 @@ def check_numbers(*, port: int, context: int | None, slots: int, settings: Setti
         raise BadInput(f"--slots {slots} cannot be used: give 1 or more.")
     if context is not None and context < _LEAST_CONTEXT:
         raise BadInput(f"--context {context} cannot be used: give {_LEAST_CONTEXT} tokens or more.")
+    if data_parallel < 1 or (gpu_share is not None and not 0 < gpu_share <= 1):
+        raise BadInput(
+            f"--data-parallel {data_parallel}, --gpu-share {gpu_share}: give 1 copy or more, and a share above 0 and at most 1."
+        )
     if not 0 <= port <= 65535:
         raise BadInput(f"--port {port} cannot be used: give 1 to 65535, or leave it out for a free one.")
 

@@ -41,9 +41,15 @@ def vllm_plan(
     key: str = "",
     context: int | None = None,
     threads: int | None = None,
+    data_parallel: int = 1,
+    gpu_share: float | None = None,
+    dtype: str = "",
     say: Callable[[str], None] = lambda text: None,
 ) -> Plan:
     """The plan for a vLLM server; a GGUF model is converted now, if it was not before.
+
+    `data_parallel`: so many copies of the model, each on a GPU of its own, behind one address. `gpu_share`: of each GPU's memory; default: what is free.
+    `dtype`: "float32", "bfloat16" or "float16"; default: on a CPU what it computes best, for models that embed float32; on a GPU the model's own.
 
     Raises:
         BadInput: an adapter of another base, a public host without a key.
@@ -53,22 +59,30 @@ def vllm_plan(
     local = Path(source) if model.hub is None else None
     on_cpu = environment.build == "cpu" or (environment.build == "" and shutil.which("nvidia-smi") is None)
     arguments = ["--model", source, "--served-model-name", model.name, "--host", host, "--port", str(port)]
-    arguments += ["--enable-prefix-caching", "--generation-config", "vllm", "--allowed-origins", json.dumps([NO_PAGES])]
+    arguments += ["--allowed-origins", json.dumps([NO_PAGES])]
+    embeds = model.flag != "--llm"
+    arguments += ["--runner", "pooling"] if embeds else ["--enable-prefix-caching", "--generation-config", "vllm"]
     variables = {"PYTHONUNBUFFERED": "1"}
-    most, dtype = _longest(local), "auto"
+    most = _longest(local)
     if on_cpu:
-        dtype = _cpu_dtype()
+        dtype = dtype or ("float32" if embeds else _cpu_dtype())  # vectors as of the same model in process
         space = _cache_space(local, growth=2.0 if dtype == "float32" else 1.0)
         variables |= {"VLLM_CPU_OMP_THREADS_BIND": _cores(threads), "VLLM_CPU_KVCACHE_SPACE": str(space)}
-        arguments += ["--dtype", dtype]
-        context = context or (min(most, _CONTEXT) if most else None)
+        if not embeds:  # sentence encoders often read less than their positions allow, and vLLM knows how much
+            context = context or (min(most, _CONTEXT) if most else None)
+        if data_parallel > 1 or gpu_share is not None:
+            raise BadInput(
+                "--data-parallel and --gpu-share are for GPUs: on CPUs start one server more, with --threads"
+            )
     else:
-        arguments += ["--gpu-memory-utilization", f"{_gpu_share():.2f}"]
+        arguments += ["--gpu-memory-utilization", f"{gpu_share or _gpu_share():.2f}"]
+        arguments += ["--data-parallel-size", str(data_parallel)] if data_parallel > 1 else []
+    arguments += ["--dtype", dtype or "auto"]
     if context is not None:
         if most and context > most:
             raise BadInput(f"--context {context}: the model reads {most} tokens at most")
         arguments += ["--max-model-len", str(context)]
-    if _takes_adapters(local):
+    if not embeds and _takes_adapters(local):
         rank = max([16, *(adapter.rank for adapter in model.adapters)])
         slots = max(_ADAPTERS, len(model.adapters))
         arguments += ["--enable-lora", "--max-lora-rank", str(_rank(rank)), "--max-loras", str(slots)]
@@ -93,8 +107,12 @@ def vllm_plan(
         host=host,
         key=key,
         log=log,
-        models={name: f"vllm-{environment.version}-{dtype}:{revision}" for name, revision in model.revisions.items()},
+        models={
+            name: f"vllm-{environment.version}-{dtype or 'auto'}:{revision}"
+            for name, revision in model.revisions.items()
+        },
         adapters=paths,
+        flag=model.flag,
         explain=explain_vllm,
     )
 
@@ -116,7 +134,7 @@ def embedded_plan(
     """
     if model.gguf is None:
         raise BadInput(
-            f"the embedded server reads GGUF files, which {model.name!r} is not; serve it with vLLM"
+            f"the embedded server reads GGUF files of models that chat, which {model.name!r} is not; serve it with vLLM"
             " (inloop serve --install) or give a .gguf file"
         )
     if len(model.adapters) > 1:
@@ -173,6 +191,12 @@ _ENDS = (
         "free some memory, give a shorter --context, or serve a smaller model",
     ),
     (("no space left on device",), "the disk is full", "free some disk space"),
+    (
+        ("no module named 'torchvision'",),
+        "vLLM reads pictures with torchvision, which its environment does not have",
+        "install the one that fits its torch there: PYTHON -m pip install torchvision==0.28.0"
+        " --index-url https://download.pytorch.org/whl/cpu",
+    ),
     (
         ("are not supported for now", "has no vllm implementation", "not a language model"),
         "vLLM cannot serve this kind of model",

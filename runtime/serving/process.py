@@ -45,7 +45,7 @@ Engine = Literal["vllm", "embedded"]
 class Plan:
     """What to run: `command` gets `first_line` as JSON on its standard input, which then stays open as its lease.
 
-    `models`: ids with revisions, the one to use first. `explain` turns the end of a log into what went wrong and what to
+    `models`: ids with revisions, the one to use first; `flag`: what takes them. `explain` turns the end of a log into what went wrong and what to
     do, where it knows. `silence`: seconds without a word in the log, and without any CPU time used, after which a start is given up.
     """
 
@@ -57,6 +57,7 @@ class Plan:
     log: Path
     models: Mapping[str, str]
     adapters: Mapping[str, str] = field(default_factory=dict)
+    flag: str = "--llm"
     host: str = "127.0.0.1"
     key: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -114,7 +115,7 @@ class Serving:
         self._guard = threading.Lock()
         self.served = Served(
             url=plan.url, engine=plan.engine, version=plan.version, state="starting", pid=os.getpid(), log=plan.log,
-            since=round(time.time(), 3), models=dict(plan.models), adapters=dict(plan.adapters),
+            since=round(time.time(), 3), models=dict(plan.models), adapters=dict(plan.adapters), flag=plan.flag,
         )  # fmt: skip
 
     def start(self) -> Served:

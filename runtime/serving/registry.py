@@ -29,7 +29,7 @@ State = Literal["starting", "ready", "restarting", "failed", "stopped"]
 class Served(Record):
     """One server. `models`: the ids that it answers to, the one to use first, with their revisions for the call ledger.
 
-    `adapters`: the folders of those that are LoRA adapters; `pid`: of the keeper.
+    `adapters`: the folders of those that are LoRA adapters; `flag`: what takes the models; `pid`: of the keeper.
     """
 
     url: str
@@ -41,6 +41,7 @@ class Served(Record):
     since: float
     models: dict[str, str]
     adapters: dict[str, str] = Field(default_factory=dict)
+    flag: str = "--llm"
     restarts: int = 0
     note: str = ""
 
@@ -62,7 +63,7 @@ class Served(Record):
 
     @property
     def llm(self) -> str:
-        """What to give to --llm."""
+        """What to give to `flag`."""
         return f"{self.url}#{next(iter(self.models))}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .. import models
 from ..errors import BadInput, PrerequisiteError
@@ -18,13 +18,18 @@ from ..store import file_sha256, folder_revision
 from .adapters import Adapter, check_base, find_adapter
 from .gguf_folder import model_folder
 
-__all__ = ["Servable", "find_servable", "is_known"]
+__all__ = ["Flag", "Servable", "find_servable", "is_known"]
 
 _SPEAKS = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "ForImageTextToText")
+_SEES_AND_READS = ("CLIPModel", "SiglipModel")
+_READS = ("BertModel", "RobertaModel")
+
+Flag = Literal["--llm", "--clip", "--embedder"]
+"""What takes a model: `--llm` one that chats (and as a judge or captioner one that sees), the others those that embed."""
 
 
 class Servable(Record):
-    """A base model and its adapters. One of `gguf`, `folder` and `hub` is set; `first` is the id to use first."""
+    """A base model and its adapters. One of `gguf`, `folder` and `hub` is set; `first` is the id to use first, `flag` what takes it."""
 
     name: str
     revision: str
@@ -33,6 +38,7 @@ class Servable(Record):
     folder: Path | None = None
     hub: str | None = None
     adapters: tuple[Adapter, ...] = ()
+    flag: Flag = "--llm"
 
     @property
     def revisions(self) -> dict[str, str]:
@@ -59,6 +65,7 @@ def find_servable(
 ) -> Servable:
     """The model behind `spec`: `smollm2`, `mini-writer` or `mini-answerer` (smollm2 with that adapter), a GGUF file, a folder, `ORG/NAME`.
 
+    A folder or a hub id may be of a model that chats, with or without pictures, or of one that embeds: CLIP, SigLIP, sentence encoders.
     `loras`: `NAME=FOLDER`, `mini-writer` or `mini-answerer`. A model that is known by name is fetched.
 
     Raises:
@@ -86,16 +93,18 @@ def find_servable(
         sha = file_sha256(path, cache_dir)
         return Servable(name=path.stem, first=path.stem, revision=sha, gguf=path.resolve(), adapters=found)
     if path.is_dir():
-        _check_speaks(config_of(path), spec)
+        flag = _flag(config_of(path), (path / "modules.json").is_file(), spec, loras)
         revision = folder_revision(path, cache_dir)
         name = path.resolve().name
-        return Servable(name=name, first=name, revision=revision, folder=path.resolve(), adapters=found)
+        return Servable(name=name, first=name, revision=revision, folder=path.resolve(), adapters=found, flag=flag)
     if spec.count("/") == 1 and not spec.startswith((".", "/", "~")) and all(spec.split("/")):
         cached = _cached_config(spec)
+        flag = "--llm"
         if cached is not None:
-            _check_speaks(json.loads(cached.read_text(encoding="utf-8")), spec)
+            config = json.loads(cached.read_text(encoding="utf-8"))
+            flag = _flag(config, (cached.parent / "modules.json").is_file(), spec, loras)
         revision = f"{spec}@{cached.parent.name}" if cached is not None else spec
-        return Servable(name=spec, first=spec, revision=revision, hub=spec, adapters=found)
+        return Servable(name=spec, first=spec, revision=revision, hub=spec, adapters=found, flag=flag)
     raise BadInput(
         f"{spec!r} names no model: it is not {', '.join(_names())}, no folder, no .gguf file and no hub id (ORG/NAME)"
     )
@@ -131,11 +140,22 @@ def _names() -> list[str]:
     return [model.chat for model in models.MODELS.values() if model.chat]
 
 
-def _check_speaks(config: dict[str, Any], spec: str) -> None:
+def _flag(config: dict[str, Any], is_encoder: bool, spec: str, loras: Sequence[str]) -> Flag:
+    """What takes the model; `is_encoder`: its folder is laid out as sentence-transformers'."""
     kinds = [str(kind) for kind in config.get("architectures") or ()]
-    if not any(kind.endswith(_SPEAKS) for kind in kinds) or config.get("model_type") in ("blip", "clip"):
+    flag: Flag | None = None
+    if any(kind in _SEES_AND_READS for kind in kinds):
+        flag = "--clip"
+    elif is_encoder or any(kind.endswith(_READS) for kind in kinds):
+        flag = "--embedder"
+    elif any(kind.endswith(_SPEAKS) for kind in kinds) and config.get("model_type") != "blip":
+        return "--llm"
+    if flag is None:
         said = ", ".join(kinds) or "no architecture"
-        raise BadInput(f"{spec!r} is no language model that can be served (its config.json names {said})")
+        raise BadInput(f"{spec!r} is no model that can be served (its config.json names {said})")
+    if loras:
+        raise BadInput(f"--lora: {spec!r} embeds, and is served without adapters")
+    return flag
 
 
 def _cached_config(hub: str) -> Path | None:

@@ -20,6 +20,7 @@ from ...runtime.run import chunks, settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
 from .entries import packed, refuse_empty, unpacked
+from .served import ServedClip, is_served
 
 if TYPE_CHECKING:
     from ...runtime.settings import Settings
@@ -36,7 +37,7 @@ ENCODER: Role[Embedder] = Role("CLIP model", Embedder, own=("mini",))
 
 @ENCODER.opener
 def open_clip(spec: str, store: Store, settings: Settings) -> Embedder:
-    """The CLIP model behind `spec`: "mini", a folder of `CLIPModel`, a hub id, or your own.
+    """The CLIP model behind `spec`: "mini", a folder of `CLIPModel`, a hub id, `http(s)://HOST:PORT/v1[,http(s)://...][#MODEL]`, or your own.
 
     `SPEC?adapter=FOLDER` is the model with the gated blocks that `tools.adaptation.react` trained for it: another model, with a revision
     of its own.
@@ -45,6 +46,8 @@ def open_clip(spec: str, store: Store, settings: Settings) -> Embedder:
         BadInput: no such model, a model of another kind, or an adapter of another model.
         PrerequisiteError: the model cannot be fetched, or a bundled file is missing or altered.
     """
+    if is_served(spec):
+        return ServedClip(spec, store, settings)
     weights = find_weights(spec, "clip", settings.cache_dir)
     unknown = sorted(set(weights.options) - {"adapter"})
     if unknown:

@@ -1,15 +1,16 @@
-"""Embeddings of texts behind a server's `/v1/embeddings` (vLLM, OpenAI and others), through the call ledger."""
+"""Embeddings behind a server's `/v1/embeddings`, through the call ledger: of texts (OpenAI's API), and of pictures too (vLLM's pooling models)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.errors import CallFailed
+from ...runtime.errors import CallFailed, PrerequisiteError
 from ...runtime.gatherer import Gatherer
-from ...runtime.llm import EmbeddingSender, Refused, address
-from ...runtime.records import Cost
+from ...runtime.llm import EmbeddingSender, Refused, address, image_part
+from ...runtime.records import BlobRef, Cost
 from ...runtime.run import settled
 from ...runtime.serving import find_served
 from ...runtime.store import Call
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ...runtime.settings import Settings
     from ...runtime.store import Store
 
-__all__ = ["ServedTextEmbedder", "is_served"]
+__all__ = ["ServedClip", "ServedTextEmbedder", "is_served"]
 
 _TEXTS = 64  # of one request
 
@@ -63,11 +64,13 @@ class ServedEmbedder:
         await self._sender.aclose()
 
     async def _embed_text(self, text: str) -> list[float]:
-        call = Call(kind="embedding", model=self.model, revision=self.revision, params={}, inputs={"text": text})
+        return await self._once({"text": text}, lambda: self._texts.submit(text))
+
+    async def _once(self, inputs: dict[str, str], embed: Callable[[], Awaitable[list[float]]]) -> list[float]:
+        call = Call(kind="embedding", model=self.model, revision=self.revision, params={}, inputs=inputs)
 
         async def compute() -> tuple[Any, Cost]:
-            vector = await self._texts.submit(text)
-            return packed(vector), Cost(calls=1, money=0.0 if self._sender.is_free else None)
+            return packed(await embed()), Cost(calls=1, money=0.0 if self._sender.is_free else None)
 
         value, _ = await self._store.ledger.once(call, compute)
         return unpacked(value)
@@ -97,3 +100,36 @@ class ServedTextEmbedder(ServedEmbedder):
         """
         refuse_empty(texts)
         return await settled([self._embed_text(text) for text in texts])
+
+
+class ServedClip(ServedEmbedder):
+    """An `Embedder` of texts and pictures behind vLLM (`inloop serve` of a CLIP or a SigLIP); a picture is a request of its own."""
+
+    option = "--clip"
+
+    async def texts(self, texts: Sequence[str], *, role: str | None = None) -> list[list[float]]:
+        """One unit vector a text, in order; the same in every `role`.
+
+        Raises:
+            BadInput: an empty text.
+            PrerequisiteError: the server is down, refuses the key or does not know the model.
+            CallFailed: the server refused a text (one that is longer than the text encoder), or answered what is no embedding.
+        """
+        refuse_empty(texts)
+        return await settled([self._embed_text(text) for text in texts])
+
+    async def images(self, images: Sequence[BlobRef]) -> list[list[float]]:
+        """One unit vector a picture, in order. Raises as `texts` does."""
+        return await settled([self._once({"image": each.sha256}, partial(self._embed_image, each)) for each in images])
+
+    async def _embed_image(self, image: BlobRef) -> list[float]:
+        message = {"role": "user", "content": [image_part(image, self._store)]}
+        try:
+            value, _ = await self._sender.pay({"model": self.model, "messages": [message]}, None)
+        except Refused as refusal:
+            raise PrerequisiteError(
+                f"{self._sender.where} takes no pictures to embed ({refusal.words[:200]})",
+                remedy="serve a model that embeds texts and pictures, such as openai/clip-vit-base-patch32: inloop serve MODEL",
+            ) from refusal
+        vector: list[float] = value["vectors"][0]
+        return vector

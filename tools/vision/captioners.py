@@ -45,7 +45,7 @@ def open_captioner(spec: str, store: Store, settings: Settings) -> Captioner:
         PrerequisiteError: the model cannot be fetched, a bundled file is missing or altered, or transformers has no such class.
     """
     if is_served(spec):
-        return ServedCaptioner(open_server(spec, store, settings))
+        return ServedCaptioner(open_server(spec, store, settings, option="--captioner"))
     name, sign, options = spec.strip().partition("?")
     weights = find_weights(("mini" if name == _MINI else name) + sign + options, "promptcap", settings.cache_dir)
     config = weights.config()

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ServedCaptioner", "ServedVQA", "is_served", "open_served_vqa"]
 
-_ALTERNATIVES = 10
-_CLOSED = ("Yes", "No")
+_ALTERNATIVES = 20  # the most that servers give
+_CLOSED = ("Yes", "No", "yes", "no")
+"""What a server is held to: both spellings, since the probabilities of both count, as in process. There those with a blank before them count
+too, of which a chat template leaves next to nothing."""
 _ANSWER_TOKENS, _CAPTION_TOKENS = 16, 96
 
 
@@ -39,7 +41,7 @@ def is_served(spec: str) -> bool:
 
 def open_served_vqa(spec: str, store: Store, settings: Settings) -> ServedVQA:
     """The judge at `http(s)://HOST:PORT/v1[,http(s)://...][#MODEL]`; raises as `open_chat` does."""
-    return ServedVQA(open_server(spec, store, settings))
+    return ServedVQA(open_server(spec, store, settings, option="--vqa"))
 
 
 class _Served:
