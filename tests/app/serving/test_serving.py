@@ -255,16 +255,30 @@ def test_a_guard_that_is_killed_leaves_nobody_on_the_port(cache: Path) -> None:
 
 
 def test_what_cannot_be_served(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    clip = tmp_path / "clip"
-    clip.mkdir()
-    (clip / "config.json").write_text('{"architectures": ["CLIPModel"], "model_type": "clip"}', encoding="utf-8")
-    (clip / "model.safetensors").write_bytes(b"x")
+    def folder_of(architecture: str) -> Path:
+        folder = tmp_path / architecture
+        folder.mkdir()
+        config = {"architectures": [architecture], "model_type": "x"}
+        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        (folder / "model.safetensors").write_bytes(b"x")
+        return folder
+
+    sam, clip = folder_of("SamModel"), folder_of("CLIPModel")
+    assert [find_servable(str(folder), [], cache).flag for folder in (clip, folder_of("BertModel"))] == [
+        "--clip",
+        "--embedder",
+    ]
+    assert find_servable(str(folder_of("LlavaForConditionalGeneration")), [], cache).flag == "--llm"
+    with pytest.raises(BadInput, match="embeds, and is served without adapters"):
+        find_servable(str(clip), ["mini-writer"], cache)
+    with pytest.raises(BadInput, match="reads GGUF files of models that chat"):
+        embedded_plan(find_servable(str(clip), [], cache), port=0, cache_dir=cache)
     empty = tmp_path / "empty"
     empty.mkdir()
     (tmp_path / "text.gguf").write_text("hello", encoding="utf-8")
     for spec, words in (
         ("nonsense", "names no model"),
-        (str(clip), "no language model.*CLIPModel"),
+        (str(sam), "no model that can be served.*SamModel"),
         (str(empty), "config.json"),
         (f"gguf:{tmp_path / 'no.gguf'}", "there is no file"),
         (str(tmp_path / "text.gguf"), "not a GGUF"),
@@ -345,6 +359,19 @@ def test_the_command_line_of_vllm(cache: Path, tmp_path: Path) -> None:
     assert "k-1" not in " ".join(command) and env["VLLM_API_KEY"] == "k-1"
     assert env["HF_HUB_OFFLINE"] == "1" and len(env["VLLM_CPU_OMP_THREADS_BIND"].split(",")) == 1
     assert list(made.models) == ["tiny-llm"] and "9.9" in made.models["tiny-llm"]
+    gpu = Environment(python=Path("/env/bin/python"), version="9.9", build="cuda")
+    many = vllm_plan(model, gpu, port=8123, cache_dir=cache, data_parallel=4, gpu_share=0.4).first_line["command"]
+    assert (
+        many[many.index("--data-parallel-size") + 1] == "4"
+        and many[many.index("--gpu-memory-utilization") + 1] == "0.40"
+    )
+    with pytest.raises(BadInput, match="are for GPUs"):
+        vllm_plan(model, here, port=8123, cache_dir=cache, data_parallel=2)
+    clip = find_servable(str(config_folder(tmp_path / "clip", architectures=["CLIPModel"])), [], cache)
+    made = vllm_plan(clip, here, port=8123, cache_dir=cache)
+    command = made.first_line["command"]
+    assert command[command.index("--runner") + 1] == "pooling" and command[command.index("--dtype") + 1] == "float32"
+    assert "--enable-lora" not in command and "--max-model-len" not in command and made.flag == "--clip"
     with pytest.raises(BadInput, match="2048"):
         vllm_plan(model, here, port=8123, cache_dir=cache, context=4096)
     with (folder / "model.safetensors").open("r+b") as file:
