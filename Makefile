@@ -50,7 +50,7 @@ $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "installing inloop and its development tools into $(VENV)"
-	$(PIP) -e '.[dev,train,students,rag,office,detect,ocr,onnx,datasets,labels,qdrant,pgvector,postgres,s3,serve,docs]'
+	$(PIP) -e '.[dev,train,students,rag,office,detect,ocr,onnx,datasets,labels,qdrant,pgvector,postgres,ray,s3,serve,docs]'
 	@$(COMPILE)
 	@touch $(VENV)/.installed $@
 

@@ -84,7 +84,8 @@ class Settings(BaseSettings):
     thinking_tokens: int = Field(default=8192, ge=0)
     """The most tokens for what a language model thinks before it answers, beside those of the answer."""
     engine: str = "local"
-    """What carries a run: `local` (this process), `local:4` (four processes here), `folder` (those that you start with `inloop work`), or one of a package."""
+    """What carries a run: `local` (this process), `local:4` (four processes here), `folder` (those that you start with `inloop work`),
+    `ray://HOST:10001?workers=8` (those that Ray places), or one of a package."""
     spans: bool = False
     """Write OpenTelemetry spans: to the collector of OTEL_EXPORTER_OTLP_ENDPOINT, else to `spans.jsonl` in the run folder."""
     metrics: str = ""

@@ -31,8 +31,14 @@ def _folder(rest: str) -> Engine | None:
     )
 
 
+def _ray(rest: str) -> Engine:
+    from .ray_tasks import RayTasks
+
+    return RayTasks(rest)
+
+
 ENGINES: Registry[Callable[[str], Engine | None]] = Registry(
-    "engine", "inloop.engines", {"local": _local, "folder": _folder}
+    "engine", "inloop.engines", {"local": _local, "folder": _folder, "ray": _ray}
 )
 
 

@@ -1,0 +1,138 @@
+"""The workers of a shared run, whoever started them: followed to the result, and told of when one dies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ..store import StoreLocation
+from .events import Warned
+from .folder import ENGINE, RunFolder
+from .following import Following
+from .shared import SharedRun
+from .signals import drained_by_signals
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+    from .config import RunConfig
+    from .engine import SharedLoop
+    from .result import RunResult
+    from .worker import Listener
+
+__all__ = ["Member", "carried_by_workers"]
+
+_POLL = 0.2  # seconds
+_PATIENCE = 10.0  # seconds in which workers may end by themselves once there is a result
+
+
+class Member(Protocol):
+    """One worker, as whoever started it knows it."""
+
+    name: str
+
+    @property
+    def log(self) -> object:
+        """Where its messages are, in words."""
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it works."""
+
+    def how(self) -> str:
+        """How it ended, in words."""
+
+    def error(self) -> InloopError | None:
+        """What it said of its failure."""
+
+    def ask_to_stop(self) -> None:
+        """Have it stop after its step."""
+
+    def end(self) -> None:
+        """Let go of it; it leaves by itself."""
+
+
+async def carried_by_workers(
+    start: Callable[[], Sequence[Member]],
+    loop: SharedLoop,
+    config: RunConfig,
+    *,
+    folder: RunFolder,
+    settings: Settings,
+    on_event: Listener,
+    parts: Mapping[str, Any],
+) -> RunResult[Any]:
+    """Begin the run of a folder for workers, `start` these, and follow them until there is a result.
+
+    Raises:
+        BadInput: an object of this process is among the `parts`.
+        InloopError: what all workers failed with.
+    """
+    if parts:
+        raise BadInput(
+            f"engine {settings.engine}: {sorted(parts)[0]} is an object of this process, which others do not have: name it as module:object, or leave"
+            " the engine out."
+        )
+    loop.begin_shared(config, folder, settings)
+    run = SharedRun(StoreLocation.named_by(settings), folder.id, worker=ENGINE)
+    members: Sequence[Member] = ()
+    try:
+        members = start()
+        return loop.read_result(await _Crew(members, Following(run)).result(on_event), settings)
+    finally:
+        run.close()
+        for member in members:
+            member.end()
+
+
+class _Crew:
+    """The workers of one run, followed to the result."""
+
+    def __init__(self, workers: Sequence[Member], following: Following) -> None:
+        self._workers, self._following, self._stopped = workers, following, ""
+
+    def request_drain(self, reason: str) -> None:
+        """Ask all of them to stop after their step."""
+        self._stopped = reason
+        for worker in self._workers:
+            worker.ask_to_stop()
+
+    async def result(self, listen: Listener) -> str:
+        run, told = self._following.run, set[str]()
+        with drained_by_signals(self):
+            while True:
+                working = [worker for worker in self._workers if worker.code is None]
+                await self._following.hear(listen)
+                if not working or (await self._following.ask(run.result)) is not None:
+                    break
+                for worker in self._workers:
+                    if worker.code not in (None, 0) and worker.name not in told and not self._stopped:
+                        told.add(worker.name)
+                        run.tell(
+                            Warned(
+                                text=f"worker {worker.name} {worker.how()}: the others go on with its tasks"
+                            ).model_dump(mode="json")
+                        )
+                await asyncio.sleep(_POLL)
+        text = await self._following.ask(run.result)
+        if text is None:
+            raise self._why()
+        for _ in range(int(_PATIENCE / _POLL)):
+            if all(worker.code is not None for worker in self._workers):
+                break
+            await asyncio.sleep(_POLL)
+        await self._following.hear(listen)
+        return text
+
+    def _why(self) -> InloopError:
+        if self._stopped:
+            return Interrupted(f"stopped by {self._stopped}; nothing that was finished is lost")
+        for worker in self._workers:
+            if (error := worker.error()) is not None:
+                return error
+        last = self._workers[-1]
+        return PrerequisiteError(
+            f"all {len(self._workers)} workers ended without a result: {last.name} {last.how()}",
+            remedy=f"see {last.log}, then go on with the run.",
+        )
