@@ -1,14 +1,16 @@
 """The answerer of questions about pictures it cannot see: from captions, tags, what is written, passages, and worked examples.
 
 Several votes on one question are, with examples, prompts with different examples (the most similar first vote, the next ones the
-second), each greedy; without examples, samples of one prompt.
+second), each greedy; without examples, one greedy and samples of the same prompt.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 
-from ...runtime.errors import BadInput
+from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Chat
 from ...runtime.records import Record, Reply
 from ...tools.data import Shot
@@ -43,53 +45,69 @@ class CaptionAnswerer:
         """What the report says."""
         return self.chat.model
 
-    async def vote(
+    async def votes(
         self,
         question: str,
         context: Sequence[str] | None,
-        shots: Sequence[Shot],
+        shots: Sequence[Sequence[Shot]] = (),
         *,
-        number: int = 0,
+        count: int = 1,
         choices: Sequence[str] = (),
         candidates: Sequence[tuple[str, float]] = (),
         logprobs: bool = True,
-    ) -> Vote:
-        """The vote `number`. `context`: what is known, in its order; None leaves its place out (the blind baseline).
+    ) -> list[Vote | CallFailed]:
+        """`count` votes, in their order; where one failed for good, its failure stands in its place.
 
-        `shots` are given the most similar first, and shown last.
+        `context`: what is known, in its order; None leaves its place out (the blind baseline). `shots`: the examples of each vote, the most
+        similar first, which are shown last; taken in turn. Without examples the first vote is greedy, and the others are samples of the same prompt,
+        asked for at once.
 
         Raises:
-            CallFailed: the chat model failed.
+            CallFailed: a failure that may pass by itself.
+            PrerequisiteError: as `Chat.complete`; all votes end before one is raised.
         """
-        messages = answering_messages(self.preset, question, context, shots, choices=choices, candidates=candidates)
-        sampled = number > 0 and not shots
-        temperature, seed = (_TEMPERATURE if sampled else 0.0), self.seed + (number if sampled else 0)
-        if choices:
+
+        async def asked(examples: Sequence[Shot], n: int, seed: int, temperature: float) -> list[Vote]:
+            messages = answering_messages(
+                self.preset, question, context, examples, choices=choices, candidates=candidates
+            )
             # held to the choices where the server can be; probabilities of the JSON around a choice would mean nothing
-            reply = await self.chat.complete(
-                messages, seed=seed, temperature=temperature, max_tokens=max(self.max_tokens, 24), among=tuple(choices)
-            )
+            room = max(self.max_tokens, 24) if choices else self.max_tokens
+            form: dict[str, Any] = {"among": tuple(choices)} if choices else {"stop": ("\n",), "logprobs": logprobs}
+            reply = await self.chat.complete(messages, n=n, seed=seed, temperature=temperature, max_tokens=room, **form)
+            return [self._vote(reply, place, choices) for place in range(len(reply.texts))]
+
+        if shots:
+            parts = [(1, asked(shots[number % len(shots)], 1, self.seed, 0.0)) for number in range(count)]
         else:
-            reply = await self.chat.complete(
-                messages,
-                seed=seed,
-                temperature=temperature,
-                max_tokens=self.max_tokens,
-                stop=("\n",),
-                logprobs=logprobs,
-            )
-        said = short_answer(reply.text)
+            parts = [(1, asked((), 1, self.seed, 0.0))]
+            parts += [(count - 1, asked((), count - 1, self.seed + 1, _TEMPERATURE))] if count > 1 else []
+        outcomes = await asyncio.gather(*(part for _, part in parts), return_exceptions=True)
+        votes: list[Vote | CallFailed] = []
+        for (wanted, _), outcome in zip(parts, outcomes, strict=True):
+            if isinstance(outcome, CallFailed) and not outcome.retryable:
+                votes += [outcome] * wanted
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                missing = CallFailed("the reply was no answer")
+                votes += [*outcome, *[missing] * (wanted - len(outcome))]
+        return votes
+
+    def _vote(self, reply: Reply, place: int, choices: Sequence[str]) -> Vote:
+        text = reply.texts[place]
+        said = short_answer(text)
         if choices and (not is_untold(said) or said in (choice.lower() for choice in choices)):
-            said = meant_choice(reply.text, choices)
-        return Vote(text=said, logprob=None if choices else _logprob(reply), raw=reply.text)
+            said = meant_choice(text, choices)
+        return Vote(text=said, logprob=None if choices else _logprob(reply, place), raw=text)
 
 
-def _logprob(reply: Reply) -> float | None:
-    """The sum over the answer's tokens, up to the end of its line; None where the server gives none."""
-    if not reply.logprobs or not reply.logprobs[0]:
+def _logprob(reply: Reply, place: int) -> float | None:
+    """The sum over the tokens of an answer, up to the end of its line; None where the server gives none."""
+    if place >= len(reply.logprobs) or not reply.logprobs[place]:
         return None
     total, begun = 0.0, False
-    for token, value in reply.logprobs[0]:
+    for token, value in reply.logprobs[place]:
         if "\n" in token and begun:
             break
         begun = begun or bool(token.strip())

@@ -15,7 +15,6 @@ state holds addresses; captions, examples and passages are in the blob store.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
@@ -134,10 +133,10 @@ async def candidates(state: VQAState, runtime: Runtime[VQAContext]) -> dict[str,
     given, by = facts_of(context, state).candidates, "given"
     if not given:
         proposer = have(context.proposer, "a proposer of candidates")
-        votes = await settled(
-            [proposer.vote(state["question"], evidence.known, (), number=number, choices=state["choices"])
-             for number in range(_PROPOSALS)]
-        )  # fmt: skip
+        proposed = await proposer.votes(state["question"], evidence.known, count=_PROPOSALS, choices=state["choices"])
+        votes = [each for each in proposed if isinstance(each, Vote)]
+        if not votes:
+            raise next(each for each in proposed if isinstance(each, CallFailed))
         if context.vqa is not None and state["image"]:
             [seen] = await context.vqa.answer([(image_of(state), state["question"])])
             votes.append(Vote(text=short_answer(seen.text), raw=seen.text))
@@ -152,18 +151,10 @@ async def answer(state: VQAState, runtime: Runtime[VQAContext]) -> dict[str, Any
     context, method, evidence = runtime.context, runtime.context.method, evidence_of(runtime.context, state)
     known = None if method.caption == "none" and not evidence.known else evidence.known
 
-    async def vote(number: int) -> Vote:
-        shots = evidence.shots[number % len(evidence.shots)] if evidence.shots else ()
-        return await context.answerer.vote(
-            state["question"], known, shots, number=number, choices=state["choices"], candidates=evidence.candidates,
-            logprobs=method.rule != "majority",
-        )  # fmt: skip
-
-    # all of them end before one is raised: what was answered is kept
-    outcomes = await asyncio.gather(*(vote(number) for number in range(method.votes)), return_exceptions=True)
-    for each in outcomes:
-        if isinstance(each, BaseException) and (not isinstance(each, CallFailed) or each.retryable):
-            raise each
+    outcomes = await context.answerer.votes(
+        state["question"], known, evidence.shots, count=method.votes, choices=state["choices"],
+        candidates=evidence.candidates, logprobs=method.rule != "majority",
+    )  # fmt: skip
     votes = [each for each in outcomes if isinstance(each, Vote)]
     failed = next((each for each in outcomes if isinstance(each, CallFailed)), None)
     if not votes:

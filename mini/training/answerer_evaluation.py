@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...agents.captions import CaptionAnswerer, is_untold
+from ...agents.captions import CaptionAnswerer, Vote, is_untold
+from ...runtime.errors import CallFailed
 from ...runtime.protocols import Chat
 from ...runtime.run import settled
 from ...tools.data import Shot
@@ -43,8 +44,14 @@ async def measure_answerer(chat: Chat, *, count: int) -> dict[str, float]:
             Shot(id=str(place), question=each.question, answer=each.answer, caption=each.context[0])
             for place, each in enumerate(examples)
         ]
-        votes = await settled([answerer.vote(case.question, case.context, shots, logprobs=False) for case in cases])
-        return [vote.text for vote in votes]
+        examples_of = [shots] if shots else []
+        votes = await settled(
+            [answerer.votes(case.question, case.context, examples_of, logprobs=False) for case in cases]
+        )
+        for [vote] in votes:
+            if isinstance(vote, CallFailed):
+                raise vote
+        return [vote.text for [vote] in votes if isinstance(vote, Vote)]
 
     right = [text == case.answer for text, case in zip(await said(seen), seen, strict=True)]
     new = [ok for ok, case in zip(right, seen, strict=True) if case.answer in HELD_OUT_KINDS]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PIL import Image
+from servers import serving, well
 
 from inloop.agents.captions.caption_answerer import CaptionAnswerer
 from inloop.agents.captions.follow_up import LLMFollowUp, PlainFollowUp
@@ -18,8 +19,11 @@ from inloop.graphs.vqa_eval.ablations import OURS, counterfactuals, ladder
 from inloop.runtime.budget import Budget
 from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.fakes import ScriptedCaptioner, ScriptedChat, ScriptedEmbedder, ScriptedVQA
+from inloop.runtime.llm import OpenAIChat
+from inloop.runtime.llm.transport import Sender
 from inloop.runtime.passages import Passage
 from inloop.runtime.run.runner import Checkpoints, Runner
+from inloop.runtime.store import Store
 from inloop.runtime.store.blobs import BlobStore
 from inloop.tools.data.shots import Shot, Shots
 from inloop.tools.index.open import open_index
@@ -465,3 +469,17 @@ async def test_examples_have_tags_where_the_question_has(blobs, tags):
     made, chat = context(blobs, Method(shots=1, tags=tags), ["calf"], shots=shots)
     await go(made)
     assert f"Context: a cow.{' grass.' if tags else ''}\n" in chat.asked[0][-1].content
+
+
+async def test_votes_without_examples_are_one_request(tmp_path):
+    with serving() as server, Store(tmp_path) as store:
+        server.behaviours = [lambda handler, body: well(handler, body | {"messages": [{"content": "calf"}]})]
+        async with OpenAIChat(Sender(server.url, "k", model="m"), store=store) as chat:
+            votes = await CaptionAnswerer(chat, "promptcap").votes(QUESTION, ["a cow"], count=5)
+        assert [vote.raw for vote in votes] == ["calf 0 0", *(f"calf 1 {place}" for place in range(4))]
+        greedy, sampled = sorted(server.seen, key=lambda body: body["n"])
+        assert (greedy["n"], greedy["temperature"], sampled["n"], sampled["temperature"]) == (1, 0.0, 4, 0.7)
+        server.behaviours = [lambda handler, body: well(handler, body | {"n": 1, "messages": [{"content": "kid"}]})]
+        async with OpenAIChat(Sender(server.url, "k", model="other", attempts=1), store=store) as chat:
+            votes = await CaptionAnswerer(chat, "promptcap").votes(QUESTION, ["a cow"], count=4)
+        assert [vote.raw for vote in votes] == [f"kid {seed} 0" for seed in range(4)], "each with a seed of its own"
