@@ -116,6 +116,7 @@ COMMANDS = {
     "votes": Command("what people voted on a run's pictures, and votes by mail", "view.votes", "votes"),
     "store": Command("check a store of calls and pictures, copy it, give up what is old", "store.command", "store"),
     "runs": Command("list the runs", "cli.runs", "runs", "add_runs_arguments"),
+    "top": Command("see the runs that are being worked on, live", "top.command", "top"),
     "models": Command(
         "list, fetch and verify the models that inloop knows by name", "cli.models", "models", "add_models_arguments"
     ),

@@ -20,8 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, get_args
 
-from .. import telemetry
-from ..errors import BadInput, CallFailed, PrerequisiteError
+from ..errors import BadInput, PrerequisiteError
 from ..settings import Settings
 from ..store import Store, StoreLocation, is_postgres
 from .accounting import charged_budget
@@ -38,6 +37,7 @@ from .result import RunResult, Task
 from .session import Session
 from .shared import SharedRun
 from .shared_worker import SharedWorker
+from .watched import watched
 from .worker import Listener, SoleWorker, Worker, silent
 
 __all__ = ["Listener", "Loop", "carry"]
@@ -242,13 +242,16 @@ async def carry(
             # what the ledger answers counts as well: the same command stops at the same place, paid or not
             budget = charged_budget(config.budget, store, elapsed=worker.seconds, shared=worker.claims is not None)
             async with AsyncExitStack() as stack:
-                work = loop.work
-                if settings.spans:
-                    stack.enter_context(telemetry.written(folder.spans_path))
-                if instruments := stack.enter_context(telemetry.measured(settings.metrics, settings.runs_dir)):
-                    store.ledger.listen(instruments.call)
-                    work = _counted(loop, instruments)
-                stack.enter_context(telemetry.span("invoke_workflow", workflow=loop.name, conversation_id=folder.id))
+                seen = watched(
+                    loop.name,
+                    loop.work,
+                    folder=folder,
+                    settings=settings,
+                    store=store,
+                    tasks=len(inputs),
+                    name=worker.name,
+                )
+                work = stack.enter_context(seen)
                 kept = _checkpoints(folder, store) if loop.checkpoints else None
                 checkpoints = await stack.enter_async_context(kept) if kept else None
                 session = Session(
@@ -292,25 +295,6 @@ def _checkpoints(folder: RunFolder, store: Store) -> Checkpoints:
 
 async def _awaited(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
-
-
-def _counted(
-    loop: Loop[Any, ContextT, InputT, TaskT, Any], instruments: telemetry.Instruments
-) -> Callable[[ContextT, str, InputT], Awaitable[TaskT | None]]:
-    """The work of a loop, counted."""
-
-    async def counted(context: ContextT, id: str, input: InputT) -> TaskT | None:
-        try:
-            task = await loop.work(context, id, input)
-        except (BadInput, CallFailed) as error:
-            if not (isinstance(error, CallFailed) and error.retryable):
-                instruments.task(loop.name, "failed")
-            raise
-        if task is not None:
-            instruments.task(loop.name, "done")
-        return task
-
-    return counted
 
 
 def _named(parts: Mapping[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ Everything else about carrying a run is the same for both, and stands in `loop.c
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
@@ -39,6 +40,8 @@ class Worker(Protocol):
 
     claims: Claims | None
     """What it claims model calls by; None: nobody else is there to pay for the same ones."""
+    name: str
+    """What it calls itself."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -91,6 +94,7 @@ class SoleWorker:
     claims: Claims | None = None
 
     def __init__(self, folder: RunFolder, *, listen: Listener = silent, resumed: bool = False) -> None:
+        self.name = f"process {os.getpid()}"
         self._folder, self._listen, self._resumed = folder, listen, resumed
         self._stack = ExitStack()
         self._begun, self._before = time.monotonic(), 0.0

@@ -13,6 +13,8 @@ from .location import StoreLocation
 from .locks import open_locked, take
 from .open import Store
 from .postgres import PostgresDatabase
+from .process import Process
+from .pulses import Pulses, Seen, pulses_in
 from .sqlite import SqliteDatabase
 from .votes import TABLES as VOTES_TABLES
 from .votes import Shown, Vote, Votes, Winner, standing
@@ -31,7 +33,10 @@ __all__ = [
     "NEVER",
     "Owner",
     "PostgresDatabase",
+    "Process",
+    "Pulses",
     "SUMS",
+    "Seen",
     "Shown",
     "SqliteDatabase",
     "Store",
@@ -51,6 +56,7 @@ __all__ = [
     "is_postgres",
     "standing",
     "open_locked",
+    "pulses_in",
     "read_sums",
     "remember",
     "sha256",

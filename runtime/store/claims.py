@@ -15,20 +15,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import os
 import secrets
-import socket
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..errors import PrerequisiteError
 from .database import Tables
 from .databases import database_at
+from .process import Process
 
 __all__ = ["LEASE", "Claims", "Owner"]
 
@@ -56,27 +55,22 @@ _OWNER = "owner, name, work, machine, host, pid, born, beat"
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that claims: what it calls itself, what it works on, and where it runs.
-
-    `born`: when the process was begun, so that its number, which the next one may get, names it alone.
-    """
+    """A process that claims: what it calls itself, what it works on, and where it runs."""
 
     owner: str
     name: str
     work: str
-    machine: str
-    host: str
-    pid: int
-    born: int
+    process: Process
     beat: int
 
-    def __str__(self) -> str:
-        return f"{self.name} (process {self.pid} on {self.host})"
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Owner:
+        """From a row of `owners`."""
+        owner, name, work, *process, beat = row
+        return cls(owner, name, work, Process(*process), beat)
 
-    @property
-    def gone(self) -> bool:
-        """Whether it ran on this machine and runs no more."""
-        return self.machine == _machine() and not _runs(self.pid, self.born)
+    def __str__(self) -> str:
+        return f"{self.name} (process {self.process.pid} on {self.process.host})"
 
 
 class Claims:
@@ -101,10 +95,8 @@ class Claims:
         lost: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database_at(place, TABLES)
-        machine, pid = _machine(), os.getpid()
-        self.owner = Owner(
-            secrets.token_hex(8), name or f"process {pid}", "", machine, socket.gethostname(), pid, _born(pid), 0
-        )
+        process = Process.mine()
+        self.owner = Owner(secrets.token_hex(8), name or f"process {process.pid}", "", process, 0)
         self.lost = False
         """Whether others took this process for dead and its claims for free."""
         self._lease, self._tell = lease, lost
@@ -118,7 +110,7 @@ class Claims:
         with self._database.explained():
             self._connection.execute(
                 f"INSERT INTO owners ({_OWNER}, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (mine.owner, mine.name, mine.work, mine.machine, mine.host, mine.pid, mine.born, 0, time.time()),
+                (mine.owner, mine.name, mine.work, *astuple(mine.process), 0, time.time()),
             )
         self._thread = threading.Thread(target=self._beat, name="claims", daemon=True)
         self._thread.start()
@@ -192,7 +184,7 @@ class Claims:
             rows = self._connection.execute(
                 f"SELECT {_OWNER} FROM owners WHERE work = ? ORDER BY name, owner", (work,)
             ).fetchall()
-            owners = [Owner(*row) for row in rows]
+            owners = [Owner.of(row) for row in rows]
             return [owner for owner in owners if owner.owner == self.owner.owner or self._lives(owner.owner)]
 
     def _lives(self, id: str) -> bool:
@@ -200,11 +192,11 @@ class Claims:
         row = self._connection.execute(f"SELECT {_OWNER} FROM owners WHERE owner = ?", (id,)).fetchone()
         if row is None:
             return False
-        owner, now = Owner(*row), time.monotonic()
+        owner, now = Owner.of(row), time.monotonic()
         beat, since = self._beats.get(id, (-1, now))
         if beat != owner.beat:
             beat, since = self._beats[id] = owner.beat, now
-        if not owner.gone and now - since < self._lease:
+        if not owner.process.gone and now - since < self._lease:
             return True
         buried = self._connection.execute("DELETE FROM owners WHERE owner = ? AND beat = ?", (id, beat))
         return not buried.rowcount and self._lives(id)  # it beat just now, or somebody else was faster
@@ -235,36 +227,3 @@ class Claims:
                 self.lost = True
                 self._tell()
                 return
-
-
-@functools.cache
-def _machine() -> str:
-    """What tells whether a process number of another process means one that this process can see."""
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    return socket.gethostname()
-
-
-def _born(pid: int) -> int:
-    """When a process began, in ticks since the machine did (Linux; elsewhere 0); -1 for one that is dead."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except FileNotFoundError:
-        return -1 if Path("/proc/self/stat").exists() else 0
-    except OSError:
-        return -1
-    return -1 if fields[0] in (b"Z", b"X") else int(fields[19])
-
-
-def _runs(pid: int, born: int) -> bool:
-    now = _born(pid)
-    if now or os.name != "posix":
-        return now == born
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -2,17 +2,21 @@
 
 from .gauges import Gauge, Watched, gauges, watch
 from .metrics import Instruments, measured
+from .pulse import Pace, Pulse, pace
 from .spans import NAMES, Span, call_span, recorded, span, written
 
 __all__ = [
     "NAMES",
     "Gauge",
     "Instruments",
+    "Pace",
+    "Pulse",
     "Span",
     "Watched",
     "call_span",
     "gauges",
     "measured",
+    "pace",
     "recorded",
     "span",
     "watch",

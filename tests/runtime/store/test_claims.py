@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import claim_holder
 import pytest
 
 from inloop.runtime.errors import PrerequisiteError
-from inloop.runtime.store import Claims, claims
+from inloop.runtime.store import Claims
 
 LEASE = 0.6
 
@@ -52,7 +53,7 @@ def test_who_is_at_work(database: Path | str) -> None:
         for each, work in ((one, "a run"), (other, "a run"), (third, "another run")):
             asyncio.run(each.join(work))
         assert [owner.name for owner in asyncio.run(one.at_work("a run"))] == ["w1", "w2"]
-        assert f"process {one.owner.pid} on " in str(one.owner)
+        assert f"process {one.owner.process.pid} on " in str(one.owner)
 
 
 def test_a_killed_process_is_followed_at_once(database: Path | str) -> None:
@@ -70,7 +71,7 @@ def test_elsewhere_a_process_is_dead_when_its_heart_stands_still(
     told: list[bool] = []
     with Claims(database, lease=3600.0, lost=lambda: told.append(True)) as silent:  # its next beat is far away
         assert take(silent, "a")
-        monkeypatch.setattr(claims, "_machine", lambda: "another machine")
+        monkeypatch.setattr("inloop.runtime.store.process._machine", lambda: "another machine")
         with Claims(database, lease=LEASE) as other:
             assert not take(other, "a")  # seen for the first time: it may be alive
             until(lambda: take(other, "a"))
@@ -100,9 +101,8 @@ def test_a_stopped_process_keeps_its_claims_for_the_lease(database: Path | str) 
 
 def test_a_process_number_that_another_one_has_now_is_not_the_owner(database: Path | str) -> None:
     with Claims(database) as mine:
-        owner = mine.owner
-        reused = claims.Owner(**{**vars(owner), "born": owner.born - 1})
-        assert not owner.gone and reused.gone
+        process = mine.owner.process
+        assert not process.gone and replace(process, born=process.born - 1).gone
 
 
 def test_nothing_is_lost_where_many_count_under_a_claim(database: Path | str, tmp_path: Path) -> None:

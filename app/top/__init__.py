@@ -1,0 +1,1 @@
+"""`inloop top`: the runs that are being worked on, live."""
