@@ -82,7 +82,7 @@ def _copy(args: argparse.Namespace) -> int:
         f"  {counted(done.calls, 'call')} copied, {amount(done.calls_there)} were there; {counted(done.uses, 'use')} booked,"
         f" {counted(done.votes, 'vote')}",
         *([f"  {counted(len(done.other), 'call')} have another value there, which stays"] if done.other else []),
-        "  everything was read again where it is now.",
+        "  each value was compared there, and each blob has its length there; `inloop store check` reads them.",
     ]
     _tell(args, done.model_dump(mode="json"), lines)
     return 0
@@ -111,10 +111,9 @@ def _gc(args: argparse.Namespace) -> int:
         lines.append(f"  {_counts(told)} would be set aside")
     else:
         collect(at, found)
-        lines += [
-            f"  {_counts(told)} set aside",
-            "  bring back: inloop store gc --undo     delete for good: inloop store gc --confirm",
-        ]
+        lines.append(f"  {_counts(told)} set aside")
+        if told.calls:
+            lines.append("  bring back: inloop store gc --undo     delete for good: inloop store gc --confirm")
     _tell(args, told.model_dump(mode="json"), lines)
     return 0
 

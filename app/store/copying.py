@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-from ...runtime.errors import BadInput
+from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.records import Record
 from ...runtime.store import LEDGER_TABLES, NEVER, VOTES_TABLES, BlobStore, Connection, StoreLocation, Vote, database_at
 from .check import AT_ONCE
@@ -37,11 +37,11 @@ class Copied(Record):
 
 
 def copy(source: StoreLocation, target: StoreLocation, progress: Callable[[str], None]) -> Copied:
-    """Copy whatever the target lacks, and look whether it is there afterwards. Each blob is checked as it is read.
+    """Copy whatever the target lacks, and look whether it is there afterwards. Each blob is checked as it is read, each value compared.
 
     Raises:
         BadInput: the two are one store.
-        PrerequisiteError: a store cannot be used, or a blob was altered.
+        PrerequisiteError: a store cannot be used, a blob was altered, or is not there afterwards.
     """
     if source.database == target.database and source.blobs == target.blobs:
         raise BadInput(f"{source} is both the store to copy and where to: name two.")
@@ -68,6 +68,13 @@ def _blobs(source: BlobStore, target: BlobStore, progress: Callable[[str], None]
             done, present = done + len(lacking), present + len(page) - len(lacking)
             size += sum(bytes_ for _, bytes_ in lacking)
             progress(f"{done:,} blobs copied, {present:,} were there")
+    there = dict(target.listed())
+    for page in slices(source.listed()):
+        if lost := [sha for sha, bytes_ in page if there.get(sha) != bytes_]:
+            raise PrerequisiteError(
+                f"{len(lost)} blobs are not in {target.place} after they were put there, such as {lost[0]}",
+                remedy="see that nothing else removes what is put there, and run the same command again.",
+            )
     return done, present, size
 
 
