@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ...runtime.errors import BadInput
 from ...runtime.records import Record
-from ...runtime.run import RunInfo, files_of
+from ...runtime.run import RunInfo, SharedRun, files_of
 from ...runtime.store import LEDGER_TABLES, NEVER, BlobStore, Connection, StoreLocation, Tables, is_postgres
 from .check import AT_ONCE
 from .rows import PAGE, addresses, opened, pages, refs, slices
@@ -77,6 +77,7 @@ def plan(at: StoreLocation, runs: Iterable[RunInfo], keep: int) -> _Plan:
             )
         kept = {id for last, id in recent[:keep]} | {id for last, id in recent if last > now - _RECENT}
         kept |= {id for id, info in infos.items() if info.state not in ("finished", "unreadable")}
+        kept |= {id for id in SharedRun.unfinished(at) if id in used}
         keys = {
             key for id in kept for (key,) in connection.execute("SELECT DISTINCT key FROM uses WHERE run_id = ?", (id,)).fetchall()
         }  # fmt: skip

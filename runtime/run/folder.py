@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import secrets
@@ -212,16 +213,22 @@ class RunFolder:
         lacks the fewest.
         """
         beside = self.path.parent / ".store"
+        named = settings.store is not None or settings.blobs is not None
         stores = [
-            StoreLocation.named_by(settings) if settings.store is not None or settings.blobs is not None else None,
+            StoreLocation.named_by(settings) if named else None,
             StoreLocation.named_by(self.with_its_store(settings)) if self._begun_with else None,
             StoreLocation.of(beside) if beside.is_dir() else None,
-            StoreLocation.named_by(settings),
+            StoreLocation.named_by(settings) if (settings.runs_dir / ".store").is_dir() else None,
         ]
-        there = [store for store in dict.fromkeys(stores) if store is not None]
-        return (
-            min(there, key=lambda store: len(missing_blobs(self.path, store.open_blobs()))) if there[1:] else there[0]
-        )
+        there = [store for store in dict.fromkeys(stores) if store is not None] or [StoreLocation.named_by(settings)]
+        return min(there, key=self._lacking) if there[1:] else there[0]
+
+    def _lacking(self, store: StoreLocation) -> float:
+        """How many of the run's pictures are not in a store; more than any number where it cannot be reached."""
+        try:
+            return len(missing_blobs(self.path, store.open_blobs()))
+        except PrerequisiteError:
+            return math.inf
 
     @property
     def finished(self) -> bool:

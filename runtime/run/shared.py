@@ -95,6 +95,15 @@ class SharedRun:
         with closing(SharedRun(store, id)) as run:
             return run.head() is not None
 
+    @staticmethod
+    def unfinished(store: StoreLocation) -> list[str]:
+        """The ids of the shared runs that have no result yet; looking makes nothing."""
+        database = database_at(store.tables(_TABLES.name), _TABLES)
+        if not database.there():
+            return []
+        with database.work() as connection:
+            return [id for (id,) in connection.execute("SELECT run FROM shared_runs WHERE result IS NULL").fetchall()]
+
     def head(self) -> dict[str, Any] | None:
         """Its config.json; None where there is no such run."""
         rows = self._select("SELECT head FROM shared_runs WHERE run = ?", self.id)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from inloop.app.cli.main import main
 from inloop.app.store.check import check
 from inloop.app.store.copying import copy
 from inloop.runtime.records import BlobRef, Cost
-from inloop.runtime.run import RunFolder
+from inloop.runtime.run import RunFolder, SharedRun
 from inloop.runtime.store import LEDGER_TABLES as LEDGER
 from inloop.runtime.store import Call, Store, StoreLocation, database_at
 
@@ -208,6 +209,9 @@ def test_the_last_day_stays_and_so_does_what_is_unfinished(
     (tmp_path / "runs" / three_runs[0] / "result.json").unlink()
     told = gc(capsys, "--keep-runs", "1", "--dry-run")
     assert (told["kept"], told["dropped"], told["calls"]) == (2, 1, 2)  # the newer one's own: 6 and 7
+    with closing(SharedRun(at, three_runs[1])) as run:  # begun by workers, in whatever folder
+        run.begin({}, {})
+    assert gc(capsys, "--keep-runs", "1", "--dry-run")["dropped"] == 0
 
 
 def test_nothing_goes_under_a_run_at_work(

@@ -140,3 +140,15 @@ def test_a_store_beside_the_runs_moves_with_them(settings, tmp_path):
     [folder] = (RunFolder.open(moved, path) for path in moved.glob("echo-*"))
     at = StoreLocation.named_by(folder.with_its_store(Settings(runs_dir=moved)))
     assert at.tables("ledger") == moved / ".store" / "ledger.sqlite"
+
+
+def test_pictures_are_looked_for_where_they_can_be_reached(settings, tmp_path, monkeypatch):
+    """A run whose bucket is gone is shown with what lies beside it."""
+    echo()("a", settings=settings, models={"llm": ScriptedChat(["said"])})
+    [folder] = (RunFolder.open(settings.runs_dir, path) for path in settings.runs_dir.glob("echo-*"))
+    gone = Settings(runs_dir=settings.runs_dir, blobs="s3://no-such-bucket-anywhere/x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    ref = BlobStore(settings.runs_dir / ".store" / "blobs").put(b"picture", "image/png")
+    folder.write_result({"picture": ref.model_dump()})
+    assert folder.store_of(gone) == StoreLocation.of(settings.runs_dir / ".store")
