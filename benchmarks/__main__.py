@@ -18,6 +18,7 @@ MEASUREMENTS = (
         "models",
         "loops",
         "many",
+        "scale",
         "serving",
         "servers",
         "store",

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import os
+from contextlib import closing
 
 import stand_ins
 
 import inloop.graphs.opt2i.context as context
 from inloop.graphs.opt2i import Opt2iConfig, opt2i
-from inloop.runtime.run import RunFolder, carry
+from inloop.runtime.run import RunFolder, SharedRun, carry
 from inloop.runtime.settings import Settings
+from inloop.runtime.store import StoreLocation
 
 __all__ = ["work"]
 
 
-def work(runs_dir: str, store: str, run_id: str, name: str, pause: float) -> None:
-    """Work on a run with slow stand-ins for its models, until it is finished."""
+def work(settings: str, run_id: str, name: str, pause: float, password: str) -> None:
+    """Work on a run with slow stand-ins for its models, until it is finished; a folder of its own is made where there is none."""
+    os.environ["PGPASSWORD"] = password
     stand_ins.install(lambda name, value: setattr(context, name, value), pause=pause)
-    settings = Settings(runs_dir=Path(runs_dir), store=Path(store))
-    folder = RunFolder.open(settings.runs_dir, run_id)
+    given = Settings.model_validate_json(settings)
+    with closing(SharedRun(StoreLocation.named_by(given), run_id)) as run:
+        folder = RunFolder.restored(given.runs_dir, run.head() or {})
     config = Opt2iConfig.model_validate(folder.config)
-    worker = opt2i.worker(config, folder, settings, name=name)
-    asyncio.run(carry(opt2i, config, settings=settings, folder=folder, worker=worker))
+    worker = opt2i.worker(config, folder, given, name=name)
+    asyncio.run(carry(opt2i, config, settings=given, folder=folder, worker=worker))

@@ -147,14 +147,10 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         config, settings = self._as_begun(folder, settings)
         return self._carry(config, settings, folder, resumed=True, json_output=json_output)
 
-    def work(
-        self, folder: RunFolder, settings: Settings, *, json_output: bool, name: str = "", start: float = 0.0
-    ) -> int:
-        """Be one of the workers on a run, until it is finished; `name` and `start` as of `SharedWorker`."""
+    def work(self, folder: RunFolder, settings: Settings, *, json_output: bool, **options: Any) -> int:
+        """Be one of the workers on a run, until it is finished; `options` as of `SharedWorker`."""
         config, settings = self._as_begun(folder, settings)
-        return self._carry(
-            config, settings, folder, resumed=True, json_output=json_output, worker={"name": name, "start": start}
-        )
+        return self._carry(config, settings, folder, resumed=True, json_output=json_output, worker=options)
 
     def _as_begun(self, folder: RunFolder, settings: Settings) -> tuple[ConfigT, Settings]:
         """The config of a run and its own models: today's flags and environment must not change it."""

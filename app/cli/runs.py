@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.settings import Settings
+from ...runtime.store import Claims, StoreLocation
 from .commands import PARTS, commands
 from .flags import add_store_flags
 from .format import clip, counted
 from .streams import json_text, printable
 
 if TYPE_CHECKING:
-    from ...runtime.run import RunFolder
+    from ...runtime.run import RunFolder, RunInfo
 
 __all__ = [
     "add_export_arguments",
@@ -42,6 +45,7 @@ def add_runs_arguments(command: argparse.ArgumentParser) -> None:
 def add_resume_arguments(command: argparse.ArgumentParser) -> None:
     """Go on with a run that was stopped or killed."""
     _add_run(command)
+    command.add_argument("--engine", metavar="ENGINE", help=Settings.describe("engine"))
     add_store_flags(command, default="as it was begun")
 
 
@@ -72,7 +76,7 @@ def resume(args: argparse.Namespace) -> int:
     from ...runtime.run import RunFolder
 
     folder = RunFolder.open(Settings.load(runs_dir=args.out).runs_dir, args.run)
-    settings = Settings.load(runs_dir=folder.path.parent, store=args.store, blobs=args.blobs)
+    settings = Settings.load(runs_dir=folder.path.parent, store=args.store, blobs=args.blobs, engine=args.engine)
     if args.store is None and args.blobs is None:
         settings = folder.with_its_store(settings)
     code: int = command_of_run(folder).resume(folder, settings, json_output=args.json)
@@ -141,7 +145,7 @@ def runs(args: argparse.Namespace) -> int:
     from ...runtime.run import list_runs
 
     settings = Settings.load(runs_dir=args.out)
-    rows = list_runs(settings.runs_dir)[::-1]
+    rows = [*_with_workers(list_runs(settings.runs_dir), StoreLocation.named_by(settings))][::-1]
     if args.json:
         listed = [
             {
@@ -163,8 +167,24 @@ def runs(args: argparse.Namespace) -> int:
         about = info.about
         what = clip(printable(about[0]), 80) if about else ""
         what += f" and {len(about) - 1} more" if len(about) > 1 else ""
-        print(f"{info.id:<32}  {info.state:<10}  {info.note or what}")
+        note = info.note and (f"{what} ({info.note})" if what else info.note)
+        print(f"{info.id:<32}  {info.state:<10}  {note or what}")
     return 0
+
+
+def _with_workers(listed: Sequence[RunInfo], store: StoreLocation) -> Iterator[RunInfo]:
+    """The runs, with what their folders on this machine do not tell: workers, and results of other machines."""
+    from ...runtime.run import SharedRun
+
+    workers = Counter(owner.work for owner in Claims.seen(store.tables("claims")))
+    shared = SharedRun.listed(store)
+    for info in listed:
+        if workers[info.id] and info.state != "finished":
+            yield info._replace(state="running", note=counted(workers[info.id], "worker"))
+        elif info.state == "stopped" and shared.get(info.id):
+            yield info._replace(note=f"finished elsewhere: inloop work {info.id} brings its result")
+        else:
+            yield info
 
 
 def command_of_run(folder: RunFolder) -> Any:

@@ -77,7 +77,7 @@ def plan(at: StoreLocation, runs: Iterable[RunInfo], keep: int) -> _Plan:
             )
         kept = {id for last, id in recent[:keep]} | {id for last, id in recent if last > now - _RECENT}
         kept |= {id for id, info in infos.items() if info.state not in ("finished", "unreadable")}
-        kept |= {id for id in SharedRun.unfinished(at) if id in used}
+        kept |= {id for id, finished in SharedRun.listed(at).items() if id in used and not finished}
         keys = {
             key for id in kept for (key,) in connection.execute("SELECT DISTINCT key FROM uses WHERE run_id = ?", (id,)).fetchall()
         }  # fmt: skip

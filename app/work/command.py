@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ...runtime.errors import BadInput
 from ...runtime.settings import Settings
 from ...runtime.store import StoreLocation
-from ..cli import command_of_run
+from ..cli import add_store_flags, command_of_run
 from .array import place_in_array
 
 if TYPE_CHECKING:
@@ -29,12 +29,18 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """What `inloop work` takes."""
     command.add_argument("run", metavar="RUN", help="id or folder")
     command.add_argument("--out", metavar="DIR", help="the folder of the runs (default: runs)")
-    for name in ("store", "blobs"):
-        command.add_argument(f"--{name}", metavar="PLACE", help=Settings.describe(name))
     command.add_argument("--device", metavar="DEVICE", help=Settings.describe("device"))
     command.add_argument(
         "--name", metavar="NAME", default="", help="what this worker is called (default: by its process, or by SLURM)"
     )
+
+    command.add_argument(
+        "--here",
+        action="store_true",
+        help="all workers of the run are on this machine: its store may be a folder on a network file system",
+    )
+
+    add_store_flags(command, default="as it was begun")
 
 
 def work(args: argparse.Namespace) -> int:
@@ -46,7 +52,7 @@ def work(args: argparse.Namespace) -> int:
         settings = folder.with_its_store(settings)
     name, start = place_in_array(os.environ)
     code: int = command_of_run(folder).work(
-        folder, settings, json_output=args.json, name=args.name or name, start=start
+        folder, settings, json_output=args.json, name=args.name or name, start=start, here=args.here
     )
     return code
 

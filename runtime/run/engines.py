@@ -26,7 +26,7 @@ def _local(number: str) -> Engine | None:
 
 def _folder(rest: str) -> Engine | None:
     raise BadInput(
-        "engine 'folder' begins a run and leaves the work to processes that you start with `inloop work`: from Python call"
+        "engine 'folder' begins a run for processes that you start: `inloop work RUN` goes on with one that is there. From Python begin one with"
         " `begin` of the loop, as in inloop.opt2i.begin(...), which gives its folder."
     )
 

@@ -66,7 +66,8 @@ class _Process:
     def __init__(self, name: str, folder: RunFolder, env: Mapping[str, str]) -> None:
         self.name, self.log = name, folder.path / f"worker-{name}.log"
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        command = [sys.executable, "-P", "-m", "inloop.app.work.led", str(folder.path), "--name", name, "--json"]
+        options = ["--name", name, "--here", "--json"]
+        command = [sys.executable, "-P", "-m", "inloop.app.work.led", str(folder.path), *options]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=self._said, stderr=log, env=dict(env), start_new_session=True

@@ -89,7 +89,11 @@ class RayTasks:
             def started() -> list[_RayTask]:
                 named = [f"ray{place}" for place in range(1, count + 1)]
                 return [
-                    _RayTask(ray, name, work.options(name=name).remote(given, [folder.id, "--name", name, "--json"]))
+                    _RayTask(
+                        ray,
+                        name,
+                        work.options(name=name).remote(given, [folder.id, "--name", name, "--here", "--json"]),
+                    )
                     for name in named
                 ]
 

@@ -89,20 +89,21 @@ class SharedRun:
 
     @staticmethod
     def known(store: StoreLocation, id: str) -> bool:
-        """Whether a run was begun as a shared one; looking makes nothing."""
+        """Whether a run was begun as a shared one; looking makes no file."""
         if not database_at(store.tables(_TABLES.name), _TABLES).there():
             return False
         with closing(SharedRun(store, id)) as run:
             return run.head() is not None
 
     @staticmethod
-    def unfinished(store: StoreLocation) -> list[str]:
-        """The ids of the shared runs that have no result yet; looking makes nothing."""
+    def listed(store: StoreLocation) -> dict[str, bool]:
+        """The ids of all shared runs, and whether they have a result; looking makes no file."""
         database = database_at(store.tables(_TABLES.name), _TABLES)
         if not database.there():
-            return []
+            return {}
         with database.work() as connection:
-            return [id for (id,) in connection.execute("SELECT run FROM shared_runs WHERE result IS NULL").fetchall()]
+            rows = connection.execute("SELECT run, result IS NOT NULL FROM shared_runs").fetchall()
+        return {run: bool(finished) for run, finished in rows}
 
     def head(self) -> dict[str, Any] | None:
         """Its config.json; None where there is no such run."""

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter
 
 from ..errors import BadInput, CallFailed, Interrupted, PrerequisiteError
-from ..store import Claims, Store, StoreLocation
+from ..store import Claims, Store, StoreLocation, network_file_system
 from .concurrency import Mapped, drained, mapped, outcome_of
 from .events import Event, ModelsOpened, RunStarted, WorkerJoined, WorkerLeft, ending
 from .folder import RunFolder
@@ -35,6 +37,7 @@ __all__ = ["SharedWorker"]
 InputT = TypeVar("InputT")
 TaskT = TypeVar("TaskT")
 _POLL = 0.2  # seconds
+_LEAVING = 5.0  # seconds in which a living scribe may come to write
 _FAILURES = {kind.__name__: kind for kind in (BadInput, CallFailed)}
 
 
@@ -50,6 +53,7 @@ class SharedWorker:
         name: what it calls itself.
         start: where among the tasks it begins to look for a free one, 0 to 1.
         alone: refuses to be one of several.
+        here: the others are on this machine, too, so that SQLite on a network file system will do.
     """
 
     def __init__(
@@ -64,9 +68,11 @@ class SharedWorker:
         name: str = "",
         start: float = 0.0,
         alone: bool = False,
+        here: bool = False,
     ) -> None:
         self.concluded = False
         """Whether this worker made the result."""
+        self._store, self._here = store, here or alone
         self._folder, self._inputs, self._alone, self._start = folder, dict(inputs), alone, start
         self._records = TypeAdapter(record)
         self._history, self._listen = history, listen
@@ -81,13 +87,14 @@ class SharedWorker:
         self._noted: set[str] = set()
         self._notes: list[str] = []
         self._working: set[str] = set()
-        self._finished = 0
+        self._started, self._finished = False, 0
         self._error: BaseException | None = None
 
     async def __aenter__(self) -> Self:
         self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()
         try:
             self._stack.callback(self._run.close)
+            self._check_place()
             self._stack.enter_context(self._folder.lock(shared=not self._alone))
             await self._following.ask(lambda: self._run.begin(self._folder.head, self._inputs))
             self._check_inputs(await self._following.ask(self._run.inputs))
@@ -107,7 +114,9 @@ class SharedWorker:
             await self._follows
         try:
             if not self._claims.lost and self._error is None:
-                self.tell(WorkerLeft(name=self.name, tasks=self._finished))
+                if self._started:
+                    left = WorkerLeft(name=self.name, tasks=self._finished).model_dump(mode="json")
+                    await asyncio.wrap_future(self._run.tell(left))
                 await self._following.hear(self._listen)
                 await self._write_down_the_rest()
         finally:
@@ -132,6 +141,7 @@ class SharedWorker:
         else:
             self.tell(WorkerJoined(name=self.name))
         await self._claims.release(starting)
+        self._started = True
 
     async def opened(self, models: Mapping[str, dict[str, str]]) -> None:
         """Compare the models with those of the other workers; the first one tells of them."""
@@ -271,6 +281,15 @@ class SharedWorker:
             return _FAILURES.get(kind, CallFailed)(text)
         return self._records.validate_json(ended.value)
 
+    def _check_place(self) -> None:
+        database = self._store.database
+        if not self._here and isinstance(database, Path) and (kind := network_file_system(database)):
+            raise PrerequisiteError(
+                f"the store {str(database)!r} is on a network file system ({kind}), over which SQLite's files cannot be shared by several machines",
+                remedy="keep what is shared in PostgreSQL (--store postgresql://user@host/db, --blobs where all machines see them); where all workers are"
+                " on this machine: --here.",
+            )
+
     def _check_inputs(self, theirs: Mapping[str, str]) -> None:
         for name in theirs.keys() | self._inputs.keys():
             if theirs.get(name) != self._inputs.get(name):
@@ -300,11 +319,11 @@ class SharedWorker:
         return True
 
     async def _write_down_the_rest(self) -> None:
-        """See to it that the folder has everything, before this worker leaves."""
-        newest = await self._following.ask(self._run.newest)
+        """See to it that the folder has everything before this worker leaves: a scribe who lives does so, one who is just leaving might not."""
+        newest, end = await self._following.ask(self._run.newest), time.monotonic() + _LEAVING
         while not await self._write_down():
             events = self._folder.events()
-            if events and int(events[-1].get("seq", 0)) >= newest:
+            if time.monotonic() > end or (events and int(events[-1].get("seq", 0)) >= newest):
                 return
             await asyncio.sleep(_POLL)
 

@@ -5,6 +5,7 @@ from .calls import CALL_KINDS, CallKind, canonical_json
 from .claims import Claims, Owner
 from .database import Connection, Database, Tables
 from .databases import database_at, is_postgres
+from .file_systems import network_file_system
 from .hashes import SUMS, copy_hashed, file_sha256, folder_revision, read_sums, remember, sha256
 from .ledger import Call, Ledger
 from .ledger_rows import NEVER
@@ -54,6 +55,7 @@ __all__ = [
     "file_sha256",
     "folder_revision",
     "is_postgres",
+    "network_file_system",
     "standing",
     "open_locked",
     "pulses_in",

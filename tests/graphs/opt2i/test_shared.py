@@ -18,9 +18,9 @@ from shared_killed import work
 
 import inloop.graphs.opt2i.context as context
 from inloop.graphs.opt2i import Opt2iConfig, Opt2iResult, opt2i
-from inloop.runtime.run import RunFolder, carry
+from inloop.runtime.run import RunFolder, SharedRun, carry
 from inloop.runtime.settings import Settings
-from inloop.runtime.store import Store
+from inloop.runtime.store import Store, StoreLocation
 
 PROMPTS = (
     "a crimson disc to the left of an azure box",
@@ -57,32 +57,47 @@ def alone(config: Opt2iConfig, runs_dir: Path, monkeypatch: pytest.MonkeyPatch) 
     return asyncio.run(carry(opt2i, config, settings=Settings(runs_dir=runs_dir), folder=folder))
 
 
-def killed(processes: Any, settings: Settings, folder: RunFolder, count: int, kills: int, pause: float) -> int:
-    """Keep `count` workers on a run, of whom now and then one is killed, until it is finished; how many kills there were."""
+def killed(processes: Any, settings: Settings, run: str, count: int, kills: int, *, apart: bool = False) -> int:
+    """Keep `count` workers on a run, of whom now and then one is killed, until it is finished; how many kills there were.
+
+    `apart`: each with a folder of its own, as on a machine of its own.
+    """
     rng, begun, done = random.Random(count), 0, 0
     workers: list[Any] = []
-    while not folder.finished or workers:
+    while (going := not SharedRun.listed(StoreLocation.named_by(settings)).get(run)) or workers:
         for worker in [each for each in workers if not each.is_alive()]:
             assert worker.exitcode in (0, -9), f"a worker ended with {worker.exitcode}"
             workers.remove(worker)
-        while len(workers) < count and not folder.finished:
+        while len(workers) < count and going:
             begun += 1
-            arguments = (str(settings.runs_dir), str(settings.store), folder.id, f"w{begun}", pause)
-            workers.append(processes.Process(target=work, args=arguments))
+            own = settings.runs_dir.with_name(f"w{begun}") if apart else settings.runs_dir
+            given = settings.model_copy(update={"runs_dir": own}).model_dump_json()
+            workers.append(
+                processes.Process(target=work, args=(given, run, f"w{begun}", 0.02, os.environ.get("PGPASSWORD", "")))
+            )
             workers[-1].start()
         time.sleep(rng.uniform(0.05, 0.5))
-        if done < kills and not folder.finished:
-            rng.choice(workers).kill()
-            done += 1
+        if done < kills and going:
+            doomed = rng.choice(workers)
+            doomed.kill()
+            doomed.join()
+            done += doomed.exitcode == -9
     return done
 
 
-def check_ledger(store_dir: Path | str, run: str) -> None:
-    with Store(Path(store_dir), run_id=run) as store:
+def check_ledger(settings: Settings, run: str) -> None:
+    with Store.open(settings, run_id=run) as store:
         assert store.ledger.paid_twice() == [] and store.ledger.failures() == []
         counts = store.ledger._rows.select("SELECT COUNT(*), COUNT(DISTINCT key) FROM uses WHERE paid = 1")
         finished = store.ledger._rows.select("SELECT COUNT(*) FROM results")
         assert counts == [(finished[0][0],) * 2], "each finished call was paid once, over all processes"
+
+
+def check_events(folder: RunFolder, result: Opt2iResult) -> None:
+    events = folder.events()
+    assert [event["seq"] for event in events] == sorted({event["seq"] for event in events}), "each event once, in order"
+    ended = [event["task"] for event in events if event["event"] == "task_done"]
+    assert sorted(ended) == sorted(task.id for task in result.tasks), "each task was brought to its end once"
 
 
 @pytest.mark.parametrize(
@@ -96,12 +111,24 @@ def test_killed_at_random_it_is_the_run_of_one_process(
     unbroken = alone(config, tmp_path / "alone", monkeypatch)
     settings = Settings(runs_dir=tmp_path / "shared", store=tmp_path / "shared" / ".store")
     folder = opt2i.begin(settings=settings, **{name: getattr(config, name) for name in config.model_fields_set})
-    assert killed(processes, settings, folder, count, kills, pause=0.02) == kills
+    assert killed(processes, settings, folder.id, count, kills) == kills
     result = Opt2iResult.model_validate(folder.result())
     assert result.tasks == unbroken.tasks and result.comparisons == unbroken.comparisons
     assert result.cost.images == unbroken.cost.images
-    check_ledger(settings.runs_dir / ".store", folder.id)
-    events = folder.events()
-    assert [event["seq"] for event in events] == sorted({event["seq"] for event in events}), "each event once, in order"
-    ended = [event["task"] for event in events if event["event"] == "task_done"]
-    assert sorted(ended) == sorted(task.id for task in result.tasks), "each task was brought to its end once"
+    check_ledger(settings, folder.id)
+    check_events(folder, result)
+
+
+@pytest.mark.slow
+def test_killed_at_random_on_a_server_with_a_folder_for_each(
+    processes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_store: str
+) -> None:
+    config = config_of(6)
+    unbroken = alone(config, tmp_path / "alone", monkeypatch)
+    settings = Settings(runs_dir=tmp_path / "begun", store=postgres_store, blobs=tmp_path / "blobs")
+    folder = opt2i.begin(settings=settings, **{name: getattr(config, name) for name in config.model_fields_set})
+    assert killed(processes, settings, folder.id, 3, 8, apart=True) == 8
+    result = opt2i.resume(folder.path, settings=settings)
+    assert result.tasks == unbroken.tasks and result.comparisons == unbroken.comparisons
+    check_ledger(settings, folder.id)
+    check_events(folder, result)

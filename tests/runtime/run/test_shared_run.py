@@ -11,7 +11,19 @@ import pytest
 
 from inloop.runtime.errors import BadInput, CallFailed, Interrupted, PrerequisiteError
 from inloop.runtime.records import Cost
-from inloop.runtime.run import Event, Loop, RunConfig, RunFolder, RunResult, Session, Task, Warned, carry, option
+from inloop.runtime.run import (
+    Event,
+    Loop,
+    RunConfig,
+    RunFolder,
+    RunResult,
+    Session,
+    Task,
+    Warned,
+    carry,
+    option,
+    shared_worker,
+)
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Call, Store
 
@@ -224,3 +236,16 @@ def test_a_run_that_no_worker_can_take_up(shared: Settings) -> None:
     for engine, why in {"folder": "begin", "local:0": "number of processes", "lokal": "did you mean local"}.items():
         with pytest.raises(BadInput, match=why):
             echo()("a", settings=shared.model_copy(update={"engine": engine}))
+
+
+def test_a_file_that_several_machines_cannot_share_is_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_worker, "network_file_system", lambda folder: "nfs4")
+    loop = echo()
+    folder = loop.begin("a", settings=settings)
+    [error] = asyncio.run(worked(loop, folder, settings, "w1"))
+    assert isinstance(error, PrerequisiteError) and "network file system (nfs4)" in error.problem
+    assert "--store postgresql://" in error.remedy and "--here" in error.remedy
+    [result] = asyncio.run(worked(loop, folder, settings, "w1", here=True))
+    assert [task.said for task in result.tasks] == ["A"]
