@@ -155,7 +155,7 @@ class Claims:
             rows = connection.execute(
                 f"SELECT {_OWNER} FROM owners WHERE at > ?", (time.time() - 2 * LEASE,)
             ).fetchall()
-        return [owner for owner in (Owner(*row) for row in rows) if not owner.gone]
+        return [owner for owner in map(Owner.of, rows) if not owner.process.gone]
 
     async def _done(self, work: Callable[[], T]) -> T:
         return work() if self._database.quick else await asyncio.to_thread(work)

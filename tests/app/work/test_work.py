@@ -112,6 +112,8 @@ def test_an_interrupted_worker_lets_go_and_another_place_goes_on(inloop: Any, tm
     until(lambda: any(event["event"] == "trial" for event in run.events()))
     code, _, err = ended(inloop("resume", out.strip()))
     assert code == 3 and "workers are on the run" in err and "inloop work" in err
+    code, listed, _ = ended(inloop("runs"))
+    assert code == 0 and run.id in listed and "running" in listed and "(1 worker)" in listed
     worker.send_signal(signal.SIGINT)
     code, _, err = ended(worker)
     assert code == 130 and f"inloop work {run.path}" in err
@@ -119,6 +121,8 @@ def test_an_interrupted_worker_lets_go_and_another_place_goes_on(inloop: Any, tm
     code, out, err = ended(inloop("work", run.id, "--out", "elsewhere", "--store", "runs/.store", "--name", "w2"))
     assert code == 0, err
     assert len(tasks_of(tmp_path / "elsewhere" / run.id)) == 4
+    code, listed, _ = ended(inloop("runs"))
+    assert code == 0 and f"finished elsewhere: inloop work {run.id}" in listed
     events = RunFolder.open(tmp_path / "elsewhere", run.id).events()
     assert {event["worker"] for event in events} == {"w1", "w2"}
     code, out, err = ended(inloop("resume", run.id))  # the first folder gets the result, too

@@ -56,6 +56,16 @@ def test_who_is_at_work(database: Path | str) -> None:
         assert f"process {one.owner.process.pid} on " in str(one.owner)
 
 
+def test_lists_show_who_gave_a_sign_lately_and_is_not_known_to_be_dead(database: Path | str) -> None:
+    if isinstance(database, Path):
+        assert Claims.seen(database) == [] and not database.exists()
+    with process("hold", database, "a") as holder:
+        assert holder.stdout is not None and holder.stdout.readline().startswith("True")
+        assert [owner.work for owner in Claims.seen(database)] == ["a run"]
+        holder.kill()
+        until(lambda: Claims.seen(database) == [])
+
+
 def test_a_killed_process_is_followed_at_once(database: Path | str) -> None:
     with process("hold", database, "a") as holder, Claims(database, lease=3600.0) as mine:
         assert holder.stdout is not None and holder.stdout.readline().startswith("True")
