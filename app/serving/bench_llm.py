@@ -48,7 +48,7 @@ def bench_llm(args: argparse.Namespace) -> int:
     shown = print if not args.json else _silent
     measured: dict[str, list[Level]] = {}
     for url in urls:
-        shown(_about(able[url]), flush=True)
+        shown("\n" * (url != urls[0]) + _about(able[url]), flush=True)
         measured[url] = _measured([url], model, key, levels, args, shown)
     together = measured[urls[0]]
     if len(urls) > 1:
