@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -197,10 +198,10 @@ class RemoteBlobs(BlobStore):
     @cached_property
     def _files(self) -> tuple[Any, str]:
         """The file system of the provider, and the name of our root in it."""
-        import fsspec  # type: ignore[import-untyped,unused-ignore]
-
-        files, root = fsspec.url_to_fs(self.url, use_listings_cache=False)
-        return files, root.rstrip("/")
+        scheme, _, root = self.url.partition("://")
+        keys = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "GOOGLE_", "AZURE_"))}
+        files = _opened(scheme, hashlib.sha256(repr(sorted(keys.items())).encode()).hexdigest())
+        return files, files._strip_protocol(self.url).rstrip("/") if root else ""
 
     def _name(self, sha: str, below: str = "") -> str:
         return f"{self._files[1]}{below}/{sha[:2]}/{sha[2:]}"
@@ -235,6 +236,14 @@ class RemoteBlobs(BlobStore):
             raise PrerequisiteError(
                 f"blobs in {self.url} {problem} ({type(error).__name__}: {text})", remedy=remedy
             ) from error
+
+
+@lru_cache(maxsize=8)
+def _opened(scheme: str, keys: str) -> Any:
+    """The file system of a provider; one of its own for other keys, which fsspec's cache of them would not look at."""
+    import fsspec  # type: ignore[import-untyped,unused-ignore]
+
+    return fsspec.filesystem(scheme, use_listings_cache=False, skip_instance_cache=True)
 
 
 def _size(files: Any, name: str) -> int | None:
