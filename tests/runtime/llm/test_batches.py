@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import subprocess
 import sys
 import time
@@ -178,6 +179,27 @@ def test_a_killed_process_goes_on_with_its_batch(moment: str, server: BatchServe
     assert sorted(body["messages"][-1]["content"] for body in server.seen) == [
         f"question {place}" for place in range(6)
     ]
+
+
+@pytest.mark.slow
+def test_kills_at_any_moment_hand_in_nothing_twice(server: BatchServer, tmp_path: Path) -> None:
+    rng = random.Random(7)
+    command = [sys.executable, str(KILLED), server.url, str(tmp_path / "store"), "12"]
+    for kills in range(12):
+        if kills == 6:
+            server.open.set()  # from here on the kills come while answers are fetched and written down
+        elif kills == 0:
+            server.open.clear()
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
+            begun = time.monotonic()
+            while not server.batches and kills == 0 and time.monotonic() - begun < 20:
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0.0, 0.05) if kills in (0, 1) else rng.uniform(0.5, 2.5))
+            child.kill()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split("\n")[:12] == [f"question {place} 1 0" for place in range(12)]
+    handed_in = [body["messages"][-1]["content"] for body in server.seen]
+    assert sorted(handed_in) == sorted(f"question {place}" for place in range(12))
 
 
 async def test_a_batch_that_never_was_handed_in_is_handed_in(server: BatchServer, store: Store) -> None:
