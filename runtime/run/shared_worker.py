@@ -76,8 +76,8 @@ class SharedWorker:
         self._folder, self._inputs, self._alone, self._start = folder, dict(inputs), alone, start
         self._records = TypeAdapter(record)
         self._history, self._listen = history, listen
-        self.claims: Claims | None
-        self.claims = self._claims = Claims(store.tables("claims"), name=name, lost=self._lost)
+        self._claims = Claims(store.tables("claims"), name=name, lost=self._lost)
+        self.claims = None if alone else self._claims
         self.name = self._claims.owner.name
         self._run = SharedRun(store, folder.id, worker=self.name)
         self._stack = ExitStack()
