@@ -24,7 +24,7 @@ import numpy as np
 
 from inloop.graphs.curate import curate, read_rows
 from inloop.mini.world.data import write_set
-from inloop.runtime.run import Session
+from inloop.runtime.session import Session
 from inloop.runtime.settings import Settings
 from inloop.tools.curation import (
     RULES,

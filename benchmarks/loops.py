@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from inloop.runtime.run import RunFolder
+from inloop.runtime.folder import RunFolder
 from inloop.runtime.settings import Settings
 
 from .figures import Figure, Options

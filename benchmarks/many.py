@@ -14,7 +14,7 @@ from typing import Any
 
 from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.records import Message
-from inloop.runtime.run import Event
+from inloop.runtime.session import Event
 from inloop.runtime.settings import Settings
 
 from .figures import Figure, Options

@@ -43,7 +43,7 @@ def measure(options: Options) -> list[Figure]:
 async def _both(folder: Path) -> dict[str, float]:
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-    from inloop.runtime.run.runner import Checkpoints, Runner
+    from inloop.runtime.machine.runner import Checkpoints, Runner
 
     start: Counter = {"n": 0, "text": "x" * 1000}
     config: Any = {"configurable": {"thread_id": "t"}, "recursion_limit": _STEPS + 10}

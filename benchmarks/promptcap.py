@@ -27,8 +27,9 @@ from inloop.graphs.promptcap import (
 from inloop.mini.world import write_knowledge
 from inloop.runtime import models
 from inloop.runtime.budget import Budget
-from inloop.runtime.run import Mapped, RunFolder, Session
+from inloop.runtime.folder import RunFolder
 from inloop.runtime.serving import LocalServer
+from inloop.runtime.session import Mapped, Session
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
 

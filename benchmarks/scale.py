@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from inloop.runtime.errors import PrerequisiteError
-from inloop.runtime.run import RunFolder, carry
+from inloop.runtime.folder import RunFolder
+from inloop.runtime.run import carry
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Claims, Store, StoreLocation
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from inloop.runtime.errors import InloopError
+from inloop.runtime.folder import RunFolder
 from inloop.runtime.llm import measure as measure_load
-from inloop.runtime.run import RunFolder
 from inloop.runtime.serving import Plan, Serving, embedded_plan, find_servable, find_vllm, free_port, vllm_plan
 from inloop.runtime.settings import Settings
 

@@ -18,8 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from inloop.runtime.folder import RunFolder, list_runs
 from inloop.runtime.records import Cost
-from inloop.runtime.run import RunFolder, list_runs
 from inloop.runtime.store import Call, Store, StoreLocation
 
 from .figures import Figure, Options, seconds

@@ -32,19 +32,12 @@ from .runtime.errors import (
     Interrupted as Interrupted,
     PrerequisiteError as PrerequisiteError,
 )
+from .runtime.folder import RunFolder as RunFolder, RunResult as RunResult, Task as Task
 from .runtime.llm import open_chat as open_chat
 from .runtime.passages import Filter as Filter, Mode as Mode
-from .runtime.run import (
-    Event as Event,
-    Loop as Loop,
-    RunConfig as RunConfig,
-    RunFolder as RunFolder,
-    RunResult as RunResult,
-    Session as Session,
-    Task as Task,
-    option as option,
-)
+from .runtime.run import Loop as Loop
 from .runtime.serving import serve as serve
+from .runtime.session import Event as Event, RunConfig as RunConfig, Session as Session, option as option
 from .runtime.settings import Settings as Settings
 from .runtime.store import Store as Store
 from .tools.curation.fair import Choice as Choice

@@ -59,7 +59,7 @@ class Interrupted(InloopError):
 
 
 class RunnerError(InloopError):
-    """A graph broke one of the rules that LangGraph leaves unchecked (see `runtime.run.runner`)."""
+    """A graph broke one of the rules that LangGraph leaves unchecked (see `runtime.machine.runner`)."""
 
 
 def _again(kind: type[InloopError], args: tuple[Any, ...], fields: dict[str, Any]) -> InloopError:

@@ -9,8 +9,9 @@ import stand_ins
 
 import inloop.graphs.opt2i.context as context
 from inloop.graphs.opt2i import Opt2iConfig, opt2i
-from inloop.runtime.run import RunFolder, carry
-from inloop.runtime.run.checkpoints import Checkpoints
+from inloop.runtime.folder import RunFolder
+from inloop.runtime.machine.checkpoints import Checkpoints
+from inloop.runtime.run import carry
 from inloop.runtime.settings import Settings
 
 __all__ = ["Checkpoints", "go"]

@@ -12,8 +12,8 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from row_stand_ins import WordStudent
 
 from inloop.graphs.llm2llm import Llm2LlmConfig, llm2llm
+from inloop.runtime.folder import run_folder as runs
 from inloop.runtime.run import carry
-from inloop.runtime.run import folder as runs
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import blobs, ledger_rows
 

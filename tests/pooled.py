@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from inloop.runtime.errors import BadInput, CallFailed, Interrupted, PrerequisiteError, RunnerError
+from inloop.runtime.folder import RunResult, Task
 from inloop.runtime.records import Record
-from inloop.runtime.run import Loop, RunConfig, RunResult, Session, Task
+from inloop.runtime.run import Loop
+from inloop.runtime.session import RunConfig, Session
 
 ERRORS = (
     PrerequisiteError("the server is down", remedy="start it"),

@@ -10,7 +10,8 @@ import stand_ins
 
 import inloop.graphs.opt2i.context as context
 from inloop.graphs.opt2i import Opt2iConfig, opt2i
-from inloop.runtime.run import RunFolder, SharedRun, carry
+from inloop.runtime.folder import RunFolder
+from inloop.runtime.run import SharedRun, carry
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import StoreLocation
 

@@ -74,7 +74,7 @@ import sys
 sys.path[:0] = [{str(site)!r}]
 sys.path.append({libraries!r})
 from importlib import resources
-import inloop.app.cli.main as cli, inloop.app.opt2i.report, inloop.prompts, inloop.graphs.opt2i.result, inloop.runtime.run.folder
+import inloop.app.cli.main as cli, inloop.app.opt2i.report, inloop.prompts, inloop.graphs.opt2i.result, inloop.runtime.folder.run_folder
 assert cli.__file__.startswith({str(site)!r}), cli.__file__
 assert resources.files("inloop.app").joinpath("opt2i/report.html.j2").is_file()
 names = inloop.prompts.names()

@@ -15,7 +15,7 @@ from drawn import make_outcome
 
 from inloop.graphs.opt2i import Opt2iConfig
 from inloop.graphs.opt2i.result import Opt2iResult
-from inloop.runtime.run import RunFolder
+from inloop.runtime.folder import RunFolder
 from inloop.runtime.store import BlobStore
 
 __all__ = ["Browser", "finished_run", "served"]

@@ -14,7 +14,7 @@ from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...runtime.text import lines_of
 from ...tools.data import CaptionRow
 from .caption_examples import EXAMPLES, Example

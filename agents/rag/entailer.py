@@ -13,7 +13,7 @@ from ...runtime.answers import quotation
 from ...runtime.errors import CallFailed
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...tools.entailment import Judgement
 
 __all__ = ["Entailer"]

@@ -19,7 +19,7 @@ from ...runtime.errors import CallFailed
 from ...runtime.passages import Passage
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Score
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...tools.entailment import Overlap
 
 __all__ = ["Grader", "Grades", "OverlapGrader"]

@@ -23,7 +23,7 @@ from ...runtime.errors import BadInput, CallFailed
 from ...runtime.llm import entries_before_cut, json_from
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record, Row
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...runtime.text import is_blank, lines_of
 
 __all__ = ["Ask", "ChatTeacher", "Draft", "Teacher", "Written", "read", "rows_from"]

@@ -17,7 +17,7 @@ from ...runtime.errors import BadInput, CallFailed
 from ...runtime.llm import numbered_from
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
-from ...runtime.run import both
+from ...runtime.session import both
 from ...runtime.text import lines_of
 from .coverage import dropped_negation, unasked
 from .negation import denied, positive

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ...runtime.budget import Budget
 from ...runtime.errors import BadInput
+from ...runtime.folder import RunFolder, RunResult, discarded_if_refused
 from ...runtime.records import Record, flags_checked
-from ...runtime.run import RunConfig, RunFolder, RunResult, discarded_if_refused
+from ...runtime.session import RunConfig
 from ...runtime.settings import Settings
 from ...runtime.store import BlobStore, StoreLocation, write_whole
 from ..report import DEFAULT_LIMIT, run_page

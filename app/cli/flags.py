@@ -3,7 +3,7 @@
 argparse reads the words and pydantic the values. The command line source of pydantic-settings was tried first: it takes "a cat, a dog" for
 two prompts and refuses a prompt with a single quotation mark, because every list is read as JSON or at its commas.
 
-What a field says beside its description stands in `json_schema_extra`, as `runtime.run.option` writes it.
+What a field says beside its description stands in `json_schema_extra`, as `runtime.session.option` writes it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from typing import Any
 
 from ...runtime.display import worded
 from ...runtime.errors import BadInput
-from ...runtime.run import Loop, RunResult
+from ...runtime.folder import RunResult
+from ...runtime.run import Loop
 from ..report import run_page
 from .command import LoopCommand
 from .format import clip

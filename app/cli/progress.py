@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
-from ...runtime.run import (
+from ...runtime.session import (
     Event,
     ModelsOpened,
     Progressed,

@@ -22,7 +22,7 @@ from .format import clip, counted
 from .streams import json_text, printable
 
 if TYPE_CHECKING:
-    from ...runtime.run import RunFolder, RunInfo
+    from ...runtime.folder import RunFolder, RunInfo
 
 __all__ = [
     "add_export_arguments",
@@ -73,7 +73,7 @@ def add_export_arguments(command: argparse.ArgumentParser) -> None:
 
 def resume(args: argparse.Namespace) -> int:
     """The command `inloop resume`; for a finished run it shows the result again."""
-    from ...runtime.run import RunFolder
+    from ...runtime.folder import RunFolder
 
     folder = RunFolder.open(Settings.load(runs_dir=args.out).runs_dir, args.run)
     settings = Settings.load(runs_dir=folder.path.parent, store=args.store, blobs=args.blobs, engine=args.engine)
@@ -89,7 +89,7 @@ def report(args: argparse.Namespace) -> int:
     Raises:
         PrerequisiteError: pictures of the run cannot be found, and there is a page, which may have them.
     """
-    from ...runtime.run import RunFolder, missing_blobs
+    from ...runtime.folder import RunFolder, missing_blobs
     from ...runtime.store import write_whole
     from ..report import DEFAULT_LIMIT
 
@@ -114,7 +114,7 @@ def report(args: argparse.Namespace) -> int:
 
 def export(args: argparse.Namespace) -> int:
     """The command `inloop export`: packs a finished run with its pictures and prints the file."""
-    from ...runtime.run import RunFolder, pack
+    from ...runtime.folder import RunFolder, pack
 
     settings = Settings.load(runs_dir=args.out)
     folder = RunFolder.open(settings.runs_dir, args.run)
@@ -142,7 +142,7 @@ def export(args: argparse.Namespace) -> int:
 
 def runs(args: argparse.Namespace) -> int:
     """The command `inloop runs`."""
-    from ...runtime.run import list_runs
+    from ...runtime.folder import list_runs
 
     settings = Settings.load(runs_dir=args.out)
     rows = [*_with_workers(list_runs(settings.runs_dir), StoreLocation.named_by(settings))][::-1]

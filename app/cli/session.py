@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ...runtime.errors import InloopError, Interrupted
-from ...runtime.run import RunFolder
+from ...runtime.folder import RunFolder
 from .interrupts import left_by
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...graphs import curate as room
 from ...runtime.display import counted
 from ...runtime.errors import BadInput
-from ...runtime.run import RunFolder
+from ...runtime.folder import RunFolder
 from ...runtime.store import write_whole
 from ..cli import FAILED, LoopCommand, RunView, json_text, printable
 

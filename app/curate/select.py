@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...runtime.errors import BadInput
-from ...runtime.run import Session
+from ...runtime.session import Session
 from ...runtime.settings import Settings
 from ...runtime.store import write_whole
 from ...runtime.text import is_blank, json_bytes

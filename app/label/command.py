@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...graphs import label as room
-from ...runtime.run import RunFolder
+from ...runtime.folder import RunFolder
 from ...runtime.store import write_whole
 from ..cli import LoopCommand, RunView, printable
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...graphs import llm2llm as room
-from ...runtime.run import RunFolder
+from ...runtime.folder import RunFolder
 from ...runtime.settings import Settings
 from ..cli import LoopCommand
 from .export import export

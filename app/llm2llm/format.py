@@ -22,7 +22,7 @@ from ...graphs.llm2llm import (
     words_of,
 )
 from ...runtime.display import counted, seconds, signed
-from ...runtime.run import Event
+from ...runtime.session import Event
 from ...runtime.text import lines_of
 from ..cli import RunView, printable
 

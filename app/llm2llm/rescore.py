@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...runtime.run import RunFolder
+from ...runtime.folder import RunFolder
 from ...runtime.settings import Settings
 from ...runtime.store import StoreLocation, disk_problem, write_whole
 from ...runtime.text import lines_of

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ...graphs.opt2i import Opt2iConfig, Opt2iResult, Plan
-    from ...runtime.run import RunFolder
+    from ...runtime.folder import RunFolder
     from ...runtime.settings import Settings
     from ...runtime.store import BlobStore
 

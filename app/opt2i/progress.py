@@ -20,7 +20,7 @@ from ...graphs.opt2i import (
     TrialScored,
     evaluator_name,
 )
-from ...runtime.run import Event, TaskDone, TaskFailed, Warned
+from ...runtime.session import Event, TaskDone, TaskFailed, Warned
 from ..cli import RunView, amount, clip, counted, points, printable, seconds, signed
 from .format import proof_words, review_words
 

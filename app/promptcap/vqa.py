@@ -12,7 +12,7 @@ from ...graphs import promptcap as room
 from ...graphs.promptcap import Answered, Asking, DecisionTaken, Method, VQAConfig, VQAResult, VQATask
 from ...runtime.errors import BadInput
 from ...runtime.records import flags_checked
-from ...runtime.run import Event
+from ...runtime.session import Event
 from ..cli import LoopCommand, RunView, clip, given_flags, printable
 from .arguments import add_method, located, method_fields
 from .reasons import REASONS

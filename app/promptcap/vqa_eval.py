@@ -12,7 +12,7 @@ from ...graphs.promptcap import Method, MethodStarted
 from ...graphs.vqa_eval import VQAEvalConfig, VQAEvalResult
 from ...runtime.errors import BadInput
 from ...runtime.records import flags_checked
-from ...runtime.run import Event
+from ...runtime.session import Event
 from ..cli import LoopCommand, RunView, amount, given_flags, percent
 from .arguments import add_method, located, method_fields
 from .report import render_eval

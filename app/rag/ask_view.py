@@ -9,7 +9,7 @@ from ..cli import RunView, clip, printable
 
 if TYPE_CHECKING:
     from ...graphs.rag import RagConfig
-    from ...runtime.run import Event
+    from ...runtime.session import Event
 
 __all__ = ["AskView"]
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.display import DEFAULT_LIMIT, Pictures, amount, environment, images_of, seconds, worded
-from ...runtime.run import RunResult
+from ...runtime.folder import RunResult
 
 if TYPE_CHECKING:
     from ...runtime.store import BlobStore

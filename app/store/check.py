@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ...runtime.errors import PrerequisiteError
+from ...runtime.folder import missing_blobs
 from ...runtime.records import Record
-from ...runtime.run import missing_blobs
 from ...runtime.store import LEDGER_TABLES, BlobStore, Ledger, StoreLocation
 from .rows import opened, pages, refs, slices
 

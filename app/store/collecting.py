@@ -15,8 +15,9 @@ from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
 from ...runtime.errors import BadInput
+from ...runtime.folder import RunInfo, files_of
 from ...runtime.records import Record
-from ...runtime.run import RunInfo, SharedRun, files_of
+from ...runtime.run import SharedRun
 from ...runtime.store import LEDGER_TABLES, NEVER, BlobStore, Connection, StoreLocation, Tables, is_postgres
 from .check import AT_ONCE
 from .rows import PAGE, addresses, opened, pages, refs, slices

@@ -46,7 +46,7 @@ def store(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from ...runtime.run import list_runs
+    from ...runtime.folder import list_runs
     from .check import check
 
     at, settings = _named(args)
@@ -89,7 +89,7 @@ def _copy(args: argparse.Namespace) -> int:
 
 
 def _gc(args: argparse.Namespace) -> int:
-    from ...runtime.run import list_runs
+    from ...runtime.folder import list_runs
     from .collecting import Collected, collect, confirm, plan, undo
 
     at, settings = _named(args)

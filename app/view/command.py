@@ -40,7 +40,7 @@ def view(args: argparse.Namespace) -> int:
         BadInput: no such run, or a port that is taken.
         PrerequisiteError: the extra `serve` is missing.
     """
-    from ...runtime.run import RunFolder
+    from ...runtime.folder import RunFolder
 
     settings = Settings.load(runs_dir=args.out)
     runs_dir, start = settings.runs_dir, ""

@@ -19,8 +19,8 @@ from markupsafe import Markup
 from ...graphs.opt2i import Ballot, Opt2iTask, Pair, ballot_of
 from ...runtime.display import environment
 from ...runtime.errors import BadInput
+from ...runtime.folder import RunFolder
 from ...runtime.records import options_checked
-from ...runtime.run import RunFolder
 from ...runtime.store import BlobStore, Vote, Votes
 from .pictures import media_type
 

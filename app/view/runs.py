@@ -8,7 +8,8 @@ from typing import Any
 
 from ...graphs.opt2i import Ballot, Opt2iTask, Trial, ballot_of, evaluator_name, followed
 from ...runtime.errors import BadInput
-from ...runtime.run import Questions, RunFolder, list_runs
+from ...runtime.folder import RunFolder, list_runs
+from ...runtime.session import Questions
 from ...runtime.settings import Settings
 from ...runtime.store import StoreLocation, Votes
 from ..cli import points, signed

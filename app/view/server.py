@@ -23,7 +23,7 @@ from ...graphs.opt2i import Offer, Pair, Review
 from ...runtime.display import environment
 from ...runtime.errors import BadInput, InloopError, PrerequisiteError
 from ...runtime.records import options_checked
-from ...runtime.run import Questions
+from ...runtime.session import Questions
 from ...runtime.store import Vote
 from .guard import Guarded
 from .pictures import media_type

@@ -42,7 +42,7 @@ def votes(args: argparse.Namespace) -> int:
         BadInput: no such run, one without pictures to vote on, or a file that holds no votes on it.
     """
     from ...graphs.opt2i import ballot_of, followed
-    from ...runtime.run import RunFolder
+    from ...runtime.folder import RunFolder
     from ...runtime.store import write_whole
     from .mail import mail_page, read_votes
 

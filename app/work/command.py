@@ -20,7 +20,7 @@ from ..cli import add_store_flags, command_of_run
 from .array import place_in_array
 
 if TYPE_CHECKING:
-    from ...runtime.run import RunFolder
+    from ...runtime.folder import RunFolder
 
 __all__ = ["add_arguments", "work"]
 
@@ -59,7 +59,8 @@ def work(args: argparse.Namespace) -> int:
 
 def _found(name: str, settings: Settings) -> RunFolder:
     """The folder of a run; one that was begun on another machine gets its own here, from what the store says of it."""
-    from ...runtime.run import RunFolder, SharedRun
+    from ...runtime.folder import RunFolder
+    from ...runtime.run import SharedRun
 
     try:
         return RunFolder.open(settings.runs_dir, name)

@@ -24,7 +24,7 @@ from ...runtime.errors import BadInput, CallFailed
 from ...runtime.own_code import at_line, run_file
 from ...runtime.protocols import Chat, Student
 from ...runtime.records import Message, Record, Row
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...tools.tasks import NoAnswer, Task
 
 __all__ = ["ByStudent", "Checker", "Opinion", "SecondModel", "Verifier", "open_checker"]

@@ -16,7 +16,7 @@ import numpy as np
 from ...runtime.errors import BadInput
 from ...runtime.protocols import VisualQA
 from ...runtime.records import BlobRef, Record
-from ...runtime.run import each
+from ...runtime.session import each
 from ...tools.data import read_picture, read_table
 from ...tools.vision import Certificate, CertifiedJudge, Figures, is_closed, probability
 from ..stats import FEWEST, by_group, estimate, kappa, verdict_of

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef, Record, Sample, Score
-from ...runtime.run import gather, settled
+from ...runtime.session import gather, settled
 from ...runtime.store import BlobStore
 from ...tools.data import Item, Items, Picture, keep_picture
 from ..stats import Comparison, Estimate, by_group, compare, estimate, slices

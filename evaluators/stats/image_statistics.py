@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Embedder
 from ...runtime.records import BlobRef, Record
-from ...runtime.run import each
+from ...runtime.session import each
 
 __all__ = ["FEWEST_PICTURES", "SetStatistics", "compare_sets", "fid", "kid", "precision_recall", "set_statistics"]
 

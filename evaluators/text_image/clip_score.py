@@ -15,7 +15,7 @@ from typing import Literal
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Embedder
 from ...runtime.records import BlobRef, Part, Sample, Score
-from ...runtime.run import both, each, settled
+from ...runtime.session import both, each, settled
 from ..stats import unscored
 
 __all__ = ["PREFIX", "WEIGHT", "ClipScore"]

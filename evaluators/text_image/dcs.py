@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Embedder
 from ...runtime.records import Part, Sample, Score
-from ...runtime.run import each
+from ...runtime.session import each
 from ..stats import unscored
 
 __all__ = ["DCS", "PREFIX"]

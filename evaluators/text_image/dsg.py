@@ -22,7 +22,7 @@ from ...agents.scene import SceneGraph, check_graph
 from ...runtime.errors import BadInput
 from ...runtime.protocols import VisualQA
 from ...runtime.records import Answer, BlobRef, Cost, Part, Sample, Score
-from ...runtime.run import each
+from ...runtime.session import each
 from ..stats import unscored
 
 __all__ = ["DSG", "Rule", "certainty", "dsg_parts", "holds", "verdict"]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ...agents.scene import SceneGraph
 from ...runtime.records import Cost, Part, Record, Sample, Score
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...tools.vision import EnsembleVQA
 from ..stats import kappa, unscored
 from .dsg import DSG, Rule, verdict

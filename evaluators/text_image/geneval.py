@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Detector, Embedder
 from ...runtime.records import BlobRef, Detection, Part, Record, Sample, Score
-from ...runtime.run import each, settled
+from ...runtime.session import each, settled
 from ...runtime.store import BlobStore
 from ..stats import unscored
 from .geneval_prompts import COLORS, Requirements, requirements_of

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Evaluator
 from ...runtime.records import Sample, Score
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ..stats import unscored
 
 __all__ = ["PerPrompt"]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ...runtime.protocols import Rewarder
 from ...runtime.records import Part, Sample, Score
-from ...runtime.run import each
+from ...runtime.session import each
 from ..stats import unscored
 
 __all__ = ["Preference"]

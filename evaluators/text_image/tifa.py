@@ -15,7 +15,7 @@ from ...agents.scene import SceneGraph
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Embedder, VisualQA
 from ...runtime.records import Answer, Cost, Part, Record, Sample, Score
-from ...runtime.run import each
+from ...runtime.session import each
 from ...runtime.text import json_of, read_text
 from ..stats import unscored
 from ..vqa import official_form

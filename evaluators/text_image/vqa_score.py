@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ...runtime.errors import BadInput
 from ...runtime.protocols import VisualQA
 from ...runtime.records import Cost, Part, Sample, Score
-from ...runtime.run import each
+from ...runtime.session import each
 from ..stats import unscored
 
 __all__ = ["TEMPLATE", "VQAScore"]

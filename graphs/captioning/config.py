@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from ...runtime.run import RunConfig, option
+from ...runtime.session import RunConfig, option
 from ...runtime.settings import Settings
 
 __all__ = ["CaptionSynthesisConfig", "CaptionTrainingConfig"]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...evaluators.stats import Estimate
 from ...runtime.display import Forest, Interval, points
+from ...runtime.folder import RunResult, Task
 from ...runtime.records import Record
-from ...runtime.run import RunResult, Task
 from ...tools.captioning import Trained
 from ...tools.data import CaptionRow
 

@@ -17,7 +17,8 @@ from ...evaluators.rows import KnownTexts, normal
 from ...evaluators.vqa import Cider, hard_accuracy, off_topic, planted, restates, soft_accuracy
 from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
-from ...runtime.run import Loop, Mapped, Session
+from ...runtime.run import Loop
+from ...runtime.session import Mapped, Session
 from ...tools.data import CaptionRow, read_caption_rows
 from .config import CaptionSynthesisConfig
 from .files import check_out, write_files

@@ -24,7 +24,8 @@ from ...evaluators.vqa import answer_recall
 from ...runtime.errors import BadInput, Interrupted
 from ...runtime.llm import open_chat
 from ...runtime.roles import close
-from ...runtime.run import Loop, Mapped, Progressed, Session, Warned
+from ...runtime.run import Loop
+from ...runtime.session import Mapped, Progressed, Session, Warned
 from ...runtime.store import write_whole
 from ...tools.captioning import check_folder, generic_rows, train_captioner
 from ...tools.data import CaptionRow, content_sha256, read_caption_rows, read_picture

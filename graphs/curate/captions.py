@@ -19,7 +19,7 @@ from ...agents.scene import NotUnderstood, simple_scene_graph
 from ...evaluators.text_image import DSG
 from ...runtime.protocols import Embedder, Rewarder, VisualQA
 from ...runtime.records import BlobRef, Record, Sample
-from ...runtime.run import Progressed, Session, each, gather
+from ...runtime.session import Progressed, Session, each, gather
 from .result import CaptionCheck
 
 __all__ = ["Captioned", "Cut", "Filter", "Pair", "cut", "judged", "wrong_pairs"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...runtime.run import Progressed, Warned
+from ...runtime.session import Progressed, Warned
 from ...tools.curation import Look, Pairs, Thumbnails, align, joined, near_pairs
 from .context import CurateContext, Looked
 from .found import MEANING, PIXELS, planted_of, proposal

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import field_validator
 
-from ...runtime.run import RunConfig, option
+from ...runtime.session import RunConfig, option
 from ...tools.curation import ISSUES, Choice, Rule
 
 __all__ = ["CurateConfig"]

@@ -17,7 +17,7 @@ from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
 from ...runtime.protocols import Captioner, Embedder, Rewarder, VisualQA
 from ...runtime.records import Record
-from ...runtime.run import Session, Warned, each
+from ...runtime.session import Session, Warned, each
 from ...tools.curation import Look, Pairs, Planted, packages_there, themes
 from ...tools.data import picture_files
 from ...tools.encoders import open_clip

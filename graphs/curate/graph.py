@@ -28,7 +28,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 
 from ...runtime.errors import BadInput
-from ...runtime.run import Progressed
+from ...runtime.session import Progressed
 from ...tools.curation import Look, look_at
 from .asked import confirm, review
 from .audit import grouped_by

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
-from ...runtime.run import Loop, Session, exported
+from ...runtime.run import Loop, exported
+from ...runtime.session import Session
 from .asked import STOPPED
 from .config import CurateConfig
 from .context import CurateContext, Sources, first_state, sources_of

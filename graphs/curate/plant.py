@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...runtime.run import Progressed
+from ...runtime.session import Progressed
 from ...tools.curation import CHANGES, Planted, Thumbnails, align, hash_bits
 from ...tools.curation import plant as planted_picture
 from .compare import BITS, NEAREST, NEAREST_BITS

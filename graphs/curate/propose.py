@@ -11,7 +11,7 @@ from ...agents.curation import Curator
 from ...runtime.errors import CallFailed
 from ...runtime.protocols import Embedder
 from ...runtime.records import Record
-from ...runtime.run import each
+from ...runtime.session import each
 from ...tools.curation import tells
 from ...tools.entailment import content_words
 from .review import ProposedGroup, ProposedGroups

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from ...runtime.display import Forest, Interval, counted
+from ...runtime.folder import RunResult, Task
 from ...runtime.records import BlobRef, Record
-from ...runtime.run import RunResult, Task
 from ...tools.curation import CurvePoint, Issue
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from pydantic import Field
 from ...runtime.errors import BadInput
 from ...runtime.passages import Passage, Query
 from ...runtime.records import BlobRef, Record
-from ...runtime.run import Progressed
+from ...runtime.session import Progressed
 from ...tools.curation import Look, by_clusters, by_samples, look_at
 from ...tools.index import open_index
 from .config import CurateConfig

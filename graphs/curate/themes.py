@@ -17,7 +17,7 @@ from ...agents.curation import Curator
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import Embedder
 from ...runtime.records import BlobRef, Record
-from ...runtime.run import Progressed, Session, each
+from ...runtime.session import Progressed, Session, each
 from ...tools.curation import distinctive_words, tells, themes
 from ...tools.entailment import STOP, content_words, stem
 from .result import GapFound, Theme

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import field_validator
 
-from ...runtime.run import RunConfig, option
+from ...runtime.session import RunConfig, option
 
 __all__ = ["IndexConfig"]
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from PIL import Image
 
 from ...runtime.protocols import Captioner, Embedder, Index, PageReader, TextEmbedder
-from ...runtime.run import Loop, Mapped, Progressed, Session, Warned
+from ...runtime.run import Loop
+from ...runtime.session import Mapped, Progressed, Session, Warned
 from ...tools.documents import Chunker, media_of
 from ...tools.encoders import open_clip, open_text_embedder
 from ...tools.index import ingest, listing, open_index

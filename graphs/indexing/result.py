@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...runtime.run import RunResult, Task
+from ...runtime.folder import RunResult, Task
 from ...tools.index import Ingested
 
 __all__ = ["IndexResult", "IndexedFolder"]

@@ -13,7 +13,7 @@ from pydantic import Field
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Detector, Segmenter, VisualQA
 from ...runtime.records import BlobRef, Record
-from ...runtime.run import Session, Warned
+from ...runtime.session import Session, Warned
 from ...runtime.text import json_bytes
 from ...tools.data import picture_files
 from ...tools.labels import PictureLabels, read_labels

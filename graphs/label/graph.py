@@ -25,8 +25,8 @@ from langgraph.types import interrupt
 
 from ...runtime.errors import BadInput
 from ...runtime.records import options_checked
-from ...runtime.run import Progressed, chunks
-from ...runtime.run import each as each_one
+from ...runtime.session import Progressed, chunks
+from ...runtime.session import each as each_one
 from ...tools.data import read_picture
 from ...tools.segmentation import Box
 from .answers import keep_added, keep_answer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ...prompts import load
 from ...runtime.records import Answer, BlobRef
-from ...runtime.run import each as each_one
+from ...runtime.session import each as each_one
 from ...tools.models import is_bundled
 from ...tools.segmentation import cut_out, get_mask, highlighted
 from ...tools.vision import drawn_ground, is_drawn

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
-from ...runtime.run import Loop, Session, exported
+from ...runtime.run import Loop, exported
+from ...runtime.session import Session
 from .config import LabelConfig
 from .context import LabelContext, Sources, first_state, sources_of
 from .graph import build

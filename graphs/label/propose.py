@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...runtime.records import Detection, Segment
-from ...runtime.run import each as each_one
+from ...runtime.session import each as each_one
 from ...tools.labels import PictureLabels
 from ...tools.segmentation import Box, Mask, box_iou, get_mask, mask_iou, put_mask
 from .answers import known_added, known_answer

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from ...runtime.display import counted
+from ...runtime.folder import RunResult, Task
 from ...runtime.records import BlobRef, Record
-from ...runtime.run import RunResult, Task
 
 if TYPE_CHECKING:
     from ...runtime.display import Cell

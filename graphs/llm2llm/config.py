@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator
 
 from ...runtime.errors import BadInput
-from ...runtime.run import RunConfig, option
+from ...runtime.session import RunConfig, option
 from ...runtime.settings import Settings
 from ...runtime.store import StoreLocation, file_sha256
 from ...tools.data import kept_rows

@@ -13,7 +13,7 @@ from ...runtime.budget import Budget
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Student
 from ...runtime.records import Prediction, Row
-from ...runtime.run import Event
+from ...runtime.session import Event
 from ...runtime.store import BlobStore
 from ...tools.tasks import Task
 from .arms import Mining

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ...runtime.run import Event
+from ...runtime.session import Event
 from .arms import Mining
 
 __all__ = [

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
-from ...runtime.run import Loop, Mapped, Session, exported
+from ...runtime.run import Loop, exported
+from ...runtime.session import Mapped, Session
 from ...tools.students import check_lengths, check_soup
 from .arms import arms_of
 from .config import Llm2LlmConfig

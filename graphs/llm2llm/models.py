@@ -11,7 +11,7 @@ from ...evaluators.rows import ByStudent, KnownTexts, RowChecks, SecondModel, Ve
 from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
 from ...runtime.protocols import Chat, Student
-from ...runtime.run import Session
+from ...runtime.session import Session
 from ...runtime.settings import Settings
 from ...runtime.store import Store
 from ...tools.students import EmbeddingStudent, open_student

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ...agents.rows import ChatTeacher
 from ...runtime.llm import estimate as tokens_of
 from ...runtime.records import Record
-from ...runtime.run import Session
+from ...runtime.session import Session
 from ...runtime.settings import Settings
 from ...runtime.text import lines_of
 from .arms import ARMS, arms_of

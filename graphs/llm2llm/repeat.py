@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...evaluators.rows import Contamination, Judged, contamination, foreign
-from ...runtime.run import Session
+from ...runtime.session import Session
 from .arms import ARMS, arms_of
 from .config import Llm2LlmConfig
 from .context import ArmContext, measured

@@ -14,7 +14,7 @@ from typing import Any
 from ...agents.rows import Ask, Written, read
 from ...evaluators.rows import Judged, RowTable
 from ...runtime.records import Record, flags_checked
-from ...runtime.run import Session
+from ...runtime.session import Session
 from ...runtime.settings import Settings
 from .config import Llm2LlmConfig
 from .context import ArmContext

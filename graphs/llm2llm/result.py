@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 
 from ...evaluators.rows import Contamination, Judged, RowTable
 from ...runtime.display import Cell, Forest, Interval, signed
+from ...runtime.folder import RunResult, Task
 from ...runtime.records import Cost, Record, Row
-from ...runtime.run import RunResult, Task
 from .arms import words_of
 
 __all__ = [

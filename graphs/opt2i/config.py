@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from ...agents.opt2i import Guidance
 from ...runtime.errors import BadInput
-from ...runtime.run import option
+from ...runtime.session import option
 from .machine_config import MachineConfig
 
 __all__ = ["PAPER", "Opt2iConfig"]

@@ -15,7 +15,7 @@ from ...runtime.llm import open_chat
 from ...runtime.protocols import Chat, Evaluator
 from ...runtime.records import BlobRef
 from ...runtime.registry import is_object
-from ...runtime.run import Session, Warned
+from ...runtime.session import Session, Warned
 from ...tools.encoders import open_clip
 from ...tools.images import open_images
 from ...tools.vision import EnsembleVQA, foreign_note, open_vqa

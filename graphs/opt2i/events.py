@@ -6,7 +6,7 @@ from typing import Literal
 
 from ...agents.scene import Question
 from ...evaluators.stats import Verdict
-from ...runtime.run import Event
+from ...runtime.session import Event
 from .result import Effect, Look, Shortened, Trial
 from .review import Review
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...runtime.run import RunFolder
+from ...runtime.folder import RunFolder
 from .result import Opt2iResult, Opt2iTask, Trial
 
 __all__ = ["followed"]

@@ -333,7 +333,7 @@ async def confirm(state: SearchState, runtime: Runtime[SearchContext]) -> dict[s
 
 
 def build() -> StateGraph[SearchState, SearchContext, SearchState, SearchState]:
-    """The state machine, not compiled: run it with `runtime.run.Runner`, or compile it and go your own way."""
+    """The state machine, not compiled: run it with `runtime.machine.Runner`, or compile it and go your own way."""
     graph = StateGraph(SearchState, context_schema=SearchContext)
     for node in (propose, realise, score, select, prove, reflect, review, confirm):
         graph.add_node(node.__name__, node)

@@ -16,7 +16,8 @@ from typing import Any
 from langgraph.graph.state import CompiledStateGraph
 
 from ...runtime.errors import BadInput
-from ...runtime.run import Loop, Mapped, exported
+from ...runtime.run import Loop, exported
+from ...runtime.session import Mapped
 from .baselines import compare, published
 from .config import Opt2iConfig
 from .context import Opt2iContext

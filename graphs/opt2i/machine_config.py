@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import model_validator
 
 from ...runtime.errors import BadInput
-from ...runtime.run import RunConfig, option
+from ...runtime.session import RunConfig, option
 from .floors import Floors
 from .fronts import best, front
 from .proof import FEWEST_PROOFS, Proof

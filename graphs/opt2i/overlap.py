@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from ...runtime.records import BlobRef
-from ...runtime.run import settled
+from ...runtime.session import settled
 from .ahead import Ahead
 from .assessment import judge
 from .contract import check_realised

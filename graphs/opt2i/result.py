@@ -12,8 +12,8 @@ from pydantic import Field
 from ...agents.scene import Question
 from ...evaluators.stats import FEWEST, SetStatistics, Verdict
 from ...runtime.display import Forest, Interval, counted, draw_forest, draw_steps, new_figure, signed
+from ...runtime.folder import RunResult, Task
 from ...runtime.records import BlobRef, Part, Record, Score
-from ...runtime.run import RunResult, Task
 from .ways import Baseline, Comparison, PaperGain
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ...runtime.budget import Budget
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef, Record, Score
-from ...runtime.run import Event
+from ...runtime.session import Event
 from ...runtime.store import BlobStore
 from .ahead import Ahead
 from .contract import check_objective, check_parts, check_realised

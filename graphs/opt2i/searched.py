@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...evaluators.stats import Verdict
 from ...runtime.errors import CallFailed
-from ...runtime.run import Session
+from ...runtime.session import Session
 from .assessment import verdict_on
 from .graph import build, chapters
 from .result import HeldOut, Look, Trial, Wishes

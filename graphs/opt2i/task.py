@@ -11,7 +11,7 @@ from ...evaluators.stats import Unscorable
 from ...evaluators.text_image import certainty
 from ...runtime.errors import CallFailed
 from ...runtime.protocols import Evaluator
-from ...runtime.run import Warned
+from ...runtime.session import Warned
 from .ablation import effects_of, shorten
 from .ahead import Ahead
 from .baselines import blind_paraphrases, more_seeds, one_shot

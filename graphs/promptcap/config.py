@@ -10,7 +10,7 @@ from ...agents.captions import PresetName
 from ...evaluators.vqa import SetName
 from ...runtime.errors import BadInput
 from ...runtime.records import Record, options_checked
-from ...runtime.run import RunConfig, option
+from ...runtime.session import RunConfig, option
 from ...runtime.settings import Settings
 from .result import Method
 

@@ -13,7 +13,7 @@ from ...runtime.errors import BadInput
 from ...runtime.passages import Mode, Passage
 from ...runtime.protocols import Captioner, Index, Tagger, TextReader, VisualQA
 from ...runtime.records import BlobRef, Record
-from ...runtime.run import Event
+from ...runtime.session import Event
 from ...runtime.store import BlobStore, MemoryBlobs
 from ...tools.data import Shots
 from ..trace import Decision, Seen, Step

@@ -12,7 +12,7 @@ from typing import Literal
 
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.records import BlobRef
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...tools.data import Shot
 from .context import VQAContext, VQAState, have, image_of
 from .result import Caption, CaptionKind, Facts

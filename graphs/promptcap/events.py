@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ...runtime.run import Event
+from ...runtime.session import Event
 from ..trace import Step
 
 __all__ = ["Answered", "DecisionTaken", "MethodStarted"]

@@ -25,7 +25,7 @@ from langgraph.runtime import Runtime
 from ...agents.captions import Vote, is_untold, meant_choice, short_answer
 from ...evaluators.vqa import Ensembled, ensemble
 from ...runtime.errors import BadInput, CallFailed
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...tools.data import Shot
 from ..trace import Step
 from .context import (

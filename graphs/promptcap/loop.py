@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...evaluators.vqa import check_question
 from ...runtime.errors import BadInput
-from ...runtime.run import Loop, Session, exported
+from ...runtime.run import Loop, exported
+from ...runtime.session import Session
 from ...tools.data import Selection
 from .config import Asking, VQAConfig
 from .context import first_state, max_steps

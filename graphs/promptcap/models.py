@@ -22,7 +22,7 @@ from ...runtime.llm import open_chat
 from ...runtime.passages import Mode
 from ...runtime.protocols import Captioner, Chat, Embedder, Index, Tagger, TextEmbedder, TextReader, VisualQA
 from ...runtime.records import BlobRef
-from ...runtime.run import Session, Warned
+from ...runtime.session import Session, Warned
 from ...tools.data import Selection, Shot, Shots, read_corpus
 from ...tools.encoders import open_clip, open_text_embedder
 from ...tools.index import open_index

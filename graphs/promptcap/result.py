@@ -13,8 +13,8 @@ from pydantic import Field
 from ...agents.captions import Vote, written_there
 from ...evaluators.vqa import EnsembleRule
 from ...runtime.display import plot_bars
+from ...runtime.folder import RunResult, Task
 from ...runtime.records import BlobRef, Record
-from ...runtime.run import RunResult, Task
 from ...tools.data import Selection, Shot
 from ...tools.vision import is_closed
 from ..trace import Decision, Seen

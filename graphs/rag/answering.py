@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ...runtime.errors import CallFailed
-from ...runtime.run import Event, Session
+from ...runtime.session import Event, Session
 from ...runtime.settings import Settings
 from .config import RagConfig
 from .context import RagContext, open_context

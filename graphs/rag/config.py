@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import TypeAdapter, ValidationError, field_validator
 
 from ...runtime.passages import Filter
-from ...runtime.run import RunConfig, option
+from ...runtime.session import RunConfig, option
 
 __all__ = ["RagConfig"]
 

@@ -25,7 +25,7 @@ from ...agents.rag import (
 from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
 from ...runtime.protocols import Chat, Index, Reranker, TextEmbedder
-from ...runtime.run import Session
+from ...runtime.session import Session
 from ...runtime.settings import Settings
 from ...runtime.store import BlobStore, Store
 from ...tools.encoders import open_text_embedder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ...runtime.answers import CitedAnswer
-from ...runtime.run import Event
+from ...runtime.session import Event
 from ..trace import Step
 
 __all__ = ["Answered", "Decided", "SentenceChecked"]

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
-from ...runtime.run import Loop, Mapped, exported
+from ...runtime.run import Loop, exported
+from ...runtime.session import Mapped
 from .config import RagConfig
 from .context import AGENTS, MODELS, RagContext, open_context
 from .graph import build

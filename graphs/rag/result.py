@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...runtime.answers import Abstention, Checked, CitedAnswer
 from ...runtime.display import plot_bars
-from ...runtime.run import RunResult, Task
+from ...runtime.folder import RunResult, Task
 from ..trace import Decision, Seen
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from ...runtime.passages import Mode
-from ...runtime.run import RunConfig, option
+from ...runtime.session import RunConfig, option
 
 __all__ = ["RetrievalEvalConfig"]
 

@@ -15,7 +15,8 @@ from typing import Any
 from ...evaluators.rag import evaluate_run
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Index, Reranker, TextEmbedder
-from ...runtime.run import Loop, Mapped, Progressed, Session
+from ...runtime.run import Loop
+from ...runtime.session import Mapped, Progressed, Session
 from ...runtime.store import write_whole
 from ...tools.data import read_corpus, read_qrels, read_queries
 from ...tools.encoders import open_text_embedder

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from ...evaluators.rag import RetrievalReport
 from ...runtime.display import Forest, Interval
+from ...runtime.folder import RunResult, Task
 from ...runtime.passages import Space
-from ...runtime.run import RunResult, Task
 
 if TYPE_CHECKING:
     from ...runtime.display import Cell

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from ...runtime.errors import BadInput
-from ...runtime.run import RunConfig, option
+from ...runtime.session import RunConfig, option
 
 __all__ = ["ScoreConfig"]
 

@@ -14,10 +14,11 @@ from PIL import Image
 from ...evaluators.run import ROLES, Metric, MetricModels, Options, Scored, Tally, find_metrics, own_metric
 from ...evaluators.stats import by_group
 from ...runtime.errors import BadInput
+from ...runtime.folder import RunFolder
 from ...runtime.llm import split_addresses
 from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef
-from ...runtime.run import RunFolder, Session, Warned
+from ...runtime.session import Session, Warned
 from ...tools.rewards import REWARDS
 from ...tools.vision import foreign_note
 from .config import ScoreConfig

@@ -14,7 +14,8 @@ from typing import Any
 from ...evaluators.run import score_items
 from ...evaluators.stats import FEWEST_PICTURES, SetStatistics, compare_sets, holm
 from ...runtime.errors import BadInput
-from ...runtime.run import Loop, Mapped, Progressed
+from ...runtime.run import Loop
+from ...runtime.session import Mapped, Progressed
 from ...tools.data import Item, Items, picture_files, read_items, read_pictures
 from .config import ScoreConfig
 from .context import ScoreContext, metrics_of, open_context, rewards_of

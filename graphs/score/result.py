@@ -10,7 +10,7 @@ from ...evaluators.run import MetricResult
 from ...evaluators.stats import Comparison, Estimate, SetStatistics
 from ...evaluators.text_image import Agreement
 from ...runtime.display import Forest, Interval, counted
-from ...runtime.run import RunResult, Task
+from ...runtime.folder import RunResult, Task
 
 if TYPE_CHECKING:
     from ...runtime.display import Cell

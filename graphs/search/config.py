@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from ...runtime.run import option
+from ...runtime.session import option
 from ..opt2i import MachineConfig
 
 __all__ = ["SearchConfig"]

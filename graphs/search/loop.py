@@ -14,7 +14,8 @@ from ...runtime.errors import BadInput
 from ...runtime.own_code import run_file
 from ...runtime.registry import import_object, is_object
 from ...runtime.roles import make
-from ...runtime.run import Loop, Mapped, Session
+from ...runtime.run import Loop
+from ...runtime.session import Mapped, Session
 from ..opt2i import Objective, SearchedTask, StopRule, compare, searched
 from .adapters import Proposing, Realising, evaluators_of
 from .config import SearchConfig

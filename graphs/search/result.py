@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...runtime.display import Forest, Interval, counted, signed
-from ...runtime.run import RunResult
+from ...runtime.folder import RunResult
 from ..opt2i import Comparison, SearchedTask
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from ...evaluators.vqa import RIGHT, Cause, cause_of
-from ...runtime.run import Mapped
+from ...runtime.session import Mapped
 from ..promptcap import Question, VQATask
 from .ablations import OURS, counterfactuals
 from .plan import Plan, due

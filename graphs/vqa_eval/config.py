@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from ...evaluators.vqa import SetName
-from ...runtime.run import option
+from ...runtime.session import option
 from ..promptcap import Method, PromptCapConfig
 
 __all__ = ["VQAEvalConfig"]

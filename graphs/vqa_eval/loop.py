@@ -12,7 +12,8 @@ from typing import Any
 
 from ...evaluators.vqa import counted
 from ...runtime.errors import BadInput
-from ...runtime.run import Loop, Mapped, Session, Warned
+from ...runtime.run import Loop
+from ...runtime.session import Mapped, Session, Warned
 from ...runtime.store import write_whole
 from ..promptcap import BRINGS, MethodStarted, Question, VQAModels, VQATask, answer, shots_of, store_pictures
 from .ablations import OURS

@@ -15,7 +15,7 @@ from typing import Any
 
 from ...evaluators.vqa import SetName, VQAItem
 from ...runtime.errors import PrerequisiteError
-from ...runtime.run import Mapped
+from ...runtime.session import Mapped
 from ...runtime.store import write_whole
 from ..promptcap import Question, VQATask
 from .ablations import OURS

@@ -14,8 +14,8 @@ from pydantic import Field
 from ...evaluators.stats import Comparison, Estimate, compare, estimate
 from ...evaluators.vqa import RIGHT, Cause, VQAItem, find_rule, majority, vqa_accuracy
 from ...runtime.display import Forest, Interval, amount
+from ...runtime.folder import RunResult
 from ...runtime.records import Record
-from ...runtime.run import RunResult
 from ..promptcap import Method, VQATask
 from .ablations import OURS
 

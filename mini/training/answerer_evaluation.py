@@ -13,7 +13,7 @@ import numpy as np
 from ...agents.captions import CaptionAnswerer, Vote, is_untold
 from ...runtime.errors import CallFailed
 from ...runtime.protocols import Chat
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...tools.data import Shot
 from ..world import items
 from .answerer_case import UNKNOWN, Case

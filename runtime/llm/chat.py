@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from ..errors import BadInput, PrerequisiteError
 from ..records import Cost, Message, Reply
-from ..run import settled
+from ..session import settled
 from ..store import Call
 from ..telemetry import span
 from .abilities import Abilities

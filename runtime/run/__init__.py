@@ -1,4 +1,4 @@
-"""What carries a run of a loop: its folder, its checkpoints, its graph, its time and calls."""
+"""A run, carried: a loop is one object, and its tasks are worked on by this process, by several, or by those that an engine places."""
 
 import lazy_loader
 

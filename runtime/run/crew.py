@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import BadInput, InloopError, Interrupted, PrerequisiteError
+from ..folder import ENGINE, RunFolder
+from ..machine import drained_by_signals
+from ..session import Warned
 from ..store import StoreLocation
-from .events import Warned
-from .folder import ENGINE, RunFolder
 from .following import Following
 from .shared import SharedRun
-from .signals import drained_by_signals
 
 if TYPE_CHECKING:
+    from ..folder import RunResult
+    from ..session import RunConfig
     from ..settings import Settings
-    from .config import RunConfig
     from .engine import SharedLoop
-    from .result import RunResult
     from .worker import Listener
 
 __all__ = ["Member", "carried_by_workers"]

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from ..folder import RunFolder, RunResult
+    from ..session import RunConfig
     from ..settings import Settings
-    from .config import RunConfig
-    from .folder import RunFolder
-    from .result import RunResult
     from .worker import Listener
 
 __all__ = ["Engine", "SharedLoop"]

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 
-from .config import RunConfig
-from .events import Event
+from ..session import Event, RunConfig
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from .accounting import WorkedTime
-from .events import event_of
+from ..session import WorkedTime, event_of
 from .shared import SharedRun
 from .worker import Listener
 

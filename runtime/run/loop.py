@@ -21,20 +21,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, get_args
 
 from ..errors import BadInput, PrerequisiteError
+from ..folder import RunFolder, RunResult, Task, discarded_if_refused
+from ..machine import Checkpoints
+from ..session import Mapped, RunConfig, RunDone, Session, charged_budget
 from ..settings import Settings
 from ..store import Store, StoreLocation, is_postgres
-from .accounting import charged_budget
 from .anywhere import run
-from .checkpoints import Checkpoints
-from .concurrency import Mapped
-from .config import RunConfig
 from .engine import Engine
 from .engines import engine_of
-from .events import RunDone
-from .folder import RunFolder, discarded_if_refused
 from .inputs import inputs_of
-from .result import RunResult, Task
-from .session import Session
 from .shared import SharedRun
 from .shared_worker import SharedWorker
 from .watched import watched

@@ -19,11 +19,10 @@ from ..errors import BadInput, CallFailed, InloopError, Interrupted, Prerequisit
 from .crew import carried_by_workers
 
 if TYPE_CHECKING:
+    from ..folder import RunFolder, RunResult
+    from ..session import RunConfig
     from ..settings import Settings
-    from .config import RunConfig
     from .engine import SharedLoop
-    from .folder import RunFolder
-    from .result import RunResult
     from .worker import Listener
 
 __all__ = ["KEPT", "Processes", "error_in", "given_settings"]

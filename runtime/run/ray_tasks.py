@@ -25,11 +25,10 @@ from .crew import carried_by_workers
 from .processes import KEPT, error_in, given_settings
 
 if TYPE_CHECKING:
+    from ..folder import RunFolder, RunResult
+    from ..session import RunConfig
     from ..settings import Settings
-    from .config import RunConfig
     from .engine import SharedLoop
-    from .folder import RunFolder
-    from .result import RunResult
     from .worker import Listener
 
 __all__ = ["RayTasks"]

@@ -21,15 +21,24 @@ from typing import Any, Self, TypeVar
 from pydantic import TypeAdapter
 
 from ..errors import BadInput, CallFailed, Interrupted, PrerequisiteError
+from ..folder import RunFolder, RunResult
+from ..machine import drained_by_signals
+from ..session import (
+    Event,
+    Mapped,
+    ModelsOpened,
+    RunStarted,
+    Session,
+    WorkerJoined,
+    WorkerLeft,
+    drained,
+    ending,
+    mapped,
+    outcome_of,
+)
 from ..store import Claims, Store, StoreLocation, network_file_system
-from .concurrency import Mapped, drained, mapped, outcome_of
-from .events import Event, ModelsOpened, RunStarted, WorkerJoined, WorkerLeft, ending
-from .folder import RunFolder
 from .following import Following
-from .result import RunResult
-from .session import Session
 from .shared import Ended, SharedRun
-from .signals import drained_by_signals
 from .worker import Listener, silent
 
 __all__ = ["SharedWorker"]

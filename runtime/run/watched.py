@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from .. import telemetry
 from ..errors import BadInput, CallFailed
+from ..folder import RunFolder
 from ..settings import Settings
 from ..store import Pulses, Store
-from .folder import RunFolder
 
 __all__ = ["watched"]
 

@@ -13,15 +13,12 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from .accounting import WorkedTime, calls_of
-from .concurrency import Mapped
-from .events import Event, ModelsOpened, RunStarted
+from ..session import Event, Mapped, ModelsOpened, RunStarted, WorkedTime, calls_of
 
 if TYPE_CHECKING:
+    from ..folder import RunFolder, RunResult
+    from ..session import Session
     from ..store import Claims, Store
-    from .folder import RunFolder
-    from .result import RunResult
-    from .session import Session
 
 __all__ = ["Listener", "SoleWorker", "Worker", "silent"]
 

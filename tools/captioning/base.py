@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.records import Record
-from ...runtime.run import chunks
+from ...runtime.session import chunks
 from ...runtime.store import SUMS, sha256, write_whole
 from ..data import CaptionRow
 from ..models import quiet, torch_device

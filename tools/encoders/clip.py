@@ -16,7 +16,7 @@ from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.protocols import Embedder
 from ...runtime.records import BlobRef, Cost
 from ...runtime.roles import Role
-from ...runtime.run import chunks, settled
+from ...runtime.session import chunks, settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
 from .entries import packed, refuse_empty, unpacked

@@ -11,8 +11,8 @@ from ...runtime.errors import CallFailed, PrerequisiteError
 from ...runtime.gatherer import Gatherer
 from ...runtime.llm import EmbeddingSender, Refused, address, image_part
 from ...runtime.records import BlobRef, Cost
-from ...runtime.run import settled
 from ...runtime.serving import find_served
+from ...runtime.session import settled
 from ...runtime.store import Call
 from .entries import packed, refuse_empty, unpacked
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import Cost
-from ...runtime.run import chunks, settled
+from ...runtime.session import chunks, settled
 from ...runtime.store import Call
 from ..models import BACKENDS, BATCH, LocalModel, Weights, buckets
 from .entries import packed, refuse_empty, unpacked

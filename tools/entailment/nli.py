@@ -19,7 +19,7 @@ import numpy as np
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import Cost
 from ...runtime.roles import Role
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...runtime.store import Call
 from ..models import BACKENDS, BATCH, LocalModel, OnnxGraph, OnnxParts, Weights, buckets, by_onnx, find_weights
 from .judgement import Entailment, Judgement

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import CallFailed
 from ...runtime.records import BlobRef, Cost, EditRequest, ImageRequest
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ..models import FunctionModel
 from .canvas import Canvas
 

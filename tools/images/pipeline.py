@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import BlobRef, Cost, EditRequest, ImageRequest
-from ...runtime.run import chunks, settled
+from ...runtime.session import chunks, settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, hushed, shapes
 from .lora import Lora, find_lora

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ...runtime.errors import BadInput, CallFailed
 from ...runtime.records import BlobRef, ImageRequest
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...runtime.store import folder_revision
 from ..data import picture_files, read_picture, read_table
 

@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError
 from ...runtime.errors import BadInput, CallFailed, PrerequisiteError
 from ...runtime.llm import OPENAI, ImageSender, Refused, address
 from ...runtime.records import BlobRef, Cost, ImageRequest, Record
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...runtime.store import Call
 from ..data import keep_picture
 from ..models import options_of

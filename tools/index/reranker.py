@@ -16,7 +16,7 @@ from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.protocols import Chat, Reranker
 from ...runtime.records import Cost, Message
 from ...runtime.roles import Role
-from ...runtime.run import chunks, settled
+from ...runtime.session import chunks, settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
 

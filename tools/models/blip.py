@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...runtime.errors import InloopError
 from ...runtime.records import BlobRef
-from ...runtime.run import chunks
+from ...runtime.session import chunks
 from .local import LocalModel
 from .shapes import PromptedImage
 from .weights import Weights

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...runtime.run import chunks
+from ...runtime.session import chunks
 
 __all__ = ["BATCH", "Bucket", "buckets"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ...runtime.errors import BadInput, InloopError, PrerequisiteError
 from ...runtime.records import BlobRef
-from ...runtime.run import chunks
+from ...runtime.session import chunks
 from .local import LocalModel
 from .shapes import PromptedImage
 

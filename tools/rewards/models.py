@@ -24,7 +24,7 @@ from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteErr
 from ...runtime.protocols import Rewarder
 from ...runtime.records import BlobRef, Cost
 from ...runtime.roles import Role
-from ...runtime.run import chunks, settled
+from ...runtime.session import chunks, settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
 from .checkpoints import blip_reward, clip_of_open_clip, read_checkpoint

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import BlobRef, Cost, Segment
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights
 from .masks import Box, Mask, put_mask

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ...runtime.batcher import Batcher
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
 from ...runtime.records import Cost, Prediction, Row, Training
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...runtime.store import Call
 from ..models import Weights, quiet, torch_device
 from ..tasks import Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import InloopError
-from ...runtime.run import chunks
+from ...runtime.session import chunks
 from ..models import IMAGES, BlipModel, PromptedImage, Weights, too_long
 from .local_captioner import LocalCaptioner, promptcap_prompt, recipe_of
 

@@ -10,7 +10,7 @@ from ...runtime.llm import open_server
 from ...runtime.protocols import Captioner
 from ...runtime.records import BlobRef
 from ...runtime.roles import Role
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ..models import find_weights
 from .blip_captioner import BlipCaptioner
 from .function import FunctionCaptioner

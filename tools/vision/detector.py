@@ -20,7 +20,7 @@ from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteErr
 from ...runtime.protocols import Detector
 from ...runtime.records import BlobRef, Cost, Detection
 from ...runtime.roles import Role
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...runtime.store import Call
 from ..models import LocalModel, Weights, find_weights
 from .drawn_detector import DrawnDetector

@@ -15,7 +15,7 @@ from ...runtime.errors import BadInput, CallFailed
 from ...runtime.protocols import VisualQA
 from ...runtime.records import Answer, BlobRef
 from ...runtime.roles import close
-from ...runtime.run import settled
+from ...runtime.session import settled
 from .certificate import Certificate
 from .questions import closed_answer, is_closed
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...runtime.errors import CallFailed
 from ...runtime.records import Answer, BlobRef, Cost
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ..models import FunctionModel
 
 __all__ = ["FunctionCaptioner", "FunctionVQA"]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.records import BlobRef, Cost
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...runtime.store import Call
 from ..models import LocalModel, PromptedImage, Weights
 

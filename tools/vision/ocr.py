@@ -18,7 +18,7 @@ from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteErr
 from ...runtime.protocols import PageReader, TextReader
 from ...runtime.records import BlobRef, Cost, Record
 from ...runtime.roles import Role
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...runtime.store import Call, folder_revision
 from ..models import LocalModel, Weights
 

@@ -18,7 +18,7 @@ from ...prompts import load
 from ...runtime.errors import BadInput
 from ...runtime.llm import OpenAIChat, open_server
 from ...runtime.records import Answer, BlobRef, Message, Reply
-from ...runtime.run import settled
+from ...runtime.session import settled
 from .questions import closed_answer, is_closed, yes_or_no
 
 if TYPE_CHECKING:

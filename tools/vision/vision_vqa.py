@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
 from ...runtime.records import Answer, BlobRef, Cost
-from ...runtime.run import settled
+from ...runtime.session import settled
 from ...runtime.store import Call
 from ..models import Generated, PromptedImage, VisionLanguageModel, Weights, rows_of
 from .questions import closed_answer, is_closed, yes_or_no

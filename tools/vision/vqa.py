@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput, CallFailed, InloopError, PrerequisiteError
 from ...runtime.records import Answer, BlobRef, Cost
-from ...runtime.run import chunks, settled
+from ...runtime.session import chunks, settled
 from ...runtime.store import Call
 from ..models import BlipModel, PromptedImage, Weights, images_beside, rows_of
 

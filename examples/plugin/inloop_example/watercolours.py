@@ -9,7 +9,7 @@ from PIL import Image, ImageColor, ImageDraw
 from inloop import BadInput, CallFailed, Store
 from inloop.records import BlobRef, Cost, ImageRequest
 from inloop.runtime.batcher import Batcher
-from inloop.runtime.run import settled
+from inloop.runtime.session import settled
 from inloop.runtime.store import Call
 
 

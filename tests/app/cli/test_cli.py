@@ -17,7 +17,8 @@ from inloop.app.cli import read_lines
 from inloop.app.cli.commands import COMMANDS
 from inloop.graphs.opt2i import BaselineDone, HeldOutDone, IterationDone, QuestionsWritten, TrialScored
 from inloop.runtime.errors import BadInput, CallFailed, Interrupted, PrerequisiteError
-from inloop.runtime.run import Event, ModelsOpened, RunFolder, RunStarted, TaskDone, Warned
+from inloop.runtime.folder import RunFolder
+from inloop.runtime.session import Event, ModelsOpened, RunStarted, TaskDone, Warned
 from inloop.runtime.store import StoreLocation
 from inloop.runtime.store.blobs import BlobStore
 

@@ -20,7 +20,7 @@ from stand_ins import StandInChat, answering
 
 import inloop.graphs.opt2i.context as module
 from inloop.app.cli import main as cli
-from inloop.runtime.run.folder import RunFolder
+from inloop.runtime.folder.run_folder import RunFolder
 from inloop.runtime.store.open import Store
 
 PROMPT = "a crimson disc to the left of an azure box"

@@ -6,7 +6,7 @@ from inloop.app.cli.progress import Lines, Live, Progress, RunView, progress
 from inloop.app.opt2i.progress import SearchView
 from inloop.graphs.opt2i import HeldOutDone, IterationDone, Trial, TrialImage, TrialScored
 from inloop.runtime.records import BlobRef
-from inloop.runtime.run import Event, ModelsOpened, RunStarted, TaskDone, TaskFailed, Warned
+from inloop.runtime.session import Event, ModelsOpened, RunStarted, TaskDone, TaskFailed, Warned
 
 
 def trial(iteration, text, objective, task="p1"):

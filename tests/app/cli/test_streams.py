@@ -15,7 +15,9 @@ from PIL import Image
 
 SLOW_LOOP = '''
 import asyncio, sys, time
-from inloop.runtime.run import Loop, RunConfig, RunResult, Task
+from inloop.runtime.folder import RunResult, Task
+from inloop.runtime.run import Loop
+from inloop.runtime.session import RunConfig
 
 
 class Config(RunConfig):
@@ -154,7 +156,7 @@ def test_twice_is_at_once_whatever_a_thread_does(home):
 
 
 @pytest.mark.parametrize(
-    "first", ["inloop", "inloop.graphs.opt2i.search", "inloop.runtime.run.runner", "inloop.records"]
+    "first", ["inloop", "inloop.graphs.opt2i.search", "inloop.runtime.machine.runner", "inloop.records"]
 )
 def test_checkpoints_are_read_strictly_whatever_was_imported_first(first):
     code = f"import {first}, langgraph.checkpoint.serde._msgpack as m; print(m.STRICT_MSGPACK_ENABLED)"

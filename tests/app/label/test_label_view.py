@@ -13,7 +13,7 @@ from inloop.app.view.runs import Runs
 from inloop.app.view.server import view_app
 from inloop.graphs.label import label, read_objects
 from inloop.runtime.errors import Interrupted
-from inloop.runtime.run import Questions
+from inloop.runtime.session import Questions
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import StoreLocation
 

@@ -17,7 +17,7 @@ from servers import completion, fails, says, serving
 from inloop.app.cli.main import main
 from inloop.graphs.llm2llm import Llm2LlmResult
 from inloop.graphs.llm2llm import models as llm2llm_models
-from inloop.runtime.run.folder import RunFolder, latest
+from inloop.runtime.folder.run_folder import RunFolder, latest
 from inloop.runtime.store.open import Store
 from inloop.tools.students import open as students
 

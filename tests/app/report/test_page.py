@@ -6,8 +6,8 @@ from pages import looked_at
 from PIL import Image
 
 from inloop.app.report import run_page
+from inloop.runtime.folder import RunResult, Task
 from inloop.runtime.records import BlobRef, Cost, Score
-from inloop.runtime.run import RunResult, Task
 from inloop.runtime.store import BlobStore, StoreLocation
 
 ADDRESS = "https://example.org/a/rather/long/path/that/goes/on?and=on&for=ever#" + "x" * 60

@@ -25,8 +25,9 @@ from inloop.evaluators.text_image.vqa_score import VQAScore
 from inloop.graphs.score import ScoreResult
 from inloop.mini.world import draw, scenes
 from inloop.runtime.fakes import ScriptedVQA
+from inloop.runtime.folder import RunFolder
 from inloop.runtime.records import Score
-from inloop.runtime.run import Progressed, RunFolder, chunks
+from inloop.runtime.session import Progressed, chunks
 from inloop.runtime.store.blobs import BlobStore
 from inloop.tools.data.prompted_pictures import Item, Items
 

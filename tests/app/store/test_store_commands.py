@@ -17,8 +17,9 @@ from votes_killed import vote
 from inloop.app.cli.main import main
 from inloop.app.store.check import check
 from inloop.app.store.copying import copy
+from inloop.runtime.folder import RunFolder
 from inloop.runtime.records import BlobRef, Cost
-from inloop.runtime.run import RunFolder, SharedRun
+from inloop.runtime.run import SharedRun
 from inloop.runtime.store import LEDGER_TABLES as LEDGER
 from inloop.runtime.store import Call, Store, StoreLocation, database_at
 

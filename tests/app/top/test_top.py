@@ -18,8 +18,10 @@ from rich.console import Console
 from inloop.app.cli.main import main
 from inloop.app.top.screen import screen
 from inloop.app.top.sights import Sights
+from inloop.runtime.folder import RunResult, Task
 from inloop.runtime.records import Cost
-from inloop.runtime.run import Loop, RunConfig, RunResult, Session, Task
+from inloop.runtime.run import Loop
+from inloop.runtime.session import RunConfig, Session
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Call, Process, Pulses, Seen, pulses_in
 from inloop.runtime.telemetry import Gauge, Pulse

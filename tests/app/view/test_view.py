@@ -24,7 +24,8 @@ from viewed import Browser, finished_run, served
 from inloop.app.view.runs import Runs
 from inloop.app.view.server import view_app
 from inloop.graphs.opt2i import Opt2iConfig, TrialScored, followed
-from inloop.runtime.run import Questions, RunFolder
+from inloop.runtime.folder import RunFolder
+from inloop.runtime.session import Questions
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Votes
 

@@ -18,7 +18,7 @@ import stand_ins
 
 from inloop.app.work.array import place_in_array
 from inloop.runtime.errors import BadInput
-from inloop.runtime.run import RunFolder
+from inloop.runtime.folder import RunFolder
 from inloop.runtime.store import Claims
 
 FAKES = """

@@ -158,7 +158,7 @@ def test_without_a_pool_what_is_like_no_query_goes(pool, settings):
 
 
 async def indexed(folder, url, settings, clip):
-    from inloop.runtime.run import Session
+    from inloop.runtime.session import Session
     from inloop.tools.index import ingest, open_index
 
     async with Session.aside(settings, "index") as session:

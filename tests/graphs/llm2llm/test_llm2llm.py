@@ -21,8 +21,8 @@ from inloop.graphs.llm2llm.state import data_sha256, first_state, judged_at, mea
 from inloop.graphs.llm2llm.teaching import ask_about
 from inloop.runtime.budget import Budget
 from inloop.runtime.errors import CallFailed
+from inloop.runtime.machine.runner import Runner
 from inloop.runtime.records import Cost, Row
-from inloop.runtime.run.runner import Runner
 from inloop.runtime.store.blobs import BlobStore
 from inloop.tools.tasks.kinds import Classification
 

@@ -11,7 +11,7 @@ from servers import serving
 
 from inloop.graphs.llm2llm.config import Llm2LlmConfig
 from inloop.graphs.llm2llm.result import Llm2LlmResult
-from inloop.runtime.run.folder import RunFolder
+from inloop.runtime.folder.run_folder import RunFolder
 from inloop.runtime.store.open import Store
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

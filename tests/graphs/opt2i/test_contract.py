@@ -11,8 +11,8 @@ from inloop.graphs.opt2i.graph import build, chapters
 from inloop.graphs.opt2i.search import SearchContext, first_state
 from inloop.graphs.opt2i.stops import usual
 from inloop.runtime.errors import BadInput
+from inloop.runtime.machine.runner import Runner
 from inloop.runtime.records import Score
-from inloop.runtime.run.runner import Runner
 from inloop.runtime.store import BlobStore
 
 

@@ -15,7 +15,7 @@ import run_killed
 from run_killed import cast, run
 
 from inloop.graphs.opt2i import Opt2iConfig, Opt2iResult, ballot_of
-from inloop.runtime.run import RunFolder
+from inloop.runtime.folder import RunFolder
 from inloop.runtime.store import Shown, Store, Vote, Votes
 
 PROMPTS = (

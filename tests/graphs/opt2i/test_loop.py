@@ -18,9 +18,9 @@ from inloop.graphs.opt2i.search import Kept, SearchContext, first_state
 from inloop.graphs.opt2i.stops import AnyOf, FileThere, Idle, NoImprovement, Target, usual
 from inloop.runtime.budget import Budget
 from inloop.runtime.errors import BadInput
+from inloop.runtime.machine.guards import MAX_STATE_BYTES
+from inloop.runtime.machine.runner import Runner
 from inloop.runtime.records import Cost, Part, Score
-from inloop.runtime.run.guards import MAX_STATE_BYTES
-from inloop.runtime.run.runner import Runner
 from inloop.runtime.store.blobs import BlobStore
 
 
@@ -99,7 +99,7 @@ async def test_the_optimised_seeds_and_the_unseen_ones_never_mix(ports):
 
 
 async def test_the_state_is_small_with_150_trials_and_long_texts(ports, tmp_path):
-    from inloop.runtime.run.runner import Checkpoints
+    from inloop.runtime.machine.runner import Checkpoints
 
     words = " ".join(["word"] * 190)
     ports = replace(

@@ -23,8 +23,10 @@ from inloop.graphs.opt2i.loop import opt2i
 from inloop.graphs.opt2i.plan import plan_of
 from inloop.graphs.opt2i.result import Opt2iResult
 from inloop.runtime.errors import BadInput, CallFailed
+from inloop.runtime.folder import RunFolder
 from inloop.runtime.records import Answer
-from inloop.runtime.run import Event, RunFolder, Warned, carry
+from inloop.runtime.run import carry
+from inloop.runtime.session import Event, Warned
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import StoreLocation
 from inloop.runtime.store.open import Store

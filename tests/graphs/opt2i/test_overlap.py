@@ -19,8 +19,10 @@ from inloop.graphs.opt2i.parts import PromptProposer
 from inloop.graphs.opt2i.search import SearchContext, first_state
 from inloop.graphs.opt2i.stops import usual
 from inloop.runtime.errors import CallFailed
-from inloop.runtime.run import RunFolder, Runner, carry
-from inloop.runtime.run.checkpoints import Checkpoints
+from inloop.runtime.folder import RunFolder
+from inloop.runtime.machine import Runner
+from inloop.runtime.machine.checkpoints import Checkpoints
+from inloop.runtime.run import carry
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import BlobStore
 from inloop.testing import ScriptedChat

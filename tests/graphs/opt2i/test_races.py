@@ -16,7 +16,7 @@ from inloop.graphs.opt2i.races import Abandon, Everyone, Halve, Standing
 from inloop.graphs.opt2i.search import SearchContext, first_state
 from inloop.graphs.opt2i.stops import Iterations
 from inloop.runtime.errors import BadInput
-from inloop.runtime.run.runner import Runner
+from inloop.runtime.machine.runner import Runner
 from inloop.runtime.store.blobs import BlobStore
 
 

@@ -16,8 +16,8 @@ from inloop.graphs.opt2i.review import Offer, Review, as_question, banned, wishe
 from inloop.graphs.opt2i.search import SearchContext, first_state
 from inloop.graphs.opt2i.stops import Iterations, usual
 from inloop.runtime.errors import BadInput
+from inloop.runtime.machine.runner import Checkpoints, Runner
 from inloop.runtime.records import Part, Score
-from inloop.runtime.run.runner import Checkpoints, Runner
 from inloop.runtime.store.blobs import BlobStore
 
 

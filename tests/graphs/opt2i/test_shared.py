@@ -18,7 +18,8 @@ from shared_killed import work
 
 import inloop.graphs.opt2i.context as context
 from inloop.graphs.opt2i import Opt2iConfig, Opt2iResult, opt2i
-from inloop.runtime.run import RunFolder, SharedRun, carry
+from inloop.runtime.folder import RunFolder
+from inloop.runtime.run import SharedRun, carry
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store, StoreLocation
 

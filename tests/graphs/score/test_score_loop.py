@@ -7,7 +7,7 @@ from inloop.graphs.score import ScoreConfig, ScoreResult, score
 from inloop.graphs.score import loop as module
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Score
-from inloop.runtime.run import Progressed
+from inloop.runtime.session import Progressed
 from inloop.runtime.settings import Settings
 from inloop.testing import ScriptedVQA
 

@@ -12,8 +12,8 @@ from inloop.runtime.display import Forest, Interval, Pictures, cells_of, draw, e
 from inloop.runtime.display.plots import drawable
 from inloop.runtime.display.templates import soft
 from inloop.runtime.errors import BadInput, PrerequisiteError
+from inloop.runtime.folder import RunFolder, RunResult, Task
 from inloop.runtime.records import BlobRef, Score
-from inloop.runtime.run import RunFolder, RunResult, Task
 from inloop.runtime.store import BlobStore, StoreLocation
 
 

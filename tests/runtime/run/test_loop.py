@@ -10,9 +10,11 @@ from langgraph.runtime import Runtime
 
 from inloop.runtime.errors import CallFailed
 from inloop.runtime.fakes import ScriptedChat
+from inloop.runtime.folder import RunFolder, RunResult, Task
 from inloop.runtime.llm import open_chat
 from inloop.runtime.records import Message
-from inloop.runtime.run import Loop, Mapped, RunConfig, RunFolder, RunResult, Session, Task
+from inloop.runtime.run import Loop
+from inloop.runtime.session import Mapped, RunConfig, Session
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import BlobStore, MemoryBlobs, StoreLocation
 

@@ -18,7 +18,8 @@ import stand_ins
 import inloop.graphs.opt2i.context as context
 from inloop.graphs.opt2i import Opt2iConfig, opt2i
 from inloop.runtime.errors import BadInput, PrerequisiteError
-from inloop.runtime.run import RunFolder, carry
+from inloop.runtime.folder import RunFolder
+from inloop.runtime.run import carry
 from inloop.runtime.run.engines import engine_of
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from inloop.runtime.errors import BadInput, PrerequisiteError
+from inloop.runtime.folder.files import fingerprint
+from inloop.runtime.folder.listing import list_runs
+from inloop.runtime.folder.run_folder import RunFolder, latest
 from inloop.runtime.records import Cost
-from inloop.runtime.run.files import fingerprint
-from inloop.runtime.run.folder import RunFolder, latest
-from inloop.runtime.run.listing import list_runs
 
 
 def test_created_and_found_again(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     script = f"""
 import time
 from pathlib import Path
-from inloop.runtime.run.folder import RunFolder
+from inloop.runtime.folder.run_folder import RunFolder
 with RunFolder.open(Path({str(tmp_path)!r}), {run.id!r}).lock():
     print("locked", flush=True)
     time.sleep(60)

@@ -10,20 +10,10 @@ from typing import Annotated, Any
 import pytest
 
 from inloop.runtime.errors import BadInput, CallFailed, Interrupted, PrerequisiteError
+from inloop.runtime.folder import RunFolder, RunResult, Task
 from inloop.runtime.records import Cost
-from inloop.runtime.run import (
-    Event,
-    Loop,
-    RunConfig,
-    RunFolder,
-    RunResult,
-    Session,
-    Task,
-    Warned,
-    carry,
-    option,
-    shared_worker,
-)
+from inloop.runtime.run import Loop, carry, shared_worker
+from inloop.runtime.session import Event, RunConfig, Session, Warned, option
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Call, Store
 

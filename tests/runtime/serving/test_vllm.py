@@ -18,10 +18,11 @@ import pytest
 
 from inloop.graphs.opt2i import IterationDone, Opt2iConfig, opt2i
 from inloop.runtime.errors import PrerequisiteError
+from inloop.runtime.folder import RunFolder
 from inloop.runtime.llm.capabilities import capabilities
 from inloop.runtime.llm.open import open_chat
 from inloop.runtime.records import Message
-from inloop.runtime.run import RunFolder, carry
+from inloop.runtime.run import carry
 from inloop.runtime.serving.engines import vllm_plan
 from inloop.runtime.serving.process import Serving, adapters, free_port
 from inloop.runtime.serving.servable import find_servable

@@ -79,7 +79,7 @@ from pathlib import Path
 from inloop.runtime.store.blobs import BlobStore
 from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.store.ledger import Ledger
-from inloop.runtime.run.folder import RunFolder
+from inloop.runtime.folder.run_folder import RunFolder
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 locked = Path({str(locked)!r})

@@ -13,7 +13,10 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 
 from inloop.runtime.errors import BadInput, CallFailed, Interrupted, PrerequisiteError
-from inloop.runtime.run import Loop, Questions, RunConfig, Runner, RunResult, Session, Task, exported
+from inloop.runtime.folder import RunResult, Task
+from inloop.runtime.machine import Runner
+from inloop.runtime.run import Loop, exported
+from inloop.runtime.session import Questions, RunConfig, Session
 from inloop.runtime.settings import Settings
 
 

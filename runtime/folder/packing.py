@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..errors import BadInput, PrerequisiteError
 from ..store import BlobStore, disk_problem
-from .folder import RunFolder
 from .references import files_of, missing_blobs, shown_blobs
+from .run_folder import RunFolder
 
 __all__ = ["pack"]
 

@@ -24,9 +24,9 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
 from inloop.runtime.errors import BadInput, PrerequisiteError, RunnerError
+from inloop.runtime.machine.runner import Checkpoints, Finish, Runner, check
 from inloop.runtime.records import Cost
 from inloop.runtime.run.anywhere import run
-from inloop.runtime.run.runner import Checkpoints, Finish, Runner, check
 from inloop.runtime.store import Tables, database_at
 
 
@@ -478,7 +478,8 @@ from typing import Annotated, Literal
 from langgraph.errors import NodeError
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
-from inloop.runtime.run import Runner, run
+from inloop.runtime.machine import Runner
+from inloop.runtime.run import run
 
 class State(TypedDict, total=False):
     n: int

@@ -11,18 +11,17 @@ from langgraph.graph import StateGraph
 
 from ..budget import Budget
 from ..errors import BadInput, Interrupted, RunnerError
+from ..folder import RunFolder
+from ..machine import Checkpoints, Runner
 from ..protocols import Identified
 from ..records import Record
 from ..roles import close
 from ..settings import Settings
 from ..store import BlobStore, MemoryBlobs, Store
 from .accounting import charged_budget
-from .checkpoints import Checkpoints
 from .concurrency import Mapped, map_items
 from .events import Event, Warned, ending
-from .folder import RunFolder
 from .questions import Questions
-from .runner import Runner
 
 __all__ = ["Session"]
 
