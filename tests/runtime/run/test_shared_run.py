@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -239,3 +240,27 @@ def test_a_file_that_several_machines_cannot_share_is_refused(
     assert "--store postgresql://" in error.remedy and "--here" in error.remedy
     [result] = asyncio.run(worked(loop, folder, settings, "w1", here=True))
     assert [task.said for task in result.tasks] == ["A"]
+
+
+def test_a_worker_that_was_taken_for_dead_ends_and_the_others_do_its_tasks(shared: Settings) -> None:
+    held: list[str] = []
+
+    async def say(context: Context, word: str) -> str:
+        if not held:
+            held.append(word)
+            threading.Thread(target=frozen._lost).start()  # as its heartbeat does, from a thread of its own
+            await asyncio.sleep(600)
+        return word
+
+    loop = echo(say)
+    folder = loop.begin(*"abc", settings=shared)
+    config = folder.config_as(Config)
+    frozen, other = (loop.worker(config, folder, shared, name=name) for name in ("w1", "w2"))
+
+    async def both() -> list[Any]:
+        each = [carry(loop, config, folder=folder, settings=shared, worker=worker) for worker in (frozen, other)]
+        return await asyncio.gather(*each, return_exceptions=True)
+
+    error, result = asyncio.run(both())
+    assert isinstance(error, PrerequisiteError) and "gave no sign" in error.problem and "inloop work" in error.remedy
+    assert [task.said for task in result.tasks] == ["a", "b", "c"]
