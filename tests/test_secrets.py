@@ -78,3 +78,18 @@ def test_no_table_of_a_shared_store_holds_the_key(tmp_path: Path, postgres_url: 
     assert any("two red stars" in text for text in told) and not any(
         secret in text for text in told for secret in (PLANTED, password)
     )
+
+
+def test_neither_a_bucket_nor_its_cache_holds_its_key(tmp_path: Path, bucket: str) -> None:
+    import fsspec
+
+    secret = os.environ["AWS_SECRET_ACCESS_KEY"]
+    with serving() as server:
+        server.behaviours = [well]
+        done = run(tmp_path, f"{server.url}#m", INLOOP_BLOBS=bucket)
+    files, root = fsspec.url_to_fs(bucket, use_listings_cache=False, skip_instance_cache=True)
+    objects = [files.cat_file(name) for name in files.find(root)]
+    assert len(objects) > 3, done.stderr
+    for planted in (PLANTED, secret):
+        assert planted not in done.stdout + done.stderr and holding(tmp_path, planted) == []
+        assert not any(planted.encode() in data for data in objects)
