@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from inloop.runtime.http import ask
-from inloop.runtime.llm import OpenAIChat, transport
-from inloop.runtime.llm.transport import Sender
+from inloop.runtime.llm import OpenAIChat
 from inloop.runtime.records import Message
 from inloop.runtime.store import Store
+from inloop.runtime.transport import transport
+from inloop.runtime.transport.sender import Sender
 
 from .figures import Figure, Options
 

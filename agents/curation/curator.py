@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 from ...prompts import load
 from ...runtime.answers import quotation
 from ...runtime.errors import CallFailed
-from ...runtime.llm import json_from
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record
 from ...runtime.text import lines_of
+from ...runtime.transport import json_from
 
 __all__ = ["Attribute", "Curator", "Gap"]
 

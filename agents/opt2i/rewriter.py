@@ -15,9 +15,9 @@ from pydantic import Field
 
 from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed
-from ...runtime.llm import numbered_from, tags_from
 from ...runtime.protocols import Chat
 from ...runtime.records import BlobRef, Message, Record
+from ...runtime.transport import numbered_from, tags_from
 
 __all__ = ["Guidance", "Proposals", "Rewriter", "Shown", "Style"]
 

@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict
 from ...prompts import load
 from ...runtime.answers import Checked, Draft, DraftSentence, Kind, quotation
 from ...runtime.errors import CallFailed
-from ...runtime.llm import json_from
 from ...runtime.passages import Passage
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
+from ...runtime.transport import json_from
 from ...tools.entailment import sentences
 
 __all__ = ["Answerer", "CitedAnswerer", "parse_answer"]

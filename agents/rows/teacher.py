@@ -20,11 +20,11 @@ from pydantic import Field as field
 
 from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed
-from ...runtime.llm import entries_before_cut, json_from
 from ...runtime.protocols import Chat
 from ...runtime.records import Message, Record, Row
 from ...runtime.session import settled
 from ...runtime.text import is_blank, lines_of
+from ...runtime.transport import entries_before_cut, json_from
 
 __all__ = ["Ask", "ChatTeacher", "Draft", "Teacher", "Written", "read", "rows_from"]
 

@@ -14,11 +14,11 @@ from typing import Literal, TypeVar
 
 from ...prompts import load
 from ...runtime.errors import BadInput, CallFailed
-from ...runtime.llm import numbered_from
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
 from ...runtime.session import both
 from ...runtime.text import lines_of
+from ...runtime.transport import numbered_from
 from .coverage import dropped_negation, unasked
 from .negation import denied, positive
 from .scene_graph import Parents, Question, SceneGraph, check_edges, check_graph

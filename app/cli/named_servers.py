@@ -42,7 +42,7 @@ def language_model(settings: Settings) -> Iterable[Finding]:
 
 def listing(role: str, spec: str, settings: Settings) -> Iterable[Finding]:
     """The servers of what does not chat: whether they answer; a picture or a vector is not asked for."""
-    from ...runtime.llm import address
+    from ...runtime.transport import address
 
     front, _, model = spec.partition("#")
     front = front.partition("?")[0]
@@ -80,7 +80,7 @@ def answering(role: str, spec: str, settings: Settings) -> Iterable[Finding]:
 
 def _each(role: str, spec: str, settings: Settings, look: Callable[[str, str, str], Finding]) -> Iterable[Finding]:
     """What a look at each of a model's servers says; one that is down stops a run only where all are."""
-    from ...runtime.llm import address
+    from ...runtime.transport import address
 
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""
 
@@ -108,7 +108,7 @@ def _each(role: str, spec: str, settings: Settings, look: Callable[[str, str, st
 
 def proxies(settings: Settings) -> Iterable[Finding]:
     """Which of the servers that the settings name a proxy of the environment would be asked for."""
-    from ...runtime.llm import split_addresses
+    from ...runtime.transport import split_addresses
     from ...tools.vision import judges_of
 
     known = urllib.request.getproxies()

@@ -32,7 +32,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def bench_llm(args: argparse.Namespace) -> int:
     """The command."""
-    from ...runtime.llm import address
+    from ...runtime.transport import address
 
     settings = Settings.load()
     key = settings.api_key.get_secret_value() if settings.api_key is not None else ""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...agents.rows import ChatTeacher
-from ...runtime.llm import estimate as tokens_of
 from ...runtime.records import Record
 from ...runtime.session import Session
 from ...runtime.settings import Settings
 from ...runtime.text import lines_of
+from ...runtime.transport import estimate as tokens_of
 from .arms import ARMS, arms_of
 from .config import Llm2LlmConfig
 from .context import ArmContext

@@ -15,10 +15,10 @@ from ...evaluators.run import ROLES, Metric, MetricModels, Options, Scored, Tall
 from ...evaluators.stats import by_group
 from ...runtime.errors import BadInput
 from ...runtime.folder import RunFolder
-from ...runtime.llm import split_addresses
 from ...runtime.protocols import Evaluator
 from ...runtime.records import BlobRef
 from ...runtime.session import Session, Warned
+from ...runtime.transport import split_addresses
 from ...tools.rewards import REWARDS
 from ...tools.vision import foreign_note
 from .config import ScoreConfig

@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable, Sequence
 
 from ..errors import PrerequisiteError
-from .balancer import Balancer, Server
+from ..transport import Balancer, Server
 from .capabilities import Capabilities
 from .probes import FEATURES, Finding
 

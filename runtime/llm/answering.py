@@ -15,12 +15,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..records import Cost
+from ..transport import Dialect, Refused, Sender, Unusable, is_starved, kept
 from .capabilities import Capabilities
-from .dialect import Dialect
 from .probes import OPENED
-from .replies import Unusable, is_starved, kept
-from .retries import Refused
-from .transport import Sender
 
 __all__ = ["Answering"]
 

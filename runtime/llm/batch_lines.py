@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from .replies import Garbage, ServerError
+from ..transport import Garbage, ServerError
 
 __all__ = ["ENDPOINT", "Answered", "answers_of", "file_of", "sent_as"]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ..errors import PrerequisiteError
 from ..store import disk_problem, write_whole
+from ..transport import Garbage
 from .batch_lines import ENDPOINT, Answered, answers_of
-from .replies import Garbage
 
 if TYPE_CHECKING:
     import openai

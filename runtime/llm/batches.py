@@ -23,14 +23,10 @@ from typing import Any, NamedTuple, TypeVar
 from ..errors import CallFailed, PrerequisiteError
 from ..gatherer import Gatherer
 from ..records import Cost
+from ..transport import Garbage, Price, Problem, Refused, Sender, ServerError, cost_of, from_completion, judge
 from .batch_book import BatchBook
 from .batch_lines import Answered, file_of, sent_as
 from .batch_places import BatchFailed, BatchPlace
-from .price import Price
-from .replies import Garbage, ServerError, from_completion
-from .retries import Problem, Refused, judge
-from .transport import Sender
-from .wire import cost_of
 
 __all__ = ["BatchSender"]
 

@@ -6,7 +6,7 @@ that is finished there is not sent again, and the server is first talked to when
 Invariants:
 - Which requests a question becomes depends on the question and on what the server refuses or is known to ignore,
   never on timing: a second run asks the ledger for the same keys.
-- What cannot pass (400, 401, 403, 404) is never tried again; what may, is (see `sending`).
+- What cannot pass (400, 401, 403, 404) is never tried again; what may, is (see `transport`).
 - A server that gives fewer than n choices, or refuses n, gets single requests for the rest, with seed + i.
 - What the user has to mend is a `PrerequisiteError`; one request without a usable answer is a `CallFailed`.
 - Texts are answers: what a model thought before them is left out, and a reply without an answer is no value of the ledger.
@@ -25,14 +25,10 @@ from ..records import Cost, Message, Reply
 from ..session import settled
 from ..store import Call
 from ..telemetry import span
+from ..transport import OPENAI, Question, Refused, Sender, Unusable, fitting, split_thinking, unframed
 from .abilities import Abilities
 from .answering import Answering
 from .capabilities import Capabilities
-from .replies import Unusable
-from .retries import Refused
-from .thinking import split_thinking
-from .transport import OPENAI, Sender
-from .wire import Question, fitting, unframed
 
 if TYPE_CHECKING:
     from ..store import Store

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import BadInput, PrerequisiteError
 from ..http import direct_routes
 from ..records import Record
-from .replies import THINKING
-from .wire import estimate
+from ..transport import THINKING, estimate
 
 if TYPE_CHECKING:
     import openai

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..serving import LocalServer
+from ..transport import Sender
 from .chat import OpenAIChat
-from .transport import Sender
 
 if TYPE_CHECKING:
     from ..store import Store

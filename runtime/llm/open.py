@@ -19,16 +19,13 @@ from ..protocols import Chat
 from ..roles import Role
 from ..serving import coming_back, default_threads, find_served
 from ..store import file_sha256
-from .address import address
+from ..transport import OPENAI, Price, Rate, Sender, address, limit_of
 from .batch_book import BatchBook
 from .batch_places import BatchApi, BatchFolder
 from .batches import BatchSender
 from .capabilities import capabilities
 from .chat import OpenAIChat
 from .local_chat import LocalChat
-from .price import Price
-from .rate_limit import Rate, limit_of
-from .transport import OPENAI, Sender
 
 if TYPE_CHECKING:
     from ..settings import Settings

@@ -17,10 +17,7 @@ from typing import Any, Literal
 from ..errors import PrerequisiteError
 from ..http import Answer, ask, connection_remedy
 from ..records import Record
-from .dialect import Dialect
-from .replies import THINKING, parts_of
-from .retries import Refused
-from .thinking import split_thinking
+from ..transport import THINKING, Dialect, Refused, parts_of, split_thinking
 
 __all__ = [
     "FEATURES",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import CallFailed, PrerequisiteError
 from ...runtime.gatherer import Gatherer
-from ...runtime.llm import EmbeddingSender, Refused, address, image_part
 from ...runtime.records import BlobRef, Cost
 from ...runtime.serving import find_served
 from ...runtime.session import settled
 from ...runtime.store import Call
+from ...runtime.transport import EmbeddingSender, Refused, address, image_part
 from .entries import packed, refuse_empty, unpacked
 
 if TYPE_CHECKING:

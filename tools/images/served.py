@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, ValidationError
 
 from ...runtime.errors import BadInput, CallFailed, PrerequisiteError
-from ...runtime.llm import OPENAI, ImageSender, Refused, address
 from ...runtime.records import BlobRef, Cost, ImageRequest, Record
 from ...runtime.session import settled
 from ...runtime.store import Call
+from ...runtime.transport import OPENAI, ImageSender, Refused, address
 from ..data import keep_picture
 from ..models import options_of
 

@@ -14,9 +14,9 @@ from inloop.agents.rows.baselines import Noise, OraclePool
 from inloop.agents.rows.teacher import Ask, ChatTeacher, Draft, rows_from
 from inloop.runtime.errors import BadInput
 from inloop.runtime.llm.chat import OpenAIChat
-from inloop.runtime.llm.transport import Sender
 from inloop.runtime.records import Row
 from inloop.runtime.store.open import Store
+from inloop.runtime.transport.sender import Sender
 
 SEED = Row(id="7", text="play the blue album", label="music")
 GOOD = json.dumps(

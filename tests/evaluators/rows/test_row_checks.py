@@ -13,9 +13,9 @@ from inloop.evaluators.rows.verifiers import ByStudent, Opinion, SecondModel, op
 from inloop.runtime.errors import BadInput
 from inloop.runtime.fakes import ScriptedChat
 from inloop.runtime.llm.chat import OpenAIChat
-from inloop.runtime.llm.transport import Sender
 from inloop.runtime.records import Row
 from inloop.runtime.store.open import Store
+from inloop.runtime.transport.sender import Sender
 from inloop.tools.tasks.kinds import Classification, ShortAnswer
 
 TASK = Classification(labels=("dining", "music", "weather"))

@@ -20,11 +20,11 @@ from inloop.runtime.budget import Budget
 from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.fakes import ScriptedCaptioner, ScriptedChat, ScriptedEmbedder, ScriptedVQA
 from inloop.runtime.llm import OpenAIChat
-from inloop.runtime.llm.transport import Sender
 from inloop.runtime.machine.runner import Checkpoints, Runner
 from inloop.runtime.passages import Passage
 from inloop.runtime.store import Store
 from inloop.runtime.store.blobs import BlobStore
+from inloop.runtime.transport.sender import Sender
 from inloop.tools.data.shots import Shot, Shots
 from inloop.tools.index.open import open_index
 

@@ -7,8 +7,8 @@ from inloop.agents.scene.questioner import parse_dependencies, parse_questions, 
 from inloop.evaluators.text_image.dsg import verdict
 from inloop.evaluators.vqa.accuracy import official_form
 from inloop.runtime.errors import CallFailed
-from inloop.runtime.llm.parsing import json_from, numbered_from, tags_from
 from inloop.runtime.records import Answer
+from inloop.runtime.transport.parsing import json_from, numbered_from, tags_from
 
 GOOD = (
     "1 | entity - whole (disc)\n2 | attribute - color (disc, red)\n3 | relation - spatial (disc, box, left)",

@@ -24,11 +24,11 @@ from inloop.runtime.llm.batch_lines import answers_of
 from inloop.runtime.llm.batch_places import BatchApi
 from inloop.runtime.llm.batches import BatchSender
 from inloop.runtime.llm.chat import OpenAIChat
-from inloop.runtime.llm.price import Price
-from inloop.runtime.llm.transport import OPENAI, Sender
 from inloop.runtime.records import Cost, Message
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
+from inloop.runtime.transport.price import Price
+from inloop.runtime.transport.sender import OPENAI, Sender
 
 KILLED = Path(__file__).parents[2] / "batch_killed.py"
 
@@ -219,7 +219,7 @@ async def test_a_batch_that_never_was_handed_in_is_handed_in(server: BatchServer
 
 
 def _asked(text: str) -> Any:
-    from inloop.runtime.llm.wire import Question
+    from inloop.runtime.transport.wire import Question
 
     return Question(messages=tuple(say(text)), seed=1, temperature=1.0, max_tokens=512)
 

@@ -18,10 +18,10 @@ from servers import GARBAGE, Behaviour, Body, Endpoint, Handler, fails, says, se
 from inloop.runtime.errors import BadInput, CallFailed, PrerequisiteError
 from inloop.runtime.llm.chat import OpenAIChat
 from inloop.runtime.llm.open import open_chat
-from inloop.runtime.llm.transport import Sender
 from inloop.runtime.records import Message
 from inloop.runtime.settings import Settings
 from inloop.runtime.store.open import Store
+from inloop.runtime.transport.sender import Sender
 
 HELLO = (Message(role="user", content="hello"),)
 
@@ -374,7 +374,7 @@ def test_open_chat_waits_for_a_server_that_loads(
     assert open_chat(server.url, store, Settings()).model == "served"
     assert len(server.seen) == 2
     server.loading = 1_000
-    monkeypatch.setattr(sys.modules["inloop.runtime.llm.address"], "_LOADING_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["inloop.runtime.transport.address"], "_LOADING_SECONDS", 0.0)
     with pytest.raises(PrerequisiteError, match="answered 503 when asked for its models"):
         open_chat(server.url, store, Settings())
 

@@ -18,15 +18,16 @@ from stand_ins import answering
 from inloop.app.cli import main as cli
 from inloop.app.cli.named_servers import language_model
 from inloop.runtime.errors import BadInput, PrerequisiteError
-from inloop.runtime.llm import address, open_chat
-from inloop.runtime.llm.adaptive_limit import Pace, turn_at
-from inloop.runtime.llm.balancer import Balancer, Server, prefix_of
+from inloop.runtime.llm import open_chat
 from inloop.runtime.llm.chat import OpenAIChat
-from inloop.runtime.llm.rate_limit import Rate, RateLimit
-from inloop.runtime.llm.transport import Sender
 from inloop.runtime.records import Message
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
+from inloop.runtime.transport import address
+from inloop.runtime.transport.adaptive_limit import Pace, turn_at
+from inloop.runtime.transport.balancer import Balancer, Server, prefix_of
+from inloop.runtime.transport.rate_limit import Rate, RateLimit
+from inloop.runtime.transport.sender import Sender
 
 
 @pytest.fixture

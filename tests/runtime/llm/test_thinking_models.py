@@ -15,11 +15,11 @@ from inloop.runtime.llm import measure, open_chat
 from inloop.runtime.llm.capabilities import probe
 from inloop.runtime.llm.chat import OpenAIChat
 from inloop.runtime.llm.probes import OPENED
-from inloop.runtime.llm.transport import Sender
-from inloop.runtime.llm.wire import Question
 from inloop.runtime.records import Cost, Message
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
+from inloop.runtime.transport.sender import Sender
+from inloop.runtime.transport.wire import Question
 from inloop.tools.vision import open_captioner, open_vqa
 
 ASKED = [Message(role="user", content="Is it red?")]

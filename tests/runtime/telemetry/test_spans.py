@@ -16,13 +16,13 @@ from typing_extensions import TypedDict
 from inloop.runtime.errors import PrerequisiteError
 from inloop.runtime.folder import RunResult, Task
 from inloop.runtime.llm import OpenAIChat
-from inloop.runtime.llm.transport import Sender
 from inloop.runtime.records import Cost, Message
 from inloop.runtime.run import Loop
 from inloop.runtime.session import RunConfig, Session
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Call
 from inloop.runtime.telemetry import spans
+from inloop.runtime.transport.sender import Sender
 
 pytest.importorskip("opentelemetry.sdk", reason="the extra otel is not installed: pip install 'inloop[otel]'")
 

@@ -15,10 +15,10 @@ from servers import Body, Endpoint, Handler, completion, fails, serving
 from inloop.evaluators.text_image import VQAScore
 from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.llm.chat import OpenAIChat
-from inloop.runtime.llm.transport import Sender
 from inloop.runtime.records import Sample
 from inloop.runtime.settings import Settings
 from inloop.runtime.store.open import Store
+from inloop.runtime.transport.sender import Sender
 from inloop.tools.vision.open import open_vqa
 from inloop.tools.vision.served import ServedCaptioner, ServedVQA
 

@@ -14,7 +14,7 @@ from ..errors import CallFailed
 from ..http import open_url
 from ..records import Cost
 from .replies import Garbage
-from .transport import Sender
+from .sender import Sender
 
 if TYPE_CHECKING:
     from .adaptive_limit import Turn

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inloop.agents.opt2i.rewriter import parse_proposals
-from inloop.runtime.llm.thinking import split_thinking
+from inloop.runtime.transport.thinking import split_thinking
 
 ANSWER = "1. <PROMPT>a rabbit below a red star</PROMPT>\n2. <PROMPT>a rabbit under a crimson star</PROMPT>"
 DRAFT = "The user wants new wordings. A first one:\n1. <PROMPT>TODO bunny</PROMPT>\nNo, that is bad."

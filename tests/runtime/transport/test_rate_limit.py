@@ -12,11 +12,11 @@ from servers import completion, fails, serving
 from inloop.runtime.errors import BadInput, CallFailed
 from inloop.runtime.llm.chat import OpenAIChat
 from inloop.runtime.llm.open import open_chat
-from inloop.runtime.llm.rate_limit import Rate, RateLimit, limit_of, reckoned
-from inloop.runtime.llm.transport import Sender
 from inloop.runtime.records import Message
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
+from inloop.runtime.transport.rate_limit import Rate, RateLimit, limit_of, reckoned
+from inloop.runtime.transport.sender import Sender
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ import pytest
 from servers import Endpoint, fails, serving
 
 from inloop.runtime.errors import BadInput, PrerequisiteError
-from inloop.runtime.llm import address, capabilities, open_chat
+from inloop.runtime.llm import capabilities, open_chat
 from inloop.runtime.records import Message
 from inloop.runtime.settings import Settings
 from inloop.runtime.store import Store
+from inloop.runtime.transport import address
 from inloop.tools.encoders import open_text_embedder
 
 ASKED = [Message(role="user", content="Is it red?")]

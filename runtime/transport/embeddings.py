@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..records import Cost
 from .replies import Garbage
-from .transport import Sender
+from .sender import Sender
 from .wire import estimate
 
 if TYPE_CHECKING:

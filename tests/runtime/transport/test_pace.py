@@ -10,7 +10,7 @@ import pytest
 from simulated_time import TICK, simulate
 
 from inloop.runtime.errors import BadInput
-from inloop.runtime.llm.adaptive_limit import Pace, pace_of
+from inloop.runtime.transport.adaptive_limit import Pace, pace_of
 
 
 def now() -> float:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inloop.runtime.errors import CallFailed
-from inloop.runtime.llm.parsing import json_from, numbered_from, tags_from
+from inloop.runtime.transport.parsing import json_from, numbered_from, tags_from
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 scalars = (
