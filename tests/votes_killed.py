@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from inloop.runtime.storage.sqlite import SqliteDatabase
 from inloop.runtime.store import Shown, Vote, Votes
-from inloop.runtime.store.sqlite import SqliteDatabase
 
 __all__ = ["vote"]
 

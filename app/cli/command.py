@@ -20,7 +20,8 @@ from ...runtime.folder import RunFolder, RunResult, discarded_if_refused
 from ...runtime.records import Record, flags_checked
 from ...runtime.session import RunConfig
 from ...runtime.settings import Settings
-from ...runtime.store import BlobStore, StoreLocation, write_whole
+from ...runtime.storage import write_whole
+from ...runtime.store import BlobStore, StoreLocation
 from ..report import DEFAULT_LIMIT, run_page
 from .failures import BUDGET
 from .flags import STORE_FLAGS, add_flags, add_store_flags, flag_names, given_flags

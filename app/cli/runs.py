@@ -90,7 +90,7 @@ def report(args: argparse.Namespace) -> int:
         PrerequisiteError: pictures of the run cannot be found, and there is a page, which may have them.
     """
     from ...runtime.folder import RunFolder, missing_blobs
-    from ...runtime.store import write_whole
+    from ...runtime.storage import write_whole
     from ..report import DEFAULT_LIMIT
 
     settings = Settings.load(runs_dir=args.out)

@@ -11,7 +11,7 @@ from ...graphs import curate as room
 from ...runtime.display import counted
 from ...runtime.errors import BadInput
 from ...runtime.folder import RunFolder
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ..cli import FAILED, LoopCommand, RunView, json_text, printable
 
 if TYPE_CHECKING:

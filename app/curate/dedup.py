@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
-from ...runtime.store import disk_problem, write_whole
+from ...runtime.storage import disk_problem, write_whole
 from ..cli import amount, json_text, printable
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from ...runtime.errors import BadInput
 from ...runtime.session import Session
 from ...runtime.settings import Settings
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ...runtime.text import is_blank, json_bytes
 from ...tools.data import KINDS, json_lines, picture_files, read_picture, read_table
 from ..cli import amount, json_text, log_to_stderr, printable, read_lines

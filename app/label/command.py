@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...graphs import label as room
 from ...runtime.folder import RunFolder
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ..cli import LoopCommand, RunView, printable
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...graphs.llm2llm import ArmRun, Llm2LlmConfig, Llm2LlmResult, judged_at, open_source, words_of
 from ...runtime.records import Row
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ...tools.data import json_lines, parquet, size_category
 
 if TYPE_CHECKING:

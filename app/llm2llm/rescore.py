@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ...runtime.folder import RunFolder
 from ...runtime.settings import Settings
-from ...runtime.store import StoreLocation, disk_problem, write_whole
+from ...runtime.storage import disk_problem, write_whole
+from ...runtime.store import StoreLocation
 from ...runtime.text import lines_of
 from ..cli import json_text
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...graphs.opt2i import Opt2iResult, Opt2iTask, TrialImage
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 
 if TYPE_CHECKING:
     from ...runtime.store import BlobStore

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ...graphs.opt2i import Offer, Review
 from ...runtime.errors import BadInput
 from ...runtime.records import options_checked
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ..cli import TypedAnswers, points, printable
 from .format import stop_words
 

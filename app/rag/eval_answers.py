@@ -17,7 +17,7 @@ from ...graphs.retrieval_eval import RetrievalEvalConfig
 from ...runtime.errors import BadInput
 from ...runtime.records import flags_checked
 from ...runtime.settings import Settings
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ..cli import add_flags, amount, clip, flag_names, given_flags, json_text, percent, progress
 from .ask_report import render
 from .ask_view import AskView

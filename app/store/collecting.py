@@ -18,7 +18,8 @@ from ...runtime.errors import BadInput
 from ...runtime.folder import RunInfo, files_of
 from ...runtime.records import Record
 from ...runtime.run import SharedRun
-from ...runtime.store import LEDGER_TABLES, NEVER, BlobStore, Connection, StoreLocation, Tables, is_postgres
+from ...runtime.storage import Connection, Tables, is_postgres
+from ...runtime.store import LEDGER_TABLES, NEVER, BlobStore, StoreLocation
 from .check import AT_ONCE
 from .rows import PAGE, addresses, opened, pages, refs, slices
 

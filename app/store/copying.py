@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.records import Record
-from ...runtime.store import LEDGER_TABLES, NEVER, VOTES_TABLES, BlobStore, Connection, StoreLocation, Vote, database_at
+from ...runtime.storage import Connection, database_at
+from ...runtime.store import LEDGER_TABLES, NEVER, VOTES_TABLES, BlobStore, StoreLocation, Vote
 from .check import AT_ONCE
 from .rows import opened, pages, slices
 

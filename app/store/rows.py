@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...runtime.store import Connection, Database, StoreLocation, Tables, database_at
+from ...runtime.storage import Connection, Database, Tables, database_at
+from ...runtime.store import StoreLocation
 
 __all__ = ["PAGE", "addresses", "opened", "pages", "refs", "slices"]
 

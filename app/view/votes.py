@@ -43,7 +43,7 @@ def votes(args: argparse.Namespace) -> int:
     """
     from ...graphs.opt2i import ballot_of, followed
     from ...runtime.folder import RunFolder
-    from ...runtime.store import write_whole
+    from ...runtime.storage import write_whole
     from .mail import mail_page, read_votes
 
     if args.pairs < 1:

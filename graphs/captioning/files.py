@@ -19,7 +19,7 @@ from typing import Any
 
 from ...prompts import load
 from ...runtime.errors import BadInput
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ...tools.data import json_lines, parquet, size_category
 from .config import CaptionSynthesisConfig
 from .result import CaptionedRow, figures

@@ -26,7 +26,7 @@ from ...runtime.llm import open_chat
 from ...runtime.roles import close
 from ...runtime.run import Loop
 from ...runtime.session import Mapped, Progressed, Session, Warned
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ...tools.captioning import check_folder, generic_rows, train_captioner
 from ...tools.data import CaptionRow, content_sha256, read_caption_rows, read_picture
 from ...tools.training import Recipe

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import BadInput
-from ...runtime.store import disk_problem, write_whole
+from ...runtime.storage import disk_problem, write_whole
 from ...runtime.text import json_bytes, json_of
 from ...tools.data import parquet
 from .context import MANIFEST, CurateContext

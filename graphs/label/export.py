@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...runtime.errors import BadInput
-from ...runtime.store import BlobStore, disk_problem, write_whole
+from ...runtime.storage import disk_problem, write_whole
+from ...runtime.store import BlobStore
 from ...runtime.text import json_bytes
 from ...tools.labels import LabelledThing, PictureLabels, written_labels
 from ...tools.segmentation import get_mask

@@ -17,7 +17,7 @@ from ...runtime.errors import BadInput
 from ...runtime.protocols import Index, Reranker, TextEmbedder
 from ...runtime.run import Loop
 from ...runtime.session import Mapped, Progressed, Session
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ...tools.data import read_corpus, read_qrels, read_queries
 from ...tools.encoders import open_text_embedder
 from ...tools.index import fill, open_index, open_reranker

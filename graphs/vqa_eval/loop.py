@@ -14,7 +14,7 @@ from ...evaluators.vqa import counted
 from ...runtime.errors import BadInput
 from ...runtime.run import Loop
 from ...runtime.session import Mapped, Session, Warned
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ..promptcap import BRINGS, MethodStarted, Question, VQAModels, VQATask, answer, shots_of, store_pictures
 from .ablations import OURS
 from .causes import explain

@@ -16,7 +16,7 @@ from typing import Any
 from ...evaluators.vqa import SetName, VQAItem
 from ...runtime.errors import PrerequisiteError
 from ...runtime.session import Mapped
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ..promptcap import Question, VQATask
 from .ablations import OURS
 from .plan import Plan

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..errors import PrerequisiteError
-from ..store import disk_problem, write_whole
+from ..storage import disk_problem, write_whole
 from ..text import json_bytes
 
 __all__ = ["EventLog", "fingerprint", "plain", "read_json", "write_json"]

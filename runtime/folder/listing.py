@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..errors import PrerequisiteError
-from ..store import disk_problem, take
+from ..storage import disk_problem, take
 
 __all__ = ["SCHEMA_VERSION", "Head", "RunInfo", "at_work", "list_runs", "read_head"]
 

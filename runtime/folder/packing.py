@@ -11,7 +11,8 @@ import zipfile
 from pathlib import Path
 
 from ..errors import BadInput, PrerequisiteError
-from ..store import BlobStore, disk_problem
+from ..storage import disk_problem
+from ..store import BlobStore
 from .references import files_of, missing_blobs, shown_blobs
 from .run_folder import RunFolder
 

@@ -26,7 +26,8 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import BadInput, PrerequisiteError
 from ..settings import Settings
-from ..store import StoreLocation, disk_problem, is_postgres, take
+from ..storage import disk_problem, is_postgres, take
+from ..store import StoreLocation
 from .begun_with import kept_at, named_from
 from .files import EventLog, fingerprint, plain, read_json, write_json
 from .listing import SCHEMA_VERSION, at_work, list_runs, read_head

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from ..store import Connection, Tables, database_at
+from ..storage import Connection, Tables, database_at
 
 __all__ = ["BatchBook", "Batch"]
 

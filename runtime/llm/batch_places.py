@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ..errors import PrerequisiteError
-from ..store import disk_problem, write_whole
+from ..storage import disk_problem, write_whole
 from ..transport import Garbage
 from .batch_lines import ENDPOINT, Answered, answers_of
 

@@ -23,7 +23,7 @@ from ..errors import PrerequisiteError
 from ..http import ask
 from ..records import Record
 from ..serving import listed
-from ..store import write_whole
+from ..storage import write_whole
 from .probes import FEATURES, HELLO, SLOW, TIMEOUT, TRIALS, WITHOUT_TOP, Asker, Finding, is_completion, thinks
 
 __all__ = ["Capabilities", "capabilities", "probe"]

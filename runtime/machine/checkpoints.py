@@ -13,7 +13,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from ..errors import PrerequisiteError, RunnerError
-from ..store import disk_problem, is_postgres
+from ..storage import disk_problem, is_postgres
 from ..urls import without_secret
 
 __all__ = ["Checkpoints"]

@@ -18,7 +18,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from ..store import PostgresDatabase, Tables
+from ..storage import PostgresDatabase, Tables
 
 __all__ = ["postgres_saver"]
 

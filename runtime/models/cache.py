@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ..errors import BadInput, PrerequisiteError
-from ..store import SUMS, copy_hashed, draft_of, file_sha256, open_locked, read_sums, remember, sha256
+from ..storage import draft_of, open_locked
+from ..store import SUMS, copy_hashed, file_sha256, read_sums, remember, sha256
 from .catalog import MODELS, Model, ModelFile
 from .download_bar import Progress, download_bar
 from .npm import NpmFailed, npm_pack

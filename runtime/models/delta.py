@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..store import disk_problem, draft_of, file_sha256
+from ..storage import disk_problem, draft_of
+from ..store import file_sha256
 from .cache import bundled, fetch
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from ..folder import RunFolder, RunResult, Task, discarded_if_refused
 from ..machine import Checkpoints
 from ..session import Mapped, RunConfig, RunDone, Session, charged_budget
 from ..settings import Settings
-from ..store import Store, StoreLocation, is_postgres
+from ..storage import is_postgres
+from ..store import Store, StoreLocation
 from .anywhere import run
 from .engine import Engine
 from .engines import engine_of

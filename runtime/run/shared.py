@@ -17,7 +17,8 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from ..errors import RunnerError
-from ..store import Connection, StoreLocation, Tables, database_at
+from ..storage import Connection, Tables, database_at
+from ..store import StoreLocation
 
 __all__ = ["Ended", "SharedRun", "Told"]
 

@@ -36,7 +36,8 @@ from ..session import (
     mapped,
     outcome_of,
 )
-from ..store import Claims, Store, StoreLocation, network_file_system
+from ..storage import network_file_system
+from ..store import Claims, Store, StoreLocation
 from .following import Following
 from .shared import Ended, SharedRun
 from .worker import Listener, silent

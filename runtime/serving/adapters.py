@@ -19,7 +19,8 @@ from ..errors import BadInput, PrerequisiteError
 from ..http import ask, connection_remedy
 from ..models import MODELS, adapter_model, bundled
 from ..records import Record
-from ..store import draft_of, file_sha256
+from ..storage import draft_of
+from ..store import file_sha256
 
 __all__ = [
     "Adapter",

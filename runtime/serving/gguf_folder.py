@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import PrerequisiteError
-from ..store import draft_of, file_sha256
+from ..storage import draft_of
+from ..store import file_sha256
 
 __all__ = ["model_folder"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput
-from ..store import draft_of
+from ..storage import draft_of
 
 if TYPE_CHECKING:
     import torch

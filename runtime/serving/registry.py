@@ -19,7 +19,7 @@ from pydantic import Field
 from ..errors import PrerequisiteError
 from ..http import ask, is_loopback
 from ..records import Record
-from ..store import take, write_whole
+from ..storage import take, write_whole
 
 __all__ = ["Keeper", "Served", "all_served", "coming_back", "find_served", "kept", "update"]
 

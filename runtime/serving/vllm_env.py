@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from ..errors import PrerequisiteError
 from ..models import PipFailed, pip
 from ..records import Record
-from ..store import take
+from ..storage import take
 
 if TYPE_CHECKING:
     from ..models import Progress

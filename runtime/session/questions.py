@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import BadInput
 from ..records import Record
-from ..store import Connection, Tables, database_at
+from ..storage import Connection, Tables, database_at
 
 __all__ = ["Pending", "Questions"]
 

@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from .blobs import write_whole
+from ..storage import write_whole
 
 __all__ = ["BlobCache"]
 

@@ -25,9 +25,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ..errors import PrerequisiteError
-from .database import Tables
-from .databases import database_at
-from .process import Process
+from ..storage import Process, Tables, database_at
 
 __all__ = ["LEASE", "Claims", "Owner"]
 

@@ -23,9 +23,8 @@ from typing import Any
 
 from ..errors import BadInput, CallFailed, PrerequisiteError
 from ..records import BlobRef, Cost
+from ..storage import Connection, Tables, database_at
 from .calls import Call
-from .database import Connection, Tables
-from .databases import database_at
 from .location import StoreLocation
 from .open import Store
 from .votes import Shown, Vote

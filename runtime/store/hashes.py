@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import PrerequisiteError
+from ..storage import draft_of
 from ..text import lines_of
-from .blobs import draft_of
 
 __all__ = ["SUMS", "copy_hashed", "file_sha256", "folder_revision", "read_sums", "remember", "sha256"]
 

@@ -18,9 +18,8 @@ from typing import Any, Literal
 
 from ..errors import RunnerError
 from ..records import Cost
+from ..storage import Connection, Tables, database_at
 from .calls import Call, Failure
-from .database import Connection, Tables
-from .databases import database_at
 
 __all__ = ["NEVER", "TABLES", "LedgerRows", "Write"]
 

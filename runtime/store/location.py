@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from ..errors import BadInput
+from ..storage import PostgresDatabase, is_postgres
 from .blobs import BlobStore
-from .databases import is_postgres
-from .postgres import PostgresDatabase
 from .remote import RemoteBlobs, blob_place
 from .votes import TABLES, Votes
 

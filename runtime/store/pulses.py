@@ -17,10 +17,8 @@ from types import TracebackType
 from pydantic import ValidationError
 
 from ..errors import PrerequisiteError
+from ..storage import Process, Tables, database_at
 from ..telemetry import Pulse
-from .database import Tables
-from .databases import database_at
-from .process import Process
 
 __all__ = ["Pulses", "Seen", "pulses_in"]
 

@@ -20,8 +20,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ..errors import BadInput
 from ..records import Record
-from .database import Connection, Tables
-from .databases import database_at
+from ..storage import Connection, Tables, database_at
 
 __all__ = ["TABLES", "Shown", "Vote", "Votes", "Winner", "standing"]
 

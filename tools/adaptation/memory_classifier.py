@@ -28,7 +28,7 @@ from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.passages import Filter, Passage, Query
 from ...runtime.protocols import Embedder, Index, TextEmbedder
 from ...runtime.records import BlobRef, Prediction, Record
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from ..training import TrainingLoop, by_epoch, seeded
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.records import Record
 from ...runtime.session import chunks
-from ...runtime.store import SUMS, sha256, write_whole
+from ...runtime.storage import write_whole
+from ...runtime.store import SUMS, sha256
 from ..data import CaptionRow
 from ..models import quiet, torch_device
 from ..training import Recipe, Say, fine_tune

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...runtime.errors import PrerequisiteError
 from ...runtime.http import open_url
-from ...runtime.store import draft_of
+from ...runtime.storage import draft_of
 
 __all__ = ["fetched", "is_url"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...runtime.errors import BadInput
 from ...runtime.records import Row
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from .rows import named_classes, plain
 from .write import json_lines
 

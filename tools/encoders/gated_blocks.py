@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ...runtime.errors import BadInput, PrerequisiteError
-from ...runtime.store import write_whole
+from ...runtime.storage import write_whole
 from .clip_adapter import CARD, WEIGHTS, AdapterCard, read_card
 
 __all__ = ["GatedBlock", "blocks_of", "insert_blocks", "load_blocks", "save_blocks"]

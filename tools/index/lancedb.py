@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from ...runtime.errors import BadInput, InloopError, PrerequisiteError
 from ...runtime.passages import Filter, Manifest, Passage, SpaceName
 from ...runtime.session import settled
-from ...runtime.store import disk_problem, take, write_whole
+from ...runtime.storage import disk_problem, take, write_whole
 from .base import BaseIndex, Row, Vector
 from .contents import folder_size
 from .fusion import Ranking

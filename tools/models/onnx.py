@@ -22,7 +22,7 @@ import numpy as np
 
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.settings import Settings
-from ...runtime.store import disk_problem, draft_of
+from ...runtime.storage import disk_problem, draft_of
 from .device import is_processor, quiet
 from .local import LocalModel
 from .weights import Weights

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ...runtime.errors import BadInput, PrerequisiteError
 from ...runtime.records import Prediction, Record, Row, Training
-from ...runtime.store import canonical_json, disk_problem, draft_of, file_sha256, open_locked, write_whole
+from ...runtime.storage import disk_problem, draft_of, open_locked, write_whole
+from ...runtime.store import canonical_json, file_sha256
 from ..tasks import Task
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from ...runtime.errors import BadInput
 from ...runtime.protocols import Student
 from ...runtime.records import Row, Training
-from ...runtime.store import draft_of
+from ...runtime.storage import draft_of
 from .base import CARD, StoredStudent
 from .classifier import ClassifierStudent
 from .embedding import EmbeddingStudent

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import PrerequisiteError
-from ...runtime.store import disk_problem, draft_of
+from ...runtime.storage import disk_problem, draft_of
 
 __all__ = ["Checkpoint"]
 

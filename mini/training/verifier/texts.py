@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ....runtime.errors import PrerequisiteError
-from ....runtime.store import write_whole
+from ....runtime.storage import write_whole
 from ....tools.entailment import sentences
 
 __all__ = ["Claim", "Text", "Texts", "collect"]

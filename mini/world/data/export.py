@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ....runtime.errors import BadInput
-from ....runtime.store import disk_problem
+from ....runtime.storage import disk_problem
 from .card import card
 from .contact_sheet import contact_sheet
 from .pictures import DrawnSet, Picture

@@ -20,8 +20,9 @@ from inloop.app.store.copying import copy
 from inloop.runtime.folder import RunFolder
 from inloop.runtime.records import BlobRef, Cost
 from inloop.runtime.run import SharedRun
+from inloop.runtime.storage import database_at
 from inloop.runtime.store import LEDGER_TABLES as LEDGER
-from inloop.runtime.store import Call, Store, StoreLocation, database_at
+from inloop.runtime.store import Call, Store, StoreLocation
 
 DAYS = 24 * 3600.0
 

@@ -23,7 +23,8 @@ from inloop.runtime.records import Cost
 from inloop.runtime.run import Loop
 from inloop.runtime.session import RunConfig, Session
 from inloop.runtime.settings import Settings
-from inloop.runtime.store import Call, Process, Pulses, Seen, pulses_in
+from inloop.runtime.storage import Process
+from inloop.runtime.store import Call, Pulses, Seen, pulses_in
 from inloop.runtime.telemetry import Gauge, Pulse
 
 

@@ -27,7 +27,7 @@ from inloop.runtime.errors import BadInput, PrerequisiteError, RunnerError
 from inloop.runtime.machine.runner import Checkpoints, Finish, Runner, check
 from inloop.runtime.records import Cost
 from inloop.runtime.run.anywhere import run
-from inloop.runtime.store import Tables, database_at
+from inloop.runtime.storage import Tables, database_at
 
 
 class State(TypedDict, total=False):

@@ -81,7 +81,7 @@ def test_elsewhere_a_process_is_dead_when_its_heart_stands_still(
     told: list[bool] = []
     with Claims(database, lease=3600.0, lost=lambda: told.append(True)) as silent:  # its next beat is far away
         assert take(silent, "a")
-        monkeypatch.setattr("inloop.runtime.store.process._machine", lambda: "another machine")
+        monkeypatch.setattr("inloop.runtime.storage.process._machine", lambda: "another machine")
         with Claims(database, lease=LEASE) as other:
             assert not take(other, "a")  # seen for the first time: it may be alive
             until(lambda: take(other, "a"))

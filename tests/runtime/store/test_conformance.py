@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from inloop.runtime.store import BlobStore, SqliteDatabase, StoreLocation
+from inloop.runtime.storage import SqliteDatabase
+from inloop.runtime.store import BlobStore, StoreLocation
 from inloop.runtime.store.conformance import CHECKS
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import PrerequisiteError
-from .blobs import disk_problem
 from .database import Connection, Tables
+from .disk import disk_problem
 
 __all__ = ["SqliteDatabase"]
 

@@ -12,9 +12,10 @@ import pytest
 
 from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.records import Cost
-from inloop.runtime.store import Connection, Ledger, Tables, database_at
+from inloop.runtime.storage import Connection, Tables, database_at
+from inloop.runtime.storage.postgres import PostgresConnection, PostgresDatabase
+from inloop.runtime.store import Ledger
 from inloop.runtime.store.ledger import Call
-from inloop.runtime.store.postgres import PostgresConnection, PostgresDatabase
 
 NUMBERS = Tables(
     name="numbers",

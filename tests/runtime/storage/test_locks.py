@@ -8,7 +8,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from inloop.runtime.store import draft_of, open_locked
+from inloop.runtime.storage import draft_of, open_locked
 
 
 def enter(lock: Path, log: Path, times: int) -> None:

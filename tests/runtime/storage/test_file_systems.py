@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from inloop.runtime.store import network_file_system
+from inloop.runtime.storage import network_file_system
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
