@@ -22,7 +22,7 @@ from inloop.runtime.http import ask
 from inloop.runtime.llm import OpenAIChat
 from inloop.runtime.records import Message
 from inloop.runtime.store import Store
-from inloop.runtime.transport import transport
+from inloop.runtime.transport import sender
 from inloop.runtime.transport.sender import Sender
 
 from .figures import Figure, Options
@@ -82,7 +82,7 @@ def _run(
         servers = [stack.enter_context(_server(reading)) for _ in range(count)]
         store = stack.enter_context(Store(Path(stack.enter_context(tempfile.TemporaryDirectory())), "bench"))
         if blind:
-            whole, transport.prefix_of = transport.prefix_of, lambda body: os.urandom(8)
+            whole, sender.prefix_of = sender.prefix_of, lambda body: os.urandom(8)
             stack.callback(setattr, transport, "prefix_of", whole)
         chat = OpenAIChat(Sender([url for url, _ in servers], model="slow", concurrency=64), store=store)
         seconds, texts = asyncio.run(_asked(chat, in_flight, servers[0][1] if kill else None))

@@ -236,7 +236,8 @@ def test_killed_while_it_sets_aside_nothing_is_lost(
     values = sorted(rows(at, "SELECT key, value, cost FROM results"))
     script = f"""
 import itertools, os, signal, sys
-from inloop.runtime.store import blobs, remote, sqlite, postgres
+from inloop.runtime.storage import postgres, sqlite
+from inloop.runtime.store import blobs, remote
 count = itertools.count(1)
 def doomed(work):
     def inner(*given):
