@@ -83,7 +83,7 @@ def _run(
         store = stack.enter_context(Store(Path(stack.enter_context(tempfile.TemporaryDirectory())), "bench"))
         if blind:
             whole, sender.prefix_of = sender.prefix_of, lambda body: os.urandom(8)
-            stack.callback(setattr, transport, "prefix_of", whole)
+            stack.callback(setattr, sender, "prefix_of", whole)
         chat = OpenAIChat(Sender([url for url, _ in servers], model="slow", concurrency=64), store=store)
         seconds, texts = asyncio.run(_asked(chat, in_flight, servers[0][1] if kill else None))
         logs = [ask(url.replace("/v1", "/log")).value for url, child in servers if child.poll() is None]
