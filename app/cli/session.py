@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from ...runtime.errors import InloopError, Interrupted
 from ...runtime.folder import RunFolder
@@ -40,11 +40,19 @@ def kept(folder: RunFolder, *, begun: Callable[[], bool], quiet: bool, again: st
         folder.close()
 
 
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what the standard error is at the time: while a table is drawn there, its lines go above that."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def log_to_stderr(settings: Settings) -> None:
     """Show inloop's own log lines of `log_level` and above; those of libraries stay theirs."""
     logger = logging.getLogger("inloop")
     if not logger.handlers:
-        handler = logging.StreamHandler()
+        handler = _StandardError()
         handler.setFormatter(logging.Formatter("%(name)s: %(message)s"))
         logger.addHandler(handler)
     logger.setLevel(settings.log_level.upper())

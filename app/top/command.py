@@ -60,18 +60,18 @@ def top(args: argparse.Namespace) -> int:
         else:
             from rich.console import Console
 
-            Console(highlight=False).print(screen(sights, str(location.database)))
+            Console(highlight=False).print(screen(sights, str(location.database), run))
         return 0
     from rich.live import Live
 
     with (
         contextlib.suppress(KeyboardInterrupt),
-        Live(screen(sights, str(location.database)), screen=True, auto_refresh=False) as live,
+        Live(screen(sights, str(location.database), run), screen=True, auto_refresh=False) as live,
     ):
         while True:
             time.sleep(args.every)
             look()
-            live.update(screen(sights, str(location.database)), refresh=True)
+            live.update(screen(sights, str(location.database), run), refresh=True)
     return 0
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["screen"]
 
 
-def screen(sights: Sights, where: str) -> RenderableType:
-    """What is seen, as tables; `where` names the store."""
+def screen(sights: Sights, where: str, run: str = "") -> RenderableType:
+    """What is seen, as tables; `where` names the store, `run` the one that was asked for."""
     from rich.console import Group
     from rich.text import Text
 
@@ -30,7 +30,11 @@ def screen(sights: Sights, where: str) -> RenderableType:
                 _table(("queue", "worker", "waiting", "under way", "at most", "a batch", "a second", "busy"), queues)
             )
         parts.append(Text(""))
-    return Group(*parts) if parts else Text(f"nobody is at work on a run whose store is {where}")
+    return (
+        Group(*parts)
+        if parts
+        else Text(f"nobody is at work on {f'the run {run}' if run else 'a run'} whose store is {where}")
+    )
 
 
 def _headline(run: str, workers: Sequence[Seen]) -> str:
@@ -88,7 +92,10 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     for place, title in enumerate(titles):
         table.add_column(
-            title, justify="left" if place < 2 and title in ("worker", "on", "queue") else "right", overflow="fold"
+            title,
+            justify="left" if place < 2 and title in ("worker", "on", "queue") else "right",
+            overflow="ellipsis",
+            no_wrap=True,
         )
     for row in rows:
         table.add_row(*row)

@@ -33,7 +33,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--name", metavar="NAME", default="", help="what this worker is called (default: by its process, or by SLURM)"
     )
-
+    command.add_argument(
+        "--of",
+        type=int,
+        metavar="N",
+        help="how many workers there will be: for a minute this one leaves the others their share (default: none but those that are there; of SLURM all)",
+    )
     command.add_argument(
         "--here",
         action="store_true",
@@ -50,9 +55,11 @@ def work(args: argparse.Namespace) -> int:
     settings = settings.model_copy(update={"runs_dir": folder.path.parent})
     if args.store is None and args.blobs is None:
         settings = folder.with_its_store(settings)
-    name, start = place_in_array(os.environ)
+    if args.of is not None and args.of < 1:
+        raise BadInput(f"--of {args.of}: give the number of workers, 1 or more.")
+    name, start, of = place_in_array(os.environ)
     code: int = command_of_run(folder).work(
-        folder, settings, json_output=args.json, name=args.name or name, start=start, here=args.here
+        folder, settings, json_output=args.json, name=args.name or name, start=start, of=args.of or of, here=args.here
     )
     return code
 

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import BadInput, PrerequisiteError
 from ..settings import Settings
-from ..storage import disk_problem, is_postgres, take
+from ..storage import disk_problem, take
 from ..store import StoreLocation
 from .begun_with import kept_at, named_from
 from .files import EventLog, fingerprint, plain, read_json, write_json
@@ -92,14 +92,14 @@ class RunFolder:
         """A new folder under `runs_dir`, named after the loop, the time (UTC) and the config: `opt2i-20260101-093000-ab12`.
 
         `about`: what the run is about, for lists of runs; `brought`: what it was given as Python objects, in words; `store`: where it keeps what
-        it pays for. In a server, where runs of other folders stand too, the name ends in a random number.
+        it pays for. Where that is not in `runs_dir`, so that runs of other folders stand there too, the name ends in a random number.
         """
         if not re.fullmatch(r"[a-z0-9_]+", loop):
             raise BadInput(f"loop name {loop!r}: use small letters, digits and underscores.")
         content = plain(config)
         now = datetime.now(UTC)
         stem = f"{loop}-{now:%Y%m%d-%H%M%S}-{fingerprint(content)[:4]}"
-        if store is not None and is_postgres(store.database):
+        if store is not None and not Path(store.database).is_relative_to(Path(runs_dir).absolute()):
             stem += f"-{secrets.token_hex(4)}"
         number = 1
         while True:

@@ -69,6 +69,14 @@ async def carried_by_workers(
         BadInput: an object of this process is among the `parts`.
         InloopError: what all workers failed with.
     """
+    if "reviewer" in parts:
+        raise BadInput(
+            f"engine {settings.engine}: questions to a person are asked by one process: leave --review or the engine out."
+        )
+    if settings.metrics.startswith("prometheus"):
+        raise BadInput(
+            f"metrics = {settings.metrics}: one port cannot be that of all workers of engine {settings.engine}: send metrics with INLOOP_METRICS=otlp."
+        )
     if parts:
         raise BadInput(
             f"engine {settings.engine}: {sorted(parts)[0]} is an object of this process, which others do not have: name it as module:object, or leave"
@@ -109,11 +117,7 @@ class _Crew:
                 for worker in self._workers:
                     if worker.code not in (None, 0) and worker.name not in told and not self._stopped:
                         told.add(worker.name)
-                        run.tell(
-                            Warned(
-                                text=f"worker {worker.name} {worker.how()}: the others go on with its tasks"
-                            ).model_dump(mode="json")
-                        )
+                        run.tell(Warned(text=_lost(worker, alone=not working)).model_dump(mode="json"))
                 await asyncio.sleep(_POLL)
         text = await self._following.ask(run.result)
         if text is None:
@@ -136,3 +140,11 @@ class _Crew:
             f"all {len(self._workers)} workers ended without a result: {last.name} {last.how()}",
             remedy=f"see {last.log}, then go on with the run.",
         )
+
+
+def _lost(worker: Member, *, alone: bool) -> str:
+    """What to say of a worker that is gone, and why it is."""
+    error = worker.error()
+    why = "" if error is None else f" ({str(error).splitlines()[0]})"
+    rest = "no other is at work" if alone else "the others go on with its tasks"
+    return f"worker {worker.name} {worker.how()}{why}: {rest}"

@@ -25,6 +25,10 @@ def _local(number: str) -> Engine | None:
 
 
 def _folder(rest: str) -> Engine | None:
+    if rest:
+        raise BadInput(
+            f"engine 'folder:{rest}': leave {rest!r} out; each `inloop work RUN` that you start is one more process."
+        )
     raise BadInput(
         "engine 'folder' begins a run for processes that you start: `inloop work RUN` goes on with one that is there. From Python begin one with"
         " `begin` of the loop, as in inloop.opt2i.begin(...), which gives its folder."
@@ -48,7 +52,7 @@ def engine_of(spec: str) -> Engine | None:
     Raises:
         BadInput: there is no such engine, or it cannot be had so.
     """
-    if is_object(spec):
-        return ENGINES.find(spec)("")
     name, _, rest = spec.partition(":")
+    if name not in ENGINES and is_object(spec):
+        return ENGINES.find(spec)("")
     return ENGINES.find(name)(rest)

@@ -50,7 +50,7 @@ class Processes:
 
         def started() -> list[_Process]:
             return [
-                _Process(f"w{place}", folder, env)
+                _Process(f"w{place}", folder, env, self.count)
                 for place, env in enumerate(environments(self.count, settings), start=1)
             ]
 
@@ -62,10 +62,10 @@ class Processes:
 class _Process:
     """One worker: it ends when its standard input does, so that it does not outlive this process."""
 
-    def __init__(self, name: str, folder: RunFolder, env: Mapping[str, str]) -> None:
+    def __init__(self, name: str, folder: RunFolder, env: Mapping[str, str], of: int) -> None:
         self.name, self.log = name, folder.path / f"worker-{name}.log"
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        options = ["--name", name, "--here", "--json"]
+        options = ["--name", name, "--of", str(of), "--here", "--json"]
         command = [sys.executable, "-P", "-m", "inloop.app.work.led", str(folder.path), *options]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

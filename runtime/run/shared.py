@@ -208,7 +208,7 @@ class SharedRun:
             batch = [self._queue.get()]
             while not self._queue.empty():
                 batch.append(self._queue.get())
-            going = batch[-1] is not None
+            going = None not in batch
             writes = [each for each in batch if each is not None]
             if not writes:
                 break

@@ -47,6 +47,7 @@ __all__ = ["SharedWorker"]
 InputT = TypeVar("InputT")
 TaskT = TypeVar("TaskT")
 _POLL = 0.2  # seconds
+_JOINING = 60.0  # seconds in which other workers are waited for with their share
 _LEAVING = 5.0  # seconds in which a living scribe may come to write
 _FAILURES = {kind.__name__: kind for kind in (BadInput, CallFailed)}
 
@@ -62,6 +63,7 @@ class SharedWorker:
         listen: hears the events of all workers from now on; `history` those before.
         name: what it calls itself.
         start: where among the tasks it begins to look for a free one, 0 to 1.
+        of: how many workers there will be: so long as they may still be on their way this one leaves them their share.
         alone: refuses to be one of several.
         here: the others are on this machine, too, so that SQLite on a network file system will do.
     """
@@ -77,6 +79,7 @@ class SharedWorker:
         history: Listener = silent,
         name: str = "",
         start: float = 0.0,
+        of: int = 1,
         alone: bool = False,
         here: bool = False,
     ) -> None:
@@ -84,6 +87,7 @@ class SharedWorker:
         """Whether this worker made the result."""
         self._store, self._here = store, here or alone
         self._folder, self._inputs, self._alone, self._start = folder, dict(inputs), alone, start
+        self._awaited, self._awaited_until = of, time.monotonic() + _JOINING
         self._records = TypeAdapter(record)
         self._history, self._listen = history, listen
         self._claims = Claims(store.tables("claims"), name=name, lost=self._lost)
@@ -249,6 +253,8 @@ class SharedWorker:
             if self._stopped and not self._working:
                 raise Interrupted(f"stopped by {self._stopped}; nothing that was finished is lost")
             workers = len(await self._claims.at_work(self._folder.id)) if self._working else 1
+            if self._working and time.monotonic() < self._awaited_until:
+                workers = max(workers, self._awaited)
             room = not self._stopped and len(self._working) * workers < len(inputs) - len(ended)
             if room and (id := await self._next(waiting, ended)):
                 self._working.add(id)

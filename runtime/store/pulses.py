@@ -17,7 +17,7 @@ from types import TracebackType
 from pydantic import ValidationError
 
 from ..errors import PrerequisiteError
-from ..storage import Process, Tables, database_at
+from ..storage import Connection, Process, Tables, database_at
 from ..telemetry import Pulse
 
 __all__ = ["Pulses", "Seen", "pulses_in"]
@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS pulses (
     lost="they are written anew",
 )
 _EVERY = 1.0  # seconds
+_PATIENCE = 2.0  # seconds
 _STALE = 30.0
 """Seconds without a sign after which a process of another machine is not shown any more."""
 
@@ -70,26 +71,29 @@ class Pulses:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._ended.set()
-        self._thread.join()
+        self._thread.join(_PATIENCE)  # nor must it wait: a row that stays is of a process that is gone
 
     def _beat(self) -> None:
-        # a run must not fail, nor wait, for being looked at
-        with contextlib.suppress(PrerequisiteError):
-            connection = self._database.opened(durable=False)
-            try:
-                while True:
-                    with self._database.explained():
-                        connection.execute(
-                            "INSERT INTO pulses (id, run, name, machine, host, pid, born, at, pulse) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                            " ON CONFLICT (id) DO UPDATE SET at = excluded.at, pulse = excluded.pulse",
-                            (*self._row, time.time(), self._pulse().model_dump_json(exclude_defaults=True)),
-                        )
-                    if self._ended.wait(_EVERY):
-                        break
+        connection: Connection | None = None
+        while True:
+            # a run must not fail for being looked at: what cannot be written now is written later
+            with contextlib.suppress(PrerequisiteError):
+                connection = connection or self._database.opened(durable=False)
                 with self._database.explained():
-                    connection.execute("DELETE FROM pulses WHERE id = ?", self._row[:1])
-            finally:
-                connection.close()
+                    self._write(connection)
+            if self._ended.wait(_EVERY):
+                break
+        if connection is not None:
+            with contextlib.suppress(PrerequisiteError), self._database.explained():
+                connection.execute("DELETE FROM pulses WHERE id = ?", self._row[:1])
+            connection.close()
+
+    def _write(self, connection: Connection) -> None:
+        connection.execute(
+            "INSERT INTO pulses (id, run, name, machine, host, pid, born, at, pulse) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET at = excluded.at, pulse = excluded.pulse",
+            (*self._row, time.time(), self._pulse().model_dump_json(exclude_defaults=True)),
+        )
 
 
 def pulses_in(place: Path | str) -> list[Seen]:

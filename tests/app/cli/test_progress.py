@@ -1,12 +1,15 @@
 """What a person sees while a run works."""
 
 import io
+import logging
 
 from inloop.app.cli.progress import Lines, Live, Progress, RunView, progress
+from inloop.app.cli.session import log_to_stderr
 from inloop.app.opt2i.progress import SearchView
 from inloop.graphs.opt2i import HeldOutDone, IterationDone, Trial, TrialImage, TrialScored
 from inloop.runtime.records import BlobRef
 from inloop.runtime.session import Event, ModelsOpened, RunStarted, TaskDone, TaskFailed, Warned
+from inloop.runtime.settings import Settings
 
 
 def trial(iteration, text, objective, task="p1"):
@@ -102,3 +105,11 @@ def test_lines_say_that_the_first_result_takes_the_longest():
     with Lines(RunView("pictures"), out) as show:
         show(ModelsOpened(models={"clip": {"id": "mini-clip", "revision": "1"}}))
     assert "models: clip mini-clip" in out.getvalue() and "the first result takes the longest" in out.getvalue()
+
+
+def test_what_is_logged_goes_to_the_standard_error_of_the_moment(monkeypatch):
+    log_to_stderr(Settings.load())
+    drawn = io.StringIO()
+    monkeypatch.setattr("sys.stderr", drawn)  # as rich does while it draws
+    logging.getLogger("inloop.runner").warning("SIGINT: stopping")
+    assert drawn.getvalue() == "inloop.runner: SIGINT: stopping\n"

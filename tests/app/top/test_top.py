@@ -67,6 +67,8 @@ async def test_a_run_is_seen_while_it_works_and_not_after(tmp_path: Path, capsys
     assert pulses_in(tmp_path / ".store" / "pulses.sqlite") == []
     assert main(["top", "--out", str(tmp_path)]) == 0
     assert "nobody is at work on a run" in capsys.readouterr().out
+    assert main(["top", "nosuch", "--out", str(tmp_path)]) == 0
+    assert "nobody is at work on the run nosuch" in capsys.readouterr().out
 
 
 def test_a_process_that_was_killed_is_seen_no_more(tmp_path: Path) -> None:

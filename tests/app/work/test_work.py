@@ -138,7 +138,7 @@ def test_an_engine_of_two_processes_survives_the_death_of_one(inloop: Any, tmp_p
     run = RunFolder.open(tmp_path, next(folders))
     until(lambda: any(event["event"] == "trial" for event in run.events()))
     with Claims(tmp_path / "runs" / ".store" / "claims.sqlite") as claims:
-        pids = {owner.name: owner.pid for owner in asyncio.run(claims.at_work(run.id))}
+        pids = {owner.name: owner.process.pid for owner in asyncio.run(claims.at_work(run.id))}
     os.kill(pids["w1"], signal.SIGKILL)
     code, out, err = ended(both)
     assert code == 0 and "worker w1 was ended by SIGKILL" in err and "gains hold on unseen seeds" in out
@@ -153,18 +153,28 @@ def test_an_engine_tells_what_its_workers_say(inloop: Any, tmp_path: Path) -> No
     assert not list((tmp_path / "runs").glob("opt2i-*"))
 
 
+def test_what_several_processes_cannot_do_is_refused(
+    inloop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = ended(inloop(*OPT2I, "--engine", "local:2", "--review"))
+    assert code == 2 and "leave --review or the engine out" in err
+    code, _, err = ended(inloop(*OPT2I, "--engine", "local:2", INLOOP_METRICS="prometheus:9464"))
+    assert code == 2 and "INLOOP_METRICS=otlp" in err
+    assert not list((tmp_path / "runs").glob("opt2i-*"))
+
+
 @pytest.mark.parametrize(
     ("environment", "place"),
     [
-        ({}, ("", 0.0)),
-        ({"SLURM_ARRAY_TASK_ID": "3"}, ("slurm-3", 0.0)),
+        ({}, ("", 0.0, 1)),
+        ({"SLURM_ARRAY_TASK_ID": "3"}, ("slurm-3", 0.0, 1)),
         (
             {"SLURM_ARRAY_JOB_ID": "17", "SLURM_ARRAY_TASK_ID": "6", "SLURM_ARRAY_TASK_MIN": "2", "SLURM_ARRAY_TASK_STEP": "2", "SLURM_ARRAY_TASK_COUNT": "4"},
-            ("slurm-17_6", 0.5),
+            ("slurm-17_6", 0.5, 4),
         ),
     ],
 )  # fmt: skip
-def test_the_place_in_an_array_of_jobs(environment: dict[str, str], place: tuple[str, float]) -> None:
+def test_the_place_in_an_array_of_jobs(environment: dict[str, str], place: tuple[str, float, int]) -> None:
     assert place_in_array(environment) == place
 
 

@@ -14,6 +14,7 @@ from inloop.runtime.folder.files import fingerprint
 from inloop.runtime.folder.listing import list_runs
 from inloop.runtime.folder.run_folder import RunFolder, latest
 from inloop.runtime.records import Cost
+from inloop.runtime.store import StoreLocation
 
 
 def test_created_and_found_again(tmp_path: Path) -> None:
@@ -33,6 +34,14 @@ def test_created_and_found_again(tmp_path: Path) -> None:
     assert newest is not None and newest.id == other.id
     assert RunFolder.open(tmp_path / "runs", "latest").id == other.id
     assert [info.id for info in list_runs(tmp_path / "runs")] == [run.id, other.id]
+
+
+def test_runs_of_several_folders_in_one_store_have_names_of_their_own(tmp_path: Path) -> None:
+    common = StoreLocation.of(tmp_path / "store")
+    created = [RunFolder.create(tmp_path / name, "echo", {"items": ["a"]}, store=common) for name in ("a", "b")]
+    assert created[0].id != created[1].id
+    own = RunFolder.create(tmp_path / "c", "echo", {"items": ["a"]}, store=StoreLocation.of(tmp_path / "c/.store"))
+    assert own.id.count("-") == 3, "where nobody else's runs stand, the name stays short"
 
 
 def test_names_that_are_no_run(tmp_path: Path) -> None:

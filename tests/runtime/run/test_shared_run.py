@@ -111,6 +111,23 @@ def test_workers_share_alike(shared: Settings) -> None:
     assert sum(left.values()) == 8 and max(left.values()) <= 3
 
 
+def test_those_who_are_on_their_way_find_their_share(shared: Settings) -> None:
+    at_once, most = 0, [0]
+
+    async def slow(context: Context, word: str) -> str:
+        nonlocal at_once
+        at_once += 1
+        most.append(at_once)
+        await asyncio.sleep(0.3)
+        at_once -= 1
+        return word
+
+    loop = echo(slow)
+    folder = loop.begin(*"abcdefgh", settings=shared, in_flight=8)
+    [result] = asyncio.run(worked(loop, folder, shared, "w1", of=4))
+    assert max(most) == 2 and len(result.tasks) == 8, "a quarter, though nobody else came"
+
+
 def test_what_fails_fails_for_all_and_is_tried_again_by_those_who_come_later(shared: Settings) -> None:
     down = [True]
 
@@ -224,7 +241,11 @@ def test_a_run_that_no_worker_can_take_up(shared: Settings) -> None:
     given = Loop(**{**vars(echo()), "brings": {"models": "a chat model"}})
     with pytest.raises(BadInput, match="module:object"):
         given.begin("a", settings=shared, models={})
-    for engine, why in {"folder": "begin", "local:0": "number of processes", "lokal": "did you mean local"}.items():
+    refused = {
+        "folder": "begin", "folder:3": "leave '3' out", "local:0": "number of processes", "local:x": "number of processes",
+        "lokal": "did you mean local",
+    }  # fmt: skip
+    for engine, why in refused.items():
         with pytest.raises(BadInput, match=why):
             echo()("a", settings=shared.model_copy(update={"engine": engine}))
 
@@ -258,8 +279,11 @@ def test_a_worker_that_was_taken_for_dead_ends_and_the_others_do_its_tasks(share
     frozen, other = (loop.worker(config, folder, shared, name=name) for name in ("w1", "w2"))
 
     async def both() -> list[Any]:
-        each = [carry(loop, config, folder=folder, settings=shared, worker=worker) for worker in (frozen, other)]
-        return await asyncio.gather(*each, return_exceptions=True)
+        first = asyncio.ensure_future(carry(loop, config, folder=folder, settings=shared, worker=frozen))
+        while not held:  # it is this one that holds a task
+            await asyncio.sleep(0.01)
+        second = carry(loop, config, folder=folder, settings=shared, worker=other)
+        return await asyncio.gather(first, second, return_exceptions=True)
 
     error, result = asyncio.run(both())
     assert isinstance(error, PrerequisiteError) and "gave no sign" in error.problem and "inloop work" in error.remedy
