@@ -66,6 +66,11 @@ class RunResult(Record, Generic[TaskT]):
         """Of the run's id, which equal results share."""
         return hash(self.run_id)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For pickle: `RunResult[MyTask]` is made at run time, and no name that another process could import leads to it."""
+        generic = type(self).__pydantic_generic_metadata__
+        return _unpickled, (generic["origin"] or type(self), generic["args"], self.__getstate__())
+
     def finding(self) -> str:
         """What came out in one sentence, the strongest rival beside the result where there is one."""
         tasks = f"{len(self.tasks)} task{'' if len(self.tasks) == 1 else 's'}"
@@ -158,3 +163,10 @@ _PICTURES = 400_000
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _unpickled(kind: Any, arguments: tuple[Any, ...], state: dict[Any, Any]) -> RunResult[Any]:
+    made = kind[arguments] if arguments else kind
+    result: RunResult[Any] = made.__new__(made)
+    result.__setstate__(state)
+    return result

@@ -47,7 +47,7 @@ def answers_of(data: bytes) -> dict[str, Answered]:
 
     Raises `Garbage` where not one line is an answer.
     """
-    answers, lines = {}, [line for line in data.splitlines() if line.strip()]
+    answers, lines = {}, [line for line in data.split(b"\n") if line.strip()]
     for line in lines:
         try:
             entry = json.loads(line)
