@@ -16,7 +16,7 @@ from typing import Any
 
 from ...runtime.errors import BadInput
 from ...runtime.settings import Settings
-from ...runtime.store import StoreLocation, pulses_in
+from ...runtime.store import Seen, StoreLocation, pulses_in
 from ..cli import json_text
 from .screen import screen
 from .sights import Sights
@@ -75,7 +75,7 @@ def top(args: argparse.Namespace) -> int:
     return 0
 
 
-def _plain(sights: Sights, each: Any) -> dict[str, Any]:
+def _plain(sights: Sights, each: Seen) -> dict[str, Any]:
     return {
         "run": each.run, "worker": each.name, "host": each.process.host, "pid": each.process.pid,
         "pulse": each.pulse.model_dump(mode="json"), "pace": sights.pace(each).model_dump(mode="json"),

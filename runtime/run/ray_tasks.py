@@ -5,8 +5,8 @@
     --engine "ray://head:10001?workers=8&gpus=0.5&cpus=4"     on the cluster at this address; two workers share a GPU
 
 A worker is `inloop work` on one shared run, in a task of Ray's: what it must see beside the code is the store, so on several machines that has a URL.
-What Ray adds is where workers run, that dead ones are begun anew on whatever machine is left, that more machines are asked for (its autoscaler
-sees tasks that wait), and their output at the driver.
+What Ray adds is where workers run, that dead ones are begun anew on whatever machine is left, and that more machines are asked for: its
+autoscaler sees tasks that wait. What workers tell comes to the driver by the store, as from all workers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["RayTasks"]
 
 _AGAIN = 100  # how often Ray begins a worker anew that died
-_TWO = 2
+_WORKERS = 2  # where the cluster has no GPU
 
 
 class RayTasks:
@@ -75,7 +75,7 @@ class RayTasks:
         with self._cluster() as ray:
             _check_store(ray, StoreLocation.named_by(settings))
             total = ray.cluster_resources()
-            count = self.workers or int(total.get("GPU", 0)) or _TWO
+            count = self.workers or int(total.get("GPU", 0)) or _WORKERS
             gpus = self.gpus if self.gpus is not None else min(1.0, total.get("GPU", 0.0) / count)
             # left to itself each worker gets its share of the processor cores, so that all of them find room
             cpus = self.cpus if self.cpus is not None else max(0.01, min(1.0, total.get("CPU", 1.0) / count))
