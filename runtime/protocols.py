@@ -37,6 +37,7 @@ __all__ = [
     "Evaluator",
     "Identified",
     "ImageEditor",
+    "ImageEncoder",
     "ImageGenerator",
     "Index",
     "Reranker",
@@ -95,11 +96,16 @@ class Captioner(Identified, Protocol):
     async def caption(self, asked: Sequence[tuple[BlobRef, str | None]]) -> list[str]: ...
 
 
-class Embedder(Identified, Protocol):
+class ImageEncoder(Identified, Protocol):
+    """Unit vectors (L2 norm 1) of pictures, one each, in order; it need not know any words."""
+
+    async def images(self, images: Sequence[BlobRef]) -> list[list[float]]: ...
+
+
+class Embedder(ImageEncoder, Protocol):
     """Unit vectors (L2 norm 1) of texts and images in one space."""
 
     async def texts(self, texts: Sequence[str]) -> list[list[float]]: ...
-    async def images(self, images: Sequence[BlobRef]) -> list[list[float]]: ...
 
 
 class Detector(Identified, Protocol):

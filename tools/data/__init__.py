@@ -6,6 +6,7 @@ from .claims import Claim, locate, read_claims, read_sentences
 from .downloads import fetched
 from .held_rows import kept_rows
 from .human_answers import human_answers
+from .labelled_pictures import LabelledPicture, read_labelled
 from .pictures import SUFFIXES, Picture, as_shown, content_sha256, keep_picture, read_picture, read_pictures
 from .prompted_pictures import Item, Items, picture_files, read_items
 from .rows import drop_overlaps, folds, per_class, read_rows, text_key
@@ -19,6 +20,7 @@ __all__ = [
     "KINDS",
     "Item",
     "Items",
+    "LabelledPicture",
     "Picture",
     "SUFFIXES",
     "Selection",
@@ -41,6 +43,7 @@ __all__ = [
     "read_claims",
     "read_corpus",
     "read_items",
+    "read_labelled",
     "read_picture",
     "read_pictures",
     "read_qrels",

@@ -26,6 +26,10 @@ _DETECTORS = (
     *("owlvit", "owlv2", "grounding-dino", "mm-grounding-dino"),
     *("detr", "conditional_detr", "deformable_detr", "dab-detr", "rt_detr", "rt_detr_v2", "d_fine", "yolos"),
 )
+_ENCODERS = (
+    *("clip", "vit", "dinov2", "dinov2_with_registers", "dinov3_vit", "dinov3_convnext"),
+    *("beit", "regnet", "resnet", "convnext", "convnextv2", "swin"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +69,11 @@ KINDS: Registry[WeightKind] = Registry(
         ),
         "clip": WeightKind(
             wanted="a CLIP model such as openai/clip-vit-base-patch32", types=("clip",), bundled="mini-clip"
+        ),
+        "encoder": WeightKind(
+            wanted="a picture encoder such as facebook/dinov2-small, facebook/dino-vits16 or openai/clip-vit-base-patch32",
+            types=_ENCODERS,
+            bundled="mini-clip",
         ),
         "promptcap": WeightKind(
             wanted="a captioner such as Salesforce/instructblip-flan-t5-xl or Qwen/Qwen2.5-VL-3B-Instruct",

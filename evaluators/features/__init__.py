@@ -1,0 +1,22 @@
+"""What features of pictures are good for: linear probes, nearest neighbours, few examples, names of classes."""
+
+from .checks import Features, Labels
+from .few_shot import FewShot, k_shot
+from .nearest import knn
+from .probe import STRENGTHS, Probe, linear_probe
+from .readings import Reading, read
+from .zero_shot import zero_shot
+
+__all__ = [
+    "STRENGTHS",
+    "Features",
+    "FewShot",
+    "Labels",
+    "Probe",
+    "Reading",
+    "k_shot",
+    "knn",
+    "linear_probe",
+    "read",
+    "zero_shot",
+]
