@@ -83,6 +83,7 @@ COMMANDS = {
         "label",
         loop="label",
     ),
+    "encoders": Command("compare encoders of pictures on your own labelled set", "encoders.command", "encoders"),
     "select": Command("choose a few prompts, rows or pictures that stand for all", "curate.select", "select"),
     "certify": Command("recompute published figures from published raw answers", "score.certify", "certify"),
     "index": Command("bring a folder of documents into an index", "rag.index", "index", loop="index"),
@@ -138,8 +139,9 @@ PARTS = (
     Command("", "rag.eval_rag", "retrieval", loop="retrieval_eval"),
     Command("", "promptcap.synthesize", "synthesize", loop="caption_synthesis"),
     Command("", "promptcap.train", "train", loop="caption_training"),
+    Command("", "encoders.compare", "compare", loop="encoders"),
 )
-"""The loops behind a part of a command: of `inloop eval-rag`, of `inloop promptcap`."""
+"""The loops behind a part of a command: of `inloop eval-rag`, of `inloop promptcap`, of `inloop encoders`."""
 
 
 @dataclass(frozen=True)

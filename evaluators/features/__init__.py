@@ -4,6 +4,7 @@ from .checks import Features, Labels
 from .few_shot import FewShot, k_shot
 from .nearest import knn
 from .probe import STRENGTHS, Probe, linear_probe
+from .ranking import Pair, Ranking, ranking
 from .readings import Reading, read
 from .zero_shot import zero_shot
 
@@ -12,11 +13,14 @@ __all__ = [
     "Features",
     "FewShot",
     "Labels",
+    "Pair",
     "Probe",
+    "Ranking",
     "Reading",
     "k_shot",
     "knn",
     "linear_probe",
+    "ranking",
     "read",
     "zero_shot",
 ]

@@ -51,7 +51,7 @@ def checked_pair(
             f"features of {x.shape[1]} numbers to learn from and of {at.shape[1]} to test: give those of one encoder."
         )
     if len(np.unique(y)) < 2:
-        raise BadInput(f"train: {y[0]!r} is the only class: give two or more to tell apart.")
+        raise BadInput(f"train: {str(y[0])!r} is the only class: give two or more to tell apart.")
     unseen = sorted({*truth.tolist()} - {*y.tolist()}, key=str)
     if unseen:
         raise BadInput(

@@ -45,7 +45,7 @@ def k_shot(
     if counts.min() < k:
         few = names[counts.argmin()]
         raise BadInput(
-            f"the class {few!r} has {counts.min()} pictures to learn from, and k={k}: give a smaller k, or add some."
+            f"the class {str(few)!r} has {counts.min()} pictures to learn from, and k={k}: give a smaller k, or add some."
         )
     x, at, rng = normed(x), normed(at), np.random.default_rng(seed)
     correct = np.empty((draws, len(at)))

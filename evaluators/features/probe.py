@@ -91,7 +91,7 @@ def _held_out(y: Labels, share: float, seed: int) -> NDArray[np.bool_]:
         places = rng.permutation(np.flatnonzero(y == each))
         if len(places) < 2:
             raise BadInput(
-                f"the class {each!r} has one picture to learn from, and a probe needs two, one of them for validation: add some, or leave the class out."
+                f"the class {str(each)!r} has one picture to learn from, and a probe needs two, one of them for validation: add some, or leave the class out."
             )
         chosen[places[: min(max(1, round(share * len(places))), len(places) - 1)]] = True
     return chosen

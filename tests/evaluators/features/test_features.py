@@ -5,7 +5,7 @@ from math import erf, sqrt
 import numpy as np
 import pytest
 
-from inloop.evaluators.features import k_shot, knn, linear_probe, zero_shot
+from inloop.evaluators.features import k_shot, knn, linear_probe, ranking, zero_shot
 from inloop.runtime.errors import BadInput
 
 pytest.importorskip("sklearn", reason="probes are fitted by scikit-learn: pip install 'inloop[encoders]'")
@@ -131,3 +131,22 @@ def test_too_few_examples_and_names_that_do_not_fit_are_refused():
         zero_shot(at, truth, ["class 0", "class 0"], at[:2])
     with pytest.raises(BadInput, match="strengths"):
         linear_probe(x, y, at, truth, strengths=(0.0,))
+
+
+def test_a_ranking_tells_a_real_difference_from_luck():
+    rng = np.random.default_rng(5)
+    good = (rng.random(400) < 0.9).astype(float)
+    twin = good.copy()
+    places = np.concatenate([np.flatnonzero(good == 1)[:3], np.flatnonzero(good == 0)[:3]])
+    twin[places] = 1 - twin[places]  # three better, three worse
+    bad = (rng.random(400) < 0.6).astype(float)
+    made = ranking({"bad": bad.tolist(), "good": good.tolist(), "twin": twin.tolist()})
+    differs = {(pair.one, pair.other): pair.differs for pair in made.pairs}
+    assert differs == {("bad", "good"): True, ("bad", "twin"): True, ("good", "twin"): False}
+    assert made.order[-1] == "bad" and made.first["bad"] == 0 and sum(made.first.values()) == pytest.approx(1)
+    same = ranking({"one": good.tolist(), "other": good.tolist()})
+    assert same.first == {"one": 0.5, "other": 0.5} and not same.pairs[0].differs
+    with pytest.raises(BadInput, match="same test pictures"):
+        ranking({"one": [1.0], "other": [1.0, 0.0]})
+    with pytest.raises(BadInput, match="same test pictures"):
+        ranking({})
