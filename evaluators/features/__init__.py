@@ -3,7 +3,7 @@
 from .checks import Features, Labels
 from .few_shot import FewShot, k_shot
 from .nearest import knn
-from .probe import STRENGTHS, Probe, linear_probe
+from .probe import STRENGTHS, Probe, linear_probe, require_sklearn
 from .ranking import Pair, Ranking, ranking
 from .readings import Reading, read
 from .zero_shot import zero_shot
@@ -22,5 +22,6 @@ __all__ = [
     "linear_probe",
     "ranking",
     "read",
+    "require_sklearn",
     "zero_shot",
 ]

@@ -7,6 +7,7 @@ validation pictures, and the probe is then fitted to training and validation pic
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from ...runtime.records import Record
 from .checks import Features, Labels, checked_pair, normed
 from .readings import Reading, read
 
-__all__ = ["STRENGTHS", "Probe", "linear_probe"]
+__all__ = ["STRENGTHS", "Probe", "linear_probe", "require_sklearn"]
 
 STRENGTHS: tuple[float, ...] = tuple(10.0**power for power in range(-6, 4))
 """The penalties that are tried: the weight of half the squared norm beside the sum of the pictures' losses."""
@@ -63,6 +64,7 @@ def linear_probe(
         BadInput: shapes, values or classes that do not fit, a class of one picture, or no penalty above 0.
         PrerequisiteError: scikit-learn is not installed.
     """
+    require_sklearn()
     x, y, at, truth = checked_pair(train, train_labels, test, test_labels)
     if not strengths or min(strengths) <= 0 or not 0 < held_out < 1:
         raise BadInput(f"strengths={strengths!r} must be above 0, and held_out={held_out!r} between 0 and 1.")
@@ -83,6 +85,15 @@ def linear_probe(
     )
 
 
+def require_sklearn() -> None:
+    """Raise `PrerequisiteError` where scikit-learn is missing, which fits the probe."""
+    if find_spec("sklearn") is None:
+        raise PrerequisiteError(
+            "a linear probe is fitted by the package 'scikit-learn', which is not installed",
+            remedy="pip install 'inloop[encoders]'.",
+        )
+
+
 def _held_out(y: Labels, share: float, seed: int) -> NDArray[np.bool_]:
     """(n,): the pictures for validation, of each class its share."""
     rng = np.random.default_rng(seed)
@@ -99,14 +110,9 @@ def _held_out(y: Labels, share: float, seed: int) -> NDArray[np.bool_]:
 
 def _fit(x: NDArray[np.float64], y: Labels, at: NDArray[np.float64], strength: float) -> tuple[Labels, bool]:
     """The answers (m,) of a probe, and whether its fit converged."""
-    try:
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression
-    except ImportError as error:
-        raise PrerequisiteError(
-            f"a linear probe is fitted by scikit-learn, which cannot be imported ({error})",
-            remedy="pip install 'inloop[encoders]'.",
-        ) from error
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     model: Any = LogisticRegression(C=1 / strength, max_iter=_STEPS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...evaluators.features import k_shot, knn, linear_probe, ranking, zero_shot
+from ...evaluators.features import k_shot, knn, linear_probe, ranking, require_sklearn, zero_shot
 from ...evaluators.stats import Estimate
 from ...runtime.display import counted
 from ...runtime.errors import BadInput
@@ -58,6 +58,7 @@ class _Context:
 
 
 def _specs(config: CompareConfig) -> Mapping[str, str]:
+    require_sklearn()
     twice = next((spec for spec in config.encoders if config.encoders.count(spec) > 1), None)
     if twice is not None:
         raise BadInput(f"the encoder {twice!r} is named twice: name it once.")
@@ -179,6 +180,8 @@ async def _judge(context: _Context, id: str, spec: str) -> EncoderTask | None:
             context.session.emit(Progressed(text=f"pictures by {spec}", done=done, of=of))
         features[name] = np.array(rows, dtype=np.float64)
     zero, why = await _by_name(context, encoder, features["test"])
+    if why:
+        context.session.notes.append(f"{spec} has no zero-shot accuracy: {why}.")
     x, y, at, truth = features["train"], context.train.labels, features["test"], context.test.labels
 
     def judged() -> EncoderTask:

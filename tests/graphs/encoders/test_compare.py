@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from inloop.graphs.encoders import encoders
-from inloop.runtime.errors import BadInput
+from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.settings import Settings
 
 pytest.importorskip("sklearn", reason="probes are fitted by scikit-learn: pip install 'inloop[encoders]'")
@@ -66,6 +66,7 @@ def test_an_encoder_that_sees_the_classes_is_told_from_one_that_does_not(
     assert sharp.probe.value == sharp.knn.value == sharp.k_shot.value == 1.0 and blind.probe.value < 0.7
     assert result.ranking.order == (names[1], names[0]) and [pair.differs for pair in result.ranking.pairs] == [True]
     assert sharp.zero_shot is None and "no text" in sharp.no_zero_shot
+    assert any("Sharp has no zero-shot accuracy" in note for note in result.notes)
     assert sharp.shifted["other"].value == 1.0 and sharp.shifted["other"].n == 12
     assert "first by linear probe" in result.finding() and len(result.rows()) == 2
     assert result.rows()[0]["zero-shot"] is None
@@ -92,6 +93,16 @@ def test_a_picture_that_is_learned_from_is_not_tested(tmp_path: Path, parts: str
     assert result.test == 17 and any("1 picture of the test set left out" in note for note in result.notes)
     with pytest.raises(BadInput, match="each picture of the test set"):
         encoders(f"{parts}:Sharp", on=str(on), test=str(on), settings=settings)
+
+
+def test_without_scikit_learn_nothing_is_begun(
+    tmp_path: Path, parts: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = str(folder_of(tmp_path / "on", 6, 0))
+    monkeypatch.setattr("inloop.evaluators.features.probe.find_spec", lambda name: None)
+    with pytest.raises(PrerequisiteError, match="scikit-learn"):
+        encoders(f"{parts}:Sharp", on=on, settings=settings)
+    assert "colour_encoders" not in sys.modules
 
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_computed(
