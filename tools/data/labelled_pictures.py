@@ -17,6 +17,7 @@ from .tables import KINDS, named_list, read_table
 
 __all__ = ["LabelledPicture", "read_labelled"]
 
+_METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")  # as of the hub's image folders
 _PICTURE = ("image", "file_name", "image_path", "path", "file")
 
 
@@ -32,15 +33,19 @@ def read_labelled(source: Path, *, label: str = "label") -> tuple[LabelledPictur
     """The pictures of `source` with their classes: two classes or more, each picture once.
 
     Args:
-        source: a folder whose subfolders are the classes (the first level counts; deeper ones belong to it), or a table (CSV, TSV, JSONL,
+        source: a folder whose subfolders are the classes (the first level counts; deeper ones belong to it), one with a metadata.jsonl, .csv or
+            .parquet, which then says what is what, or a table (CSV, TSV, JSONL,
             JSON, Parquet) with a column of picture files, beside the table or absolute: image, file_name, image_path, path or file.
-        label: the column of the class; a folder has none.
+        label: the column of the class; a folder of classes has none.
 
     Raises:
         BadInput: no such folder or table, no picture, a picture without a class or that is not there, one that is named twice, or one class alone.
         PrerequisiteError: the package that reads Parquet is not installed.
     """
-    if source.is_dir():
+    table = next((source / name for name in _METADATA if (source / name).is_file()), None)
+    if table is not None:
+        labelled = _of_table(table, label)
+    elif source.is_dir():
         labelled = _of_folder(source)
     elif source.is_file():
         labelled = _of_table(source, label)

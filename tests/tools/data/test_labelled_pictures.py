@@ -1,5 +1,6 @@
 """Pictures with a class each: folders and tables, and what is refused with the file, the row and the remedy."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def test_a_table_says_more_than_the_class(tmp_path: Path) -> None:
         "1",
         "2",
     ]
+
+
+def test_a_folder_with_a_table_is_read_by_it_and_its_subfolders_are_no_classes(tmp_path: Path) -> None:
+    for name in ("images/1.png", "images/2.png", "masks/1.png", "masks/2.png"):
+        picture(tmp_path / name)
+    rows = [{"file_name": "images/1.png", "label": "cat"}, {"file_name": "images/2.png", "label": "dog"}]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert [each.label for each in read_labelled(tmp_path)] == ["cat", "dog"]
 
 
 @pytest.mark.parametrize(
