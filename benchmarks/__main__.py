@@ -28,6 +28,7 @@ MEASUREMENTS = (
         "search",
         "curate",
         "dedup",
+        "encoders",
         "label",
     ),
     *(
