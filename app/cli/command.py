@@ -26,7 +26,7 @@ from ..report import DEFAULT_LIMIT, run_page
 from .failures import BUDGET
 from .flags import STORE_FLAGS, add_flags, add_store_flags, flag_names, given_flags
 from .format import amount, seconds
-from .progress import RunView, progress
+from .progress import Progress, RunView, progress
 from .session import kept, log_to_stderr
 from .streams import json_text, printable
 
@@ -203,15 +203,18 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         with kept(folder, begun=lambda: view.begun, quiet=json_output, again=again):
             blobs = StoreLocation.named_by(settings).open_blobs()
             parts = self.parts(config, folder, blobs)
+            if worker is not None and "reviewer" in parts:  # a person sits where the run was begun, or at the viewer
+                parts = {**parts, "reviewer": _elsewhere}
             # where somebody types, a table that draws itself again would be in the way
+            seen = Progress(view)
             with progress(view, sys.stderr, silent=json_output, plain=bool(parts)) as show:
                 own = (
                     None
                     if worker is None
-                    else loop.worker(config, folder, settings, listen=show, history=view.see, **worker)
+                    else loop.worker(config, folder, settings, listen=show, history=seen, **worker)
                 )
                 work = carry(
-                    loop, config, folder=folder, settings=settings, on_event=show, parts=parts, resumed=resumed,
+                    loop, config, folder=folder, settings=settings, on_event=show, history=seen, parts=parts, resumed=resumed,
                     engine=engine_of(settings.engine) if own is None else None, worker=own,
                 )  # fmt: skip
                 result = asyncio.run(work)
@@ -230,6 +233,11 @@ class LoopCommand(Generic[ConfigT, ResultT]):
         else:
             print("\n".join([*self.words(result, sys.stdout.isatty()), *_closing(result, folder, beside)]))
         return BUDGET if result.stopped else self.exit_code(result)
+
+
+async def _elsewhere(question: Any) -> Any:
+    """Answers nothing: somebody else does, into the store."""
+    await asyncio.Event().wait()
 
 
 def _as_json(result: RunResult[Any], folder: RunFolder) -> dict[str, Any]:

@@ -15,7 +15,8 @@ OK, FAILED, BAD_INPUT, PREREQUISITE, BUDGET, INTERRUPTED = 0, 1, 2, 3, 4, 130
 def fail_with(error: InloopError, *, as_json: bool, **about: str) -> int:
     """Tell of an error of ours, and what it is about where a command goes on after it (`prompt="a cat"`); its exit code."""
     if isinstance(error, PrerequisiteError):
-        return fail("prerequisite", str(error), PREREQUISITE, remedy=error.remedy, as_json=as_json, **about)
+        text = error.problem if as_json else str(error)  # the object has a place of its own for the remedy
+        return fail("prerequisite", text, PREREQUISITE, remedy=error.remedy, as_json=as_json, **about)
     if isinstance(error, BadInput):
         return fail("bad input", str(error), BAD_INPUT, as_json=as_json, **about)
     return fail("failed", str(error), FAILED, as_json=as_json, **about)

@@ -78,7 +78,7 @@ class RunView:
     def __init__(self, tasks: str = "tasks", *, clock: Callable[[], float] = time.monotonic) -> None:
         self.run_id, self.unit = "", tasks
         self.how_to_stop = "Ctrl-C stops after this step, twice at once; the run can be resumed."
-        self.expected = self.done = self.failed = 0
+        self.expected = self.done = self.failed = self._before = 0
         self.latest = ""
         self._clock, self._started = clock, clock()
         self._paces: dict[str, Pace] = {}
@@ -98,6 +98,7 @@ class RunView:
         match event:
             case RunStarted():
                 known, self.run_id, self.expected = self.run_id, event.run_id, event.tasks
+                self.failed, self._before = 0, self.done  # of a shared run that goes on: what failed is tried again
                 return [f"run {event.run_id}"] if known != event.run_id else []
             case WorkerJoined():
                 return [f"worker {printable(event.name)} joined"]
@@ -144,11 +145,8 @@ class RunView:
         parts: list[RenderableType] = [Text("")]
         if self.expected > 1:
             parts.append(ProgressBar(total=self.expected, completed=ended, width=min(60, width - 4)))
-        left = (
-            f" · about {seconds(self.elapsed / ended * (self.expected - ended))} left"
-            if 0 < ended < self.expected
-            else ""
-        )
+        pace = self.elapsed / new if (new := ended - self._before) > 0 else 0.0
+        left = f" · about {seconds(pace * (self.expected - ended))} left" if pace and ended < self.expected else ""
         counted = f"{self.counted()} · " if self.expected > 1 and self.unit else ""
         parts.append(Text(clip(f"  {counted}{seconds(self.elapsed)}{left}", width - 1), style="dim"))
         if self.latest:

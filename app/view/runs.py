@@ -54,14 +54,17 @@ class Runs:
         """The votes of the run's store."""
         return self.store(folder).votes()
 
+    def questions(self, folder: RunFolder) -> Questions:
+        """What the run asks, in the store that it works with."""
+        settings = self._settings.model_copy(update={"runs_dir": self.runs_dir})
+        return Questions(StoreLocation.named_by(folder.with_its_store(settings)), folder.id)
+
     def stamp(self, id: str) -> str:
         """What changes whenever there is something new to see of a run."""
         folder = self.folder(id)
-        watched = [
-            folder.path / name for name in ("events.jsonl", "result.json", "questions.sqlite", "questions.sqlite-wal")
-        ]
+        watched = [folder.path / name for name in ("events.jsonl", "result.json")]
         sizes = [(path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else (0, 0) for path in watched]
-        return f"{_state(folder)} {sizes} {self.votes(folder).newest()}"
+        return f"{_state(folder)} {sizes} {self.votes(folder).newest()} {self.questions(folder).stamp()}"
 
     def run(self, id: str) -> dict[str, Any]:
         """One run: its searches in a line each, what it asks, and the last lines of what happened."""
@@ -76,7 +79,7 @@ class Runs:
             "report": folder.report_path.is_file(),
             "expected": len(folder.about),
             "tasks": [_summary(task, folder.finished) for task in tasks],
-            "questions": [pending.model_dump(mode="json") for pending in Questions(folder.path).waiting()],
+            "questions": [pending.model_dump(mode="json") for pending in self.questions(folder).waiting()],
             "lines": [_line(event) for event in folder.events()[-_LINES:]],
         }
 

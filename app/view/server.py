@@ -23,7 +23,6 @@ from ...graphs.opt2i import Offer, Pair, Review
 from ...runtime.display import environment
 from ...runtime.errors import BadInput, InloopError, PrerequisiteError
 from ...runtime.records import options_checked
-from ...runtime.session import Questions
 from ...runtime.store import Vote
 from .guard import Guarded
 from .pictures import media_type
@@ -135,8 +134,9 @@ async def _answer(request: Request) -> Response:
     content = await _body(request)
 
     def kept() -> None:
-        folder = _known(request).folder(request.path_params["run"])
-        questions, key, answer = Questions(folder.path), str(content.get("key", "")), content.get("answer")
+        runs = _known(request)
+        folder = runs.folder(request.path_params["run"])
+        questions, key, answer = runs.questions(folder), str(content.get("key", "")), content.get("answer")
         if folder.loop == "opt2i":
             with options_checked():
                 review = Review.model_validate(answer)

@@ -11,7 +11,7 @@ from ..store import BlobStore
 
 __all__ = ["files_of", "missing_blobs", "shown_blobs"]
 
-_TO_GO_ON = ("lock", "checkpoints.sqlite", "questions.sqlite")
+_TO_GO_ON = ("lock", "checkpoints.sqlite")
 
 
 def files_of(run: Path) -> list[Path]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..errors import BadInput, InloopError, Interrupted, PrerequisiteError
 from ..folder import ENGINE, RunFolder
 from ..machine import drained_by_signals
-from ..session import Warned
+from ..session import Questions, Warned
 from ..store import StoreLocation
 from .following import Following
+from .review_desk import ReviewDesk
 from .shared import SharedRun
 
 if TYPE_CHECKING:
@@ -61,18 +62,17 @@ async def carried_by_workers(
     folder: RunFolder,
     settings: Settings,
     on_event: Listener,
+    history: Listener,
     parts: Mapping[str, Any],
 ) -> RunResult[Any]:
     """Begin the run of a folder for workers, `start` these, and follow them until there is a result.
 
     Raises:
-        BadInput: an object of this process is among the `parts`.
+        BadInput: an object of this process is among the `parts`, other than a `reviewer`: a person is asked here what any worker asks.
         InloopError: what all workers failed with.
     """
-    if "reviewer" in parts:
-        raise BadInput(
-            f"engine {settings.engine}: questions to a person are asked by one process: leave --review or the engine out."
-        )
+    parts = dict(parts)
+    reviewer = parts.pop("reviewer", None)
     if settings.metrics.startswith("prometheus"):
         raise BadInput(
             f"metrics = {settings.metrics}: one port cannot be that of all workers of engine {settings.engine}: send metrics with INLOOP_METRICS=otlp."
@@ -83,22 +83,28 @@ async def carried_by_workers(
             " the engine out."
         )
     loop.begin_shared(config, folder, settings)
-    run = SharedRun(StoreLocation.named_by(settings), folder.id, worker=ENGINE)
+    store = StoreLocation.named_by(settings)
+    run = SharedRun(store, folder.id, worker=ENGINE)
+    desk = ReviewDesk(Questions(store, folder.id), reviewer) if reviewer is not None else None
     members: Sequence[Member] = ()
+    following = Following(run)
     try:
+        await following.hear(history)
         members = start()
-        return loop.read_result(await _Crew(members, Following(run)).result(on_event), settings)
+        return loop.read_result(await _Crew(members, following, desk).result(on_event), settings)
     finally:
         run.close()
         for member in members:
             member.end()
+        if desk is not None:
+            await desk.close()
 
 
 class _Crew:
     """The workers of one run, followed to the result."""
 
-    def __init__(self, workers: Sequence[Member], following: Following) -> None:
-        self._workers, self._following, self._stopped = workers, following, ""
+    def __init__(self, workers: Sequence[Member], following: Following, desk: ReviewDesk | None) -> None:
+        self._workers, self._following, self._desk, self._stopped = workers, following, desk, ""
 
     def request_drain(self, reason: str) -> None:
         """Ask all of them to stop after their step."""
@@ -118,6 +124,8 @@ class _Crew:
                     if worker.code not in (None, 0) and worker.name not in told and not self._stopped:
                         told.add(worker.name)
                         run.tell(Warned(text=_lost(worker, alone=not working)).model_dump(mode="json"))
+                if self._desk is not None and not self._stopped:
+                    await self._desk.look()
                 await asyncio.sleep(_POLL)
         text = await self._following.ask(run.result)
         if text is None:

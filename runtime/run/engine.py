@@ -35,9 +35,11 @@ class Engine(Protocol):
         folder: RunFolder,
         settings: Settings,
         on_event: Listener,
+        history: Listener,
         parts: Mapping[str, Any],
     ) -> RunResult[Any]:
-        """Work on the run of a folder until there is a result; `on_event` hears what its workers tell.
+        """Work on the run of a folder until there is a result; `on_event` hears what its workers tell, `history` what
+        they told before.
 
         Raises:
             BadInput: it cannot be carried so, as with an object of this process among the `parts`.

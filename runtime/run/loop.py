@@ -206,6 +206,7 @@ async def carry(
     folder: RunFolder,
     settings: Settings,
     on_event: Listener = silent,
+    history: Listener | None = None,
     parts: Mapping[str, Any] | None = None,
     resumed: bool = False,
     engine: Engine | None = None,
@@ -213,11 +214,12 @@ async def carry(
 ) -> ResultT:
     """Work on a run in its folder until its result is written. Raises what `Loop.run` raises.
 
-    `engine`: carries it elsewhere. `worker`: what this process is in the run, such as one of several that share it; by default it has the run
-    for itself.
+    `history` hears what happened in a shared run before (default: `on_event`). `engine`: carries it elsewhere. `worker`: what this process is
+    in the run, such as one of several that share it; by default it has the run for itself.
     """
     if engine is not None:
-        options: Any = {"folder": folder, "settings": settings, "on_event": on_event, "parts": parts or {}}
+        options: Any = {"folder": folder, "settings": settings, "parts": parts or {}}
+        options |= {"on_event": on_event, "history": history or on_event}
         return cast("ResultT", await engine.carry(loop, config, **options))
     inputs = loop.inputs(config)
     parts = dict(parts or {})
@@ -229,7 +231,7 @@ async def carry(
         )
     location = StoreLocation.named_by(settings)
     if worker is None and resumed and SharedRun.known(location, folder.id):
-        worker = loop.worker(config, folder, settings, listen=on_event, history=on_event, alone=True)
+        worker = loop.worker(config, folder, settings, listen=on_event, history=history or on_event, alone=True)
     worker = worker or SoleWorker(folder, listen=on_event, resumed=resumed)
     async with worker:
         if (text := await worker.finished()) is not None:

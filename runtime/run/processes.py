@@ -44,6 +44,7 @@ class Processes:
         folder: RunFolder,
         settings: Settings,
         on_event: Listener,
+        history: Listener,
         parts: Mapping[str, Any],
     ) -> RunResult[Any]:
         """Work on the run until there is a result."""
@@ -55,7 +56,7 @@ class Processes:
             ]
 
         return await carried_by_workers(
-            started, loop, config, folder=folder, settings=settings, on_event=on_event, parts=parts
+            started, loop, config, folder=folder, settings=settings, on_event=on_event, history=history, parts=parts
         )
 
 
@@ -108,8 +109,7 @@ def error_in(said: bytes) -> InloopError | None:
     except (ValueError, KeyError, TypeError):
         return None
     if told["kind"] == "prerequisite":
-        problem = str(told["message"]).partition("\n  What to do: ")[0]
-        return PrerequisiteError(problem, remedy=str(told["remedy"]))
+        return PrerequisiteError(str(told["message"]), remedy=str(told["remedy"]))
     kinds: dict[str, type[InloopError]] = {"bad input": BadInput, "interrupted": Interrupted}
     return kinds.get(told["kind"], CallFailed)(str(told["message"]))
 

@@ -69,6 +69,7 @@ class RayTasks:
         folder: RunFolder,
         settings: Settings,
         on_event: Listener,
+        history: Listener,
         parts: Mapping[str, Any],
     ) -> RunResult[Any]:
         """Work on the run until there is a result."""
@@ -97,7 +98,7 @@ class RayTasks:
                 ]
 
             return await carried_by_workers(
-                started, loop, config, folder=folder, settings=settings, on_event=on_event, parts=parts
+                started, loop, config, folder=folder, settings=settings, on_event=on_event, history=history, parts=parts
             )
 
     @contextlib.contextmanager

@@ -101,7 +101,7 @@ class SharedWorker:
         self._noted: set[str] = set()
         self._notes: list[str] = []
         self._working: set[str] = set()
-        self._started, self._finished = False, 0
+        self._started, self._first, self._finished = False, False, 0
         self._error: BaseException | None = None
 
     async def __aenter__(self) -> Self:
@@ -147,9 +147,9 @@ class SharedWorker:
         run, starting = self._folder.id, f"start of {self._folder.id}"
         while not await self._claims.take(starting):  # one after the other, so that one of them is the first
             await asyncio.sleep(_POLL / 10)
-        first = not await self._claims.at_work(run)
+        self._first = not await self._claims.at_work(run)
         await self._claims.join(run)
-        if first:
+        if self._first:
             await self._following.ask(self._run.forget_failures)
             self.tell(RunStarted(run_id=run, loop=loop, tasks=tasks, resumed=self._following.begun))
         else:
@@ -158,9 +158,9 @@ class SharedWorker:
         self._started = True
 
     async def opened(self, models: Mapping[str, dict[str, str]]) -> None:
-        """Compare the models with those of the other workers; the first one tells of them."""
+        """Compare the models with those of the other workers; the first one at work tells of them."""
         theirs, first = await self._following.ask(lambda: self._run.models(models))
-        if first:
+        if first or self._first:
             self.tell(ModelsOpened(models=dict(models)))
         for role, model in models.items():
             other = theirs.get(role, model)

@@ -1,4 +1,4 @@
-"""What a run asks people, and what they answer: a SQLite file in the run's folder, so that either may be in any process, at any time.
+"""What a run asks people, and what they answer: in the store's database, so that either may be in any process that sees it, at any time.
 
 A question has a key made of the id of LangGraph's interrupt and of how many answers to that interrupt were taken in before, since a node
 that cannot take an answer asks again under the same id. The run asks and takes; somebody else answers.
@@ -10,26 +10,29 @@ the run has taken it in. A run that was killed meanwhile is given the same answe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ..errors import BadInput
 from ..records import Record
 from ..storage import Connection, Tables, database_at
+from ..store import StoreLocation
 
 __all__ = ["Pending", "Questions"]
 
+T = TypeVar("T")
 _TABLES = Tables(
     name="questions",
-    what="the questions of the run",
+    what="the questions of the runs",
     version=1,
     lost="what was answered is asked again",
     statements="""
 CREATE TABLE IF NOT EXISTS questions (
-    key TEXT PRIMARY KEY, interrupt TEXT NOT NULL, task TEXT NOT NULL, question TEXT NOT NULL, asked REAL NOT NULL,
-    answer TEXT, who TEXT, answered REAL, taken REAL)
+    run TEXT NOT NULL, key TEXT NOT NULL, interrupt TEXT NOT NULL, task TEXT NOT NULL, question TEXT NOT NULL, asked REAL NOT NULL,
+    answer TEXT, who TEXT, answered REAL, taken REAL, PRIMARY KEY (run, key))
 """,
 )
 _POLL = 0.3  # seconds
@@ -46,41 +49,47 @@ class Pending(Record):
 
 
 class Questions:
-    """The questions of the run whose folder is `folder`."""
+    """The questions of a run, by its id."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = Path(folder) / "questions.sqlite"
-        self._database = database_at(self.path, _TABLES)
+    def __init__(self, store: StoreLocation, run: str) -> None:
+        self.run = run
+        self._database = database_at(store.tables(_TABLES.name), _TABLES)
+
+    async def aside(self, work: Callable[[], T]) -> T:
+        """What `work` on these questions gives, without keeping the event loop waiting."""
+        return work() if self._database.quick else await asyncio.to_thread(work)
 
     def ask(self, interrupt: str, task: str, question: Any) -> str:
         """Put a question that the graph asks; its key. Asked again after a stop it is the same one."""
         with self._database.work() as connection:
             (taken,) = connection.execute(
-                "SELECT COUNT(*) FROM questions WHERE interrupt = ? AND taken IS NOT NULL", (interrupt,)
+                "SELECT COUNT(*) FROM questions WHERE run = ? AND interrupt = ? AND taken IS NOT NULL",
+                (self.run, interrupt),
             ).fetchone()
             key = f"{interrupt}-{taken}"
             connection.execute(
-                "INSERT INTO questions (key, interrupt, task, question, asked) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT (key) DO NOTHING",
-                (key, interrupt, task, json.dumps(question), time.time()),
+                "INSERT INTO questions (run, key, interrupt, task, question, asked) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (run, key) DO NOTHING",
+                (self.run, key, interrupt, task, json.dumps(question), time.time()),
             )
             # a task asks one thing at a time: what it asked before was taken in by a process that was killed before it could note so
-            _settled(connection, task, but=key)
+            self._settled(connection, task, but=key)
         return key
 
     def settle(self, task: str) -> None:
         """Note that a task asks nothing any more: it is at its end."""
-        if self.path.exists():
+        if self._database.there():
             with self._database.work() as connection:
-                _settled(connection, task)
+                self._settled(connection, task)
 
     def waiting(self) -> list[Pending]:
         """The questions that no answer was taken in for, the oldest first."""
-        if not self.path.exists():
+        if not self._database.there():
             return []
         with self._database.work() as connection:
             rows = connection.execute(
-                "SELECT key, task, question, asked, answer IS NOT NULL FROM questions WHERE taken IS NULL ORDER BY asked, key"
+                "SELECT key, task, question, asked, answer IS NOT NULL FROM questions WHERE run = ? AND taken IS NULL ORDER BY asked, key",
+                (self.run,),
             ).fetchall()
         return [
             Pending(key=key, task=task, question=json.loads(question), asked=asked, answered=bool(answered))
@@ -96,10 +105,10 @@ class Questions:
         text = json.dumps(answer, sort_keys=True)
         with self._database.work() as connection:
             connection.execute(
-                "UPDATE questions SET answer = ?, who = ?, answered = ? WHERE key = ? AND answer IS NULL AND taken IS NULL",
-                (text, who, time.time(), key),
+                "UPDATE questions SET answer = ?, who = ?, answered = ? WHERE run = ? AND key = ? AND answer IS NULL AND taken IS NULL",
+                (text, who, time.time(), self.run, key),
             )
-            row = connection.execute("SELECT answer FROM questions WHERE key = ?", (key,)).fetchone()
+            row = self._row(connection, key)
         if row is None:
             raise BadInput(f"the run does not ask {key!r}: load the page again to see what it asks.")
         if row[0] != text:
@@ -110,13 +119,20 @@ class Questions:
     def answer_to(self, key: str) -> tuple[bool, Any]:
         """Whether there is an answer, and the answer."""
         with self._database.work() as connection:
-            row = connection.execute("SELECT answer FROM questions WHERE key = ?", (key,)).fetchone()
+            row = self._row(connection, key)
         return (False, None) if row is None or row[0] is None else (True, json.loads(row[0]))
+
+    def first_answer(self, key: str, answer: Any) -> Any:
+        """What counts: `answer`, unless somebody was quicker."""
+        with contextlib.suppress(BadInput):
+            self.answer(key, answer)
+            return answer
+        return self.answer_to(key)[1]
 
     async def wait(self, key: str) -> Any:
         """The answer, as soon as somebody gives it."""
         while True:
-            there, answer = self.answer_to(key)
+            there, answer = await self.aside(lambda: self.answer_to(key))
             if there:
                 return answer
             await asyncio.sleep(_POLL)
@@ -126,12 +142,23 @@ class Questions:
         now = time.time()
         with self._database.work() as connection:
             connection.execute(
-                "UPDATE questions SET answer = COALESCE(answer, ?), answered = COALESCE(answered, ?), taken = ? WHERE key = ?",
-                (json.dumps(answer, sort_keys=True), now, now, key),
+                "UPDATE questions SET answer = COALESCE(answer, ?), answered = COALESCE(answered, ?), taken = ? WHERE run = ? AND key = ?",
+                (json.dumps(answer, sort_keys=True), now, now, self.run, key),
             )
 
+    def stamp(self) -> str:
+        """What changes whenever something is asked, answered or taken in."""
+        if not self._database.there():
+            return ""
+        with self._database.work() as connection:
+            counts = "COUNT(*), COUNT(answer), COUNT(taken)"
+            return str(connection.execute(f"SELECT {counts} FROM questions WHERE run = ?", (self.run,)).fetchone())
 
-def _settled(connection: Connection, task: str, but: str = "") -> None:
-    connection.execute(
-        "UPDATE questions SET taken = ? WHERE task = ? AND key <> ? AND taken IS NULL", (time.time(), task, but)
-    )
+    def _row(self, connection: Connection, key: str) -> Any:
+        return connection.execute("SELECT answer FROM questions WHERE run = ? AND key = ?", (self.run, key)).fetchone()
+
+    def _settled(self, connection: Connection, task: str, but: str = "") -> None:
+        connection.execute(
+            "UPDATE questions SET taken = ? WHERE run = ? AND task = ? AND key <> ? AND taken IS NULL",
+            (time.time(), self.run, task, but),
+        )

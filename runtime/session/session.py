@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from langgraph.graph import StateGraph
@@ -57,7 +58,9 @@ class Session:
         self.notes: list[str] = []
         self._asking = asyncio.Lock()  # a person is asked one thing at a time
         self._folder, self._stack, self._tell = folder, stack, tell
-        self._questions = Questions(folder.path) if folder is not None and checkpoints is not None else None
+        self._questions = (
+            Questions(store.location, folder.id) if folder is not None and checkpoints is not None else None
+        )
 
     @classmethod
     @asynccontextmanager
@@ -166,7 +169,7 @@ class Session:
         """Run a graph to its end, from its checkpoint where the thread `id` has begun; its last state.
 
         What a node asks by `langgraph.types.interrupt` is put to the caller's `reviewer`, one question at a time over all tasks, and into
-        the run's folder (`Questions`), where another process may answer it; the first answer counts.
+        the store (`Questions`), where another process may answer it; the first answer counts.
 
         Raises:
             Interrupted: Ctrl-C or SIGTERM, or a question that nobody is there to answer; the run can be resumed.
@@ -177,21 +180,23 @@ class Session:
         end = await begin(cast("dict[str, Any]", start))
         while end.interrupts and end.stopped is None:
             interrupt = end.interrupts[0]
-            key = self._questions.ask(interrupt.id, id, interrupt.value) if self._questions else ""
+            questions, key = self._questions, ""
+            if questions:
+                key = await questions.aside(partial(questions.ask, interrupt.id, id, interrupt.value))
             answer = await self._answer(key, interrupt.value)
             end = await runner.resume(answer)
-            if self._questions:
-                # only now: killed before, the run finds the answer where it was
-                self._questions.take(key, answer)
+            if questions and end.stopped is None:
+                # only now: killed or stopped before, the run finds the answer where it was
+                await questions.aside(partial(questions.take, key, answer))
         if end.finished and self._questions:
-            self._questions.settle(id)
+            await self._questions.aside(partial(self._questions.settle, id))
         if not end.finished:
             raise Interrupted(f"stopped by {end.stopped}; nothing that was finished is lost")
         return cast("StateT", end.state)
 
     async def _answer(self, key: str, question: Any) -> Any:
         if self._questions is not None:
-            there, answer = self._questions.answer_to(key)
+            there, answer = await self._questions.aside(partial(self._questions.answer_to, key))
             if there:
                 return answer
         reviewer = self.parts.get("reviewer")
@@ -207,7 +212,9 @@ class Session:
         here = asyncio.ensure_future(self._reviewed(question))
         try:
             done, _ = await asyncio.wait([here, elsewhere], return_when=asyncio.FIRST_COMPLETED)
-            return (elsewhere if elsewhere in done else here).result()
+            if elsewhere in done:
+                return elsewhere.result()
+            return await self._questions.aside(partial(self._questions.first_answer, key, here.result()))
         finally:
             for each in (here, elsewhere):
                 each.cancel()

@@ -77,17 +77,19 @@ def _checked(spec: str) -> tuple[str, str]:
     """One base URL, and the model where it is named."""
     base_url, _, model = spec.partition("#")
     base_url, model = base_url.strip().rstrip("/"), model.strip()
+    if "@" in base_url.partition("://")[2].partition("/")[0]:
+        raise BadInput("a URL with a password would end up in reports; give the key in INLOOP_API_KEY instead")
+    if base_url.startswith(",") or base_url.endswith(","):
+        raise BadInput(f"{spec!r} has a comma and no address beside it: leave it out, or give another address there")
+    if "," in base_url:
+        raise BadInput(f"{spec!r}: each of several addresses needs its scheme: http://HOST:PORT/v1,http://HOST:PORT/v1")
     try:
         parts = urlsplit(base_url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise BadInput(f"{spec!r} is no address of a server ({error}): give http://HOST:PORT/v1") from None
-    if "@" in parts.netloc:
-        raise BadInput("a URL with a password would end up in reports; give the key in INLOOP_API_KEY instead")
     if not host or port == 0 or any(sign.isspace() for sign in base_url):
         raise BadInput(f"{spec!r} names no server: give http://HOST:PORT/v1, such as http://127.0.0.1:8000/v1")
-    if "," in base_url:
-        raise BadInput(f"{spec!r}: each of several addresses needs its scheme: http://HOST:PORT/v1,http://HOST:PORT/v1")
     if parts.query:
         raise BadInput(f"{spec!r} has a query, which is not sent: give {base_url.partition('?')[0]!r}")
     for door in _DOORS:

@@ -59,6 +59,7 @@ class Loop:
         settings,
         folder,
         parts=None,
+        history=None,
         resumed=False,
         on_event=lambda event: None,
         engine=None,
@@ -204,7 +205,11 @@ def test_errors_become_exit_codes(loop, home, capsys, error, code, word):
     loop.error = error
     assert inloop("opt2i", PROMPT, "--json") == code
     told = json.loads(capsys.readouterr().out)
-    assert told["exit_code"] == code and word.split(":")[-1].strip() in told["error"]["message"]
+    remedy = word.partition("What to do: ")[2]
+    assert told["exit_code"] == code and (told["error"]["remedy"] or "") == remedy
+    assert (error.problem if remedy else word) in told["error"]["message"] and "What to do" not in told["error"][
+        "message"
+    ]
 
 
 def test_a_refused_run_leaves_no_folder_and_a_broken_one_stays(loop, home, capsys):

@@ -52,7 +52,7 @@ def test_an_answer_that_cannot_be_taken_is_told_at_once(waiting):
     near = client.get(f"/runs/{run.name}/pictures/{asked['question']['items'][0]['near']['sha256']}")
     assert near.status_code == 200 and near.headers["content-type"] == "image/jpeg"
     assert told({"wrong": [1]})[0] == 200
-    [pending] = Questions(run).waiting()
+    [pending] = Questions(StoreLocation.named_by(settings), run.name).waiting()
     assert pending.answered
 
 
@@ -60,7 +60,7 @@ def test_an_answer_that_cannot_be_taken_is_told_at_once(waiting):
 @pytest.mark.skipif(chromium.find() is None, reason="chromium: apt install chromium")
 def test_a_box_is_drawn_and_the_run_goes_on_with_it(waiting):
     settings, run = waiting
-    [asked] = Questions(run).waiting()
+    [asked] = Questions(StoreLocation.named_by(settings), run.name).waiting()
     items = asked.question["items"]
     with served(settings.runs_dir) as url, Browser() as page:
         page.go(url)

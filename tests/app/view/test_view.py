@@ -27,7 +27,7 @@ from inloop.graphs.opt2i import Opt2iConfig, TrialScored, followed
 from inloop.runtime.folder import RunFolder
 from inloop.runtime.session import Questions
 from inloop.runtime.settings import Settings
-from inloop.runtime.store import Votes
+from inloop.runtime.store import StoreLocation, Votes
 
 HOST = "http://127.0.0.1:9"
 browser = pytest.mark.skipif(chromium.find() is None, reason="chromium: apt install chromium")
@@ -134,9 +134,13 @@ def test_votes_are_kept_once_and_lead_on(client, run, runs_dir):
     assert post(client, path, {**following, "who": " "}).status_code == 400
 
 
+def questions_of(run):
+    return Questions(StoreLocation.of(run.path.parent / ".store"), run.id)
+
+
 def test_what_a_run_asks_is_answered_by_its_key(client, run):
     offer = {"task": "p1", "text": "a cup", "iteration": 1, "candidates": [], "wishes": {}, "stop": "", "wrong": ""}
-    key = Questions(run.path).ask("f00d", "p1", offer)
+    key = questions_of(run).ask("f00d", "p1", offer)
     try:
         (asked,) = client.get(f"/api/runs/{run.id}").json()["questions"]
         assert asked["key"] == key and asked["question"]["text"] == "a cup"
@@ -147,10 +151,10 @@ def test_what_a_run_asks_is_answered_by_its_key(client, run):
         assert refused.status_code == 400 and "your own prompt has that word" in refused.json()["error"]
         assert post(client, path, {"key": "another", "answer": {}}).status_code == 400
         assert post(client, path, {"key": key, "answer": {"ban": ["gold"]}}).json() == {"kept": True}
-        there, answer = Questions(run.path).answer_to(key)
+        there, answer = questions_of(run).answer_to(key)
         assert there and answer["ban"] == ["gold"] and answer["stop"] is False
     finally:
-        Questions(run.path).path.unlink()
+        (run.path.parent / ".store" / "questions.sqlite").unlink()
 
 
 def entered(url):
@@ -198,7 +202,7 @@ def test_a_server_that_is_killed_loses_no_vote_that_it_acknowledged(tmp_path):
 def test_in_a_browser_by_the_keyboard_alone(tmp_path):
     runs_dir = tmp_path / "runs"
     run = finished_run(runs_dir, iterations=2, candidates=3)
-    Questions(run.path).ask("f00d", "p1", {
+    questions_of(run).ask("f00d", "p1", {
         "task": "p1", "text": "<img src=x onerror=alert(1)>", "iteration": 1, "candidates": [], "wishes": {}, "stop": "", "wrong": "",
     })  # fmt: skip
     votes = Votes(runs_dir / ".store" / "votes.sqlite")
@@ -223,8 +227,8 @@ def test_in_a_browser_by_the_keyboard_alone(tmp_path):
         page.until(
             "document.querySelector('form.waits') && document.querySelector('form.waits').innerText.includes('Answered')"
         )
-        (pending,) = Questions(run.path).waiting()
-        assert pending.answered and Questions(run.path).answer_to(pending.key)[1]["ban"] == ["gold"]
+        (pending,) = questions_of(run).waiting()
+        assert pending.answered and questions_of(run).answer_to(pending.key)[1]["ban"] == ["gold"]
         # votes
         page.go(f"{own}/#/{run.id}/p1/vote", width=390, height=844)
         page.until("document.querySelector('input[aria-label=\"Your name\"]')")
@@ -292,7 +296,7 @@ def test_a_run_at_work_is_followed(tmp_path):
         page.until(
             "document.querySelector('.rows img').complete && document.querySelector('.rows img').naturalWidth > 0"
         )
-        Questions(run.path).ask("f00d", task.id, {
+        questions_of(run).ask("f00d", task.id, {
             "task": "p1", "text": "a cup", "iteration": 1, "candidates": [], "wishes": {}, "stop": "", "wrong": "",
         })  # fmt: skip
         page.until("document.querySelector('form.waits')")

@@ -19,7 +19,8 @@ import stand_ins
 from inloop.app.work.array import place_in_array
 from inloop.runtime.errors import BadInput
 from inloop.runtime.folder import RunFolder
-from inloop.runtime.store import Claims
+from inloop.runtime.session import Questions
+from inloop.runtime.store import Claims, StoreLocation
 
 FAKES = """
 import stand_ins
@@ -153,11 +154,27 @@ def test_an_engine_tells_what_its_workers_say(inloop: Any, tmp_path: Path) -> No
     assert not list((tmp_path / "runs").glob("opt2i-*"))
 
 
+@pytest.mark.slow
+def test_a_person_is_asked_where_the_run_was_begun(inloop: Any, tmp_path: Path) -> None:
+    """Nobody is there: the run stops. It goes on with what was answered elsewhere meanwhile."""
+    code, _, err = ended(inloop(*OPT2I, "--engine", "local:2", "--review"))
+    assert code == 130 and "review>" in err and "written by rules" in err
+    [run] = (tmp_path / "runs").glob("opt2i-*")
+    questions = Questions(StoreLocation.of(tmp_path / "runs" / ".store"), run.name)
+    told = err
+    for _ in range(2 * len(PROMPTS)):
+        for pending in questions.waiting():
+            questions.answer(pending.key, {"stop": True})
+        code, _, err = ended(inloop("resume", run.name, "--engine", "local:2"))
+        told += err
+        if code != 130:
+            break
+    assert code == 0 and told.count("reviewed: stop") == len(PROMPTS)
+
+
 def test_what_several_processes_cannot_do_is_refused(
     inloop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code, _, err = ended(inloop(*OPT2I, "--engine", "local:2", "--review"))
-    assert code == 2 and "leave --review or the engine out" in err
     code, _, err = ended(inloop(*OPT2I, "--engine", "local:2", INLOOP_METRICS="prometheus:9464"))
     assert code == 2 and "INLOOP_METRICS=otlp" in err
     assert not list((tmp_path / "runs").glob("opt2i-*"))

@@ -63,6 +63,10 @@ def test_addresses_of_one_model() -> None:
         "http://a/v1#m,http://b/v1#n": "the models m and n",
         "http://a/v1,b:8000/v1#m": "each of several addresses needs its scheme",
         "http://a/v1,http://#m": "names no server",
+        "http://a:1/v1,": "has a comma and no address beside it",
+        "http://a:1/v1,#m": "has a comma and no address beside it",
+        "http://a:1,,http://b:1": "has a comma and no address beside it",
+        "http://me:secret@b:port/v1": "a URL with a password",
         "http://a/v1,http://me:secret@b/v1#m": "a URL with a password",
     }.items():
         with pytest.raises(BadInput) as error:

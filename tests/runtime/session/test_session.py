@@ -18,6 +18,11 @@ from inloop.runtime.machine import Runner
 from inloop.runtime.run import Loop, exported
 from inloop.runtime.session import Questions, RunConfig, Session
 from inloop.runtime.settings import Settings
+from inloop.runtime.store import StoreLocation
+
+
+def _questions(settings: Settings, folder: Path) -> Questions:
+    return Questions(StoreLocation.named_by(settings), folder.name)
 
 
 class Config(RunConfig):
@@ -156,12 +161,12 @@ def test_what_a_graph_asks_is_answered_from_another_process_while_it_waits(setti
 
     async def silent(question: dict[str, str]) -> str:
         [folder] = settings.runs_dir.glob("naming-*")
-        [pending] = Questions(folder).waiting()
+        [pending] = _questions(settings, folder).waiting()
         assert pending.question == question and pending.task == "t1" and not pending.answered
-        Questions(folder).answer(pending.key, "said elsewhere", who="Ada")
-        Questions(folder).answer(pending.key, "said elsewhere")  # sent twice
+        _questions(settings, folder).answer(pending.key, "said elsewhere", who="Ada")
+        _questions(settings, folder).answer(pending.key, "said elsewhere")  # sent twice
         with pytest.raises(BadInput, match="answered already"):
-            Questions(folder).answer(pending.key, "said too late")
+            _questions(settings, folder).answer(pending.key, "said too late")
         try:
             await asyncio.Event().wait()
         finally:
@@ -170,9 +175,9 @@ def test_what_a_graph_asks_is_answered_from_another_process_while_it_waits(setti
 
     assert asking(settings=settings, reviewer=silent).tasks[0].name == "said elsewhere" and let_go == [True]
     [folder] = settings.runs_dir.glob("naming-*")
-    assert Questions(folder).waiting() == []
+    assert _questions(settings, folder).waiting() == []
     with pytest.raises(BadInput, match="does not ask"):
-        Questions(folder).answer("no-such-key", "x")
+        _questions(settings, folder).answer("no-such-key", "x")
 
 
 async def _asks_until_right(context: Context, id: str, input: str) -> Named:
@@ -197,16 +202,16 @@ def test_an_answer_that_cannot_be_taken_is_asked_for_again_and_a_stopped_run_tak
     [folder] = settings.runs_dir.glob("naming-*")
     keys = []
     for answer in ("wrong", "wrong", "right"):
-        [pending] = Questions(folder).waiting()
+        [pending] = _questions(settings, folder).waiting()
         assert pending.question == {"wrong": len(keys)}
         keys.append(pending.key)
-        Questions(folder).answer(pending.key, answer)
-        assert Questions(folder).waiting()[0].answered
+        _questions(settings, folder).answer(pending.key, answer)
+        assert _questions(settings, folder).waiting()[0].answered
         if answer == "wrong":
             with pytest.raises(Interrupted, match="waits for a person"):
                 asking.resume(folder, settings=settings)
     assert asking.resume(folder, settings=settings).tasks[0].name == "wrong,wrong,right"
-    assert len(set(keys)) == 3 and Questions(folder).waiting() == []
+    assert len(set(keys)) == 3 and _questions(settings, folder).waiting() == []
 
 
 @pytest.mark.parametrize("moment", ["before it is handed over", "before it is noted as taken"])
@@ -217,7 +222,7 @@ def test_an_answer_survives_a_kill(settings, moment):
         asking(settings=settings)
     [folder] = settings.runs_dir.glob("naming-*")
     for answer in ("wrong", "right"):
-        Questions(folder).answer(Questions(folder).waiting()[0].key, answer)
+        _questions(settings, folder).answer(_questions(settings, folder).waiting()[0].key, answer)
         killed = multiprocessing.get_context("fork").Process(target=_killed, args=(asking, folder, settings, moment))
         killed.start()
         killed.join(60)
@@ -226,7 +231,7 @@ def test_an_answer_survives_a_kill(settings, moment):
             with pytest.raises(Interrupted):
                 asking.resume(folder, settings=settings)
     assert asking.resume(folder, settings=settings).tasks[0].name == "wrong,right"
-    assert Questions(folder).waiting() == []
+    assert _questions(settings, folder).waiting() == []
 
 
 def _killed(asking, folder, settings, moment):
