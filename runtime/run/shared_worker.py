@@ -191,6 +191,7 @@ class SharedWorker:
                 outcome = await outcome_of(id, item, work)
                 event = ending(id, outcome)
                 told = None if event is None else event.model_dump(mode="json")
+                await session.store.ledger.booked()  # whoever makes the result counts what this task used
                 await asyncio.wrap_future(self._run.end(self._ended(id, outcome, session), told))
                 self._finished += 1
             finally:

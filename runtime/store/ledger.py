@@ -15,10 +15,12 @@ Invariants:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 import weakref
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +68,7 @@ class Ledger:
         self._last = 0
         self._counts: dict[str, dict[str, int]] = {}
         self._cost = Cost()
+        self._last_booked: Future[str] | None = None
 
     async def once(
         self,
@@ -171,6 +174,12 @@ class Ledger:
         """The keys that were paid for although a finished value was there when the payer looked: always empty."""
         return self._rows.paid_twice()
 
+    async def booked(self) -> None:
+        """Wait until other processes can see what was reused so far; of a database that takes no more, no longer than that is known."""
+        if self._last_booked is not None:
+            with contextlib.suppress(Exception):
+                await asyncio.wrap_future(self._last_booked)
+
     def close(self) -> None:
         """Write what waits and close the file; may be called twice."""
         self._rows.close()
@@ -244,7 +253,7 @@ class Ledger:
     def _book(self, call: Call, cost: Cost, text: str, seen: int) -> None:
         self._count(call, cost, cached=True)
         # not awaited: a reused value is worth no fsync, and a full disk must not stop a run that needs nothing new
-        self._rows.send(Write(call, "reused", cost=text, seen=seen))
+        self._last_booked = self._rows.send(Write(call, "reused", cost=text, seen=seen))
 
     def _count(self, call: Call, cost: Cost, *, cached: bool) -> None:
         with self._guard:

@@ -403,6 +403,18 @@ async def test_what_other_processes_of_the_run_use_is_charged_once(database: Pat
         assert heard == [1, 1, 1]
 
 
+async def test_what_was_reused_is_seen_by_other_processes_once_it_is_booked(database: Path | str) -> None:
+    one, other = Ledger(database, run_id="r"), Ledger(database, run_id="r")
+    await one.booked()  # nothing was
+    await one.once(call(1), paying("a", []))
+    for _ in range(50):
+        await one.once(call(1), paying("a", []))
+    await one.booked()
+    assert other.run_counts() == {"image": {"paid": 1, "reused": 50}}
+    one.close()
+    other.close()
+
+
 def test_several_event_loops_use_one_ledger(database: Path | str) -> None:
     ledger, paid = Ledger(database), list[Any]()
     for _ in range(3):
