@@ -10,10 +10,11 @@
 # Behind a mirror or for another build of torch, set pip's own variables, e.g.
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo
 
-PYTHON ?= python3
-VENV   ?= .venv
-PROMPT ?= a green pentagram over a spaceship
-ARGS   ?=
+PYTHON  ?= python3
+VENV    ?= .venv
+PROMPT  ?= a green pentagram over a spaceship
+ARGS    ?=
+WORKERS ?= 2
 
 BIN   := $(VENV)/bin
 PIP   := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --quiet -c constraints.txt
@@ -81,16 +82,19 @@ types: dev
 # pytest's exit code 5: ARGS chose no such test.
 TRAINS := ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q
 
+# Tests in WORKERS processes; an idle one takes tests over from the other. One thread each: more would wait for one another.
+TOGETHER := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
 # The models that tests open, 170 MB once; where there is no registry these tests are skipped.
 test: dev lint types
 	@$(BIN)/inloop models --fetch smollm2 ssd || true
 	$(TRAINS) -m 'trains and not slow' $(ARGS) || [[ $$? == 5 ]]
-	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	$(TOGETHER) -m 'not slow' $(ARGS)
 
 test-all: dev lint types
 	@$(BIN)/inloop models --fetch || true
 	$(TRAINS) -m trains $(ARGS) || [[ $$? == 5 ]]
-	INLOOP_FUZZ=$${INLOOP_FUZZ:-5} $(BIN)/python -m pytest $(ARGS)
+	INLOOP_FUZZ=$${INLOOP_FUZZ:-5} $(TOGETHER) $(ARGS)
 
 # Tools of an environment of their own, so that the list has the product's packages alone.
 audit: dev
