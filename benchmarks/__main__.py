@@ -19,6 +19,7 @@ MEASUREMENTS = (
         "loops",
         "many",
         "scale",
+        "kills",
         "serving",
         "servers",
         "store",
@@ -80,7 +81,7 @@ def main() -> int:
         "--questions", choices=("first", "second"), default="first", help="which set of questions is asked"
     )
     parser.add_argument(
-        "--postgres", default="", metavar="URL", help="of store: postgresql://user@host/db; none: left out"
+        "--postgres", default="", metavar="URL", help="of store and kills: postgresql://user@host/db; none: left out"
     )
     parser.add_argument("--bucket", default="", metavar="URL", help="of store: s3://bucket/folder; none: left out")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="where the figures go")

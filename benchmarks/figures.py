@@ -21,7 +21,7 @@ class Options:
     """What is measured: model specs as in `inloop opt2i`; `repeats`: how often each time is taken; a `student`, None for the one
     that the benchmark is about; `prompts` and `many`: how many `search` and `many` take; `claims` and `answerer`: of `rag_answers`; `makers`: of
     `statements`, "hand" for those that were written by hand alone; `draw`: of the pictures and seeds of `retrieval_vision` and `label`;
-    `embedder`: of `statements` and `questions`; `questions`: which set; `vectors`: the most of `dedup`; `postgres` and `bucket`: URLs for `store`;
+    `embedder`: of `statements` and `questions`; `questions`: which set; `vectors`: the most of `dedup`; `postgres` and `bucket`: URLs for `store` and `kills`;
     `out`: the folder of the figures, where a measurement may keep its cases as well."""
 
     images: str

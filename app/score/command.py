@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...graphs import score as room
+from ...runtime.session import Event
 from ..cli import LoopCommand, RunView
 from .format import in_words
 from .report import render
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
     from ...graphs.score import ScoreResult
 
 __all__ = ["score"]
+
+
+class _View(RunView):
+    """Counts pictures: a chunk that was scored again after a kill is told twice."""
+
+    def __init__(self, tasks: str) -> None:
+        super().__init__(tasks)
+        self.pictures = 0
+
+    def see(self, event: Event) -> list[str]:
+        if isinstance(event, room.PicturesScored):
+            self.pictures = min(event.of, self.pictures + event.pictures)
+            return self._paced("pictures", self.pictures, event.of)
+        return super().see(event)
 
 
 def _flags(command: argparse.ArgumentParser) -> None:
@@ -38,7 +53,7 @@ score = LoopCommand(
     words=in_words,
     data=_data,
     page=render,
-    view=lambda config: RunView(""),
+    view=lambda config: _View(""),
     flags=_flags,
     exit_code=lambda result: int(not any(metric.pictures for metric in result.metrics)),
 )

@@ -1,5 +1,5 @@
 from .config import ScoreConfig
 from .loop import score
-from .result import ScoreResult, ScoreTask
+from .result import PicturesScored, ScoreResult, ScoreTask
 
-__all__ = ["ScoreConfig", "ScoreResult", "ScoreTask", "score"]
+__all__ = ["PicturesScored", "ScoreConfig", "ScoreResult", "ScoreTask", "score"]

@@ -1,4 +1,4 @@
-"""What the chunks of a scoring share: the metrics, the figures so far, and the files that grow."""
+"""What the chunks of a scoring share: the metrics with their models; and what all of them come to, from whichever process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -22,13 +22,13 @@ from ...runtime.transport import split_addresses
 from ...tools.rewards import REWARDS
 from ...tools.vision import foreign_note
 from .config import ScoreConfig
-from .result import ScoreResult
+from .result import Heard, ScoredChunk, ScoreResult, ScoreTask
 
 __all__ = ["ScoreContext", "metrics_of", "open_context", "rewards_of"]
 
 
 class ScoreContext:
-    """The metrics of one run with their models, and what was scored so far.
+    """The metrics of one run with their models, and, once all chunks are `gathered`, what was scored.
 
     `before`: of an earlier run, the values by prompt of each metric. `pictures`: what was scored, where the set is compared with
     `reference`.
@@ -48,17 +48,32 @@ class ScoreContext:
         self.tally = Tally(tuple(self.evaluators), worst=config.worst)
         self.pictures: list[BlobRef] = []
         self.reference: list[BlobRef] = []
-        self._lines = (session.folder.path / "items.jsonl").open("w", encoding="utf-8")
-        session.close_later(self._lines)
 
-    def take(self, scored: Sequence[Scored]) -> None:
-        """Keep a chunk: its items in the file, its values in the tally."""
-        for item in scored:
-            self._lines.write(item.model_dump_json() + "\n")
-            self.tally.add(item)
-            if self.config.reference and item.image is not None:
-                self.pictures.append(item.image)
-        self._lines.flush()
+    def kept(self, scored: Sequence[Scored]) -> BlobRef:
+        """A chunk in the store, for whichever process gathers them."""
+        shown, heard = {item.image.sha256 for item in scored if item.image is not None}, []
+        if self.models.panel is not None:
+            for (picture, question), verdicts in self.models.panel.ensemble.said.items():
+                if picture in shown:
+                    heard.append(Heard(picture=picture, question=question, verdicts=verdicts))
+        chunk = ScoredChunk(items=tuple(scored), heard=tuple(heard))
+        return self.session.store.blobs.put(chunk.model_dump_json().encode(), "application/json")
+
+    def gather(self, tasks: Iterable[ScoreTask]) -> None:
+        """All chunks in order: their items into `items.jsonl`, their values into the tally."""
+        with (self.session.folder.path / "items.jsonl").open("w", encoding="utf-8") as lines:
+            for task in tasks:
+                if task.scored is None:
+                    continue
+                chunk = ScoredChunk.model_validate_json(self.session.store.blobs.get(task.scored))
+                for item in chunk.items:
+                    lines.write(item.model_dump_json() + "\n")
+                    self.tally.add(item)
+                    if self.config.reference and item.image is not None:
+                        self.pictures.append(item.image)
+                if self.models.panel is not None:
+                    for heard in chunk.heard:
+                        self.models.panel.ensemble.hear(heard.picture, heard.question, heard.verdicts)
 
     def write_table(self) -> None:
         """Write `scores.csv`: the bare figures of every item."""

@@ -15,11 +15,11 @@ from ...evaluators.run import score_items
 from ...evaluators.stats import FEWEST_PICTURES, SetStatistics, compare_sets, holm
 from ...runtime.errors import BadInput
 from ...runtime.run import Loop
-from ...runtime.session import Mapped, Progressed
+from ...runtime.session import Mapped
 from ...tools.data import Item, Items, picture_files, read_items, read_pictures
 from .config import ScoreConfig
 from .context import ScoreContext, metrics_of, open_context, rewards_of
-from .result import ScoreResult, ScoreTask
+from .result import PicturesScored, ScoreResult, ScoreTask
 
 __all__ = ["CHUNK", "score"]
 
@@ -57,12 +57,13 @@ async def _score(context: ScoreContext, id: str, chunk: _Chunk) -> ScoreTask | N
     if context.session.budget.exhausted():
         return None
     scored = await score_items(chunk.source, chunk.rows, context.evaluators, context.session.store.blobs)
-    context.take(scored)
-    context.session.emit(Progressed(text="pictures", done=context.tally.items, of=chunk.of))
-    return ScoreTask(id=id, items=len(scored))
+    kept = await asyncio.to_thread(context.kept, scored)
+    context.session.emit(PicturesScored(task=id, pictures=len(scored), of=chunk.of))
+    return ScoreTask(id=id, items=len(scored), scored=kept)
 
 
 async def _summary(context: ScoreContext, mapped: Mapped[ScoreTask]) -> Mapping[str, Any]:
+    await asyncio.to_thread(context.gather, mapped.results.values())
     tally, reference = context.tally, context.config.reference
     used_models = context.session.models()
     results = []
@@ -114,6 +115,5 @@ score = Loop(
         "models": "by role: vqa (VisualQA), clip (Embedder), detector (Detector), llm and questioner (Chat)",
     },
     checkpoints=False,
-    shareable=False,
     brief="pictures scored against their prompts",
 )

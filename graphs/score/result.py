@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from ...evaluators.run import MetricResult
+from ...evaluators.run import MetricResult, Scored
 from ...evaluators.stats import Comparison, Estimate, SetStatistics
 from ...evaluators.text_image import Agreement
 from ...runtime.display import Forest, Interval, counted
 from ...runtime.folder import RunResult, Task
+from ...runtime.records import BlobRef, Record
+from ...runtime.session import Event
 
 if TYPE_CHECKING:
     from ...runtime.display import Cell
 
-__all__ = ["ScoreResult", "ScoreTask"]
+__all__ = ["Heard", "PicturesScored", "ScoreResult", "ScoreTask", "ScoredChunk"]
+
+
+class PicturesScored(Event):
+    """So many more of `of` pictures have their scores."""
+
+    event: Literal["pictures_scored"] = "pictures_scored"
+    pictures: int
+    of: int
 
 
 class ScoreTask(Task):
-    """A chunk of the pictures that was scored."""
+    """A chunk of the pictures that was scored; `scored`: its items with their scores, a `ScoredChunk` as JSON."""
 
     items: int
+    scored: BlobRef | None = None
+
+
+class Heard(Record):
+    """What each of several judges said to one question about a picture, by its sha256."""
+
+    picture: str
+    question: str
+    verdicts: tuple[bool, ...]
+
+
+class ScoredChunk(Record):
+    """The items of a chunk in order, and what several judges said of their pictures."""
+
+    items: tuple[Scored, ...]
+    heard: tuple[Heard, ...] = ()
 
 
 class ScoreResult(RunResult[ScoreTask]):

@@ -29,6 +29,7 @@ _TABLES = Tables(
     what="the questions of the runs",
     version=1,
     lost="what was answered is asked again",
+    repeatable=True,
     statements="""
 CREATE TABLE IF NOT EXISTS questions (
     run TEXT NOT NULL, key TEXT NOT NULL, interrupt TEXT NOT NULL, task TEXT NOT NULL, question TEXT NOT NULL, asked REAL NOT NULL,

@@ -13,7 +13,7 @@ from langgraph.graph import StateGraph
 from ..budget import Budget
 from ..errors import BadInput, Interrupted, RunnerError
 from ..folder import RunFolder
-from ..machine import Checkpoints, Runner
+from ..machine import Checkpoints, Runner, drained_by_signals
 from ..protocols import Identified
 from ..records import Record
 from ..roles import close
@@ -210,11 +210,15 @@ class Session:
             return await self._reviewed(question)
         elsewhere = asyncio.ensure_future(self._questions.wait(key))
         here = asyncio.ensure_future(self._reviewed(question))
+        stop = _Stop()
         try:
-            done, _ = await asyncio.wait([here, elsewhere], return_when=asyncio.FIRST_COMPLETED)
+            with drained_by_signals(stop):
+                done, _ = await asyncio.wait([here, elsewhere, stop.reason], return_when=asyncio.FIRST_COMPLETED)
             if elsewhere in done:
                 return elsewhere.result()
-            return await self._questions.aside(partial(self._questions.first_answer, key, here.result()))
+            if here in done:
+                return await self._questions.aside(partial(self._questions.first_answer, key, here.result()))
+            raise Interrupted(f"stopped by {stop.reason.result()}; nothing that was finished is lost")
         finally:
             for each in (here, elsewhere):
                 each.cancel()
@@ -238,6 +242,17 @@ class Session:
             if role not in roles:
                 raise BadInput(f"{option} has no role {role!r} in this loop: the roles are {', '.join(roles)}.")
         return dict(parts)
+
+
+class _Stop:
+    """Ctrl-C or SIGTERM, as a future that a wait can be ended by."""
+
+    def __init__(self) -> None:
+        self.reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def request_drain(self, reason: str) -> None:
+        if not self.reason.done():
+            self.reason.set_result(reason)
 
 
 def _recipe(recipe: object) -> dict[str, str]:

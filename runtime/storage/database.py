@@ -53,6 +53,8 @@ class Tables:
         what: what they are called in errors, as in "the call ledger".
         statements: the SQL that makes them, at `version`.
         lost: what one does without them, for the remedy of a damaged file.
+        repeatable: whether each statement on them, carried out twice, comes to the same as once. Then all are asked again where a
+            connection was lost on the way, and not only those that read.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Tables:
     statements: str
     version: int
     lost: str
+    repeatable: bool = False
 
 
 class Database(Protocol):

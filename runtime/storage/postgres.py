@@ -86,7 +86,7 @@ class PostgresDatabase:
     def connect(self, *, durable: bool = True) -> Connection:
         """A connection; the caller closes it."""
         with self.explained():
-            return PostgresConnection(self.address, durable=durable)
+            return PostgresConnection(self.address, durable=durable, repeatable=self._tables.repeatable)
 
     def opened(self, *, durable: bool = True) -> Connection:
         """A connection, with the schema and the tables made where they are not there."""
@@ -182,8 +182,8 @@ class PostgresDatabase:
 class PostgresConnection:
     """A connection that takes the SQL of `database`, and is made anew where it was lost outside of a transaction."""
 
-    def __init__(self, address: PostgresAddress, *, durable: bool) -> None:
-        self._address, self._durable = address, durable
+    def __init__(self, address: PostgresAddress, *, durable: bool, repeatable: bool = False) -> None:
+        self._address, self._durable, self._repeatable = address, durable, repeatable
         self._inside = False
         self._raw = self._new()
 
@@ -193,7 +193,7 @@ class PostgresConnection:
         return bool(self._raw.closed)
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> Cursor:
-        """Carry out a statement; what only reads is asked again on a new connection where the old one was lost."""
+        """Carry out a statement; what only reads, or may be done twice, is asked again on a new connection where the old one was lost."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             if self._raw.closed and not self._inside:
@@ -201,8 +201,8 @@ class PostgresConnection:
             try:
                 return cast("Cursor", self._raw.execute(_translated(sql), values))
             except _operational():
-                reads = sql.lstrip().upper().startswith("SELECT")
-                if not self.lost or self._inside or not reads or time.monotonic() > deadline:
+                again = self._repeatable or sql.lstrip().upper().startswith("SELECT")
+                if not self.lost or self._inside or not again or time.monotonic() > deadline:
                     raise
 
     @contextlib.contextmanager

@@ -47,6 +47,7 @@ CREATE INDEX IF NOT EXISTS claims_owner ON claims (owner)
 """,
     version=1,
     lost="work that is under way may then be done twice",
+    repeatable=True,
 )
 _OWNER = "owner, name, work, machine, host, pid, born, beat"
 
@@ -107,7 +108,7 @@ class Claims:
         mine = self.owner
         with self._database.explained():
             self._connection.execute(
-                f"INSERT INTO owners ({_OWNER}, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO owners ({_OWNER}, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner) DO NOTHING",
                 (mine.owner, mine.name, mine.work, *astuple(mine.process), 0, time.time()),
             )
         self._thread = threading.Thread(target=self._beat, name="claims", daemon=True)

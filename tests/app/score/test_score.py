@@ -201,7 +201,6 @@ def test_a_stopped_run_goes_on_and_pays_for_nothing_again(home, capsys, monkeypa
     code, _, err = score(capsys, "--metric", "vqascore")
     assert code == cli.INTERRUPTED and "inloop resume" in err
     [folder] = home.glob("runs/score-*")
-    assert len((folder / "items.jsonl").read_text("utf-8").splitlines()) == 4
     monkeypatch.setattr(module, "_read", real)
     assert cli.main(["resume", folder.name, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

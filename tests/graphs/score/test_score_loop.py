@@ -1,13 +1,15 @@
 """Pictures scored from Python: evaluators of one's own, a budget, a killed process, and what cannot be scored."""
 
+import asyncio
+
 import pytest
 from PIL import Image
 
-from inloop.graphs.score import ScoreConfig, ScoreResult, score
+from inloop.graphs.score import PicturesScored, ScoreConfig, ScoreResult, score
 from inloop.graphs.score import loop as module
 from inloop.runtime.errors import BadInput
 from inloop.runtime.records import Score
-from inloop.runtime.session import Progressed
+from inloop.runtime.run import carry
 from inloop.runtime.settings import Settings
 from inloop.testing import ScriptedVQA
 
@@ -38,7 +40,11 @@ def test_an_evaluator_of_ones_own(pictures, settings, monkeypatch):
     assert isinstance(result, ScoreResult) and (result.items, result.prompts) == (5, 3)
     assert [metric.metric for metric in result.metrics] == ["red"]
     assert result.metrics[0].worst[0].id == "0.png" and result.stopped is None
-    assert [(event.done, event.of) for event in events if isinstance(event, Progressed)] == [(2, 5), (4, 5), (5, 5)]
+    assert [(event.pictures, event.of) for event in events if isinstance(event, PicturesScored)] == [
+        (2, 5),
+        (2, 5),
+        (1, 5),
+    ]
     folder = settings.runs_dir / result.run_id
     assert len((folder / "scores.csv").read_text("utf-8").splitlines()) == 6
     assert ScoreConfig(**result.config).pictures == str(pictures)
@@ -77,7 +83,7 @@ def test_a_run_goes_on_with_the_same_evaluator(pictures, settings, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         score(pictures, metric="", evaluators={"red": dies}, settings=settings)
     [folder] = settings.runs_dir.glob("score-*")
-    assert 0 < len((folder / "items.jsonl").read_text("utf-8").splitlines()) < 5
+    assert not (folder / "items.jsonl").exists()
     result = score.resume(folder, settings=settings, evaluators={"red": redness})
     assert result.items == 5 and len((folder / "items.jsonl").read_text("utf-8").splitlines()) == 5
 
@@ -143,3 +149,32 @@ def test_one_text_that_cannot_be_scored_takes_no_other_with_it(pictures, setting
     picky, red = result.metrics
     assert (picky.pictures, picky.unscored, red.pictures) == (3, 2, 5)
     assert picky.reasons == {"'shade 1' is longer than the model reads": 2}
+
+
+def test_several_processes_score_one_set_as_one_does(pictures, settings, monkeypatch, tmp_path):
+    """Judges' agreement and the items among it: each worker has the chunks that it scored, and the result has all."""
+    options = {"metric": "dsg,vqascore", "vqa": "mini + fakes:Other", "llm": "mini-writer"}
+    (tmp_path / "fakes.py").write_text(
+        "from inloop.testing import ScriptedVQA\n\n\n"
+        "def Other(spec='', store=None, settings=None):\n    return ScriptedVQA(lambda image, question: 0.25)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(module, "CHUNK", 2)
+    alone = score(pictures, settings=settings, **options)
+    folder = score.begin(pictures, settings=settings, **options)
+    config = folder.config_as(ScoreConfig)
+
+    async def both():
+        workers = [score.worker(config, folder, settings, name=name, of=2) for name in ("one", "other")]
+        return await asyncio.gather(
+            *(carry(score, config, folder=folder, settings=settings, worker=each) for each in workers)
+        )
+
+    one, other = asyncio.run(both())
+    assert one == other and one.metrics == alone.metrics and one.agreement == alone.agreement
+    assert one.agreement.questions > 0
+    items = [(settings.runs_dir / run / "items.jsonl").read_text("utf-8") for run in (alone.run_id, one.run_id)]
+    assert items[0] == items[1] and len(items[0].splitlines()) == 5
+    workers = {event["worker"] for event in folder.events() if event["event"] == "task_done"}
+    assert workers == {"one", "other"}

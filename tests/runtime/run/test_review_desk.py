@@ -192,7 +192,6 @@ async def test_an_answer_that_comes_while_a_worker_stops_is_kept(shared: Setting
 
     async def stops(question: dict[str, Any]) -> str:
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.sleep(0.1)  # the signal is taken up
         if elsewhere:
             questions.answer(questions.waiting()[0].key, "right")
             await asyncio.sleep(60)
@@ -210,3 +209,17 @@ async def test_an_answer_that_comes_while_a_worker_stops_is_kept(shared: Setting
                 await work
         else:
             assert (await work).tasks[0].answers == ("right", "right too")
+
+
+async def test_a_worker_that_waits_for_a_person_can_be_stopped(shared: Settings) -> None:
+    folder = asking.begin("red", settings=shared)
+
+    async def reviewer(question: dict[str, Any]) -> str:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return await never(question)
+
+    worker = asking.worker(folder.config_as(Config), folder, shared)
+    config = folder.config_as(Config)
+    work = carry(asking, config, folder=folder, settings=shared, worker=worker, parts={"reviewer": reviewer})
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        await asyncio.wait_for(work, 60)

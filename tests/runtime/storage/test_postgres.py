@@ -1,9 +1,10 @@
 """PostgreSQL as a store's database, on a real server: lost connections, a server that is not there, rights, secrets, versions."""
 
 import asyncio
+import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from inloop.runtime.errors import BadInput, PrerequisiteError
 from inloop.runtime.records import Cost
 from inloop.runtime.storage import Connection, Tables, database_at
 from inloop.runtime.storage.postgres import PostgresConnection, PostgresDatabase
-from inloop.runtime.store import Ledger
+from inloop.runtime.store import Claims, Ledger
 from inloop.runtime.store.ledger import Call
 
 NUMBERS = Tables(
@@ -128,18 +129,45 @@ def test_lost_at_the_commit_it_is_done_once_whether_that_arrived_or_not(
     connection.close()
 
 
-async def test_a_ledger_goes_on_when_its_connections_are_cut(postgres_store: str) -> None:
-    """Every call is paid once and booked once, whatever was on its way when the server ended the connections."""
-    ledger, paid = Ledger(postgres_store, run_id="r"), list[int]()
+@contextlib.contextmanager
+def cutting(url: str) -> Iterator[None]:
+    """Meanwhile the server ends all connections, every 20 ms."""
     stop = threading.Event()
 
     def cut() -> None:
-        killer = database_at(postgres_store, NUMBERS).connect()
+        killer = database_at(url, NUMBERS).connect()
         while not stop.wait(0.02):
             killer.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'inloop' AND pid <> pg_backend_pid()"
             )
         killer.close()
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+async def test_claims_stay_with_their_owner_when_connections_are_cut(postgres_store: str) -> None:
+    """Each is of one of the two, who knows so, and what was given back is free."""
+    with Claims(postgres_store, name="one") as one, Claims(postgres_store, name="other") as other:
+        with cutting(postgres_store):
+            for number in range(60):
+                name = f"task {number}"
+                first, second = await asyncio.gather(one.take(name), other.take(name))
+                assert first != second
+                await (one if first else other).join(f"run {number}")
+                await (one if first else other).release(name)
+        assert all([await one.take(f"task {number}") for number in range(60)])
+        assert not one.lost and not other.lost
+
+
+async def test_a_ledger_goes_on_when_its_connections_are_cut(postgres_store: str) -> None:
+    """Every call is paid once and booked once, whatever was on its way when the server ended the connections."""
+    ledger, paid = Ledger(postgres_store, run_id="r"), list[int]()
 
     async def one(n: int) -> None:
         async def compute() -> tuple[int, Cost]:
@@ -150,14 +178,9 @@ async def test_a_ledger_goes_on_when_its_connections_are_cut(postgres_store: str
         call = Call(kind="image", model="painter", revision="r", params={}, inputs=n)
         assert (await ledger.once(call, compute))[0] == n
 
-    thread = threading.Thread(target=cut)
-    thread.start()
-    try:
+    with cutting(postgres_store):
         for start in range(0, 200, 10):
             await asyncio.gather(*(one(n) for n in range(start, start + 10)))
-    finally:
-        stop.set()
-        thread.join()
     assert sorted(paid) == list(range(200))
     assert ledger.spent() == Cost(calls=200, images=200)
     assert ledger._rows.select("SELECT COUNT(*), COUNT(DISTINCT key) FROM uses") == [(200, 200)]
