@@ -81,6 +81,7 @@ def _copy(args: argparse.Namespace) -> int:
         f"  {counted(done.blobs, 'blob')} copied ({done.bytes / 1e6:.1f} MB), {amount(done.blobs_there)} were there",
         f"  {counted(done.calls, 'call')} copied, {amount(done.calls_there)} were there; {counted(done.uses, 'use')} booked,"
         f" {counted(done.votes, 'vote')}",
+        f"  {counted(done.runs, 'shared run')}, {amount(done.batches)} in the book of batches, {counted(done.questions, 'question')}",
         *([f"  {counted(len(done.other), 'call')} have another value there, which stays"] if done.other else []),
         "  each value was compared there, and each blob has its length there; `inloop store check` reads them.",
     ]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 from ...runtime.errors import BadInput, PrerequisiteError
+from ...runtime.llm import BATCH_TABLES
 from ...runtime.records import Record
-from ...runtime.storage import Connection, database_at
+from ...runtime.run import SHARED_TABLES
+from ...runtime.session import QUESTIONS_TABLES
+from ...runtime.storage import Connection, Tables, database_at
 from ...runtime.store import LEDGER_TABLES, NEVER, VOTES_TABLES, BlobStore, StoreLocation, Vote
 from .check import AT_ONCE
 from .rows import opened, pages, slices
@@ -23,7 +28,9 @@ class _Calls(NamedTuple):
 
 
 class Copied(Record):
-    """What was copied and what was there already. `other`: calls that have another value there, which stays."""
+    """What was copied and what was there already. `other`: calls that have another value there, which stays. `runs`: shared ones, in the target
+    from now on; `batches`: of requests, in the book of what was handed in.
+    """
 
     source: str
     target: str
@@ -34,6 +41,9 @@ class Copied(Record):
     calls_there: int
     uses: int
     votes: int
+    runs: int
+    batches: int
+    questions: int
     other: tuple[str, ...]
 
 
@@ -48,14 +58,20 @@ def copy(source: StoreLocation, target: StoreLocation, progress: Callable[[str],
         raise BadInput(f"{source} is both the store to copy and where to: name two.")
     target.open_blobs().prepare()
     blobs, calls, uses, votes = (0, 0, 0), _Calls(0, 0, ()), 0, 0
+    runs = batches = questions = 0
     if source.blobs != target.blobs:
         blobs = _blobs(source.open_blobs(), target.open_blobs(), progress)
     if source.database != target.database:
         calls, uses = _ledger(source, target, progress)
         votes = _votes(source, target)
+        batches = _rows(source, target, BATCH_TABLES, "batches", "id, place, handed_in, host, pid, at")
+        _rows(source, target, BATCH_TABLES, "batch_lines", "line, batch")
+        asked = "key, run, interrupt, task, question, asked, answer, who, answered, taken"
+        questions = _rows(source, target, QUESTIONS_TABLES, "questions", asked)
+        runs = _shared_runs(source, target)
     return Copied(
         source=str(source), target=str(target), blobs=blobs[0], blobs_there=blobs[1], bytes=blobs[2], calls=calls.copied,
-        calls_there=calls.there, other=calls.other, uses=uses, votes=votes,
+        calls_there=calls.there, other=calls.other, uses=uses, votes=votes, runs=runs, batches=batches, questions=questions,
     )  # fmt: skip
 
 
@@ -150,3 +166,50 @@ def _votes(source: StoreLocation, target: StoreLocation) -> int:
             target.votes().add([Vote.model_validate_json(vote) for _, vote in rows])
             for rows in pages(from_, "vote", "votes", "seq")
         )
+
+
+def _rows(source: StoreLocation, target: StoreLocation, tables: Tables, table: str, columns: str) -> int:
+    """Copy the rows of a table that the target lacks; how many those are. No other row has the key and the first of the `columns` of one."""
+    if not database_at(source.tables(tables.name), tables).there():
+        return 0
+    key, _, more = columns.partition(", ")
+    insert = f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * (more.count(',') + 2))}) ON CONFLICT DO NOTHING"
+    with opened(source, tables) as (_, from_), opened(target, tables) as (database, to):
+        return sum(
+            database.write(to, partial(_inserted, insert, rows)) for rows in pages(from_, more, table, key, first="")
+        )
+
+
+def _shared_runs(source: StoreLocation, target: StoreLocation) -> int:
+    """Copy what workers share: runs, what became of their tasks, and their events, which have other numbers there. How many runs that are."""
+    if not database_at(source.tables(SHARED_TABLES.name), SHARED_TABLES).there():
+        return 0
+    with opened(source, SHARED_TABLES) as (_, from_), opened(target, SHARED_TABLES) as (database, to):
+        runs = from_.execute("SELECT run, head, inputs, models, result FROM shared_runs").fetchall()
+        database.write(to, partial(_inserted, _RUN, runs))
+        for rows in pages(from_, "run, task, outcome, value, notes, worker, at", "outcomes", "seq"):
+            database.write(to, partial(_inserted, _OUTCOME, [row[1:] for row in rows]))
+        there: Counter[str] = Counter(dict(to.execute("SELECT run, COUNT(*) FROM events GROUP BY run").fetchall()))
+        seen: Counter[str] = Counter()
+        for rows in pages(from_, "run, event", "events", "seq"):
+            new = []
+            for _, run, event in rows:
+                seen[run] += 1
+                if seen[run] > there[run]:
+                    new.append((run, event))
+            database.write(to, partial(_inserted, "INSERT INTO events (run, event) VALUES (?, ?)", new))
+    return len(runs)
+
+
+_RUN = (
+    "INSERT INTO shared_runs (run, head, inputs, models, result) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET"
+    " models = COALESCE(shared_runs.models, excluded.models), result = COALESCE(shared_runs.result, excluded.result)"
+)
+_OUTCOME = (
+    "INSERT INTO outcomes (run, task, outcome, value, notes, worker, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (run, task) DO NOTHING"
+)
+
+
+def _inserted(statement: str, rows: list[tuple[Any, ...]], inside: Connection) -> int:
+    return sum(max(0, inside.execute(statement, row).rowcount) for row in rows)

@@ -1,6 +1,7 @@
 """Language models: opened by name, what each can do, chats that go through the ledger, batches of them."""
 
 from .abilities import common
+from .batch_book import TABLES as BATCH_TABLES
 from .capabilities import Capabilities, capabilities, probe
 from .chat import OpenAIChat
 from .load_test import Level, measure
@@ -9,6 +10,7 @@ from .probes import FEATURES, Asker, thinks
 
 __all__ = [
     "Asker",
+    "BATCH_TABLES",
     "Capabilities",
     "FEATURES",
     "Level",

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from ..storage import Connection, Tables, database_at
 
-__all__ = ["BatchBook", "Batch"]
+__all__ = ["TABLES", "Batch", "BatchBook"]
 
-_TABLES = Tables(
+TABLES = Tables(
     name="batches",
     what="the book of batches",
     statements="""
@@ -54,7 +54,7 @@ class BatchBook:
     """The batches of a store, in an SQLite file or a PostgreSQL (see `database_at`); any number of processes may use it."""
 
     def __init__(self, place: Path | str) -> None:
-        self._database = database_at(place, _TABLES)
+        self._database = database_at(place, TABLES)
 
     def write(self, id: str, place: str, lines: Collection[str]) -> None:
         """Write down a batch that is about to be handed in."""

@@ -3,7 +3,7 @@ from .engine import Engine, SharedLoop
 from .engines import ENGINES, engine_of
 from .exported import exported
 from .loop import Loop, carry
-from .shared import SharedRun
+from .shared import SHARED_TABLES, SharedRun
 from .shared_worker import SharedWorker
 from .worker import Listener
 
@@ -19,4 +19,5 @@ __all__ = [
     "engine_of",
     "exported",
     "run",
+    "SHARED_TABLES",
 ]

@@ -20,9 +20,9 @@ from ..errors import RunnerError
 from ..storage import Connection, Tables, database_at
 from ..store import StoreLocation
 
-__all__ = ["Ended", "SharedRun", "Told"]
+__all__ = ["SHARED_TABLES", "Ended", "SharedRun", "Told"]
 
-_TABLES = Tables(
+SHARED_TABLES = Tables(
     name="shared",
     what="the shared runs",
     statements="""
@@ -66,7 +66,7 @@ class SharedRun:
 
     def __init__(self, store: StoreLocation, id: str, *, worker: str = "") -> None:
         self.id, self.worker = id, worker
-        self._database = database_at(store.tables(_TABLES.name), _TABLES)
+        self._database = database_at(store.tables(SHARED_TABLES.name), SHARED_TABLES)
         self._reader = self._database.opened()
         self._reading = threading.Lock()
         self._queue: queue.SimpleQueue[tuple[dict[str, Any] | None, Ended | None, Future[None]] | None] = (
@@ -91,7 +91,7 @@ class SharedRun:
     @staticmethod
     def known(store: StoreLocation, id: str) -> bool:
         """Whether a run was begun as a shared one; looking makes no file."""
-        if not database_at(store.tables(_TABLES.name), _TABLES).there():
+        if not database_at(store.tables(SHARED_TABLES.name), SHARED_TABLES).there():
             return False
         with closing(SharedRun(store, id)) as run:
             return run.head() is not None
@@ -99,7 +99,7 @@ class SharedRun:
     @staticmethod
     def listed(store: StoreLocation) -> dict[str, bool]:
         """The ids of all shared runs, and whether they have a result; looking makes no file."""
-        database = database_at(store.tables(_TABLES.name), _TABLES)
+        database = database_at(store.tables(SHARED_TABLES.name), SHARED_TABLES)
         if not database.there():
             return {}
         with database.work() as connection:
@@ -156,9 +156,16 @@ class SharedRun:
         )
         return [Told(seq, json.loads(event)) for seq, event in rows]
 
-    def newest(self) -> int:
-        """The number of the last event; 0 before the first."""
-        return int(self._select("SELECT COALESCE(MAX(seq), 0) FROM events WHERE run = ?", self.id)[0][0])
+    def told(self) -> int:
+        """How many events there are."""
+        return int(self._select("SELECT COUNT(*) FROM events WHERE run = ?", self.id)[0][0])
+
+    def number_of(self, place: int) -> int:
+        """The number of the event at a place among them, the first at 1; 0 for place 0."""
+        if place == 0:
+            return 0
+        rows = self._select(f"SELECT seq FROM events WHERE run = ? ORDER BY seq LIMIT 1 OFFSET {place - 1}", self.id)
+        return int(rows[0][0]) if rows else 0
 
     def tell(self, event: Mapping[str, Any]) -> Future[None]:
         """Write an event, soon; from any thread."""

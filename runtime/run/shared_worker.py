@@ -329,7 +329,8 @@ class SharedWorker:
         if not await self._claims.take(f"scribe of {self._folder.id} in {self._folder.mark}"):
             return False
         if self._written is None:
-            self._written = max((int(event.get("seq", 0)) for event in self._folder.events()), default=0)
+            # by how many there are: a copy of a store numbers them anew
+            self._written = await self._following.ask(partial(self._run.number_of, self._in_folder()))
         while told := await self._following.ask(lambda: self._run.events(self._written or 0)):
             self._folder.event(*({"seq": each.seq, **each.event} for each in told))
             self._written = told[-1].seq
@@ -337,12 +338,15 @@ class SharedWorker:
 
     async def _write_down_the_rest(self) -> None:
         """See to it that the folder has everything before this worker leaves: a scribe who lives does so, one who is just leaving might not."""
-        newest, end = await self._following.ask(self._run.newest), time.monotonic() + _LEAVING
+        told, end = await self._following.ask(self._run.told), time.monotonic() + _LEAVING
         while not await self._write_down():
-            events = self._folder.events()
-            if time.monotonic() > end or (events and int(events[-1].get("seq", 0)) >= newest):
+            if time.monotonic() > end or self._in_folder() >= told:
                 return
             await asyncio.sleep(_POLL)
+
+    def _in_folder(self) -> int:
+        """How many events of the shared run the folder has; those of a process that had the run for itself have no number."""
+        return sum("seq" in event for event in self._folder.events())
 
     def request_drain(self, reason: str) -> None:
         """Take no more tasks, and leave when those under way have stopped."""

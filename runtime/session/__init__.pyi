@@ -15,7 +15,7 @@ from .events import (
     ending,
     event_of,
 )
-from .questions import Pending, Questions
+from .questions import QUESTIONS_TABLES, Pending, Questions
 from .session import Session
 
 __all__ = [
@@ -49,4 +49,5 @@ __all__ = [
     "option",
     "outcome_of",
     "settled",
+    "QUESTIONS_TABLES",
 ]

@@ -21,10 +21,10 @@ from ..records import Record
 from ..storage import Connection, Tables, database_at
 from ..store import StoreLocation
 
-__all__ = ["Pending", "Questions"]
+__all__ = ["QUESTIONS_TABLES", "Pending", "Questions"]
 
 T = TypeVar("T")
-_TABLES = Tables(
+QUESTIONS_TABLES = Tables(
     name="questions",
     what="the questions of the runs",
     version=1,
@@ -54,7 +54,7 @@ class Questions:
 
     def __init__(self, store: StoreLocation, run: str) -> None:
         self.run = run
-        self._database = database_at(store.tables(_TABLES.name), _TABLES)
+        self._database = database_at(store.tables(QUESTIONS_TABLES.name), QUESTIONS_TABLES)
 
     async def aside(self, work: Callable[[], T]) -> T:
         """What `work` on these questions gives, without keeping the event loop waiting."""

@@ -23,9 +23,11 @@ from inloop.runtime.session import Questions
 from inloop.runtime.store import Claims, StoreLocation
 
 FAKES = """
+import os
+
 import stand_ins
 
-PAUSE = 0.03
+PAUSE = float(os.environ.get("PAUSE", "0.03"))
 
 class Chat(stand_ins.StandInChat):
     def __init__(self, store): super().__init__(store, pause=PAUSE)
@@ -109,7 +111,7 @@ def test_a_run_begun_for_workers_is_finished_by_them(inloop: Any, tmp_path: Path
 def test_an_interrupted_worker_lets_go_and_another_place_goes_on(inloop: Any, tmp_path: Path) -> None:
     _, out, _ = ended(inloop(*OPT2I, "--engine", "folder"))
     run = RunFolder.open(tmp_path, tmp_path / out.strip())
-    worker = inloop("work", out.strip(), "--name", "w1")
+    worker = inloop("work", out.strip(), "--name", "w1", PAUSE="0.5")  # it is at work until it is interrupted
     until(lambda: any(event["event"] == "trial" for event in run.events()))
     code, _, err = ended(inloop("resume", out.strip()))
     assert code == 3 and "workers are on the run" in err and "inloop work" in err
