@@ -29,6 +29,7 @@ MEASUREMENTS = (
         "search",
         "curate",
         "dedup",
+        "bias",
         "encoders",
         "label",
     ),

@@ -17,7 +17,10 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="train the small models; interrupted trainings go on where they stopped")
     train.add_argument(
-        "models", nargs="*", choices=[*NAMES, "decoder", []], help="default: all; decoder: of a finished painter alone"
+        "models",
+        nargs="*",
+        choices=[*NAMES, "decoder", "cues", []],
+        help="default: all; decoder: of a finished painter alone; cues: a vqa that can be steered",
     )
     train.add_argument("--work", type=Path, default=Path("runs/mini"), help="checkpoints and cached latents")
     train.add_argument("--out", type=Path, default=HERE / "weights", help="where the finished models are written")

@@ -36,6 +36,7 @@ __all__ = [
     "Embedder",
     "Evaluator",
     "Identified",
+    "ImageClassifier",
     "ImageEditor",
     "ImageEncoder",
     "ImageGenerator",
@@ -100,6 +101,12 @@ class ImageEncoder(Identified, Protocol):
     """Unit vectors (L2 norm 1) of pictures, one each, in order; it need not know any words."""
 
     async def images(self, images: Sequence[BlobRef]) -> list[list[float]]: ...
+
+
+class ImageClassifier(Identified, Protocol):
+    """Names the class of each picture, in order; `scores` of a `Prediction` are by the labels that it knows, None where it gives none."""
+
+    async def classify(self, images: Sequence[BlobRef]) -> list[Prediction]: ...
 
 
 class Embedder(ImageEncoder, Protocol):

@@ -21,7 +21,8 @@ BELOW = {
     "mini": {"runtime", "prompts", "tools", "agents"},  # agents: to measure mini-writer in its roles
     "agents": {"runtime", "prompts", "tools"},
     "evaluators": {"runtime", "prompts", "tools", "agents"},
-    "graphs": {"runtime", "prompts", "tools", "agents", "evaluators"},
+    # mini: a loop may have drawn pictures where it is given none (graphs.bias); nothing of mini imports evaluators or graphs
+    "graphs": {"runtime", "prompts", "tools", "agents", "evaluators", "mini"},
     "app": {"runtime", "prompts", "tools", "agents", "evaluators", "graphs"},
 }
 LUMBER = {"utils", "util", "common", "core", "helpers", "misc", "base_utils"}

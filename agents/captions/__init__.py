@@ -4,6 +4,7 @@ from .answer_prompt import PRESETS, PresetName, answering_messages, written_ther
 from .caption_answerer import CaptionAnswerer, Vote
 from .caption_writer import CaptionJudge, CaptionReader, CaptionWriter
 from .choices import meant_choice
+from .class_namer import ClassNamer
 from .follow_up import FollowUp, LLMFollowUp, PlainFollowUp
 from .neighbour_captioner import write_captions
 from .replies import is_untold, short_answer
@@ -15,6 +16,7 @@ __all__ = [
     "CaptionJudge",
     "CaptionReader",
     "CaptionWriter",
+    "ClassNamer",
     "FollowUp",
     "LLMFollowUp",
     "LLMSupport",

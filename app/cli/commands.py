@@ -84,6 +84,9 @@ COMMANDS = {
         loop="label",
     ),
     "encoders": Command("compare encoders of pictures on your own labelled set", "encoders.command", "encoders"),
+    "bias": Command(
+        "what models look at: shape or texture, frequencies, noise, changes", "bias.command", "bias", loop="bias"
+    ),
     "select": Command("choose a few prompts, rows or pictures that stand for all", "curate.select", "select"),
     "certify": Command("recompute published figures from published raw answers", "score.certify", "certify"),
     "index": Command("bring a folder of documents into an index", "rag.index", "index", loop="index"),

@@ -26,13 +26,14 @@ _STEPS = 1000
 
 
 class Probe(Record):
-    """A probe on the test pictures. `strength` is the penalty chosen, `validation` the accuracy of each one there.
+    """A probe on the test pictures; `answers` are the classes it names. `strength` is the penalty chosen, `validation` the accuracy of each one there.
 
     `at_edge`: the chosen one is the smallest or the largest tried, so that a better one may lie beyond. `converged`: the last fit ended
     before its 1,000 steps did.
     """
 
     reading: Reading
+    answers: tuple[str, ...]
     strength: float
     validation: dict[float, float]
     at_edge: bool
@@ -78,6 +79,7 @@ def linear_probe(
     answers, converged = _fit(x, y, at, best)
     return Probe(
         reading=read(answers, truth),
+        answers=tuple(str(each) for each in answers),
         strength=best,
         validation=accuracies,
         at_edge=len(accuracies) > 1 and best in (min(accuracies), max(accuracies)),

@@ -16,6 +16,7 @@ STEPS = {
     "layout": 2_300,
     "painter": 6_000,
     "vqa": 15_650,
+    "cues": 700,
     "clip": 1_050,
     "writer": 760,
     "answerer": 650,
@@ -36,7 +37,7 @@ def train(
 ) -> None:
     """Train `models` (default: all) and write them under `out`; painter, vqa, writer and promptcap can go on from finished ones under `start`.
 
-    "decoder" is that of a finished painter alone.
+    "decoder" is that of a finished painter alone; "cues" is a vqa trained on to answer by outline or by surface, and is not bundled.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if threads:
@@ -81,6 +82,17 @@ def train(
             from .train_vqa import train_vqa
 
             train_vqa(work, out / "vqa", steps=count, device=device, start=begun, report=report)
+        elif name == "cues":
+            from .train_cues import train_cues
+
+            train_cues(
+                work,
+                out / "cues",
+                steps=count,
+                device=device,
+                start=start / "vqa" if start else WEIGHTS / "vqa",
+                report=report,
+            )
         elif name == "clip":
             from .train_clip import train_clip
 

@@ -50,6 +50,7 @@ CALL_KINDS: Registry[CallKind] = Registry(
         "score": CallKind("a picture scored for a text by a function"),
         "student": CallKind("a student's answer to a text"),
         "rerank": CallKind("how well a passage answers a query"),
+        "classification": CallKind("the class of a picture, by a classifier's own labels"),
         "nli": CallKind("whether a text entails another"),
     },
 )

@@ -75,6 +75,7 @@ KINDS: Registry[WeightKind] = Registry(
             types=_ENCODERS,
             bundled="mini-clip",
         ),
+        "classifier": WeightKind(wanted="an image classifier of transformers such as microsoft/resnet-18"),
         "promptcap": WeightKind(
             wanted="a captioner such as Salesforce/instructblip-flan-t5-xl or Qwen/Qwen2.5-VL-3B-Instruct",
             bundled="mini-promptcap",

@@ -2,6 +2,7 @@
 
 from .captioners import each_caption, open_captioner
 from .certificate import Certificate, CertifiedJudge, Figures
+from .classifier import FunctionClassifier, PictureClassifier, open_classifier
 from .detector import COCO, ObjectDetector, coco_name, open_detector
 from .drawn_world import drawn_distance, drawn_ground, foreign_note, is_drawn
 from .ensemble import EnsembleVQA, probability
@@ -21,7 +22,9 @@ __all__ = [
     "DetectorTags",
     "EnsembleVQA",
     "Figures",
+    "FunctionClassifier",
     "ObjectDetector",
+    "PictureClassifier",
     "READERS",
     "RapidOCR",
     "VisionVQA",
@@ -34,6 +37,7 @@ __all__ = [
     "is_detector",
     "is_drawn",
     "open_captioner",
+    "open_classifier",
     "open_detector",
     "open_ocr",
     "open_page_reader",

@@ -1,0 +1,15 @@
+from .config import MEASURES, BiasConfig
+from .loop import bias
+from .result import BandPoint, BiasResult, BiasTask, ChangeEffect, CurvePoint, Sample
+
+__all__ = [
+    "BandPoint",
+    "BiasConfig",
+    "BiasResult",
+    "BiasTask",
+    "ChangeEffect",
+    "CurvePoint",
+    "MEASURES",
+    "Sample",
+    "bias",
+]
