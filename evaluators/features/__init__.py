@@ -3,7 +3,7 @@
 from .checks import Features, Labels
 from .few_shot import FewShot, k_shot
 from .nearest import knn
-from .probe import STRENGTHS, Probe, linear_probe, require_sklearn
+from .probe import STRENGTHS, Penalty, Probe, chosen_penalty, linear_probe, probes
 from .ranking import Pair, Ranking, ranking
 from .readings import Reading, read
 from .zero_shot import zero_shot
@@ -14,14 +14,16 @@ __all__ = [
     "FewShot",
     "Labels",
     "Pair",
+    "Penalty",
     "Probe",
+    "chosen_penalty",
     "Ranking",
     "Reading",
     "k_shot",
     "knn",
     "linear_probe",
+    "probes",
     "ranking",
     "read",
-    "require_sklearn",
     "zero_shot",
 ]

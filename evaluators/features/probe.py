@@ -6,37 +6,40 @@ validation pictures, and the probe is then fitted to training and validation pic
 
 from __future__ import annotations
 
-import warnings
-from importlib.util import find_spec
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...runtime.errors import BadInput, PrerequisiteError
+from ...runtime.errors import BadInput
 from ...runtime.records import Record
-from .checks import Features, Labels, checked_pair, normed
+from .checks import Features, Labels, checked, checked_pair, normed
 from .readings import Reading, read
+from .softmax_regression import fits
 
-__all__ = ["STRENGTHS", "Probe", "linear_probe", "require_sklearn"]
+__all__ = ["STRENGTHS", "Penalty", "Probe", "chosen_penalty", "linear_probe", "probes"]
 
 STRENGTHS: tuple[float, ...] = tuple(10.0**power for power in range(-6, 4))
 """The penalties that are tried: the weight of half the squared norm beside the sum of the pictures' losses."""
-_STEPS = 1000
 
 
-class Probe(Record):
-    """A probe on the test pictures; `answers` are the classes it names. `strength` is the penalty chosen, `validation` the accuracy of each one there.
+class Penalty(Record):
+    """The penalty that validation pictures chose: `strength`, and the accuracy of each one there.
 
-    `at_edge`: the chosen one is the smallest or the largest tried, so that a better one may lie beyond. `converged`: the last fit ended
-    before its 1,000 steps did.
+    `at_edge`: it is the smallest or the largest tried, so that a better one may lie beyond.
     """
 
-    reading: Reading
-    answers: tuple[str, ...]
     strength: float
     validation: dict[float, float]
     at_edge: bool
+
+
+class Probe(Record):
+    """A probe on the test pictures; `answers` are the classes it names. `converged`: the last fit ended before its 500 steps did."""
+
+    reading: Reading
+    answers: tuple[str, ...]
+    penalty: Penalty
     converged: bool
 
 
@@ -63,37 +66,66 @@ def linear_probe(
 
     Raises:
         BadInput: shapes, values or classes that do not fit, a class of one picture, or no penalty above 0.
-        PrerequisiteError: scikit-learn is not installed.
     """
-    require_sklearn()
-    x, y, at, truth = checked_pair(train, train_labels, test, test_labels)
+    checked_pair(train, train_labels, test, test_labels)
+    penalty = chosen_penalty(train, train_labels, strengths=strengths, held_out=held_out, seed=seed)
+    return probes(train, train_labels, {"test": (test, test_labels)}, [penalty])[0]["test"]
+
+
+def chosen_penalty(
+    train: Features,
+    labels: Labels,
+    *,
+    strengths: tuple[float, ...] = STRENGTHS,
+    held_out: float = 0.2,
+    seed: int = 0,
+) -> Penalty:
+    """The penalty whose probe of the rest of `train` (n, d) answers its validation pictures best; see `linear_probe`.
+
+    Raises:
+        BadInput: as `linear_probe`.
+    """
+    x, y = checked(train, labels, "train")
     if not strengths or min(strengths) <= 0 or not 0 < held_out < 1:
         raise BadInput(f"strengths={strengths!r} must be above 0, and held_out={held_out!r} between 0 and 1.")
-    x, at = normed(x), normed(at)
+    x, numbers = normed(x), np.unique(y, return_inverse=True)[1]
     validation = _held_out(y, held_out, seed)
-    accuracies = {}
-    for strength in sorted(strengths):
-        answers, _ = _fit(x[~validation], y[~validation], x[validation], strength)
-        accuracies[strength] = float((answers == y[validation]).mean())
+    accuracies = {
+        fit.penalty: float((fit.answers(x[validation]) == numbers[validation]).mean())
+        for fit in fits(x[~validation], numbers[~validation], strengths)
+    }
     best = max(accuracies, key=lambda strength: (accuracies[strength], strength))
-    answers, converged = _fit(x, y, at, best)
-    return Probe(
-        reading=read(answers, truth),
-        answers=tuple(str(each) for each in answers),
+    return Penalty(
         strength=best,
-        validation=accuracies,
+        validation=dict(sorted(accuracies.items())),
         at_edge=len(accuracies) > 1 and best in (min(accuracies), max(accuracies)),
-        converged=converged,
     )
 
 
-def require_sklearn() -> None:
-    """Raise `PrerequisiteError` where scikit-learn is missing, which fits the probe."""
-    if find_spec("sklearn") is None:
-        raise PrerequisiteError(
-            "a linear probe is fitted by the package 'scikit-learn', which is not installed",
-            remedy="pip install 'inloop[encoders]'.",
+def probes(
+    train: Features, labels: Labels, tests: Mapping[str, tuple[Features, Labels]], penalties: Sequence[Penalty]
+) -> list[dict[str, Probe]]:
+    """By penalty the probe of all of `train`, asked about each of the `tests`; equal penalties are fitted once.
+
+    Raises:
+        BadInput: as `linear_probe`.
+    """
+    pairs = {name: checked_pair(train, labels, *test) for name, test in tests.items()}
+    x, y = checked(train, labels, "train")
+    x, (names, numbers) = normed(x), np.unique(y, return_inverse=True)
+    by_strength = {fit.penalty: fit for fit in fits(x, numbers, [*{each.strength for each in penalties}])}
+
+    def asked(penalty: Penalty, at: Features, truth: Labels) -> Probe:
+        fit = by_strength[penalty.strength]
+        answers = names[fit.answers(normed(np.asarray(at)))]
+        return Probe(
+            reading=read(answers, truth),
+            answers=tuple(str(each) for each in answers),
+            penalty=penalty,
+            converged=fit.converged,
         )
+
+    return [{name: asked(penalty, at, truth) for name, (_, _, at, truth) in pairs.items()} for penalty in penalties]
 
 
 def _held_out(y: Labels, share: float, seed: int) -> NDArray[np.bool_]:
@@ -108,15 +140,3 @@ def _held_out(y: Labels, share: float, seed: int) -> NDArray[np.bool_]:
             )
         chosen[places[: min(max(1, round(share * len(places))), len(places) - 1)]] = True
     return chosen
-
-
-def _fit(x: NDArray[np.float64], y: Labels, at: NDArray[np.float64], strength: float) -> tuple[Labels, bool]:
-    """The answers (m,) of a probe, and whether its fit converged."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    model: Any = LogisticRegression(C=1 / strength, max_iter=_STEPS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(x, y)
-    return np.asarray(model.predict(at)), int(np.max(model.n_iter_)) < _STEPS

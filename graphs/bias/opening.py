@@ -6,7 +6,6 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from ...agents.captions import ClassNamer
-from ...evaluators.features import require_sklearn
 from ...runtime.errors import BadInput
 from ...runtime.llm import open_chat
 from ...runtime.protocols import TextEmbedder
@@ -85,7 +84,6 @@ def open_answerer(config: BiasConfig, session: Session, spec: str, pictures: Pic
     manner, name = manner_of(spec, session.settings)
     classes = pictures.classes
     if manner == "probe":
-        require_sklearn()
         if not pictures.learn:
             raise BadInput(
                 f"{spec!r} is asked by a linear probe, and there is nothing to learn from: give --learn SET."

@@ -15,7 +15,7 @@ class CompareConfig(RunConfig):
     SUBJECT: ClassVar[str] = "encoders"
     FROM_SETTINGS: ClassVar[tuple[str, ...]] = ()
 
-    in_flight: Annotated[int, option("encoders at once", flag=False, ge=1, le=1)] = 1
+    in_flight: Annotated[int, option("encoders at once, of which one passes pictures", flag=False, ge=1, le=2)] = 2
     encoders: Annotated[
         tuple[str, ...],
         option("mini, FAMILY:MODEL, a folder, a hub id or module:object", metavar="ENCODER", min_length=1),

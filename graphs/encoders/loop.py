@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...evaluators.features import k_shot, knn, linear_probe, ranking, require_sklearn, zero_shot
+from ...evaluators.features import chosen_penalty, k_shot, knn, probes, ranking, zero_shot
 from ...evaluators.stats import Estimate
 from ...runtime.display import counted
 from ...runtime.errors import BadInput
@@ -55,10 +55,10 @@ class _Context:
     train: _Set
     test: _Set
     shifted: dict[str, _Set]
+    passing: asyncio.Lock
 
 
 def _specs(config: CompareConfig) -> Mapping[str, str]:
-    require_sklearn()
     twice = next((spec for spec in config.encoders if config.encoders.count(spec) > 1), None)
     if twice is not None:
         raise BadInput(f"the encoder {twice!r} is named twice: name it once.")
@@ -106,7 +106,7 @@ def _open(config: CompareConfig, session: Session) -> _Context:
     _check(config, train, {"the test set": test, **shifted})
     if note := foreign_note({"encoders": [*opened.values()]}, _shown(session, train)):
         session.emit(Warned(text=note))
-    return _Context(config, session, opened, train, test, shifted)
+    return _Context(config, session, opened, train, test, shifted, asyncio.Lock())
 
 
 def _check(config: CompareConfig, train: _Set, tested: Mapping[str, _Set]) -> None:
@@ -172,30 +172,34 @@ async def _judge(context: _Context, id: str, spec: str) -> EncoderTask | None:
     sets = {"train": context.train, "test": context.test, **{f"shifted {n}": s for n, s in context.shifted.items()}}
     of, done = sum(len(each.images) for each in sets.values()), 0
     features = {}
-    for name, each in sets.items():
-        rows: list[list[float]] = []
-        for start in range(0, len(each.images), _CHUNK):
-            rows += await encoder.images(each.images[start : start + _CHUNK])
-            done = done + len(each.images[start : start + _CHUNK])
-            context.session.emit(Progressed(text=f"pictures by {spec}", done=done, of=of))
-        features[name] = np.array(rows, dtype=np.float64)
+    async with context.passing:  # what is made of the features of one encoder is made beside the passes of the next
+        for name, each in sets.items():
+            rows: list[list[float]] = []
+            for start in range(0, len(each.images), _CHUNK):
+                rows += await encoder.images(each.images[start : start + _CHUNK])
+                done = done + len(each.images[start : start + _CHUNK])
+                context.session.emit(Progressed(text=f"pictures by {spec}", done=done, of=of))
+            features[name] = np.array(rows, dtype=np.float64)
     zero, why = await _by_name(context, encoder, features["test"])
     if why:
         context.session.notes.append(f"{spec} has no zero-shot accuracy: {why}.")
     x, y, at, truth = features["train"], context.train.labels, features["test"], context.test.labels
 
     def judged() -> EncoderTask:
-        probes = [linear_probe(x, y, at, truth, seed=seed) for seed in range(config.seeds)]
+        penalties = [chosen_penalty(x, y, seed=seed) for seed in range(config.seeds)]
+        tests = {"test": (at, truth)}
+        tests |= {name: (features[f"shifted {name}"], each.labels) for name, each in context.shifted.items()}
+        by_seed = probes(x, y, tests, penalties)
         few = k_shot(x, y, at, truth, k=config.shots, draws=config.draws)
-        first = probes[0]
+        first = by_seed[0]["test"]
         return EncoderTask(
             id=id,
             encoder=spec,
             size=x.shape[1],
             probe=first.reading.accuracy,
-            penalty=first.strength,
-            penalty_at_edge=first.at_edge,
-            probe_by_seed=tuple(float(np.mean(each.reading.correct)) for each in probes),
+            penalty=first.penalty.strength,
+            penalty_at_edge=first.penalty.at_edge,
+            probe_by_seed=tuple(float(np.mean(each["test"].reading.correct)) for each in by_seed),
             correct=first.reading.correct,
             worst_class=first.reading.worst[0],
             worst=first.reading.worst[1],
@@ -204,10 +208,7 @@ async def _judge(context: _Context, id: str, spec: str) -> EncoderTask | None:
             k_shot_spread=few.spread or 0.0,
             zero_shot=zero,
             no_zero_shot=why,
-            shifted={
-                name: linear_probe(x, y, features[f"shifted {name}"], each.labels).reading.accuracy
-                for name, each in context.shifted.items()
-            },
+            shifted={name: by_seed[0][name].reading.accuracy for name in context.shifted},
         )
 
     return await asyncio.to_thread(judged)

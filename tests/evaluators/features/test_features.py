@@ -5,10 +5,10 @@ from math import erf, sqrt
 import numpy as np
 import pytest
 
-from inloop.evaluators.features import k_shot, knn, linear_probe, ranking, zero_shot
+from inloop.evaluators.features import chosen_penalty, k_shot, knn, linear_probe, probes, ranking, zero_shot
+from inloop.evaluators.features.softmax_regression import fits
 from inloop.runtime.errors import BadInput
 
-pytest.importorskip("sklearn", reason="probes are fitted by scikit-learn: pip install 'inloop[encoders]'")
 AXES = np.eye(2)
 
 
@@ -35,7 +35,7 @@ def test_clouds_that_lie_apart_are_told_apart_by_each():
     probe = linear_probe(x, y, at, truth)
     for reading in (probe.reading, knn(x, y, at, truth), k_shot(x, y, at, truth, k=2).reading):
         assert reading.accuracy.value == 1.0 and reading.mean_per_class == 1.0 and reading.accuracy.n == 40
-    assert probe.converged and probe.strength in probe.validation
+    assert probe.converged and probe.penalty.strength in probe.penalty.validation
 
 
 def test_labels_at_random_are_answered_by_chance():
@@ -55,10 +55,49 @@ def test_the_penalty_is_chosen_on_validation_and_never_by_the_test_pictures():
     x, y = clouds(120, 0, noise=0.6)
     at, truth = clouds(60, 1, noise=0.6)
     one, other = linear_probe(x, y, at, truth), linear_probe(x, y, at, np.roll(truth, 1))
-    assert one.strength == other.strength and one.validation == other.validation
-    assert one.validation[one.strength] == max(one.validation.values())
+    assert one.penalty == other.penalty
+    assert one.penalty.validation[one.penalty.strength] == max(one.penalty.validation.values())
     assert one.reading.accuracy.value > other.reading.accuracy.value
-    assert linear_probe(x, y, at, truth, strengths=(1000.0, 100.0)).at_edge
+    assert linear_probe(x, y, at, truth, strengths=(1000.0, 100.0)).penalty.at_edge
+
+
+@pytest.mark.parametrize("narrow", [1.0, 0.01])
+@pytest.mark.parametrize("width", [16, 300])
+def test_a_fit_is_that_of_scikit_learn(width, narrow):
+    """Also where nearly all of a vector is what all share, as with features of encoders, and where it has more numbers than there are pictures."""
+    linear_model = pytest.importorskip("sklearn.linear_model", reason="scikit-learn: pip install 'inloop[students]'")
+    x, y = clouds(200, 0, width=width, noise=0.5)
+    x = np.linspace(1, 2, width) + narrow * x
+    at = np.linspace(1, 2, width) + narrow * clouds(100, 1, width=width, noise=0.5)[0]
+    numbers = np.unique(y, return_inverse=True)[1]
+    ours = {fit.penalty: fit for fit in fits(x, numbers, (1e-3, 1.0, 100.0))}
+    for penalty, fit in ours.items():
+        known = linear_model.LogisticRegression(C=1 / penalty, max_iter=100_000, tol=1e-8).fit(x, numbers)
+
+        def objective(weights, intercept, penalty=penalty):
+            scores = x @ weights + intercept
+            logs = scores - np.log(np.exp(scores - scores.max(axis=1)[:, None]).sum(axis=1))[:, None]
+            logs -= scores.max(axis=1)[:, None]
+            return 0.5 * penalty * (weights**2).sum() - logs[np.arange(len(x)), numbers].sum()
+
+        least = objective(known.coef_.T, known.intercept_)
+        assert fit.converged and objective(fit.weights, fit.intercept) < least + 0.002 * len(x)
+        if penalty >= 1:  # with hardly any, and fewer pictures than numbers, much is as good as the best
+            assert (fit.answers(at) == known.predict(at)).mean() >= 0.95
+    assert len(ours) == 3
+
+
+def test_one_fit_is_asked_about_any_number_of_sets():
+    x, y = clouds(120, 0, noise=0.6)
+    tests = {"near": clouds(60, 1, noise=0.6), "far": clouds(40, 2, noise=1.5)}
+    penalties = [chosen_penalty(x, y, seed=seed) for seed in (0, 1)]
+    first, second = probes(x, y, tests, penalties)
+    alone = linear_probe(x, y, *tests["far"], seed=0)
+    assert first["far"].reading.accuracy.n == 40 and first["near"].penalty == penalties[0]
+    assert abs(alone.reading.accuracy.value - first["far"].reading.accuracy.value) <= 0.05
+    assert second["near"].penalty == penalties[1]
+    with pytest.raises(BadInput, match="'class 9'"):
+        probes(x, y, {"other": (tests["far"][0], np.full(40, "class 9"))}, penalties)
 
 
 def test_neighbours_are_weighed_by_their_nearness():

@@ -8,10 +8,8 @@ import pytest
 from PIL import Image
 
 from inloop.graphs.encoders import encoders
-from inloop.runtime.errors import BadInput, PrerequisiteError
+from inloop.runtime.errors import BadInput
 from inloop.runtime.settings import Settings
-
-pytest.importorskip("sklearn", reason="probes are fitted by scikit-learn: pip install 'inloop[encoders]'")
 
 COLORS = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 SHARP = """
@@ -93,16 +91,6 @@ def test_a_picture_that_is_learned_from_is_not_tested(tmp_path: Path, parts: str
     assert result.test == 17 and any("1 picture of the test set left out" in note for note in result.notes)
     with pytest.raises(BadInput, match="each picture of the test set"):
         encoders(f"{parts}:Sharp", on=str(on), test=str(on), settings=settings)
-
-
-def test_without_scikit_learn_nothing_is_begun(
-    tmp_path: Path, parts: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    on = str(folder_of(tmp_path / "on", 6, 0))
-    monkeypatch.setattr("inloop.evaluators.features.probe.find_spec", lambda name: None)
-    with pytest.raises(PrerequisiteError, match="scikit-learn"):
-        encoders(f"{parts}:Sharp", on=on, settings=settings)
-    assert "colour_encoders" not in sys.modules
 
 
 def test_what_cannot_be_compared_is_refused_before_anything_is_computed(
