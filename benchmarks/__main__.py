@@ -30,6 +30,7 @@ MEASUREMENTS = (
         "curate",
         "dedup",
         "bias",
+        "capacity",
         "encoders",
         "label",
     ),

@@ -97,6 +97,9 @@ COMMANDS = {
     "llm2llm": Command(
         "have a teacher write the rows that a small model gets wrong", "llm2llm.command", "llm2llm", loop="llm2llm"
     ),
+    "capacity": Command(
+        "whether facts fit a student, or are better looked up", "capacity.command", "capacity", loop="capacity"
+    ),
     "rescore": Command(
         "judge the teacher's replies of a llm2llm run again, by other thresholds; nothing is asked anew",
         "llm2llm.rescore",

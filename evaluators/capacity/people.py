@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from ...runtime.errors import BadInput
 
-__all__ = ["People", "Piece", "draw_people"]
+__all__ = ["People", "Piece", "draw_people", "invented"]
 
 Part = Literal["text", "name", "value"]
 
@@ -107,7 +107,7 @@ def draw_people(count: int, *, names: int = 64, values: tuple[int, ...] = (32, 3
         raise BadInput(f"attributes of {values} values: give 1 to {len(_ATTRIBUTES)} numbers of 2 or more.")
     if not 1 <= count <= names**3:
         raise BadInput(f"{count} people and {names}^3 names: give 1 person or more, and at least as many names.")
-    words = _invented(3 * names + sum(values))
+    words = invented(3 * names + sum(values))
     pools = [tuple(itertools.islice(words, size)) for size in (names, names, names, *values)]
     rng = random.Random(f"people/{seed}")
     chosen = rng.sample(range(names**3), count)
@@ -121,7 +121,7 @@ def draw_people(count: int, *, names: int = 64, values: tuple[int, ...] = (32, 3
     )
 
 
-def _invented(count: int) -> itertools.islice[str]:
+def invented(count: int) -> itertools.islice[str]:
     """`count` words of three syllables, each once, the same each time."""
     syllables = [onset + vowel for onset, vowel in itertools.product(_ONSETS, _VOWELS)]
     words = ["".join(each) for each in itertools.product(syllables, repeat=3)]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ...agents.rows import ChatTeacher
-from ...runtime.records import Record
+from ...evaluators.capacity import student_fit
+from ...runtime.protocols import Student
+from ...runtime.records import Record, Row
 from ...runtime.session import Session
 from ...runtime.settings import Settings
 from ...runtime.text import lines_of
 from ...runtime.transport import estimate as tokens_of
+from ...tools.students import LoraStudent
+from ...tools.tasks import Task
 from .arms import ARMS, arms_of
 from .config import Llm2LlmConfig
 from .context import ArmContext
@@ -40,6 +45,7 @@ class Plan(Record):
     """What a run would ask. `mistakes`: seeds that are wrong now; `example`: the first question to the teacher, empty for an oracle.
 
     `expected`: when every step finds as many mistakes as the first; `most`: when all seeds are wrong and every attempt is used.
+    `capacity`: that the seeds are more facts than the student can hold; empty where they are classes, or where that is not certain.
     """
 
     seeds: int
@@ -51,6 +57,7 @@ class Plan(Record):
     most: Estimated
     note: str
     example: str
+    capacity: str = ""
 
     def __str__(self) -> str:
         lines = [
@@ -61,6 +68,8 @@ class Plan(Record):
             tokens = f"{asked.input_tokens} tokens in, {asked.output_tokens} out"
             lines.append(f"  {name:<9} {asked.calls} teacher calls, {tokens}, {money}")
         lines.append(f"  {self.note}")
+        if self.capacity:
+            lines.append(f"  {self.capacity}")
         if self.example:
             lines += ["", "  the first question to the teacher:", ""]
             lines += [f"    {line}" for line in lines_of(self.example)]
@@ -111,6 +120,18 @@ async def estimate(config: Llm2LlmConfig, settings: Settings) -> Plan:
         if teacher
         else "an oracle draws rows: the teacher costs nothing",
         example=example,
+        capacity=_capacity(models.student, source.task, parts.seeds),
+    )
+
+
+def _capacity(student: Student, task: Task, seeds: Sequence[Row]) -> str:
+    if task.classes or not isinstance(student, LoraStudent):
+        return ""
+    fit = student_fit(student, seeds).fit
+    return (
+        f"as facts to be remembered the seeds do not fit this student: {fit.why}"
+        if fit.verdict == "does not fit"
+        else ""
     )
 
 

@@ -10,14 +10,19 @@ Sources: LoRA (Hu et al. 2021, arXiv 2106.09685); training from the base model e
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
+from ...runtime.batcher import Batcher
 from ...runtime.errors import PrerequisiteError
-from ...runtime.records import Prediction, Row
+from ...runtime.records import Cost, Prediction, Row
+from ...runtime.session import settled
+from ...runtime.store import Call
+from ..models import quiet
 from ..training import Recipe
 from .neural import NeuralStudent
 
@@ -25,6 +30,7 @@ __all__ = ["LoraRecipe", "LoraStudent"]
 
 _RATES = {"lora": 1e-3, "full": 1e-4}
 _TOGETHER = 256  # labels times texts that are scored in one forward pass
+_READ = 32  # rows whose losses are read in one forward pass
 
 
 class LoraRecipe(Recipe):
@@ -122,8 +128,12 @@ class LoraStudent(NeuralStudent):
         return dict(self._base_net().state_dict())
 
     def _fresh_net(self) -> Any:
+        return self._to_train(self._base_net())
+
+    def _to_train(self, base: Any) -> Any:
+        """The base model with its adapter, where the method is one."""
         if self.recipe.method == "full":
-            return self._base_net()
+            return base
         peft = _peft()
         config = peft.LoraConfig(
             r=self.recipe.rank,
@@ -132,7 +142,66 @@ class LoraStudent(NeuralStudent):
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         )
-        return peft.get_peft_model(self._base_net(), config)
+        return peft.get_peft_model(base, config)
+
+    def trained_parameters(self) -> int:
+        """How many numbers a training changes; no weight is read for it.
+
+        Raises:
+            PrerequisiteError: the model's config cannot be had, or a package is missing.
+        """
+        import torch
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        with quiet(), torch.device("meta"):
+            model = self._to_train(AutoModelForCausalLM.from_config(self.weights.load(AutoConfig)))
+        return sum(value.numel() for value in model.parameters() if value.requires_grad)
+
+    async def losses(self, rows: Sequence[Row]) -> list[float]:
+        """The summed cross entropy of each row's completion and its end mark in nats: how much of it the student does not know.
+
+        Raises:
+            BadInput: not trained yet, or a row that does not fit the task or the model.
+        """
+        checked = self.check(rows)
+        _ = self.folder
+        batcher: Batcher[Row, tuple[float, float]] = Batcher(
+            self._row_losses, name=self.model, max_batch=_TOGETHER, linger=0.02
+        )
+        try:
+            return await settled([self._row_loss(row, batcher) for row in checked])
+        finally:
+            await batcher.aclose()
+
+    async def _row_loss(self, row: Row, batcher: Batcher[Row, tuple[float, float]]) -> float:
+        inputs = {"text": row.text, "completion": self.task.completion(row)}
+        call = Call(kind="student", model=self.model, revision=self.revision, params={"loss": True}, inputs=inputs)
+
+        async def compute() -> tuple[Any, Cost]:
+            loss, seconds = await batcher.submit(row)
+            return loss, Cost(calls=1, seconds=seconds)
+
+        value, _ = await self._store.ledger.once(call, compute)
+        return float(value)
+
+    def _row_losses(self, rows: list[Row]) -> list[tuple[float, float]]:
+        """Of each row its loss and its share of the time in seconds."""
+        import torch
+
+        with self._working:
+            device, started = self._ready(), time.perf_counter()
+            losses = torch.zeros(len(rows), dtype=torch.double)
+            with torch.inference_mode():
+                for start in range(0, len(rows), _READ):
+                    some = self._batch([self._example(row) for row in rows[start : start + _READ]])
+                    batch = {name: value.to(device) for name, value in some.items()}
+                    labels = batch["labels"][:, 1:]
+                    given = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
+                    likely = self._net(**given, use_cache=False).logits[:, :-1].float().log_softmax(-1)
+                    each = -likely.gather(2, labels.clamp(min=0)[..., None]).squeeze(2) * (labels != -100)
+                    losses[start : start + _READ] = each.double().sum(1).cpu()
+            share = (time.perf_counter() - started) / len(rows)
+        return [(loss, share) for loss in losses.tolist()]
 
     def _write(self, model: Any, out: Path) -> None:
         # the base by its name, and not where it lay on this machine: configs and the card that peft writes tell it

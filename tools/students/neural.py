@@ -186,20 +186,7 @@ class NeuralStudent(StoredStudent):
     def _served(self, texts: list[str], scores: bool) -> list[tuple[Prediction, float]]:
         import torch
 
-        if self._settings.threads is not None:
-            torch.set_num_threads(self._settings.threads)
-        device = torch_device(self._settings.device)
-        if self._net is None:
-            try:
-                with quiet():
-                    self._net = self._load(device)
-            except InloopError:
-                raise
-            except Exception as error:
-                raise PrerequisiteError(
-                    f"the student in {str(self.folder)!r} cannot be loaded ({type(error).__name__}: {error})",
-                    remedy="train it again.",
-                ) from error
+        device = self._ready()
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         answers: dict[int, Prediction] = {}
         started = time.perf_counter()
@@ -215,6 +202,30 @@ class NeuralStudent(StoredStudent):
             raise CallFailed(f"{self.model} failed with {type(error).__name__}: {error}") from error
         share = (time.perf_counter() - started) / len(texts)
         return [(answers[place], share) for place in range(len(texts))]
+
+    def _ready(self) -> str:
+        """The device, with the trained model loaded on it.
+
+        Raises:
+            PrerequisiteError: it cannot be loaded.
+        """
+        import torch
+
+        if self._settings.threads is not None:
+            torch.set_num_threads(self._settings.threads)
+        device = torch_device(self._settings.device)
+        if self._net is None:
+            try:
+                with quiet():
+                    self._net = self._load(device)
+            except InloopError:
+                raise
+            except Exception as error:
+                raise PrerequisiteError(
+                    f"the student in {str(self.folder)!r} cannot be loaded ({type(error).__name__}: {error})",
+                    remedy="train it again.",
+                ) from error
+        return device
 
     def fresh(self) -> Self:
         """See `StoredStudent`; the tokenizer is shared."""
