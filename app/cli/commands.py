@@ -87,6 +87,12 @@ COMMANDS = {
     "bias": Command(
         "what models look at: shape or texture, frequencies, noise, changes", "bias.command", "bias", loop="bias"
     ),
+    "steer-vlm": Command(
+        "the wording of a question that makes a vision-language model look at shape, or at texture",
+        "steer.command",
+        "steer_vlm",
+        loop="steer_vlm",
+    ),
     "select": Command("choose a few prompts, rows or pictures that stand for all", "curate.select", "select"),
     "certify": Command("recompute published figures from published raw answers", "score.certify", "certify"),
     "index": Command("bring a folder of documents into an index", "rag.index", "index", loop="index"),

@@ -1,5 +1,6 @@
 from .config import MEASURES, BiasConfig
 from .loop import bias
+from .pictures import conflicts_of
 from .result import BandPoint, BiasResult, BiasTask, ChangeEffect, CurvePoint, Sample
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "MEASURES",
     "Sample",
     "bias",
+    "conflicts_of",
 ]

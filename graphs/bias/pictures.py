@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...runtime.session import Session
     from .config import BiasConfig
 
-__all__ = ["Conflict", "Labelled", "Pictures", "read_all"]
+__all__ = ["Conflict", "Labelled", "Pictures", "conflicts_of", "read_all"]
 
 _GEIRHOS = re.compile(r"(?P<shape>[a-z_ ]+?)\d*-(?P<texture>[a-z_ ]+?)\d*", re.IGNORECASE)
 _CONFLICTS = 320  # of the drawn set, of which a quarter are patterns: each pair of two things once

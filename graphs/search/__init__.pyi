@@ -1,6 +1,6 @@
 from .config import SearchConfig
-from .loop import search
+from .loop import Searches, compared, search, search_one, texts_of
 from .result import SearchResult
 from .search_task import SearchTask
 
-__all__ = ["SearchConfig", "SearchResult", "SearchTask", "search"]
+__all__ = ["SearchConfig", "SearchResult", "SearchTask", "Searches", "compared", "search", "search_one", "texts_of"]

@@ -22,15 +22,15 @@ from .config import SearchConfig
 from .result import SearchResult
 from .search_task import SearchTask, places
 
-__all__ = ["search"]
+__all__ = ["Searches", "compared", "search", "search_one", "texts_of"]
 
 
-class _Context:
+class Searches:
     """The task of a run, and the seeds of its searches."""
 
-    def __init__(self, config: SearchConfig, session: Session) -> None:
+    def __init__(self, config: SearchConfig, session: Session, task: SearchTask | None = None) -> None:
         self.config, self.session = config, session
-        self.task = self._task()
+        self.task = self._task() if task is None else task
         config.floors.check(self.task.scores)
         if config.objective and config.objective not in self.task.scores:
             raise BadInput(
@@ -78,14 +78,16 @@ def _named(spec: str) -> Any:
     raise BadInput(f"the task {spec!r}: give a Python file that defines `task`, or module:object.")
 
 
-def _texts(config: SearchConfig) -> dict[str, str]:
+def texts_of(config: SearchConfig) -> dict[str, str]:
+    """The texts of a config by id; `BadInput` for an empty one."""
     for place, text in enumerate(config.texts, start=1):
         if not text.strip():
             raise BadInput(f"text {place} of {len(config.texts)} is empty ({text!r}): give what is to be bettered.")
     return {f"t{place}": text for place, text in enumerate(config.texts, start=1)}
 
 
-async def _work(context: _Context, id: str, text: str) -> SearchedTask:
+async def search_one(context: Searches, id: str, text: str) -> SearchedTask:
+    """The search for one text."""
     config, session = context.config, context.session
     blobs = session.store.blobs
     found = await searched(
@@ -123,7 +125,8 @@ async def _work(context: _Context, id: str, text: str) -> SearchedTask:
     )
 
 
-def _summary(context: _Context, mapped: Mapped[SearchedTask]) -> Mapping[str, Any]:
+def compared(context: Searches, mapped: Mapped[SearchedTask]) -> Mapping[str, Any]:
+    """What the searches say together."""
     tasks = tuple(mapped.results.values())
     spent = [task.stop for task in tasks if task.stop.startswith("budget")]
     return {"comparisons": tuple(compare(tasks))} | ({"stopped": spent[0]} if spent else {})
@@ -133,10 +136,10 @@ search = Loop(
     name="search",
     config=SearchConfig,
     result=SearchResult,
-    inputs=_texts,
-    open=_Context,
-    work=_work,
-    summary=_summary,
+    inputs=texts_of,
+    open=Searches,
+    work=search_one,
+    summary=compared,
     brings={
         "task": "a `SearchTask`, or its class",
         "stop": "a `StopRule`: the reason to end, or None",

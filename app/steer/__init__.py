@@ -1,0 +1,1 @@
+"""`inloop steer-vlm`."""
