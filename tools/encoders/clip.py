@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...runtime.errors import BadInput, CallFailed, InloopError
 from ...runtime.protocols import Embedder
@@ -74,6 +74,8 @@ def _adapted(weights: Weights, folder: Path) -> Weights:
 class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
     """An `Embedder`; see `open_clip`."""
 
+    _text_params: ClassVar[dict[str, Any]] = {"batch": _TEXTS, "length": "2^n"}
+
     def __init__(self, weights: Weights, store: Store, settings: Settings) -> None:
         super().__init__(weights, store, settings, max_batch=8 * _TEXTS, linger=0.02)
         self._model: Any = None
@@ -87,7 +89,7 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
             PrerequisiteError: the model cannot be loaded.
         """
         refuse_empty(texts)
-        return await settled([self._embed(text, {"text": text}, {"batch": _TEXTS, "length": "2^n"}) for text in texts])
+        return await settled([self._embed(text, {"text": text}, self._text_params) for text in texts])
 
     async def images(self, images: Sequence[BlobRef]) -> list[list[float]]:
         """One unit vector a picture, in order.
@@ -152,14 +154,17 @@ class ClipEmbedder(LocalModel[str | BlobRef, list[float]]):
         import torch
 
         length = int(self._model.config.text_config.max_position_embeddings)
-        tokenizer = self._processor.tokenizer
-        ids = tokenizer(text, verbose=False).input_ids
+        ids = self._ids(text, length)
+        more = min(max(_SHORTEST, 1 << (len(ids) - 1).bit_length()), length) - len(ids)
+        return torch.tensor([ids + [self._processor.tokenizer.pad_token_id] * more, [1] * len(ids) + [0] * more])
+
+    def _ids(self, text: str, length: int) -> list[int]:
+        ids: list[int] = self._processor.tokenizer(text, verbose=False).input_ids
         if len(ids) > length:
             raise BadInput(
                 f"the text {text[:80]!r}... has {len(ids)} tokens and {self.model} takes {length}: split it into phrases."
             )
-        more = min(max(_SHORTEST, 1 << (len(ids) - 1).bit_length()), length) - len(ids)
-        return torch.tensor([ids + [tokenizer.pad_token_id] * more, [1] * len(ids) + [0] * more])
+        return ids
 
     def _text(self, rows: Any) -> Any:
         return self._model.get_text_features(input_ids=rows[:, 0], attention_mask=rows[:, 1])

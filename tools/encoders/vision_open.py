@@ -10,6 +10,7 @@ from ...runtime.roles import Role
 from ..models import find_weights
 from .clip import open_clip
 from .served import is_served
+from .two_towers import open_two_towers
 from .vision import PictureEncoder
 
 if TYPE_CHECKING:
@@ -26,9 +27,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "ibot": ("vit", "swin"),
     "beit": ("beit",),
     "seer": ("regnet",),
+    "siglip": ("siglip",),
+    "blip": ("blip",),
 }
 """By the word before the colon of a spec, the model types (of `config.json`) that belong to it."""
-_LATER = ("openclip", "siglip", "blip", "vitamin", "timm", "vpd")
+_LATER = ("openclip", "vitamin", "timm", "vpd")
 
 PICTURES: Role[ImageEncoder] = Role("picture encoder", ImageEncoder, own=("mini", *FAMILIES, *_LATER))
 
@@ -38,7 +41,7 @@ def open_encoder(spec: str, store: Store, settings: Settings) -> ImageEncoder:
     """The encoder of pictures behind `spec`: "mini", FAMILY:MODEL, a folder, a hub id, a CLIP server's URL, or your own `module:object`.
 
     MODEL is a folder or a hub id in the format of transformers. FAMILY is one of `FAMILIES`; without it the model's config says what it is.
-    A CLIP model opens as an `Embedder`, which knows texts as well; the others know none.
+    CLIP, SigLIP and BLIP open as an `Embedder`, which knows texts as well; the others know none.
 
     Raises:
         BadInput: no such model, a model of another family or kind, or options that it does not take.
@@ -70,4 +73,6 @@ def open_encoder(spec: str, store: Store, settings: Settings) -> ImageEncoder:
         return open_clip(name, store, settings)
     if weights.options:
         raise BadInput(f"{spec!r}: this encoder takes no options: leave out {', '.join(sorted(weights.options))}.")
+    if kind in ("siglip", "blip"):
+        return open_two_towers(kind, weights, store, settings)
     return PictureEncoder(weights, store, settings)

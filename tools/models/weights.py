@@ -28,7 +28,7 @@ _DETECTORS = (
 )
 _ENCODERS = (
     *("clip", "vit", "dinov2", "dinov2_with_registers", "dinov3_vit", "dinov3_convnext"),
-    *("beit", "regnet", "resnet", "convnext", "convnextv2", "swin"),
+    *("beit", "regnet", "resnet", "convnext", "convnextv2", "swin", "siglip", "blip"),
 )
 
 
