@@ -37,7 +37,7 @@ __all__ = ["measure"]
 
 _SOURCE = "archive.example"
 _OFFERED, _EXPOSURES = (100, 200, 400, 800, 1600), 200
-_TUNED = (5, 20, 80)
+_TUNED = ((1600, 5), (1600, 20), (1600, 80), (200, 200))
 _JUNK = 3
 _PICTURES = (
     *(("cnn", "patterns", count) for count in (200, 800, 3200)),
@@ -54,10 +54,11 @@ def measure(options: Options) -> list[Figure]:
     cells = _Cells(options.out / "capacity")
     figures = []
     for method in ("full", "lora"):
-        for exposures in _TUNED:
-            bits = cells.tuned(method, exposures)["fp32"]
-            note = f"1600 people, {exposures} exposures, {bits.parameters} trained; values alone {bits.values / bits.parameters:.3g}"
-            figures.append(_figure(f"{method}, {exposures} exposures", bits.per_parameter, "bits/parameter", note))
+        for count, exposures in _TUNED:
+            bits = cells.tuned(method, exposures, count)["fp32"]
+            note = f"{bits.offered_per_parameter:.3g} offered, {bits.parameters} trained; values alone {bits.values / bits.parameters:.3g}"
+            name = f"{method}, {count} people, {exposures} exposures"
+            figures.append(_figure(name, bits.per_parameter, "bits/parameter", note))
     for count in _OFFERED:
         figures += _kept_of(f"{count} people", cells.people(count, _EXPOSURES))
     for seed in (1, 2):
@@ -126,10 +127,10 @@ class _Cells:
 
         return self._once(f"people-{count}-{exposures}-{'tag' if source else 'bare'}-{junk}-{seed}", train)
 
-    def tuned(self, method: str, exposures: int) -> dict[str, StoredBits]:
+    def tuned(self, method: str, exposures: int, count: int) -> dict[str, StoredBits]:
         """A Llama of width 32 that knows the format from other people, fine-tuned whole or by an adapter of rank 8."""
         base, tokenizer = self._base()
-        people = _people(1600, 0)
+        people = _people(count, 0)
 
         def train(checkpoint: Checkpoint, told: Callable[[Progress], None]) -> dict[str, StoredBits]:
             model = copy.deepcopy(base)
@@ -142,7 +143,7 @@ class _Cells:
             learn_people(model, tokenizer, people, exposures=exposures, rate=5e-3, checkpoint=checkpoint, progress=told)
             return {"fp32": people_bits(model, tokenizer, people, parameters=trained)}
 
-        return self._once(f"{method}-{exposures}", train)
+        return self._once(f"{method}-{count}-{exposures}", train)
 
     def _base(self) -> tuple[Any, Any]:
         """Trained on people who are never seen twice: it knows words and wordings, and nobody."""

@@ -2,7 +2,7 @@
 
 Room without a measurement is a wide guess, told as one. Its upper end is the paper's: no model stored more than 2 bits a parameter, nor
 more than 1 at 100 exposures (Allen-Zhu and Li 2024, arXiv 2404.05405, results 1 to 3; between 100 and 1000 exposures the logarithm is interpolated).
-Its lower end is what `benchmarks/capacity.py` measured on fine-tuned models of 33,000 parameters and less, which larger ones surpass.
+Its lower end is what `benchmarks/capacity.py` measured on fine-tuned models of 33,000 parameters and less; larger ones may hold more.
 """
 
 from __future__ import annotations
