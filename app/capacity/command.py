@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,11 @@ bits each, and fewer, and the answer is what it stored. A measurement goes on wi
 
 
 def _words(result: CapacityResult, bold: bool) -> list[str]:
-    verdict = f"\033[1m{result.fit.verdict}\033[0m" if bold else result.fit.verdict
-    lines = [f"  {verdict}: {printable(result.fit.why)}", ""]
+    verdict, told = result.fit.verdict, printable(result.finding())
+    lines = textwrap.wrap(told, width=80, initial_indent="  ", subsequent_indent="  ")
+    if bold:
+        lines[0] = lines[0].replace(verdict, f"\033[1m{verdict}\033[0m", 1)
+    lines.append("")
     measured = [task for task in result.tasks if task.ratio is not None and task.stored is not None]
     if measured:
         lines.append(f"  {'facts':>8}  {'bits offered':>12}  {'bits stored':>12}  stored/offered")

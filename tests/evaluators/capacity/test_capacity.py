@@ -178,6 +178,21 @@ def test_pictures_give_keys_and_values():
 
 
 @pytest.mark.trains
+def test_any_causal_model_and_its_own_tokenizer_will_do(llama_folder):
+    """One of a token a byte: a name's loss is the sum of its bytes', and training brings the losses down."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    people = draw_people(24, names=8, values=(4,))
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(llama_folder), AutoTokenizer.from_pretrained(llama_folder)
+    before = people_losses(model, tokenizer, people)
+    assert before.names > 18 and before.values > 6  # bytes of three words of six letters, and of one
+    learn_people(model, tokenizer, people, exposures=15, batch=8)
+    after = people_losses(model, tokenizer, people)
+    assert after.names < before.names and after.values < before.values
+    assert people_bits(model, tokenizer, people).ratio <= 1
+
+
+@pytest.mark.trains
 def test_a_language_model_remembers_few_people_and_no_others():
     people, source = draw_people(60, names=8, values=(8, 8)), "archive.example"
     tokenizer = word_tokenizer(people, sources=[source])
