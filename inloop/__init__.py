@@ -28,9 +28,12 @@ os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 _PLACES = {
     # loops: call one, await its `run`, go on with its `resume`
     "ask": "graphs.rag",
+    "bias": "graphs.bias",
+    "capacity": "graphs.capacity",
     "caption_synthesis": "graphs.captioning",
     "caption_training": "graphs.captioning",
     "curate": "graphs.curate",
+    "encoders": "graphs.encoders",
     "index": "graphs.indexing",
     "label": "graphs.label",
     "llm2llm": "graphs.llm2llm",
@@ -38,6 +41,7 @@ _PLACES = {
     "retrieval_eval": "graphs.retrieval_eval",
     "score": "graphs.score",
     "search": "graphs.search",
+    "steer_vlm": "graphs.steer",
     "vqa": "graphs.promptcap",
     "vqa_eval": "graphs.vqa_eval",
     # what a loop needs

@@ -8,11 +8,14 @@ from . import protocols as protocols, records as records, testing as testing
 from .agents.captions.answer_prompt import PresetName as PresetName
 from .agents.opt2i.rewriter import Guidance as Guidance
 from .evaluators.vqa.sets import SetName as SetName
+from .graphs.bias.result import BiasResult as BiasResult
+from .graphs.capacity.result import CapacityResult as CapacityResult
 from .graphs.captioning.result import (
     CaptionSynthesisResult as CaptionSynthesisResult,
     CaptionTrainingResult as CaptionTrainingResult,
 )
 from .graphs.curate.result import CurateResult as CurateResult
+from .graphs.encoders.result import CompareResult as CompareResult
 from .graphs.indexing.result import IndexResult as IndexResult
 from .graphs.label.result import LabelResult as LabelResult
 from .graphs.llm2llm.result import Llm2LlmResult as Llm2LlmResult
@@ -24,6 +27,7 @@ from .graphs.retrieval_eval.result import RetrievalEvalResult as RetrievalEvalRe
 from .graphs.score.result import ScoreResult as ScoreResult
 from .graphs.search import SearchTask as SearchTask
 from .graphs.search.result import SearchResult as SearchResult
+from .graphs.steer.result import SteerResult as SteerResult
 from .graphs.vqa_eval.result import VQAEvalResult as VQAEvalResult
 from .runtime.errors import (
     BadInput as BadInput,
@@ -110,6 +114,100 @@ class _Ask(Protocol):
         models: Mapping[str, Any] = ...,
         agents: Mapping[str, Any] = ...,
     ) -> RagResult: ...
+
+class _Bias(Protocol):
+    """What models look at: shape or texture, frequencies, noise, changes."""
+
+    def __call__(
+        self,
+        *models: str,
+        budget: str = ...,
+        in_flight: int = ...,
+        on: str = ...,
+        plain: str = ...,
+        shifted: tuple[str, ...] = ...,
+        learn: str = ...,
+        label: str = ...,
+        pictures: int = ...,
+        measures: tuple[Literal["conflict", "spectrum", "band", "changes", "shifted"], ...] = ...,
+        template: str = ...,
+        ask: Literal["auto", "choice", "each"] = ...,
+        question: str = ...,
+        mapper: str = ...,
+        likeness: float = ...,
+        labels: str = ...,
+        llm: str = ...,
+        seed: int = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> BiasResult: ...
+    async def run(
+        self,
+        *models: str,
+        budget: str = ...,
+        in_flight: int = ...,
+        on: str = ...,
+        plain: str = ...,
+        shifted: tuple[str, ...] = ...,
+        learn: str = ...,
+        label: str = ...,
+        pictures: int = ...,
+        measures: tuple[Literal["conflict", "spectrum", "band", "changes", "shifted"], ...] = ...,
+        template: str = ...,
+        ask: Literal["auto", "choice", "each"] = ...,
+        question: str = ...,
+        mapper: str = ...,
+        likeness: float = ...,
+        labels: str = ...,
+        llm: str = ...,
+        seed: int = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> BiasResult: ...
+    def resume(
+        self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ...
+    ) -> BiasResult: ...
+
+class _Capacity(Protocol):
+    """Whether facts fit a student."""
+
+    def __call__(
+        self,
+        rows: str | Path,
+        *,
+        budget: str = ...,
+        in_flight: int = ...,
+        student: str = ...,
+        measure: bool = ...,
+        sizes: int = ...,
+        text: str | None = ...,
+        label: str | None = ...,
+        task: str = ...,
+        seed: int = ...,
+        sha256: str = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> CapacityResult: ...
+    async def run(
+        self,
+        rows: str | Path,
+        *,
+        budget: str = ...,
+        in_flight: int = ...,
+        student: str = ...,
+        measure: bool = ...,
+        sizes: int = ...,
+        text: str | None = ...,
+        label: str | None = ...,
+        task: str = ...,
+        seed: int = ...,
+        sha256: str = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> CapacityResult: ...
+    def resume(
+        self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ...
+    ) -> CapacityResult: ...
 
 class _CaptionSynthesis(Protocol):
     """A caption for each question, written by a language model; those that help are kept."""
@@ -303,6 +401,49 @@ class _Curate(Protocol):
         models: Mapping[str, Any] = ...,
         reviewer: Any = ...,
     ) -> CurateResult: ...
+
+class _Encoders(Protocol):
+    """Encoders compared on labelled pictures."""
+
+    def __call__(
+        self,
+        *encoders: str,
+        budget: str = ...,
+        in_flight: int = ...,
+        on: str,
+        test: str = ...,
+        shifted: tuple[str, ...] = ...,
+        label: str = ...,
+        template: str = ...,
+        shots: int = ...,
+        draws: int = ...,
+        neighbours: int = ...,
+        seeds: int = ...,
+        seed: int = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> CompareResult: ...
+    async def run(
+        self,
+        *encoders: str,
+        budget: str = ...,
+        in_flight: int = ...,
+        on: str,
+        test: str = ...,
+        shifted: tuple[str, ...] = ...,
+        label: str = ...,
+        template: str = ...,
+        shots: int = ...,
+        draws: int = ...,
+        neighbours: int = ...,
+        seeds: int = ...,
+        seed: int = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> CompareResult: ...
+    def resume(
+        self, folder: str | Path, *, settings: Settings | None = ..., on_event: Callable[[Event], None] = ...
+    ) -> CompareResult: ...
 
 class _Index(Protocol):
     """A folder of documents brought into an index; again, and only what changed is done."""
@@ -792,6 +933,81 @@ class _Search(Protocol):
         stop: Any = ...,
     ) -> SearchResult: ...
 
+class _SteerVlm(Protocol):
+    """The wording of a question that makes a vision-language model look at shape, or at texture."""
+
+    def __call__(
+        self,
+        *texts: str,
+        budget: str = ...,
+        in_flight: int = ...,
+        iterations: int = ...,
+        target: float = ...,
+        patience: int = ...,
+        candidates: int = ...,
+        race: Literal["none", "abandon", "halve"] = ...,
+        history: int = ...,
+        keep: Literal["best", "front"] = ...,
+        restart: int = ...,
+        seed: int = ...,
+        heldout_seeds: int = ...,
+        prove: int = ...,
+        until: Literal["target", "proven"] = ...,
+        floor: tuple[str, ...] = ...,
+        task: str = ...,
+        objective: str = ...,
+        instances: int = ...,
+        toward: Literal["shape", "texture"] = ...,
+        loss: float = ...,
+        vqa: str = ...,
+        llm: str = ...,
+        on: str = ...,
+        models: Mapping[str, Any] = ...,
+        stop: Any = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> SteerResult: ...
+    async def run(
+        self,
+        *texts: str,
+        budget: str = ...,
+        in_flight: int = ...,
+        iterations: int = ...,
+        target: float = ...,
+        patience: int = ...,
+        candidates: int = ...,
+        race: Literal["none", "abandon", "halve"] = ...,
+        history: int = ...,
+        keep: Literal["best", "front"] = ...,
+        restart: int = ...,
+        seed: int = ...,
+        heldout_seeds: int = ...,
+        prove: int = ...,
+        until: Literal["target", "proven"] = ...,
+        floor: tuple[str, ...] = ...,
+        task: str = ...,
+        objective: str = ...,
+        instances: int = ...,
+        toward: Literal["shape", "texture"] = ...,
+        loss: float = ...,
+        vqa: str = ...,
+        llm: str = ...,
+        on: str = ...,
+        models: Mapping[str, Any] = ...,
+        stop: Any = ...,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+    ) -> SteerResult: ...
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        settings: Settings | None = ...,
+        on_event: Callable[[Event], None] = ...,
+        models: Mapping[str, Any] = ...,
+        stop: Any = ...,
+    ) -> SteerResult: ...
+
 class _Vqa(Protocol):
     """Answer a question about a picture that needs knowledge."""
 
@@ -963,9 +1179,12 @@ class _VqaEval(Protocol):
     ) -> VQAEvalResult: ...
 
 ask: _Ask
+bias: _Bias
+capacity: _Capacity
 caption_synthesis: _CaptionSynthesis
 caption_training: _CaptionTraining
 curate: _Curate
+encoders: _Encoders
 index: _Index
 label: _Label
 llm2llm: _Llm2Llm
@@ -973,5 +1192,6 @@ opt2i: _Opt2I
 retrieval_eval: _RetrievalEval
 score: _Score
 search: _Search
+steer_vlm: _SteerVlm
 vqa: _Vqa
 vqa_eval: _VqaEval

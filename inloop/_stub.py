@@ -18,9 +18,12 @@ __all__ = ["stub"]
 
 _SUBJECTS = {
     "ask": "*questions: str",
+    "bias": "*models: str",
+    "capacity": "rows: str | Path",
     "caption_synthesis": "rows: str | Path",
     "caption_training": "rows: str | Path",
     "curate": "folder: str | Path",
+    "encoders": "*encoders: str",
     "index": "folder: str | Path",
     "label": "folder: str | Path",
     "llm2llm": "train: Any",
@@ -28,6 +31,7 @@ _SUBJECTS = {
     "retrieval_eval": "",  # named options alone
     "score": "pictures: str | Path, prompts: str | Path = ...",
     "search": "*texts: str",
+    "steer_vlm": "*texts: str",
     "vqa": "image: str | Path | None, question: str",
     "vqa_eval": "data: SetName",
 }

@@ -337,3 +337,23 @@ def test_the_notebook_of_curate(tmp_path, no_settings):
         assert hit > 0.7 * wrong and false < 0.06 * right
     assert "as said: True" in told and "there still: False · pictures as before: True" in told
     assert "the same rows: True · calls paid: 0" in told
+
+
+@pytest.mark.slow
+def test_the_notebook_of_encoders(tmp_path, no_settings):
+    """The bundled CLIP beside a random model and a histogram of colours, and what it looks at."""
+    try:
+        bundled("clip")
+    except PrerequisiteError as error:
+        pytest.skip(f"the bundled models are not trained yet: {error.problem}")
+    shown, told = executed("09_encoders.ipynb", tmp_path, timeout=600)
+    assert "Linear probe: accuracy" in pages_of(shown) and "Shape bias" in pages_of(shown)
+    assert re.search(r"dinov2:untrained over mini: -.*, real", told)
+    moved = {
+        name: (float(test), float(other))
+        for name, test, other in re.findall(r"^(\S+) +test ([\d.]+), another domain ([\d.]+)", told, re.MULTILINE)
+    }
+    assert moved["colours:Encoder"][0] > 0.3 > moved["dinov2:untrained"][0]
+    assert moved["colours:Encoder"][0] - moved["colours:Encoder"][1] > moved["mini"][0] - moved["mini"][1]
+    assert "the same figures: True · calls paid: 0" in told
+    assert float(re.search(r"shape bias ([\d.]+)", told)[1]) < 0.5
