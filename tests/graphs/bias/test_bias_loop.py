@@ -126,7 +126,6 @@ def test_descriptions_are_mapped_and_one_that_means_nothing_is_no_guess(
 
 
 def test_the_bundled_clip_on_drawn_pictures_by_probe_and_by_name(settings: Settings) -> None:
-    pytest.importorskip("sklearn", reason="probes are fitted by scikit-learn: pip install 'inloop[encoders]'")
     options = {"measures": ("conflict", "shifted"), "pictures": 16, "settings": settings}
     first = bias("mini", "probe:mini", **options)
     by_name, by_probe = first.tasks
