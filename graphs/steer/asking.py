@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ...prompts import load
 from ...runtime.protocols import Chat
 from ...runtime.records import Message
+from ...runtime.text import lines_of
 
 __all__ = ["QuestionSteerer"]
 
@@ -35,7 +36,7 @@ class QuestionSteerer:
         reply = await self.chat.complete(
             [Message(role="user", content=text)], seed=seed, temperature=0.7, max_tokens=_ROOM
         )
-        lines = [_LEAD.sub("", line).strip(" \"'`") for line in reply.text.splitlines()]
+        lines = [_LEAD.sub("", line).strip(" \"'`") for line in lines_of(reply.text)]
         return [*dict.fromkeys(line for line in lines if line.count("{}") == 1)][:n]
 
 
