@@ -26,7 +26,7 @@ SHELL := /bin/bash
 
 export PYTHONUTF8 = 1
 
-.PHONY: demo install dev view path stubs fetch lint types test test-all audit bench docs wheel clean distclean help
+.PHONY: demo install dev view path stubs fetch lint types trained test test-all audit bench docs wheel clean distclean help
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -82,13 +82,16 @@ types: dev
 # pytest's exit code 5: ARGS chose no such test.
 TRAINS := ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q
 
+trained: dev
+	$(TRAINS) -m 'trains and not slow' $(ARGS) || [[ $$? == 5 ]]
+
 # Tests in WORKERS processes; an idle one takes tests over from the other. One thread each: more would wait for one another.
 TOGETHER := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-# The models that tests open, 170 MB once; where there is no registry these tests are skipped.
-test: dev lint types
+# The models that tests open, 170 MB once; where there is no registry these tests are skipped. Types are checked beside what trains.
+test: dev lint
 	@$(BIN)/inloop models --fetch smollm2 ssd || true
-	$(TRAINS) -m 'trains and not slow' $(ARGS) || [[ $$? == 5 ]]
+	@$(MAKE) --no-print-directory -j2 -O types trained
 	$(TOGETHER) -m 'not slow' $(ARGS)
 
 test-all: dev lint types
